@@ -1,0 +1,74 @@
+/* Ordered key-value transactions. The one place that knows the engine (RocksDB). Keys and values are bytes; keys are
+ * made by store/key.h so that they sort as tuples.
+ *
+ * A transaction reads from a snapshot taken at its begin plus its own writes, and is validated when it commits: if
+ * another transaction changed a key that this one wrote or read with store_get, commit answers CONFLICT and nothing of it
+ * has happened; the caller runs it again. Transactions are not shared between threads; a store is.
+ *
+ * Durability: commit makes the writes visible and returns a ticket; they are on stable storage once the ticket is
+ * durable. One fsync serves all tickets that wait (group commit). With DURABILITY_RELAXED tickets are durable at once
+ * and the log is synced in the background (within a second). */
+#pragma once
+#include "base/arena.h"
+#include "base/str.h"
+
+struct store;
+struct store_tx;
+
+enum store_durability { DURABILITY_STRICT, DURABILITY_RELAXED };
+struct store_options {
+	const char *dir; /* the data folder; made (0700) when absent */
+	enum store_durability durability;
+};
+
+/* Opens or makes the data folder: takes its lock (BUSY when another virga has it), checks the format version (LIMIT when
+ * it is newer than this program knows; older ones are upgraded). *why is a sentence for the user, static or in `a`. */
+status store_open(const struct store_options *o, struct arena *a, struct store **out, struct str *why) MUST_USE;
+/* Makes all durable, then frees. NULL is fine. */
+void store_close(struct store *s);
+
+/* read_only: reads are not tracked, commit is not needed. The tx's memory is in `a`; end it with store_commit or
+ * store_end before the arena goes. */
+struct store_tx *store_begin(struct store *s, struct arena *a, bool read_only);
+/* Frees the transaction without committing; also after commit (then it only frees). */
+void store_end(struct store_tx *tx);
+
+/* NOT_FOUND where absent. The value lives in the tx's arena. Validated at commit (in a tx that writes). */
+status store_get(struct store_tx *tx, struct str key, struct str *value) MUST_USE;
+/* The same, not validated at commit: for what may be stale. */
+status store_peek(struct store_tx *tx, struct str key, struct str *value) MUST_USE;
+void store_put(struct store_tx *tx, struct str key, struct str value);
+void store_delete(struct store_tx *tx, struct str key);
+/* Commit fails with CONFLICT unless [from, to) is empty at that instant (own deletes count as done). */
+void store_require_empty(struct store_tx *tx, struct str from, struct str to);
+bool store_has_writes(const struct store_tx *tx);
+
+/* Scans [from, to) of the snapshot merged with own writes, in order, or backwards. Keys and values are valid until the
+ * next call on the scan. */
+struct store_scan;
+struct store_scan *store_scan_begin(struct store_tx *tx, struct str from, struct str to, bool backwards);
+bool store_scan_next(struct store_scan *scan, struct str *key, struct str *value);
+/* Jump: the next key returned is the first at or after `key` (at or before, backwards). */
+void store_scan_seek(struct store_scan *scan, struct str key);
+/* OK, or what stopped the scan early. */
+status store_scan_end(struct store_scan *scan) MUST_USE;
+
+typedef uint64_t store_ticket; /* 0 is always durable */
+/* CONFLICT: run again with a new transaction. IO: the store refused; nothing happened. */
+status store_commit(struct store_tx *tx, store_ticket *ticket) MUST_USE;
+bool store_is_durable(struct store *s, store_ticket t);
+/* Blocks. */
+void store_wait(struct store *s, store_ticket t);
+/* Calls fn(ctx) once t is durable: at once in this thread if it is already, else from the syncing thread (fn must be
+ * short and must not block). */
+void store_when_durable(struct store *s, store_ticket t, void (*fn)(void *ctx), void *ctx);
+
+/* Deletes all keys in [from, to), outside any transaction. For reset only. */
+status store_delete_range(struct store *s, struct str from, struct str to) MUST_USE;
+
+struct store_metrics {
+	uint64_t commits, conflicts, syncs, gets, scans, memory_bytes, disk_bytes;
+};
+void store_metrics(struct store *s, struct store_metrics *out);
+/* The data folder, with a trailing slash. */
+const char *store_dir(const struct store *s);
