@@ -10,6 +10,7 @@ struct map_entry {
 struct map {
 	struct map_entry *slots;
 	size_t count, mask; /* mask + 1 slots, or none */
+	uint64_t seed;      /* random, so that nobody can choose keys that collide */
 };
 
 void map_init(struct map *m);
@@ -20,6 +21,7 @@ void *map_get(const struct map *m, struct str key);
 /* Returns the value that it replaced, or NULL. value must not be NULL. */
 void *map_set(struct map *m, struct str key, void *value);
 void *map_remove(struct map *m, struct str key);
-/* Iterate: for (struct map_entry *e = NULL; (e = map_next(m, e));) */
+/* In no order; do not change the map meanwhile. Iterate: for (struct map_entry *e = NULL; (e = map_next(m, e));) */
 struct map_entry *map_next(const struct map *m, struct map_entry *e);
+/* The same in every process: fit for sharding, not for keys that an adversary chooses. */
 uint64_t str_hash(struct str s);
