@@ -47,6 +47,15 @@ bool str_utf8_valid(struct str s)
 			while (p < end && *p < 0x80) p++;
 			continue;
 		}
+		/* Branches are guessed, table look-ups waited for: runs of one script go several times faster so. */
+		if (*p >= 0xc2 && *p <= 0xdf && end - p >= 2 && (p[1] & 0xc0) == 0x80) {
+			p += 2;
+			continue;
+		}
+		if (*p >= 0xe1 && *p <= 0xec && end - p >= 3 && (p[1] & 0xc0) == 0x80 && (p[2] & 0xc0) == 0x80) {
+			p += 3;
+			continue;
+		}
 		struct lead l = leads[kinds[*p - 0x80]];
 		if (l.size == 0 || end - p < l.size || p[1] < l.low || p[1] > l.high) return false;
 		for (int i = 2; i < l.size; i++)
