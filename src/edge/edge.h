@@ -74,6 +74,8 @@ void edge_stop(struct edge *e, unsigned grace_ms);
 /* Exactly once per exchange. Headers and bytes are copied, `response` need not live on. `done` (may be NULL) is called when
  * the response's resources (read_ctx) are no longer needed. Any thread. */
 void edge_respond(struct edge_exchange *x, const struct edge_response *response, void (*done)(void *), void *done_ctx);
+/* While an answer is owed: false once the client has closed its side (the socket is peeked). Any thread. */
+bool edge_client_present(struct edge_exchange *x);
 /* After EDGE_WAIT: go on reading. Any thread. */
 void edge_resume(struct edge_exchange *x);
 /* First value of that header, else STR_NONE. */

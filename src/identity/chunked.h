@@ -4,7 +4,8 @@
 #include "identity/sigv4.h"
 
 struct chunked;
-/* signing_key: from sigv4_verify; ignored for the unsigned variant. */
+/* signing_key: from sigv4_verify; ignored for the unsigned variant. NULL: signatures are read but not checked (a key whose
+ * secret nobody knows). */
 struct chunked *chunked_new(struct arena *a, const struct sigv4 *s, const uint8_t signing_key[32]);
 /* FAILED with `why` on a malformed or wrongly signed chunk (SignatureDoesNotMatch, IncompleteBody, InvalidChunkSizeError …).
  * sink is called with decoded bytes, each byte once; it returns OK or what stops everything. A signed chunk's bytes may reach
