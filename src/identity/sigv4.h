@@ -16,6 +16,8 @@ struct sigv4 {
 	enum sig_kind kind;
 	struct str access_key, date /* 20261121 */, region, service, signed_headers, signature /* hex */;
 	struct str session_token;
+	bool token_unsigned; /* the query's session token was added after signing: leave it out of the canonical request */
+	bool plus_is_space;  /* the query's '+' was signed as a space, as some clients do */
 	int64_t time_ms;     /* x-amz-date or Date */
 	int64_t expires_s;   /* presigned; else -1 */
 	enum sig_payload payload;
@@ -29,9 +31,14 @@ status sigv4_read(struct arena *a, const struct wire_request *r, bool s3, struct
 /* Checks time (skew of 15 min; a presigned one's life of at most 7 days) and signature. r->path and r->query as they stood on
  * the request line (before any virtual-host rewriting). payload_sha256: 32 bytes of the body's hash, or NULL where the header
  * says it all (then the caller compares the body with payload_hash afterwards). S3 does not normalise the path; the others do,
- * and encode twice. secret STR_NONE (a key whose secret nobody knows): only the times are checked. signing_key (32 bytes) is filled for chunk signatures. */
+ * and encode twice. secret STR_NONE (a key whose secret nobody knows): only the times are checked. signing_key (32 bytes) is
+ * filled for chunk signatures. */
 status sigv4_verify(struct arena *a, const struct wire_request *r, const struct sigv4 *s, bool s3, struct str secret,
 	const uint8_t *payload_sha256, int64_t now_ms, uint8_t signing_key[32], struct wire_failure *why) MUST_USE;
+/* Is the request signed for this service and region (either may be STR_NONE: any)? FAILED with AuthorizationHeaderMalformed in
+ * S3's dialect, SignatureDoesNotMatch elsewhere. */
+status sigv4_check_scope(struct arena *a, const struct sigv4 *s, bool s3, struct str service, struct str region,
+	struct wire_failure *why) MUST_USE;
 /* For tests and clients of our own: the canonical request and string to sign. */
 struct str sigv4_canonical_request(struct arena *a, const struct wire_request *r, const struct sigv4 *s, bool s3,
 	struct str payload_hash);

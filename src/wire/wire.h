@@ -35,6 +35,10 @@ struct wire_match {
 /* Why a request failed; what an error response says. */
 struct wire_failure {
 	error_id id;
+	/* A code that neither the common table nor the service's model has (S3's AuthorizationQueryParametersError, IncompleteBody
+	 * and so on): goes on the wire instead of id's, with this HTTP status. Usually STR_NONE. */
+	struct str code;
+	unsigned http_status;
 	struct str message;
 	const void *members;         /* modelled members of the error's shape; or NULL */
 	struct wire_header details[6]; /* further elements (S3: BucketName, Key, …): name, value */
