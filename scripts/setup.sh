@@ -1,0 +1,125 @@
+#!/usr/bin/env bash
+# Installs what virga needs from Debian's packages: only what is missing, and says what. Asks for sudo only when it
+# is not root and something has to be installed.
+#
+#	scripts/setup.sh core|test|fuzz ...     install what is missing of these groups
+#	scripts/setup.sh --check core           install nothing; say what is missing and fail
+#	scripts/setup.sh --node FOLDER          npm ci in FOLDER, when its lock file changed
+set -euo pipefail
+
+# group package probe: how we know that it is there. `pc:NAME` a pkg-config module, `cmd:NAME` a program, `py:NAME` a
+# Python module, `file:PATH`. Probing for the thing rather than the package leaves other installations of it alone.
+packages() {
+	cat <<-'LIST'
+		core gcc cmd:gcc
+		core libc6-dev file:/usr/include/stdio.h
+		core cmake cmd:cmake
+		core ninja-build cmd:ninja
+		core pkg-config cmd:pkg-config
+		core librocksdb-dev pc:rocksdb
+		core libmicrohttpd-dev pc:libmicrohttpd
+		core libgnutls28-dev pc:gnutls
+		core libssl-dev pc:openssl
+		core libexpat1-dev pc:expat
+		core libpcre2-dev pc:libpcre2-8
+		core libisal-dev pc:libisal
+		core libcurl4-openssl-dev pc:libcurl
+		core libyajl-dev pc:yajl
+		test python3 cmd:python3
+		test python3-boto3 py:boto3
+		test awscli cmd:aws
+		test curl cmd:curl
+		test openssl cmd:openssl
+		test nodejs cmd:node
+		test npm cmd:npm
+		test ca-certificates file:/etc/ssl/certs/ca-certificates.crt
+		test nginx-light cmd:nginx
+		test rclone cmd:rclone
+		test s3cmd cmd:s3cmd
+		test git cmd:git
+		test procps cmd:ps
+		fuzz clang cmd:clang
+		fuzz libclang-rt-14-dev file:/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.fuzzer-x86_64.a
+	LIST
+}
+
+have() {
+	case $1 in
+	pc:*) command -v pkg-config >/dev/null && pkg-config --exists "${1#pc:}" ;;
+	cmd:*) PATH="$PATH:/usr/sbin:/sbin" command -v "${1#cmd:}" >/dev/null ;;
+	# The PATH's python3 may be another than Debian's: either will do.
+	py:*) python3 -c "import ${1#py:}" 2>/dev/null || /usr/bin/python3 -c "import ${1#py:}" 2>/dev/null ;;
+	file:*) [ -e "${1#file:}" ] ;;
+	esac
+}
+
+missing() { # GROUP...: the packages that are not there
+	local group package probe wanted=" $* "
+	packages | while read -r group package probe; do
+		if [[ $wanted == *" $group "* ]] && ! have "$probe"; then echo "$package"; fi
+	done
+}
+
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		env DEBIAN_FRONTEND=noninteractive "$@"
+	elif command -v sudo >/dev/null; then
+		sudo env DEBIAN_FRONTEND=noninteractive "$@"
+	else
+		echo "setup: this needs root, and there is no sudo. As root: $*" >&2
+		exit 1
+	fi
+}
+
+install() { # PACKAGE...
+	if ! command -v apt-get >/dev/null; then
+		echo "setup: there is no apt-get here. Please install what Debian calls: $*" >&2
+		exit 1
+	fi
+	echo "setup: installing by apt: $*"
+	# The lists are fetched when there are none, or when the newest is over a day old.
+	if [ -z "$(find /var/lib/apt/lists -maxdepth 1 -name '*Packages*' -mtime -1 -print -quit 2>/dev/null)" ]; then
+		as_root apt-get -q update
+	fi
+	as_root apt-get -q install -y --no-install-recommends "$@" </dev/null ||
+		{ as_root apt-get -q update && as_root apt-get -q install -y --no-install-recommends "$@" </dev/null; }
+}
+
+node_modules() { # FOLDER
+	local folder=$1 stamp=$1/node_modules/.package-lock.json
+	if [ -e "$stamp" ] && [ ! "$folder/package-lock.json" -nt "$stamp" ]; then return; fi
+	if ! command -v npm >/dev/null; then
+		echo "setup: no npm: the JavaScript clients will be skipped" >&2
+		return
+	fi
+	echo "setup: installing by npm in $folder: $(sed -n 's/^ *"\(@[^"]*\)": .*/\1/p' "$folder/package.json" | xargs)"
+	(cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error </dev/null)
+	touch "$stamp"
+}
+
+case ${1:-} in
+--check)
+	shift
+	mapfile -t list < <(missing "$@")
+	if [ ${#list[@]} -gt 0 ]; then
+		echo "virga needs ${list[*]} to build, which this machine lacks. \`make setup\` installs it." >&2
+		exit 1
+	fi
+	;;
+--node)
+	node_modules "$2"
+	;;
+core | test | fuzz)
+	mapfile -t list < <(missing "$@")
+	if [ ${#list[@]} -gt 0 ]; then
+		install "${list[@]}"
+		# A package may have come that made no difference to its probe: better to hear it here.
+		mapfile -t list < <(missing "$@")
+		if [ ${#list[@]} -gt 0 ]; then echo "setup: still missing: ${list[*]}" >&2; fi
+	fi
+	;;
+*)
+	sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+	exit 2
+	;;
+esac
