@@ -45,10 +45,10 @@ static size_t service_index(const struct wire_service *s)
 	return wire_services_length;
 }
 
-void call_metrics_count(struct call_metrics *m, const struct wire_match *match, unsigned status, int64_t us)
+void call_metrics_count(struct call_metrics *m, const struct wire_match *match, unsigned http_status, int64_t us)
 {
 	struct service_counters *s = match && match->service ? &m->services[service_index(match->service)] : &m->none;
-	unsigned class = status / 100 < CLASSES ? status / 100 : 0;
+	unsigned class = http_status / 100 < CLASSES ? http_status / 100 : 0;
 	atomic_fetch_add_explicit(&s->by_class[class], 1, memory_order_relaxed);
 	size_t b = 0;
 	while (b < BUCKETS && us > bucket_us[b]) b++;

@@ -7,6 +7,6 @@
 struct call_metrics;
 struct call_metrics *call_metrics_new(void);
 void call_metrics_free(struct call_metrics *m);
-/* status: the HTTP status; us: from head to answer. */
-void call_metrics_count(struct call_metrics *m, const struct wire_match *match, unsigned status, int64_t us);
+/* http_status; us: from head to answer. */
+void call_metrics_count(struct call_metrics *m, const struct wire_match *match, unsigned http_status, int64_t us);
 void call_metrics_text(const struct cloud *cloud, struct buf *out);

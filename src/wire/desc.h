@@ -22,6 +22,11 @@
 #include "base/opt.h"
 #include "base/str.h"
 
+/* Input or output of an operation that has none. */
+struct wire_nothing {
+	char none;
+};
+
 enum wire_kind {
 	WIRE_STRUCT, WIRE_LIST, WIRE_MAP, WIRE_STRING, WIRE_BLOB, WIRE_BOOL, WIRE_I32, WIRE_I64, WIRE_F32, WIRE_F64,
 	WIRE_TIME, WIRE_DOCUMENT, WIRE_STREAM, WIRE_EVENTS,

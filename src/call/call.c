@@ -1,0 +1,61 @@
+/* What a handler may say to its call: failures, details, headers, work for after the commit. */
+#include "call/exchange.h"
+#include <stdarg.h>
+
+status call_fail(struct call *c, error_id id, const char *fmt, ...)
+{
+	struct buf b = BUF_IN(c->arena);
+	va_list args;
+	va_start(args, fmt);
+	buf_vfmt(&b, fmt, args);
+	va_end(args);
+	c->failure = (struct wire_failure){.id = id, .message = buf_done(&b)};
+	return STATUS(FAILED);
+}
+
+void call_fail_detail(struct call *c, struct str name, struct str value)
+{
+	struct wire_failure *f = &c->failure;
+	INVARIANT(f->n_details < sizeof(f->details) / sizeof(f->details[0]));
+	f->details[f->n_details++] = (struct wire_header){name, str_dup(c->arena, value)};
+}
+
+void call_fail_members(struct call *c, const void *members) { c->failure.members = members; }
+
+void call_header(struct call *c, struct str name, struct str value)
+{
+	/* Grown by doubling: room exists while the count is not a power of two. */
+	size_t n = c->n_extra_headers;
+	if ((n & (n - 1)) == 0) {
+		struct wire_header *more = arena_new_n(c->arena, struct wire_header, n ? 2 * n : 1);
+		if (n) memcpy(more, c->extra_headers, n * sizeof(*more));
+		c->extra_headers = more;
+	}
+	c->extra_headers[c->n_extra_headers++] = (struct wire_header){name, value};
+}
+
+struct str call_request_header(const struct call *c, struct str name) { return edge_header_get(c->http, name); }
+
+void call_after_commit(struct call *c, void (*fn)(void *ctx), void *ctx)
+{
+	struct exchange *e = (struct exchange *)c;
+	struct after_commit *a = arena_new(c->arena, struct after_commit);
+	a->fn = fn;
+	a->ctx = ctx;
+	*e->after_last = a;
+	e->after_last = &a->next;
+}
+
+bool call_client_present(const struct call *c) { return edge_client_present(((const struct exchange *)c)->x); }
+
+struct str call_arn(const struct call *c, struct str service, const char *fmt, ...)
+{
+	struct buf b = BUF_IN(c->arena);
+	buf_fmt(&b, "arn:%.*s:%.*s:%.*s:%.*s:", STR_ARG(c->partition), STR_ARG(service), STR_ARG(c->region),
+		STR_ARG(c->account));
+	va_list args;
+	va_start(args, fmt);
+	buf_vfmt(&b, fmt, args);
+	va_end(args);
+	return buf_done(&b);
+}
