@@ -38,7 +38,7 @@ static void answer(struct server *s, struct edge_exchange *x)
 
 	if (s->fd >= 0) {
 		r.kind = EDGE_FILE;
-		r.fd = dup(s->fd);
+		r.fd = s->fd;
 		r.size = s->file_size;
 	}
 	edge_respond(x, &r, NULL, NULL);

@@ -33,7 +33,7 @@ struct edge_response {
 	enum edge_body_kind kind;
 	struct str bytes;        /* BYTES: copied unless keep_bytes */
 	bool keep_bytes;         /* bytes stay valid until done is called */
-	int fd;                  /* FILE: sent with sendfile; the edge owns it and closes it in every case (pass a dup) */
+	int fd;                  /* FILE: sent with sendfile from a dup that the edge makes at once; the caller keeps its own */
 	uint64_t offset, size;   /* FILE, READER; size UINT64_MAX in READER: until the end, chunked */
 	/* READER: fill at most n bytes from position at; return bytes, 0 at the end, -1 to break the connection. */
 	int64_t (*read)(void *ctx, uint64_t at, char *p, size_t n);

@@ -2,6 +2,7 @@
  * reader that is asked for pieces. */
 #include "edge/internal.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 enum { READER_PIECE = 128 * 1024 };
@@ -55,14 +56,14 @@ static ssize_t no_read(void *ctx, uint64_t at, char *p, size_t n)
 static struct MHD_Response *body_of(struct edge_exchange *x, const struct edge_response *r, bool no_body)
 {
 	if (r->kind == EDGE_FILE) {
-		if (no_body || r->size == 0) {
-			close(r->fd);
-			if (r->size == 0) return MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
-			return MHD_create_response_from_callback(r->size, 1, no_read, NULL, NULL);
-		}
-		if (!x->request.tls) return MHD_create_response_from_fd_at_offset64(r->size, r->fd, r->offset);
+		if (r->size == 0) return MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+		if (no_body) return MHD_create_response_from_callback(r->size, 1, no_read, NULL, NULL);
+		int fd = fcntl(r->fd, F_DUPFD_CLOEXEC, 0);
+		/* Out of descriptors: the head goes out, then the connection breaks; the client sees that it was cut. */
+		if (fd < 0) return MHD_create_response_from_callback(r->size, 1, no_read, NULL, NULL);
+		if (!x->request.tls) return MHD_create_response_from_fd_at_offset64(r->size, fd, r->offset);
 		struct file_source *f = mem_new(sizeof(*f));
-		*f = (struct file_source){r->fd, r->offset};
+		*f = (struct file_source){fd, r->offset};
 		return MHD_create_response_from_callback(r->size, READER_PIECE, file_read, f, file_free);
 	}
 	if (r->kind == EDGE_READER) {
