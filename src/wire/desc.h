@@ -96,7 +96,7 @@ struct wire_constraint {
 };
 /* Rare attributes. Pool offsets, 0 none. */
 struct wire_extra {
-	uint32_t query_name;         /* ec2's own name */
+	uint32_t query_name;         /* the name in query requests and answers (sqs), in requests (ec2), where it differs */
 	uint32_t xmlns_uri, xmlns_prefix;
 	uint32_t location_name;      /* a struct shape's own element name */
 };

@@ -287,7 +287,7 @@ class Importer:
         elif given is not None or place != "xml":
             words.append(place)
         if "queryName" in ref:
-            words.append(attr("ec2", ref["queryName"]))
+            words.append(attr("query-name", ref["queryName"]))
         if required:
             words.append("required")
         if ref.get("flattened"):

@@ -248,7 +248,7 @@ static bool take_location(const struct word *w, struct member *d)
 
 bool attributes_member(struct model *m, const struct line *l, size_t from, struct member *d)
 {
-	const struct text_slot slots[] = {{"ec2", &d->ec2}, {"xmlns", &d->xmlns}, {"prefix", &d->prefix}, {0}};
+	const struct text_slot slots[] = {{"query-name", &d->query_name}, {"xmlns", &d->xmlns}, {"prefix", &d->prefix}, {0}};
 	const struct {
 		const char *word;
 		bool *to;

@@ -39,7 +39,7 @@ static uint32_t member_bits(const struct shape *s, const struct member *d, size_
 static void emit_member(struct tables *t, const struct shape *s, size_t i)
 {
 	const struct member *d = &s->members.v[i];
-	uint32_t bits = member_bits(s, d, i) | extra(t, d->ec2, d->xmlns, d->prefix, STR_NONE) << WIRE_M_EXTRA;
+	uint32_t bits = member_bits(s, d, i) | extra(t, d->query_name, d->xmlns, d->prefix, STR_NONE) << WIRE_M_EXTRA;
 	uint32_t name = pool_add(&t->pool, d->name);
 	uint32_t wire_name = t->m->state && s->kind == WIRE_STRUCT ? d->number : pool_add(&t->pool, d->wire_name);
 	buf_fmt(&t->members, "\t{%u, %u, ", name, wire_name);
@@ -151,7 +151,7 @@ static bool strings_fit(struct model *m)
 		for (size_t j = 0; j < s->enums.n; j++) fits = fits && pool_fits(s->enums.v[j]);
 		for (size_t j = 0; j < s->members.n; j++) {
 			struct member *d = &s->members.v[j];
-			fits = fits && pool_fits(d->wire_name) && pool_fits(d->ec2) && pool_fits(d->xmlns) && pool_fits(d->prefix);
+			fits = fits && pool_fits(d->wire_name) && pool_fits(d->query_name) && pool_fits(d->xmlns) && pool_fits(d->prefix);
 		}
 		if (!fits) return model_fail(m, s->at, "a string of more than 65535 bytes");
 	}

@@ -19,7 +19,7 @@ struct member {
 	struct place at;
 	struct str name, shape_name;
 	struct str wire_name;           /* absent: the member's own name */
-	struct str ec2, xmlns, prefix;  /* absent where not given */
+	struct str query_name, xmlns, prefix; /* absent where not given */
 	enum wire_location location;
 	enum wire_time_format time;
 	bool named, required, flattened, attribute, token, host_label;

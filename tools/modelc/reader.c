@@ -12,6 +12,7 @@ struct reader {
 	struct model *m;
 	bool overlay;
 	enum belongs to;
+	bool extending; /* an older struct or operation */
 	struct shape *shape;
 	struct op *op;
 	struct line line;
@@ -234,6 +235,14 @@ static bool scalar(struct reader *r, enum wire_kind kind, bool is_float)
 	return attributes_scalar(r->m, &r->line, 2, s);
 }
 
+static struct member *find_member(struct shape *s, struct str name)
+{
+	for (size_t i = 0; i < s->members.n; i++)
+		if (str_eq(s->members.v[i].name, name)) return &s->members.v[i];
+	return NULL;
+}
+
+/* Where a struct is extended, a member that it has already is told anew, in its old place. */
 static bool member_line(struct reader *r)
 {
 	struct line *l = &r->line;
@@ -247,7 +256,11 @@ static bool member_line(struct reader *r)
 	}
 	if (!plain_words(r, at, at + 2) || !good_name(r, l->words[at].name)) return false;
 	if (r->shape->members.n == 4000) return model_fail(r->m, l->at, "more than 4000 members: offsets have 16 bits");
-	struct member *d = add_member(r, r->shape, l->words[at].name, l->words[at + 1].name);
+	struct member *d = r->extending ? find_member(r->shape, l->words[at].name) : NULL;
+	if (d)
+		*d = (struct member){.at = l->at, .name = d->name, .shape_name = l->words[at + 1].name};
+	else
+		d = add_member(r, r->shape, l->words[at].name, l->words[at + 1].name);
 	d->number = (uint32_t)number;
 	if (r->m->state) return l->n == 3 || fail_word(r, "unknown attribute of a field", l->words[3].name);
 	return attributes_member(r->m, l, 2, d);
@@ -278,8 +291,8 @@ static bool error(struct reader *r)
 	struct str name = l->words[1].name, code = STR_NONE, query_code = STR_NONE;
 	if (!attributes_error(m, l, 3, &code, &query_code)) return false;
 	struct shape *s = map_get(&m->shape_names, name);
-	if (s) {
-		if (!r->overlay || !(s->flags & WIRE_S_EXCEPTION)) return fail_word(r, "declared twice", name);
+	if (s && (s->flags & WIRE_S_EXCEPTION)) {
+		if (!r->overlay) return fail_word(r, "declared twice", name);
 		s->status = (uint16_t)http;
 		if (str_has(code)) s->code = code;
 		if (str_has(query_code)) s->query_code = query_code;
@@ -303,17 +316,19 @@ static bool extend(struct reader *r)
 {
 	struct line *l = &r->line;
 	if (!r->overlay) return model_fail(r->m, l->at, "only an overlay extends");
-	if (!plain_words(r, 1, 3) || l->n != 3) return model_fail(r->m, l->at, "extend struct|op NAME");
+	if (!plain_words(r, 1, 3)) return false;
+	r->extending = true;
 	if (str_is(l->words[1].name, "struct")) {
 		r->shape = map_get(&r->m->shape_names, l->words[2].name);
 		if (!r->shape || r->shape->kind != WIRE_STRUCT) return fail_word(r, "no such struct", l->words[2].name);
 		r->to = TO_STRUCT;
-		return true;
+		return attributes_struct(r->m, l, 3, r->shape);
 	}
 	if (!str_is(l->words[1].name, "op")) return fail_word(r, "neither struct nor op", l->words[1].name);
 	r->op = map_get(&r->m->op_names, l->words[2].name);
+	if (!r->op) return fail_word(r, "no such operation", l->words[2].name);
 	r->to = TO_OP;
-	return r->op || fail_word(r, "no such operation", l->words[2].name);
+	return attributes_op(r->m, l, 3, r->op);
 }
 
 static bool drop(struct reader *r)
@@ -339,6 +354,7 @@ static bool declaration(struct reader *r)
 	struct word *w = &r->line.words[0];
 	if (str_has(w->value)) return fail_word(r, "unknown declaration", w->name);
 	r->to = TO_NOTHING;
+	r->extending = false;
 	static const struct {
 		const char *word;
 		bool (*read)(struct reader *r);
