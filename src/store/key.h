@@ -26,6 +26,9 @@ struct str key_after(struct arena *a, struct str encoded);
 struct str key_next(struct arena *a, struct str encoded);
 /* For a scan over strings that begin with a raw prefix (S3's ListObjects): the tuple k plus an unfinished string. */
 struct str key_with_prefix(struct arena *a, struct str encoded, struct str prefix);
+/* The first key after all that begin with these raw bytes: the end of a scan that begins at key_with_prefix(). (key_after
+ * will not do there: a string may go on with a byte 0xff.) */
+struct str key_after_prefix(struct arena *a, struct str bytes);
 /* Reading elements back, in order; INVALID when the next element is of another type or malformed. Strings are
  * unescaped into the arena only where they hold a zero byte, else they point into the key. */
 status key_read_str(struct arena *a, struct str *rest, struct str *out) MUST_USE;

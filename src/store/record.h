@@ -4,6 +4,10 @@
 #pragma once
 #include "wire/desc.h"
 
+/* Structs, lists and maps within each other; decoders of client input that may be stored must stay below it. A record that
+ * is deeper is a broken invariant when encoding and CORRUPT when decoding. */
+#define RECORD_DEPTH_MAX 192
+
 struct arena;
 struct str record_encode(struct arena *a, const struct wire_tables *t, uint16_t shape, const void *record);
 /* *record must be zeroed, of the shape's size. Strings point into `bytes` (which must live as long). CORRUPT for
