@@ -23,8 +23,12 @@ struct cloud {
 	bool strict;                /* only issued keys */
 	struct str default_region;  /* us-east-1 */
 	struct str public_host;     /* host:port that clients use, for URLs in answers: localhost:4566 */
-	const struct service *const *services;
+	const struct service *const *services; /* those that the user left out are not among them */
 	size_t n_services;
+	const struct str *enabled;  /* names of the services that the user wants; none: all */
+	size_t n_enabled;
+	struct init_hooks *init;    /* admin/init.h; may be NULL */
+	bool ephemeral;             /* the data folder goes when virga stops */
 	void **service_state;       /* by index in services */
 	struct call_metrics *metrics;
 	int64_t started_us;

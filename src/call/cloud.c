@@ -33,3 +33,10 @@ const struct service *cloud_service(const struct cloud *cloud, struct str name)
 		if (str_eq(str_c(cloud->services[i]->model->name), name)) return cloud->services[i];
 	return NULL;
 }
+
+bool cloud_service_enabled(const struct cloud *cloud, struct str name)
+{
+	for (size_t i = 0; i < cloud->n_enabled; i++)
+		if (str_eq(cloud->enabled[i], name)) return true;
+	return cloud->n_enabled == 0;
+}

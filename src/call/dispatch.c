@@ -40,8 +40,7 @@ static void new_request_id(struct exchange *e)
 	e->call.request_id = rand_text(&e->arena, STR("0123456789ABCDEFGHJKMNPQRSTVWXYZ"), 16);
 }
 
-/* A browser's page may call from this machine's own origins only: a foreign page must not drive somebody's cloud. */
-static bool origin_is_local(struct str origin)
+bool origin_is_local(struct str origin)
 {
 	ptrdiff_t at = str_find(origin, STR("://"));
 	if (at < 0) return false;
@@ -109,6 +108,10 @@ static bool try_raw(struct exchange *e)
 static status not_implemented(struct exchange *e)
 {
 	struct call *c = &e->call;
+	const char *name = c->match.service->name;
+	if (!cloud_service_enabled(c->cloud, str_c(name)))
+		return call_fail(c, ERR_NOT_IMPLEMENTED,
+			"Service '%s' is not enabled. Please check your 'SERVICES' configuration variable.", name);
 	struct str op = c->match.op ? wire_str(&c->match.service->tables, c->match.op->name) : c->match.op_name;
 	return call_fail(c, ERR_NOT_IMPLEMENTED, "virga does not implement %s of %s yet.", str_z(&e->arena, op),
 		c->match.service->title);

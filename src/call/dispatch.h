@@ -9,3 +9,7 @@ struct edge_handler dispatch_handler(struct cloud *cloud);
 status cloud_start_services(struct cloud *cloud) MUST_USE;
 void cloud_stop_services(struct cloud *cloud);
 const struct service *cloud_service(const struct cloud *cloud, struct str name);
+/* A browser's page may call from this machine's own origins only: a foreign page must not drive somebody's cloud. */
+bool origin_is_local(struct str origin);
+/* False for a service that the user left out (SERVICES). */
+bool cloud_service_enabled(const struct cloud *cloud, struct str name);

@@ -35,6 +35,10 @@ status sigv4_read(struct arena *a, const struct wire_request *r, bool s3, struct
  * filled for chunk signatures. */
 status sigv4_verify(struct arena *a, const struct wire_request *r, const struct sigv4 *s, bool s3, struct str secret,
 	const uint8_t *payload_sha256, int64_t now_ms, uint8_t signing_key[32], struct wire_failure *why) MUST_USE;
+/* Compares the body's hash with what the header claims: for callers that gave sigv4_verify no payload_sha256. FAILED with
+ * XAmzContentSHA256Mismatch in S3's dialect, SignatureDoesNotMatch elsewhere; OK where the payload is not hashed. */
+status sigv4_check_payload(struct arena *a, const struct sigv4 *s, bool s3, const uint8_t sha256[32],
+	struct wire_failure *why) MUST_USE;
 /* Is the request signed for this service and region (either may be STR_NONE: any)? FAILED with AuthorizationHeaderMalformed in
  * S3's dialect, SignatureDoesNotMatch elsewhere. */
 status sigv4_check_scope(struct arena *a, const struct sigv4 *s, bool s3, struct str service, struct str region,

@@ -200,11 +200,9 @@ static bool check_op(struct model *m, struct op *op)
 
 static bool check_service(struct model *m)
 {
-	struct place at = m->shapes.n ? m->shapes.v[0]->at : m->ops.n ? m->ops.v[0]->at : (struct place){"model", 1};
-	at.line = 1;
-	if (!str_has(m->name)) return model_fail(m, at, "the service line is missing");
+	if (!str_has(m->name)) return model_fail(m, m->at, "the service line is missing");
 	if (!str_has(m->id) || !str_has(m->endpoint) || !str_has(m->signing) || !str_has(m->version) || !m->protocol)
-		return model_fail(m, at, "a service needs id, endpoint, signing, protocols and version");
+		return model_fail(m, m->at, "a service needs id, endpoint, signing, protocols and version");
 	if (!str_has(m->title)) m->title = m->id;
 	return true;
 }

@@ -139,7 +139,8 @@ static void array(struct buf *out, const char *type, const char *name, const cha
 	buf_fmt(out, "static const %s %s[] = {\n%s", type, name, before);
 	buf_str(out, buf_done(b));
 	/* C has no empty arrays; nobody counts this last one. */
-	buf_lit(out, "\t{0}\n};\n\n");
+	bool scalars = str_starts(str_c(type), STR("uint"));
+	buf_fmt(out, "\t%s\n};\n\n", scalars ? "0" : "{0}");
 }
 
 static bool strings_fit(struct model *m)

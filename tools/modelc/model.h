@@ -84,6 +84,7 @@ struct op {
 struct model {
 	struct arena arena;
 	bool state;                     /* stored records, not an API */
+	struct place at;                /* of the service line */
 	struct str name, title, id, endpoint, signing, target, version, xmlns;
 	uint32_t protocols, protocol;
 	bool query_compatible;

@@ -95,6 +95,7 @@ static bool service(struct reader *r)
 	if (str_has(m->name) && !str_eq(m->name, l->words[1].name))
 		return model_fail(m, l->at, "the overlay is of another service than its model");
 	m->name = l->words[1].name;
+	m->at = l->at;
 	if (l->n == 3) m->title = l->words[2].name;
 	r->to = TO_SERVICE;
 	return true;
@@ -398,6 +399,7 @@ bool model_read(struct model *m, const char *file, struct str text, bool overlay
 	struct reader *r = arena_new(&m->arena, struct reader);
 	r->m = m;
 	r->overlay = overlay;
+	if (!m->at.file) m->at = (struct place){file, 1};
 	while (text.n) {
 		at.line++;
 		struct str line = text;

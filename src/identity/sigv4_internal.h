@@ -1,0 +1,33 @@
+/* What the files of the SigV4 verifier share. */
+#pragma once
+#include "base/buf.h"
+#include "identity/sha256.h"
+#include "identity/sigv4.h"
+
+/* AWS states no limit; a request's headers fit in 64 KiB, and each listed name is looked up among all of them. */
+enum { SIG_MAX_SIGNED_HEADERS = 128 };
+#define SIG_SKEW_MS (15 * 60 * 1000)
+#define SIG_MAX_EXPIRES_S 604800
+
+struct sig_names {
+	struct str v[SIG_MAX_SIGNED_HEADERS];
+	size_t n;
+};
+/* The names between the semicolons; false where there are too many or an empty one. */
+bool sig_names_split(struct str signed_headers, struct sig_names *out);
+bool sig_names_have(const struct sig_names *names, struct str name);
+
+/* 20150830T123600Z. False for anything else. */
+bool sig_time_read(struct str s, int64_t *ms);
+struct sig_time_text {
+	char p[16];
+};
+struct sig_time_text sig_time_write(int64_t ms);
+
+/* Fills `why` and returns FAILED. code NULL: the one that id has in the caller's protocol. */
+status sig_fail(struct wire_failure *why, error_id id, const char *code, unsigned http_status, struct str message);
+void sig_fail_detail(struct wire_failure *why, struct str name, struct str value);
+
+/* The signing key of a secret and scope, primed; from a small cache of this thread. */
+void sig_key_primed(struct str secret, struct str date, struct str region, struct str service, uint8_t key[32],
+	struct sha256_hmac_key *primed);
