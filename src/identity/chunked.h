@@ -14,5 +14,10 @@ status chunked_feed(struct chunked *c, const void *p, size_t n, status (*sink)(v
 	void *ctx, struct wire_failure *why) MUST_USE;
 /* The body ended: OK only after the final chunk and its trailers; also compares with the declared decoded length. */
 status chunked_end(struct chunked *c, struct wire_failure *why) MUST_USE;
+/* Names in lower case, in the order of the body; x-amz-trailer-signature is not among them. */
 const struct wire_header *chunked_trailers(const struct chunked *c, size_t *n);
+/* Did exactly the trailers come that the x-amz-trailer header (STR_NONE where absent) announces? FAILED with
+ * MalformedTrailerError otherwise. After chunked_end. */
+status chunked_match_announced(struct chunked *c, struct str announced, struct wire_failure *why) MUST_USE;
+/* Forgets the key; the memory is the arena's. NULL is fine. */
 void chunked_free(struct chunked *c);

@@ -193,6 +193,9 @@ static status read_payload(struct str value, bool s3, struct sigv4 *out, struct 
 		if (!str_eq(value, kinds[i].value)) continue;
 		out->payload = kinds[i].payload;
 		out->payload_hash = value;
+		if (s3 && i > 0 && out->decoded_length == UINT64_MAX)
+			return sig_fail(why, ERR_VALIDATION, "MissingContentLength", 411,
+				STR("You must provide the Content-Length HTTP header."));
 		return OK;
 	}
 	if (str_starts(value, STR("STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD"))) return v4a(why);
