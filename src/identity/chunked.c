@@ -1,5 +1,5 @@
-/* aws-chunked as a state machine ("Signature Calculations for the Authorization Header: Transferring Payload in Multiple
- * Chunks" and "… Including Trailing Headers" in the S3 API Reference):
+/* aws-chunked as a state machine ("Signature Calculations for the Authorization Header: Transferring Payload in
+ * Multiple Chunks" and "… Including Trailing Headers" in the S3 API Reference):
  *
  *     SIZE[;chunk-signature=HEX64] CR LF  SIZE bytes  CR LF        any number of times
  *     0[;chunk-signature=HEX64] CR LF  [NAME:VALUE CR LF …] [x-amz-trailer-signature:HEX64 CR LF]  CR LF
@@ -44,13 +44,14 @@ struct chunked *chunked_new(struct arena *a, const struct sigv4 *s, const uint8_
 	c->line = BUF_IN(a);
 	buf_reserve(&c->line, LINE_MAX_BYTES);
 	c->is_signed = s->payload == SIG_PAYLOAD_CHUNKED || s->payload == SIG_PAYLOAD_CHUNKED_TRAILER;
-	c->has_trailers = s->payload == SIG_PAYLOAD_CHUNKED_TRAILER || s->payload == SIG_PAYLOAD_CHUNKED_UNSIGNED_TRAILER;
+	c->has_trailers =
+		s->payload == SIG_PAYLOAD_CHUNKED_TRAILER || s->payload == SIG_PAYLOAD_CHUNKED_UNSIGNED_TRAILER;
 	c->checked = c->is_signed && signing_key;
 	if (!c->checked) return c;
 	sha256_hmac_prime(&c->key, str_n(signing_key, 32));
 	struct sig_time_text t = sig_time_write(s->time_ms);
-	c->time_and_scope = str_fmt(a, "%.16s\n%.*s/%.*s/%.*s/aws4_request\n", t.p, STR_ARG(s->date), STR_ARG(s->region),
-		STR_ARG(s->service));
+	c->time_and_scope = str_fmt(a, "%.16s\n%.*s/%.*s/%.*s/aws4_request\n", t.p, STR_ARG(s->date),
+		STR_ARG(s->region), STR_ARG(s->service));
 	/* The request's own signature is the seed. sigv4_verify accepted it, so it has 64 digits. */
 	if (s->signature.n == 64) memcpy(c->previous, s->signature.p, 64);
 	return c;
@@ -81,7 +82,8 @@ static status wrong_length(struct chunked *c)
 static status malformed_trailer(struct chunked *c)
 {
 	return broken(c, ERR_VALIDATION, "MalformedTrailerError", 400,
-		STR("The request contained trailing data that was not well-formed or did not conform to our published schema."));
+		STR("The request contained trailing data that was not well-formed or did not conform to our published "
+		    "schema."));
 }
 
 /* Compares the announced signature with the one over `hash_lines`; it becomes the previous one. */
@@ -98,7 +100,8 @@ static status check_signature(struct chunked *c, struct str algorithm, struct st
 	sha256_hex(mac, hex);
 	if (CRYPTO_memcmp(hex, c->announced, 64) != 0)
 		return broken(c, ERR_SIGNATURE, NULL, 0,
-			STR("The request signature we calculated does not match the signature you provided. Check your key and "
+			STR("The request signature we calculated does not match the signature you provided. Check your "
+			    "key and "
 			    "signing method."));
 	memcpy(c->previous, hex, 64);
 	return OK;
@@ -106,7 +109,8 @@ static status check_signature(struct chunked *c, struct str algorithm, struct st
 
 static status check_chunk(struct chunked *c)
 {
-	/* "AWS4-HMAC-SHA256-PAYLOAD": the hash of nothing stands between the previous signature and the chunk's hash. */
+	/* "AWS4-HMAC-SHA256-PAYLOAD": the hash of nothing stands between the previous signature and the chunk's hash.
+	 */
 	static const char of_nothing[] = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n";
 	char lines[65 + 64];
 	if (!c->checked) return OK;
@@ -150,10 +154,10 @@ static bool read_size(struct str hex, uint64_t *size)
 	*size = 0;
 	for (size_t i = 0; i < hex.n; i++) {
 		char x = hex.p[i];
-		unsigned digit = x >= '0' && x <= '9' ? (unsigned)(x - '0')
-			: x >= 'a' && x <= 'f'	      ? (unsigned)(x - 'a' + 10)
-			: x >= 'A' && x <= 'F'	      ? (unsigned)(x - 'A' + 10)
-						      : 16;
+		unsigned digit = x >= '0' && x <= '9'   ? (unsigned)(x - '0')
+				 : x >= 'a' && x <= 'f' ? (unsigned)(x - 'a' + 10)
+				 : x >= 'A' && x <= 'F' ? (unsigned)(x - 'A' + 10)
+							: 16;
 		if (digit == 16) return false;
 		*size = *size << 4 | digit;
 	}
@@ -178,7 +182,8 @@ static status at_size_line(struct chunked *c, struct str line)
 		(void)broken(c, ERR_VALIDATION, "InvalidChunkSizeError", 403,
 			STR("Only the last chunk is allowed to have a size less than 8192 bytes"));
 		sig_fail_detail(&c->failure, STR("Chunk"), str_fmt(c->arena, "%llu", (unsigned long long)c->index));
-		sig_fail_detail(&c->failure, STR("BadChunkSize"), str_fmt(c->arena, "%llu", (unsigned long long)c->small));
+		sig_fail_detail(
+			&c->failure, STR("BadChunkSize"), str_fmt(c->arena, "%llu", (unsigned long long)c->small));
 		return STATUS(FAILED);
 	}
 	c->small = c->size && c->size < CHUNK_MIN_BYTES ? c->size : 0;
@@ -197,7 +202,9 @@ static bool is_token(struct str s)
 {
 	for (size_t i = 0; i < s.n; i++) {
 		char x = s.p[i];
-		if (!((x >= 'a' && x <= 'z') || (x >= 'A' && x <= 'Z') || (x >= '0' && x <= '9') || x == '-' || x == '_')) return false;
+		if (!((x >= 'a' && x <= 'z') || (x >= 'A' && x <= 'Z') || (x >= '0' && x <= '9') || x == '-' ||
+			    x == '_'))
+			return false;
 	}
 	return s.n > 0;
 }
@@ -209,8 +216,8 @@ static status at_trailer_line(struct chunked *c, struct str line)
 			c->state = AT_END;
 			return OK;
 		}
-		/* Some clients end a trailer's value with a line feed of its own, as AWS's grammar shows it: an empty line
-		 * may stand before the signature. */
+		/* Some clients end a trailer's value with a line feed of its own, as AWS's grammar shows it: an empty
+		 * line may stand before the signature. */
 		return c->n_trailers ? OK : malformed_trailer(c);
 	}
 	if (!c->has_trailers) return incomplete(c);
@@ -231,7 +238,8 @@ static status at_trailer_line(struct chunked *c, struct str line)
 	return OK;
 }
 
-/* Takes bytes up to a line feed into c->line; true once the line is whole. Trailer lines may end in a bare line feed. */
+/* Takes bytes up to a line feed into c->line; true once the line is whole. Trailer lines may end in a bare line feed.
+ */
 static status take_line(struct chunked *c, struct str *in, bool *whole)
 {
 	ptrdiff_t at = str_chr(*in, '\n');
@@ -272,7 +280,8 @@ static status step(struct chunked *c, struct str *in, status (*sink)(void *, con
 	bool whole;
 	struct str line;
 	switch (c->state) {
-	case IN_DATA: return take_data(c, in, sink, ctx);
+	case IN_DATA:
+		return take_data(c, in, sink, ctx);
 	case AT_SIZE:
 	case AT_DATA_END:
 	case IN_TRAILERS:
@@ -288,13 +297,14 @@ static status step(struct chunked *c, struct str *in, status (*sink)(void *, con
 		for (; in->n && (in->p[0] == '\r' || in->p[0] == '\n'); *in = str_from(*in, 1))
 			if (++c->trailer_bytes > TRAILERS_MAX_BYTES) return incomplete(c);
 		return in->n ? incomplete(c) : OK;
-	case BROKEN: break;
+	case BROKEN:
+		break;
 	}
 	return STATUS(FAILED);
 }
 
-status chunked_feed(struct chunked *c, const void *p, size_t n, status (*sink)(void *ctx, const void *p, size_t n), void *ctx,
-	struct wire_failure *why)
+status chunked_feed(struct chunked *c, const void *p, size_t n, status (*sink)(void *ctx, const void *p, size_t n),
+	void *ctx, struct wire_failure *why)
 {
 	struct str in = str_n(p, n);
 	while (in.n) {

@@ -1,5 +1,5 @@
-/* CRC-32 and CRC-32C by ISA-L; CRC-64/NVME by tables or folding; and CRCs of joined pieces. All three are of the same kind:
- * reflected, register begun with ones and inverted at the end. */
+/* CRC-32 and CRC-32C by ISA-L; CRC-64/NVME by tables or folding; and CRCs of joined pieces. All three are of the same
+ * kind: reflected, register begun with ones and inverted at the end. */
 #include "identity/crc.h"
 #include <isa-l/crc.h>
 #include <limits.h>
@@ -47,7 +47,8 @@ uint64_t crc64_by_tables(uint64_t crc, const uint8_t *p, size_t n)
 		memcpy(&high, p + 8, 8);
 		low ^= crc;
 		crc = 0;
-		for (unsigned i = 0; i < 8; i++) crc ^= table[15 - i][low >> 8 * i & 255] ^ table[7 - i][high >> 8 * i & 255];
+		for (unsigned i = 0; i < 8; i++)
+			crc ^= table[15 - i][low >> 8 * i & 255] ^ table[7 - i][high >> 8 * i & 255];
 	}
 	while (n--) crc = crc >> 8 ^ table[0][(crc ^ *p++) & 255];
 	return crc;

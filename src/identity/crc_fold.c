@@ -1,15 +1,19 @@
 /* CRC-64/NVME by carry-less multiplication ("Fast CRC Computation for Generic Polynomials Using PCLMULQDQ Instruction",
- * Intel, 2009): eight 16-byte lanes are folded over 128 bytes at a time, then into one, whose remainder the tables take.
+ * Intel, 2009): eight 16-byte lanes are folded over 128 bytes at a time, then into one, whose remainder the tables
+ * take.
  *
- * In a reflected lane the low half holds the higher powers. Folding over D bits multiplies the low half by x^(D+63) and the
- * high half by x^(D-1), not x^(D+64) and x^D, as a product of two reflected halves comes out one bit short. */
+ * In a reflected lane the low half holds the higher powers. Folding over D bits multiplies the low half by x^(D+63) and
+ * the high half by x^(D-1), not x^(D+64) and x^D, as a product of two reflected halves comes out one bit short. */
 #if defined(__x86_64__)
 #include "identity/crc.h"
 #include <immintrin.h>
 
 #define TARGET __attribute__((target("pclmul,sse4.1")))
 
-TARGET static inline __m128i load(const uint8_t *p) { return _mm_loadu_si128((const __m128i *)(const void *)p); }
+TARGET static inline __m128i load(const uint8_t *p)
+{
+	return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
 TARGET static inline __m128i fold(__m128i lane, __m128i powers, __m128i next)
 {
 	return _mm_xor_si128(next,

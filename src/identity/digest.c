@@ -1,6 +1,6 @@
 /* One body, several digests. A small body is digested where it arrives. Past 1 MiB each of the slow ones (MD5, SHA-256,
- * SHA-1) gets a thread of its own, fed through a ring of buffers: memory stays flat, a sender faster than the hash waits.
- * The CRCs stay in the receiving thread, as they cost less than the copy would. */
+ * SHA-1) gets a thread of its own, fed through a ring of buffers: memory stays flat, a sender faster than the hash
+ * waits. The CRCs stay in the receiving thread, as they cost less than the copy would. */
 #include "identity/digest.h"
 #include "identity/sha256.h"
 #include <openssl/md5.h>
@@ -35,7 +35,8 @@ struct digester {
 	uint64_t crc64nvme;
 	struct lane lanes[LANES];
 	unsigned n_lanes, n_running;
-	/* The ring, once there are threads. The receiving thread fills the slot `filled`; lanes read those before it. */
+	/* The ring, once there are threads. The receiving thread fills the slot `filled`; lanes read those before it.
+	 */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct slot slots[SLOTS];

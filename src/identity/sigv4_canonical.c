@@ -4,7 +4,13 @@
 #include <stdlib.h>
 
 static const uint8_t unreserved[256] = {
-	['A' ... 'Z'] = 1, ['a' ... 'z'] = 1, ['0' ... '9'] = 1, ['-'] = 1, ['.'] = 1, ['_'] = 1, ['~'] = 1,
+	['A' ... 'Z'] = 1,
+	['a' ... 'z'] = 1,
+	['0' ... '9'] = 1,
+	['-'] = 1,
+	['.'] = 1,
+	['_'] = 1,
+	['~'] = 1,
 };
 
 static int hex_value(char c)
@@ -68,7 +74,8 @@ static struct str normalise(struct arena *a, struct str path)
 		struct str segment = str_cut(&rest, '/');
 		directory = segment.n == 0 || str_is(segment, ".") || str_is(segment, "..");
 		if (str_is(segment, "..")) {
-			while (end > out && *--end != '/') {}
+			while (end > out && *--end != '/') {
+			}
 		} else if (!directory) {
 			*end++ = '/';
 			end = (char *)memcpy(end, segment.p, segment.n) + segment.n;
@@ -89,7 +96,8 @@ static void add_path(struct buf *b, struct arena *a, struct str path, bool s3)
 		return;
 	}
 	bool plain = path.p[0] == '/';
-	for (size_t i = 0; plain && i + 1 < path.n; i++) plain = path.p[i] != '/' || (path.p[i + 1] != '/' && path.p[i + 1] != '.');
+	for (size_t i = 0; plain && i + 1 < path.n; i++)
+		plain = path.p[i] != '/' || (path.p[i + 1] != '/' && path.p[i + 1] != '.');
 	add_uri(b, plain ? path : normalise(a, path), KEEP_SLASH);
 }
 
@@ -127,7 +135,8 @@ static void add_query(struct buf *b, struct arena *a, struct str query, const st
 		struct str name = str_cut(&value, '=');
 		if (!is_signed_parameter(s, name)) continue;
 		char *name_end = put_uri(to, name, how), *value_end = put_uri(name_end, str_or(value, STR("")), how);
-		v[n] = (struct parameter){str_n(to, (size_t)(name_end - to)), str_n(name_end, (size_t)(value_end - name_end))};
+		v[n] = (struct parameter){
+			str_n(to, (size_t)(name_end - to)), str_n(name_end, (size_t)(value_end - name_end))};
 		to = value_end;
 		if (n > 0 && sorted) sorted = by_name_and_value(&v[n - 1], &v[n]) <= 0;
 		n++;
@@ -188,8 +197,8 @@ static void add_headers(struct buf *b, const struct wire_request *r, const struc
 	}
 }
 
-struct str sigv4_canonical_request(struct arena *a, const struct wire_request *r, const struct sigv4 *s, bool s3,
-	struct str payload_hash)
+struct str sigv4_canonical_request(
+	struct arena *a, const struct wire_request *r, const struct sigv4 *s, bool s3, struct str payload_hash)
 {
 	struct sig_names names;
 	if (!sig_names_split(s->signed_headers, &names)) names.n = 0;

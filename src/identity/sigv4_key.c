@@ -1,5 +1,5 @@
-/* The signing key: four HMACs from a secret to a key that signs for one date, region and service. A client asks with the
- * same four for a day, so each thread keeps the last few keys, primed. Nothing is shared, nothing is locked. */
+/* The signing key: four HMACs from a secret to a key that signs for one date, region and service. A client asks with
+ * the same four for a day, so each thread keeps the last few keys, primed. Nothing is shared, nothing is locked. */
 #include "identity/sigv4_internal.h"
 #include <openssl/crypto.h>
 
@@ -37,12 +37,13 @@ void sigv4_signing_key(struct str secret, struct str date, struct str region, st
 	OPENSSL_cleanse(x, sizeof(x));
 }
 
-/* Direct-mapped. What names a key is compared whole, the secret too: a key id whose secret changed finds nothing old. */
+/* Direct-mapped. What names a key is compared whole, the secret too: a key id whose secret changed finds nothing old.
+ */
 enum { SLOTS = 32, NAME_MAX_BYTES = 160 };
 struct slot {
-	uint8_t length;                     /* of name; 0: empty */
-	uint8_t date, region, service;      /* their lengths within name */
-	char name[NAME_MAX_BYTES];          /* date, region, service, secret */
+	uint8_t length;                /* of name; 0: empty */
+	uint8_t date, region, service; /* their lengths within name */
+	char name[NAME_MAX_BYTES];     /* date, region, service, secret */
 	uint8_t key[32];
 	struct sha256_hmac_key primed;
 };

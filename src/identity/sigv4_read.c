@@ -1,6 +1,6 @@
-/* Reads who signed what, when: from the Authorization header or from a presigned URL's query. Messages are worded as AWS
- * words them, S3 in its own dialect ("Authenticating Requests (AWS Signature Version 4)" in the S3 API Reference, "Troubleshoot
- * Signature Version 4 signing" in the IAM User Guide). */
+/* Reads who signed what, when: from the Authorization header or from a presigned URL's query. Messages are worded as
+ * AWS words them, S3 in its own dialect ("Authenticating Requests (AWS Signature Version 4)" in the S3 API Reference,
+ * "Troubleshoot Signature Version 4 signing" in the IAM User Guide). */
 #include "clock/clock.h"
 #include "identity/sigv4_internal.h"
 
@@ -43,7 +43,8 @@ static struct found find_headers(const struct wire_request *r)
 		case 28:
 			if (str_ieq(name, STR("x-amz-decoded-content-length"))) take(&f.decoded_length, value);
 			break;
-		default: break;
+		default:
+			break;
 		}
 	}
 	return f;
@@ -62,23 +63,24 @@ static struct presigned find_parameters(struct str query)
 	while (str_has(query)) {
 		struct str value = str_cut(&query, '&'), name = str_cut(&value, '=');
 		value = str_or(value, STR(""));
-		struct str *to = str_is(name, "X-Amz-Algorithm") ? &p.algorithm
-			: str_is(name, "X-Amz-Credential")	 ? &p.credential
-			: str_is(name, "X-Amz-Date")		 ? &p.date
-			: str_is(name, "X-Amz-Expires")		 ? &p.expires
-			: str_is(name, "X-Amz-SignedHeaders")	 ? &p.signed_headers
-			: str_is(name, "X-Amz-Signature")	 ? &p.signature
-			: str_is(name, "X-Amz-Security-Token")	 ? &p.token
-			: str_is(name, "X-Amz-Content-Sha256")	 ? &p.content_sha256
-			: str_is(name, "AWSAccessKeyId")	 ? &p.v2_key
-			: str_is(name, "Signature")		 ? &p.v2_signature
-								 : NULL;
+		struct str *to = str_is(name, "X-Amz-Algorithm")        ? &p.algorithm
+				 : str_is(name, "X-Amz-Credential")     ? &p.credential
+				 : str_is(name, "X-Amz-Date")           ? &p.date
+				 : str_is(name, "X-Amz-Expires")        ? &p.expires
+				 : str_is(name, "X-Amz-SignedHeaders")  ? &p.signed_headers
+				 : str_is(name, "X-Amz-Signature")      ? &p.signature
+				 : str_is(name, "X-Amz-Security-Token") ? &p.token
+				 : str_is(name, "X-Amz-Content-Sha256") ? &p.content_sha256
+				 : str_is(name, "AWSAccessKeyId")       ? &p.v2_key
+				 : str_is(name, "Signature")            ? &p.v2_signature
+									: NULL;
 		if (to && !str_has(*to)) *to = value;
 	}
 	return p;
 }
 
-static status header_malformed(struct arena *a, bool s3, struct wire_failure *why, const char *s3_message, struct str other)
+static status header_malformed(
+	struct arena *a, bool s3, struct wire_failure *why, const char *s3_message, struct str other)
 {
 	if (!s3) return sig_fail(why, ERR_INCOMPLETE_SIGNATURE, NULL, 0, other);
 	return sig_fail(why, ERR_INCOMPLETE_SIGNATURE, "AuthorizationHeaderMalformed", 400,
@@ -99,7 +101,8 @@ static status old_version(bool s3, struct wire_failure *why)
 static status v4a(struct wire_failure *why)
 {
 	return sig_fail(why, ERR_NOT_IMPLEMENTED, NULL, 0,
-		STR("Signature Version 4A (AWS4-ECDSA-P256-SHA256, multi-Region signatures) is not implemented; sign with "
+		STR("Signature Version 4A (AWS4-ECDSA-P256-SHA256, multi-Region signatures) is not implemented; sign "
+		    "with "
 		    "AWS4-HMAC-SHA256."));
 }
 
@@ -112,8 +115,8 @@ static bool is_date(struct str s)
 }
 
 /* keyid/date/region/service/aws4_request. */
-static status read_credential(struct arena *a, struct str credential, bool s3, bool in_query, struct sigv4 *out,
-	struct wire_failure *why)
+static status read_credential(
+	struct arena *a, struct str credential, bool s3, bool in_query, struct sigv4 *out, struct wire_failure *why)
 {
 	struct str rest = credential, part[5];
 	size_t n = 0;
@@ -123,11 +126,12 @@ static status read_credential(struct arena *a, struct str credential, bool s3, b
 		static const char expected[] =
 			"the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".";
 		if (s3 && in_query)
-			return query_malformed(true, why,
-				str_fmt(a, "Error parsing the X-Amz-Credential parameter; %s", expected));
+			return query_malformed(
+				true, why, str_fmt(a, "Error parsing the X-Amz-Credential parameter; %s", expected));
 		return header_malformed(a, s3, why, expected,
 			str_fmt(a,
-				"Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got "
+				"Credential must have exactly 5 slash-delimited elements, e.g. "
+				"keyid/date/region/service/term, got "
 				"'%.*s'",
 				STR_ARG(credential)));
 	}
@@ -150,14 +154,15 @@ static status check_date(struct arena *a, bool s3, const struct sigv4 *s, struct
 	if (str_eq(s->date, day)) return OK;
 	if (s3) {
 		struct str message = str_fmt(a,
-			"Invalid credential date \"%.*s\". This date is not the same as X-Amz-Date: \"%.*s\".", STR_ARG(s->date),
-			STR_ARG(day));
+			"Invalid credential date \"%.*s\". This date is not the same as X-Amz-Date: \"%.*s\".",
+			STR_ARG(s->date), STR_ARG(day));
 		if (s->kind == SIG_QUERY) return query_malformed(true, why, message);
 		return header_malformed(a, true, why, str_z(a, message), STR_NONE);
 	}
 	return sig_fail(why, ERR_SIGNATURE, NULL, 0,
 		str_fmt(a,
-			"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%.*s' != '%.*s', "
+			"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
+			"'%.*s' != '%.*s', "
 			"from '%.16s'.",
 			STR_ARG(s->date), STR_ARG(day), t.p));
 }
@@ -203,14 +208,16 @@ static status read_payload(struct str value, bool s3, struct sigv4 *out, struct 
 	status failed = sig_fail(why, ERR_INCOMPLETE_SIGNATURE, "InvalidArgument", 400,
 		STR("x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "
 		    "STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, "
-		    "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD, STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER or a valid sha256 "
+		    "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD, STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER or a "
+		    "valid sha256 "
 		    "value."));
 	sig_fail_detail(why, STR("ArgumentName"), STR("x-amz-content-sha256"));
 	sig_fail_detail(why, STR("ArgumentValue"), value);
 	return failed;
 }
 
-static status read_header_time(struct arena *a, const struct found *f, bool s3, struct sigv4 *out, struct wire_failure *why)
+static status read_header_time(
+	struct arena *a, const struct found *f, bool s3, struct sigv4 *out, struct wire_failure *why)
 {
 	struct str text = str_or(f->amz_date, f->date);
 	if (str_has(text)) {
@@ -225,7 +232,8 @@ static status read_header_time(struct arena *a, const struct found *f, bool s3, 
 			STR("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."));
 	return sig_fail(why, ERR_INCOMPLETE_SIGNATURE, NULL, 0,
 		str_fmt(a,
-			"Date must be in ISO-8601 'basic format'. Got '%.*s'. See http://en.wikipedia.org/wiki/ISO_8601",
+			"Date must be in ISO-8601 'basic format'. Got '%.*s'. See "
+			"http://en.wikipedia.org/wiki/ISO_8601",
 			STR_ARG(text)));
 }
 
@@ -239,8 +247,8 @@ static status read_decoded_length(struct str text, bool s3, struct sigv4 *out, s
 }
 
 /* The three components behind the algorithm's name, in any order. */
-static status read_components(struct arena *a, struct str components, bool s3, struct str *credential, struct sigv4 *out,
-	struct wire_failure *why)
+static status read_components(struct arena *a, struct str components, bool s3, struct str *credential,
+	struct sigv4 *out, struct wire_failure *why)
 {
 	struct str rest = components;
 	while (str_has(rest)) {
@@ -249,17 +257,21 @@ static status read_components(struct arena *a, struct str components, bool s3, s
 		struct str whole = value, name = str_cut(&value, '=');
 		if (!str_has(value))
 			return header_malformed(a, s3, why,
-				str_z(a, str_fmt(a, "the authorization component \"%.*s\" is malformed.", STR_ARG(whole))),
-				str_fmt(a, "'%.*s' not a valid key=value pair (missing equal-sign) in Authorization header: '%.*s'.",
+				str_z(a, str_fmt(a, "the authorization component \"%.*s\" is malformed.",
+						 STR_ARG(whole))),
+				str_fmt(a,
+					"'%.*s' not a valid key=value pair (missing equal-sign) in Authorization "
+					"header: '%.*s'.",
 					STR_ARG(whole), STR_ARG(components)));
-		struct str *to = str_is(name, "Credential") ? credential
-			: str_is(name, "SignedHeaders")	    ? &out->signed_headers
-			: str_is(name, "Signature")	    ? &out->signature
-							    : NULL;
+		struct str *to = str_is(name, "Credential")      ? credential
+				 : str_is(name, "SignedHeaders") ? &out->signed_headers
+				 : str_is(name, "Signature")     ? &out->signature
+								 : NULL;
 		if (!to) continue;
 		if (str_has(*to))
 			return header_malformed(a, s3, why,
-				str_z(a, str_fmt(a, "the authorization component \"%.*s\" is malformed.", STR_ARG(whole))),
+				str_z(a, str_fmt(a, "the authorization component \"%.*s\" is malformed.",
+						 STR_ARG(whole))),
 				str_fmt(a, "'%.*s' is repeated in Authorization header.", STR_ARG(name)));
 		*to = value;
 	}
@@ -308,7 +320,9 @@ static status read_header(struct arena *a, const struct found *f, bool s3, struc
 				no_credential ? "Authorization header requires 'Credential' parameter. " : "",
 				no_signature ? "Authorization header requires 'Signature' parameter. " : "",
 				no_headers ? "Authorization header requires 'SignedHeaders' parameter. " : "",
-				no_date ? "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. " : "",
+				no_date ? "Authorization header requires existence of either a 'X-Amz-Date' or a "
+					  "'Date' header. "
+					: "",
 				STR_ARG(algorithm)));
 	TRY(read_credential(a, credential, s3, false, out, why));
 	TRY(read_header_time(a, f, s3, out, why));
@@ -332,12 +346,14 @@ static status read_expires(struct str text, bool s3, struct sigv4 *out, struct w
 	if (!str_has(text)) return OK; /* required in S3's dialect, see read_query */
 	status s = str_to_i64(text, &out->expires_s);
 	if (status_is(s, STATUS_LIMIT)) out->expires_s = text.p[0] == '-' ? -1 : INT64_MAX;
-	if (!is_ok(s) && !status_is(s, STATUS_LIMIT)) return query_malformed(s3, why, STR("X-Amz-Expires should be a number"));
+	if (!is_ok(s) && !status_is(s, STATUS_LIMIT))
+		return query_malformed(s3, why, STR("X-Amz-Expires should be a number"));
 	if (out->expires_s < 0) return query_malformed(s3, why, STR("X-Amz-Expires must be non-negative"));
 	if (out->expires_s == 0) return query_malformed(s3, why, STR("X-Amz-Expires must be greater than zero"));
 	if (out->expires_s > SIG_MAX_EXPIRES_S)
 		return query_malformed(s3, why,
-			STR("X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than "
+			STR("X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires "
+			    "must be less than "
 			    "604800 seconds"));
 	return OK;
 }
@@ -351,17 +367,25 @@ static status read_query(struct arena *a, const struct presigned *p, const struc
 		return v4a(why);
 	}
 	if (str_has(p->algorithm) && !str_is(p->algorithm, "AWS4-HMAC-SHA256"))
-		return query_malformed(s3, why, STR("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256\""));
+		return query_malformed(
+			s3, why, STR("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256\""));
 	if (!str_has(p->algorithm) || empty_or_absent(p->credential) || empty_or_absent(p->signature) ||
 		empty_or_absent(p->date) || empty_or_absent(p->signed_headers) || (s3 && !str_has(p->expires)))
 		return query_malformed(s3, why,
-			s3 ? STR("Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, "
+			s3 ? STR("Query-string authentication version 4 requires the X-Amz-Algorithm, "
+				 "X-Amz-Credential, "
 				 "X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.")
 			   : str_fmt(a, "%s%s%s%s%sRe-examine the query-string parameters.",
-				     str_has(p->algorithm) ? "" : "AWS query-string parameters must include 'X-Amz-Algorithm'. ",
-				     p->credential.n ? "" : "AWS query-string parameters must include 'X-Amz-Credential'. ",
-				     p->signature.n ? "" : "AWS query-string parameters must include 'X-Amz-Signature'. ",
-				     p->signed_headers.n ? "" : "AWS query-string parameters must include 'X-Amz-SignedHeaders'. ",
+				     str_has(p->algorithm)
+					     ? ""
+					     : "AWS query-string parameters must include 'X-Amz-Algorithm'. ",
+				     p->credential.n ? ""
+						     : "AWS query-string parameters must include 'X-Amz-Credential'. ",
+				     p->signature.n ? ""
+						    : "AWS query-string parameters must include 'X-Amz-Signature'. ",
+				     p->signed_headers.n
+					     ? ""
+					     : "AWS query-string parameters must include 'X-Amz-SignedHeaders'. ",
 				     p->date.n ? "" : "AWS query-string parameters must include 'X-Amz-Date'. "));
 	struct str credential, date, expires = STR_NONE, content_sha256 = f->content_sha256;
 	TRY(decode(a, p->credential, s3, why, &credential));
@@ -376,12 +400,15 @@ static status read_query(struct arena *a, const struct presigned *p, const struc
 	if (!sig_time_read(date, &out->time_ms))
 		return query_malformed(s3, why,
 			s3 ? STR("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"")
-			   : str_fmt(a, "Date must be in ISO-8601 'basic format'. Got '%.*s'. See http://en.wikipedia.org/wiki/ISO_8601",
+			   : str_fmt(a,
+				     "Date must be in ISO-8601 'basic format'. Got '%.*s'. See "
+				     "http://en.wikipedia.org/wiki/ISO_8601",
 				     STR_ARG(date)));
 	TRY(read_expires(expires, s3, out, why));
 	if (str_has(content_sha256)) {
 		TRY(read_payload(content_sha256, s3, out, why));
-	} else if (s3) { /* "Authenticating Requests: Using Query Parameters": the payload is not part of the signature */
+	} else if (s3) { /* "Authenticating Requests: Using Query Parameters": the payload is not part of the signature
+			  */
 		out->payload = SIG_PAYLOAD_UNSIGNED;
 		out->payload_hash = STR("UNSIGNED-PAYLOAD");
 	}
@@ -398,7 +425,8 @@ status sigv4_read(struct arena *a, const struct wire_request *r, bool s3, struct
 	bool v2 = str_has(p.v2_key) && str_has(p.v2_signature);
 	if (f.two_authorizations || (s3 && str_has(f.authorization) && (in_query || v2))) {
 		status failed = sig_fail(why, ERR_INCOMPLETE_SIGNATURE, s3 ? "InvalidArgument" : NULL, 400,
-			STR("Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string "
+			STR("Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature "
+			    "query string "
 			    "parameter or the Authorization header should be specified"));
 		if (s3) sig_fail_detail(why, STR("ArgumentName"), STR("Authorization"));
 		if (s3) sig_fail_detail(why, STR("ArgumentValue"), f.authorization);
@@ -411,7 +439,8 @@ status sigv4_read(struct arena *a, const struct wire_request *r, bool s3, struct
 		return old_version(s3, why);
 	}
 	/* A browser's upload carries its signature in the form's fields. */
-	if (s3 && str_is(r->method, "POST") && str_istarts(f.content_type, STR("multipart/form-data"))) out->kind = SIG_POST_FORM;
+	if (s3 && str_is(r->method, "POST") && str_istarts(f.content_type, STR("multipart/form-data")))
+		out->kind = SIG_POST_FORM;
 	/* An anonymous body may be in chunks, too. */
 	if (str_has(f.content_sha256)) TRY(read_payload(f.content_sha256, s3, out, why));
 	return OK;

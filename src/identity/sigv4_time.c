@@ -1,8 +1,8 @@
 /* The one form of time in SigV4, 20150830T123600Z, read strictly and written; and small helpers of the verifier. */
 #include "identity/sigv4_internal.h"
 
-/* Days since 1970-01-01 of a date of the proleptic Gregorian calendar; the year begins in March, so that the leap day is
- * its last. */
+/* Days since 1970-01-01 of a date of the proleptic Gregorian calendar; the year begins in March, so that the leap day
+ * is its last. */
 static int64_t days_of(int64_t y, int64_t m, int64_t d)
 {
 	y -= m <= 2;

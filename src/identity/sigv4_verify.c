@@ -2,7 +2,8 @@
 #include "identity/sigv4_internal.h"
 #include <openssl/crypto.h>
 
-static const char mismatch[] = "The request signature we calculated does not match the signature you provided. Check your ";
+static const char mismatch[] =
+	"The request signature we calculated does not match the signature you provided. Check your ";
 
 static struct str sig_text(struct arena *a, int64_t ms)
 {
@@ -50,23 +51,28 @@ static status check_time(struct arena *a, const struct sigv4 *s, bool s3, int64_
 	}
 	if (s3) return too_skewed(a, s, now_ms, why);
 	return sig_fail(why, ERR_TIME_SKEWED, NULL, 0,
-		str_fmt(a, "Signature expired: %.*s is now earlier than %.*s (%.*s - %lld min.)", STR_ARG(sig_text(a, s->time_ms)),
-			STR_ARG(sig_text(a, now_ms - life_ms)), STR_ARG(sig_text(a, now_ms)), (long long)(life_ms / 60000)));
+		str_fmt(a, "Signature expired: %.*s is now earlier than %.*s (%.*s - %lld min.)",
+			STR_ARG(sig_text(a, s->time_ms)), STR_ARG(sig_text(a, now_ms - life_ms)),
+			STR_ARG(sig_text(a, now_ms)), (long long)(life_ms / 60000)));
 }
 
-/* S3: the host and every x-amz-* header that is present have to be signed; only x-amz-content-sha256 need not, as its value
- * is the canonical request's last line. Elsewhere: the host. */
-static status check_signed_headers(struct arena *a, const struct wire_request *r, const struct sigv4 *s, bool s3,
-	struct wire_failure *why)
+/* S3: the host and every x-amz-* header that is present have to be signed; only x-amz-content-sha256 need not, as its
+ * value is the canonical request's last line. Elsewhere: the host. */
+static status check_signed_headers(
+	struct arena *a, const struct wire_request *r, const struct sigv4 *s, bool s3, struct wire_failure *why)
 {
 	struct sig_names names;
 	if (!sig_names_split(s->signed_headers, &names)) {
 		if (s3)
 			return sig_fail(why, ERR_INCOMPLETE_SIGNATURE,
-				s->kind == SIG_QUERY ? "AuthorizationQueryParametersError" : "AuthorizationHeaderMalformed", 400,
-				STR("The authorization header is malformed; the SignedHeaders component is malformed."));
+				s->kind == SIG_QUERY ? "AuthorizationQueryParametersError"
+						     : "AuthorizationHeaderMalformed",
+				400,
+				STR("The authorization header is malformed; the SignedHeaders component is "
+				    "malformed."));
 		return sig_fail(why, ERR_INCOMPLETE_SIGNATURE, NULL, 0,
-			str_fmt(a, "SignedHeaders must be at most %d names, separated by semicolons.", SIG_MAX_SIGNED_HEADERS));
+			str_fmt(a, "SignedHeaders must be at most %d names, separated by semicolons.",
+				SIG_MAX_SIGNED_HEADERS));
 	}
 	if (!s3) {
 		if (sig_names_have(&names, STR("host")) || sig_names_have(&names, STR(":authority"))) return OK;
@@ -89,8 +95,8 @@ static status check_signed_headers(struct arena *a, const struct wire_request *r
 	return failed;
 }
 
-static struct str payload_text(struct arena *a, const struct wire_request *r, const struct sigv4 *s,
-	const uint8_t *payload_sha256)
+static struct str payload_text(
+	struct arena *a, const struct wire_request *r, const struct sigv4 *s, const uint8_t *payload_sha256)
 {
 	if (str_has(s->payload_hash)) return s->payload_hash;
 	uint8_t hash[32];
@@ -115,10 +121,10 @@ static bool matches(struct arena *a, const struct wire_request *r, const struct 
 	return s->signature.n == 64 && CRYPTO_memcmp(hex, s->signature.p, 64) == 0;
 }
 
-/* Requests that some clients sign in another way than most, each tried only after the usual way failed: the session token
- * added to the query after signing (AWS's test suite has both), '+' in a query meant as a space. */
-static bool matches_variant(struct arena *a, const struct wire_request *r, const struct sigv4 *s, bool s3, struct str payload,
-	const struct sha256_hmac_key *key)
+/* Requests that some clients sign in another way than most, each tried only after the usual way failed: the session
+ * token added to the query after signing (AWS's test suite has both), '+' in a query meant as a space. */
+static bool matches_variant(struct arena *a, const struct wire_request *r, const struct sigv4 *s, bool s3,
+	struct str payload, const struct sha256_hmac_key *key)
 {
 	bool token = s->kind == SIG_QUERY && str_find(r->query, STR("X-Amz-Security-Token=")) >= 0;
 	bool plus = str_chr(r->query, '+') >= 0;
@@ -145,7 +151,9 @@ static status does_not_match(struct arena *a, const struct sigv4 *s, bool s3, st
 {
 	if (!s3)
 		return sig_fail(why, ERR_SIGNATURE, NULL, 0,
-			str_fmt(a, "%sAWS Secret Access Key and signing method. Consult the service documentation for details.",
+			str_fmt(a,
+				"%sAWS Secret Access Key and signing method. Consult the service documentation for "
+				"details.",
 				mismatch));
 	status failed = sig_fail(why, ERR_SIGNATURE, NULL, 0, str_fmt(a, "%skey and signing method.", mismatch));
 	sig_fail_detail(why, STR("AWSAccessKeyId"), s->access_key);
@@ -157,7 +165,8 @@ static status does_not_match(struct arena *a, const struct sigv4 *s, bool s3, st
 	return failed;
 }
 
-status sigv4_check_payload(struct arena *a, const struct sigv4 *s, bool s3, const uint8_t sha256[32], struct wire_failure *why)
+status sigv4_check_payload(
+	struct arena *a, const struct sigv4 *s, bool s3, const uint8_t sha256[32], struct wire_failure *why)
 {
 	if (s->payload != SIG_PAYLOAD_HASH || !str_has(s->payload_hash)) return OK;
 	char *hex = arena_alloc_raw(a, 64);
@@ -165,7 +174,9 @@ status sigv4_check_payload(struct arena *a, const struct sigv4 *s, bool s3, cons
 	if (str_eq_secret(str_n(hex, 64), s->payload_hash)) return OK;
 	if (!s3)
 		return sig_fail(why, ERR_SIGNATURE, NULL, 0,
-			str_fmt(a, "%sAWS Secret Access Key and signing method. Consult the service documentation for details.",
+			str_fmt(a,
+				"%sAWS Secret Access Key and signing method. Consult the service documentation for "
+				"details.",
 				mismatch));
 	status failed = sig_fail(why, ERR_SIGNATURE, "XAmzContentSHA256Mismatch", 400,
 		STR("The provided 'x-amz-content-sha256' header does not match what was computed."));
@@ -184,7 +195,8 @@ status sigv4_verify(struct arena *a, const struct wire_request *r, const struct 
 	struct sha256_hmac_key key;
 	sig_key_primed(secret, s->date, s->region, s->service, signing_key, &key);
 	struct str payload = payload_text(a, r, s, payload_sha256), canonical, to_sign;
-	bool right = matches(a, r, s, s3, payload, &key, &canonical, &to_sign) || matches_variant(a, r, s, s3, payload, &key);
+	bool right = matches(a, r, s, s3, payload, &key, &canonical, &to_sign) ||
+		     matches_variant(a, r, s, s3, payload, &key);
 	if (right) return payload_sha256 ? sigv4_check_payload(a, s, s3, payload_sha256, why) : OK;
 	memset(signing_key, 0, 32);
 	return does_not_match(a, s, s3, canonical, to_sign, why);
@@ -194,23 +206,28 @@ status sigv4_check_scope(struct arena *a, const struct sigv4 *s, bool s3, struct
 	struct wire_failure *why)
 {
 	if (s->kind != SIG_HEADER && s->kind != SIG_QUERY) return OK;
-	const char *code = !s3 ? NULL : s->kind == SIG_QUERY ? "AuthorizationQueryParametersError" : "AuthorizationHeaderMalformed";
+	const char *code = !s3                    ? NULL
+			   : s->kind == SIG_QUERY ? "AuthorizationQueryParametersError"
+						  : "AuthorizationHeaderMalformed";
 	const char *where = s->kind == SIG_QUERY ? "Error parsing the X-Amz-Credential parameter;"
 						 : "The authorization header is malformed;";
 	if (str_has(service) && !str_eq(service, s->service)) {
 		if (!s3)
 			return sig_fail(why, ERR_SIGNATURE, NULL, 0,
-				str_fmt(a, "Credential should be scoped to correct service: '%.*s'.", STR_ARG(service)));
+				str_fmt(a, "Credential should be scoped to correct service: '%.*s'.",
+					STR_ARG(service)));
 		return sig_fail(why, ERR_INCOMPLETE_SIGNATURE, code, 400,
-			str_fmt(a, "%s incorrect service \"%.*s\". This endpoint belongs to \"%.*s\".", where, STR_ARG(s->service),
-				STR_ARG(service)));
+			str_fmt(a, "%s incorrect service \"%.*s\". This endpoint belongs to \"%.*s\".", where,
+				STR_ARG(s->service), STR_ARG(service)));
 	}
 	if (str_has(region) && !str_eq(region, s->region)) {
 		if (!s3)
 			return sig_fail(why, ERR_SIGNATURE, NULL, 0,
-				str_fmt(a, "Credential should be scoped to a valid region, not '%.*s'.", STR_ARG(s->region)));
+				str_fmt(a, "Credential should be scoped to a valid region, not '%.*s'.",
+					STR_ARG(s->region)));
 		status failed = sig_fail(why, ERR_INCOMPLETE_SIGNATURE, code, 400,
-			str_fmt(a, "%s the region '%.*s' is wrong; expecting '%.*s'", where, STR_ARG(s->region), STR_ARG(region)));
+			str_fmt(a, "%s the region '%.*s' is wrong; expecting '%.*s'", where, STR_ARG(s->region),
+				STR_ARG(region)));
 		sig_fail_detail(why, STR("Region"), region);
 		return failed;
 	}

@@ -1,6 +1,6 @@
-/* AWS's own signing test suite, read as a verifier does: from the signed request to canonical request, string to sign and
- * acceptance; and every signed request refused once anything in it is changed. The vectors are not part of this repository:
- * they are looked for in VIRGA_VECTORS and beside the working folder. */
+/* AWS's own signing test suite, read as a verifier does: from the signed request to canonical request, string to sign
+ * and acceptance; and every signed request refused once anything in it is changed. The vectors are not part of this
+ * repository: they are looked for in VIRGA_VECTORS and beside the working folder. */
 #include "base/buf.h"
 #include "identity/sigv4.h"
 #include "test.h"
@@ -140,8 +140,9 @@ static void refuse_changes(struct arena *a, const char *name, const char *form, 
 				headers[i].value = changed(a, value, at);
 				REFUSED(&r, "signature");
 			}
-			const char *edits[][2] = {{"us-east-1", "us-east-2"}, {"/service/", "/other/"}, {"/20150830/", "/20150831/"},
-				{"aws4_request", "aws3_request"}, {"host", "hosts"}, {"AWS4-HMAC-SHA256", "AWS4-HMAC-SHA512"}};
+			const char *edits[][2] = {{"us-east-1", "us-east-2"}, {"/service/", "/other/"},
+				{"/20150830/", "/20150831/"}, {"aws4_request", "aws3_request"}, {"host", "hosts"},
+				{"AWS4-HMAC-SHA256", "AWS4-HMAC-SHA512"}};
 			for (size_t e = 0; e < 6; e++) {
 				headers[i].value = replaced(a, value, edits[e][0], edits[e][1]);
 				REFUSED(&r, edits[e][0]);
@@ -157,8 +158,9 @@ static void refuse_changes(struct arena *a, const char *name, const char *form, 
 		headers[i].value = value;
 	}
 	if (v->s.kind == SIG_QUERY) {
-		const char *edits[][2] = {{"us-east-1", "us-east-2"}, {"T123600Z", "T123601Z"}, {"Expires=3600", "Expires=3601"},
-			{"Signature=", "Signature=0"}, {"%2Fservice%2F", "%2Fother%2F"}, {"AKIDEXAMPLE", "AKIDEXAMPLF"}};
+		const char *edits[][2] = {{"us-east-1", "us-east-2"}, {"T123600Z", "T123601Z"},
+			{"Expires=3600", "Expires=3601"}, {"Signature=", "Signature=0"},
+			{"%2Fservice%2F", "%2Fother%2F"}, {"AKIDEXAMPLE", "AKIDEXAMPLF"}};
 		for (size_t e = 0; e < 6; e++) {
 			r = v->request;
 			r.query = replaced(a, r.query, edits[e][0], edits[e][1]);
@@ -178,7 +180,9 @@ static void check_vector(const char *name, const char *form)
 	char file[64];
 	snprintf(file, sizeof(file), "%s-signed-request.txt", form);
 	struct str context = load(a, "v4", name, "context.json");
-	struct vector one = {.request = parse(a, load(a, "v4", name, file)), .secret = member(context, "secret_access_key")}, *v = &one;
+	struct vector one = {.request = parse(a, load(a, "v4", name, file)),
+			      .secret = member(context, "secret_access_key")},
+		      *v = &one;
 	v->s3 = str_find(context, STR("\"normalize\": false")) >= 0; /* the only difference between the dialects here */
 	struct wire_failure why = {0};
 	if (!is_ok(sigv4_read(a, &v->request, false, &v->s, &why))) {
@@ -197,9 +201,10 @@ static void check_vector(const char *name, const char *form)
 	struct sigv4 s = v->s;
 	s.token_unsigned = str_find(context, STR("\"omit_session_token\": true")) >= 0;
 	struct str hash = s.payload_hash;
-	if (!str_has(hash)) hash = str_find(v->request.body, STR("Param1=value1")) == 0
-			? STR("9095672bbd1f56dfc5b65f3e153adc8731a4a654192329106275f4c7b24d0b6e")
-			: STR("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+	if (!str_has(hash))
+		hash = str_find(v->request.body, STR("Param1=value1")) == 0
+			       ? STR("9095672bbd1f56dfc5b65f3e153adc8731a4a654192329106275f4c7b24d0b6e")
+			       : STR("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 	struct str canonical = sigv4_canonical_request(a, &v->request, &s, v->s3, hash);
 	snprintf(file, sizeof(file), "%s-canonical-request.txt", form);
 	CHECK_STR(canonical, load(a, "v4", name, file));

@@ -1,6 +1,6 @@
 /* aws-chunked: AWS's published example with and without trailers, in every cut, and everything that must be refused. */
-#include "identity/chunked.h"
 #include "base/buf.h"
+#include "identity/chunked.h"
 #include "identity/digest.h"
 #include "test.h"
 
@@ -31,8 +31,12 @@ static void begin(struct upload *u, const struct wire_header *headers, size_t n)
 {
 	arena_init(&u->arena);
 	u->body = BUF_IN(&u->arena);
-	struct wire_request r = {.method = STR("PUT"), .path = STR("/examplebucket/chunkObject.txt"), .query = STR_NONE,
-		.host = STR("s3.amazonaws.com"), .headers = headers, .n_headers = n};
+	struct wire_request r = {.method = STR("PUT"),
+		.path = STR("/examplebucket/chunkObject.txt"),
+		.query = STR_NONE,
+		.host = STR("s3.amazonaws.com"),
+		.headers = headers,
+		.n_headers = n};
 	struct wire_failure why = {0};
 	CHECK_OK(sigv4_read(&u->arena, &r, true, &u->s, &why));
 	CHECK_OK(sigv4_verify(&u->arena, &r, &u->s, true, SECRET, NULL, NOW_MS, u->key, &why));
@@ -44,12 +48,13 @@ static void begin_plain(struct upload *u)
 		{{"Host", 4}, {"s3.amazonaws.com", 16}},
 		{{"x-amz-date", 10}, {"20130524T000000Z", 16}},
 		{{"x-amz-storage-class", 19}, {"REDUCED_REDUNDANCY", 18}},
-		{{"Authorization", 13},
-			{"AWS4-HMAC-SHA256 "
-			 "Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,SignedHeaders=content-encoding;content-"
-			 "length;host;x-amz-content-sha256;x-amz-date;x-amz-decoded-content-length;x-amz-storage-class,Signature="
-			 "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9",
-				17 + 79 + 125 + 75 - 3}},
+		{{"Authorization", 13}, {"AWS4-HMAC-SHA256 "
+					 "Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/"
+					 "aws4_request,SignedHeaders=content-encoding;content-"
+					 "length;host;x-amz-content-sha256;x-amz-date;x-amz-decoded-content-length;x-"
+					 "amz-storage-class,Signature="
+					 "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9",
+						17 + 79 + 125 + 75 - 3}},
 		{{"x-amz-content-sha256", 20}, {"STREAMING-AWS4-HMAC-SHA256-PAYLOAD", 34}},
 		{{"Content-Encoding", 16}, {"aws-chunked", 11}},
 		{{"x-amz-decoded-content-length", 28}, {"66560", 5}},
@@ -72,11 +77,12 @@ static void begin_trailing(struct upload *u)
 		{STR("Host"), STR("s3.amazonaws.com")},
 		{STR("x-amz-date"), STR("20130524T000000Z")},
 		{STR("x-amz-storage-class"), STR("REDUCED_REDUNDANCY")},
-		{STR("Authorization"),
-			STR("AWS4-HMAC-SHA256 "
-			    "Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,SignedHeaders=content-encoding;host;"
-			    "x-amz-content-sha256;x-amz-date;x-amz-decoded-content-length;x-amz-storage-class;x-amz-trailer,Signature="
-			    "106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e")},
+		{STR("Authorization"), STR("AWS4-HMAC-SHA256 "
+					   "Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/"
+					   "aws4_request,SignedHeaders=content-encoding;host;"
+					   "x-amz-content-sha256;x-amz-date;x-amz-decoded-content-length;x-amz-storage-"
+					   "class;x-amz-trailer,Signature="
+					   "106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e")},
 		{STR("x-amz-content-sha256"), STR("STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER")},
 		{STR("Content-Encoding"), STR("aws-chunked")},
 		{STR("x-amz-decoded-content-length"), STR("66560")},
@@ -87,14 +93,16 @@ static void begin_trailing(struct upload *u)
 	chunk(&u->body, 1024, "1c1344b170168f8e65b41376b44b20fe354e373826ccbbe2c1d40a8cae51e5c7");
 	chunk(&u->body, 0, "2ca2aba2005185cf7159c6277faf83795951dd77a3a99e6e65d5c9f85863f992");
 	buf_lit(&u->body, "x-amz-checksum-crc32c:sOO8/Q==\r\n");
-	buf_lit(&u->body, "x-amz-trailer-signature:d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435\r\n\r\n");
+	buf_lit(&u->body,
+		"x-amz-trailer-signature:d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435\r\n\r\n");
 }
 
 static void begin_unsigned(struct upload *u, const char *declared)
 {
 	arena_init(&u->arena);
 	u->body = BUF_IN(&u->arena);
-	u->s = (struct sigv4){.kind = SIG_HEADER, .payload = SIG_PAYLOAD_CHUNKED_UNSIGNED_TRAILER, .decoded_length = UINT64_MAX};
+	u->s = (struct sigv4){
+		.kind = SIG_HEADER, .payload = SIG_PAYLOAD_CHUNKED_UNSIGNED_TRAILER, .decoded_length = UINT64_MAX};
 	if (declared) CHECK_OK(str_to_u64(str_c(declared), &u->s.decoded_length));
 }
 
@@ -119,7 +127,7 @@ static bool feed(struct upload *u, struct str body, size_t cut, struct taken *t,
 	struct arena_mark mark = arena_mark(&u->arena);
 	struct chunked *c = chunked_new(&u->arena, &u->s, u->key);
 	bool good = is_ok(chunked_feed(c, body.p, cut, take, t, why)) &&
-		is_ok(chunked_feed(c, body.p + cut, body.n - cut, take, t, why)) && is_ok(chunked_end(c, why));
+		    is_ok(chunked_feed(c, body.p + cut, body.n - cut, take, t, why)) && is_ok(chunked_end(c, why));
 	chunked_free(c);
 	arena_release(&u->arena, mark);
 	return good;
@@ -194,7 +202,7 @@ TEST(changed_bodies_are_refused)
 		struct str body = buf_done(&u.body);
 		struct taken t;
 		struct wire_failure why;
-		for (size_t at = 0; at < body.n; at += at > 300 && at < 65500 ? 1201 : 1) {
+		for (size_t at = 0; at<body.n; at += at> 300 && at < 65500 ? 1201 : 1) {
 			char was = u.body.p[at];
 			u.body.p[at] = (char)(was ^ 1);
 			CHECK(!feed(&u, body, 0, &t, &why));

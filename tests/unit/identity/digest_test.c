@@ -1,6 +1,6 @@
 /* Digests against published check values, against each other in every cut, and joined CRCs. */
-#include "identity/crc.h"
 #include "base/rand.h"
+#include "identity/crc.h"
 #include "test.h"
 #include <openssl/evp.h>
 
@@ -55,7 +55,8 @@ TEST(crc64_tables_and_folding_agree_at_every_length_and_place)
 		uint64_t bitwise = ~0ull;
 		for (size_t i = 0; i < n && n < 300; i++) {
 			bitwise ^= p[i];
-			for (int b = 0; b < 8; b++) bitwise = bitwise & 1 ? bitwise >> 1 ^ CRC64NVME_REFLECTED : bitwise >> 1;
+			for (int b = 0; b < 8; b++)
+				bitwise = bitwise & 1 ? bitwise >> 1 ^ CRC64NVME_REFLECTED : bitwise >> 1;
 		}
 		if (n < 300) CHECK(whole == ~bitwise);
 #if defined(__x86_64__)
@@ -91,7 +92,8 @@ static void evp(const EVP_MD *md, const void *p, size_t n, uint8_t *out)
 /* Sizes around the threshold where threads begin and around the ring's buffers; pieces of changing size. */
 TEST(digester_equals_one_shot)
 {
-	const size_t sizes[] = {0, 1, 65536, 1 << 20, (1 << 20) + 1, (1 << 20) + (1 << 18), (1 << 20) + (1 << 18) + 1, 9 << 20};
+	const size_t sizes[] = {
+		0, 1, 65536, 1 << 20, (1 << 20) + 1, (1 << 20) + (1 << 18), (1 << 20) + (1 << 18) + 1, 9 << 20};
 	const uint32_t all = DIGEST_MD5 | DIGEST_SHA256 | DIGEST_SHA1 | DIGEST_CRC32 | DIGEST_CRC32C | DIGEST_CRC64NVME;
 	for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
 		size_t n = sizes[s];
