@@ -80,7 +80,8 @@ static struct MHD_Daemon *start_daemon(struct edge_side *s, const struct edge_op
 	options[n++] = (struct MHD_OptionItem){MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (intptr_t)pool, NULL};
 	options[n++] = (struct MHD_OptionItem){MHD_OPTION_CONNECTION_LIMIT, CONNECTION_LIMIT, NULL};
 	options[n++] = (struct MHD_OptionItem){MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)s->edge->idle_timeout_s, NULL};
-	options[n++] = (struct MHD_OptionItem){MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL};
+	/* Its strict mode answers a missing Host with two heads (0.9.75); edge_head_check sees to all that it would. */
+	options[n++] = (struct MHD_OptionItem){MHD_OPTION_STRICT_FOR_CLIENT, 0, NULL};
 	if (threads > 1) options[n++] = (struct MHD_OptionItem){MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)threads, NULL};
 	if (s->tls) {
 		flags |= MHD_USE_TLS;

@@ -78,7 +78,7 @@ static bool parse_length(struct str s, int64_t *out)
 	return true;
 }
 
-unsigned edge_head_check(struct edge_request *r)
+unsigned edge_head_check(struct edge_request *r, bool http_1_1)
 {
 	unsigned hosts = 0, lengths = 0, encodings = 0;
 
@@ -104,6 +104,8 @@ unsigned edge_head_check(struct edge_request *r)
 			hosts++;
 		}
 	}
+	/* RFC 9112 section 3.2: exactly one Host; section 6.1: a chunked body from an HTTP/1.0 client has faulty framing. */
+	if (http_1_1 ? hosts != 1 : r->chunked) return 400;
 	if (hosts > 1 || lengths > 1 || encodings > 1 || (lengths && encodings)) return 400;
 	return split_target(r) ? 0 : 400;
 }

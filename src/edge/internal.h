@@ -56,6 +56,7 @@ struct edge_exchange {
 	struct edge_handler handler;
 	struct edge_request request;
 	void *state;
+	uint64_t received; /* bytes of the body; event thread only */
 	pthread_mutex_t lock; /* guards what follows */
 	enum edge_park park;
 	struct MHD_Response *response; /* NULL until edge_respond */
@@ -112,7 +113,7 @@ void edge_release(struct edge *e);
 
 /* head.c: what MHD does not check. Fills path, query, host, content_length and chunked from method, target and headers.
  * Returns 0, or the status code to refuse with. */
-unsigned edge_head_check(struct edge_request *r);
+unsigned edge_head_check(struct edge_request *r, bool http_1_1);
 
 /* response.c */
 struct MHD_Response *edge_response_make(struct edge_exchange *x, const struct edge_response *r);
