@@ -160,6 +160,14 @@ class Importer:
         every = [first] + [p for p in self.meta.get("protocols", []) if p != first]
         return [words.get(p, p) for p in every]
 
+    def namespace(self):
+        """The service's XML namespace; where only its requests tell theirs, that one."""
+        ns = self.meta.get("xmlNamespace")
+        if ns:
+            return ns["uri"] if isinstance(ns, dict) else ns
+        told = {op["input"]["xmlNamespace"]["uri"] for op in self.ops.values() if "xmlNamespace" in op.get("input", {})}
+        return told.pop() if len(told) == 1 else None
+
     def service(self):
         m = self.meta
         put = self.lines.append
@@ -171,9 +179,9 @@ class Importer:
             put(" target %s" % word(m["targetPrefix"]))
         put(" protocols %s" % " ".join(self.protocols()))
         put(" version %s" % word(m["apiVersion"]))
-        ns = m.get("xmlNamespace")
+        ns = self.namespace()
         if ns:
-            put(" xmlns %s" % word(ns["uri"] if isinstance(ns, dict) else ns))
+            put(" xmlns %s" % word(ns))
         if "awsQueryCompatible" in m:
             put(" query-compatible")
 

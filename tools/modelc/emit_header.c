@@ -2,7 +2,7 @@
 #include "modelc/emit.h"
 #include "modelc/layout.h"
 
-static void emit_sequence(const struct model *m, const struct shape *s, struct arena *scratch, struct buf *out)
+static void emit_sequence(const struct shape *s, struct arena *scratch, struct buf *out)
 {
 	if (s->kind == WIRE_LIST) {
 		struct str element = layout_element(scratch, s, s->members.v[0].shape);
@@ -10,7 +10,6 @@ static void emit_sequence(const struct model *m, const struct shape *s, struct a
 	} else {
 		buf_fmt(out, "struct %.*s { struct %.*s *v; size_t n; };\n", STR_ARG(s->c_name), STR_ARG(s->c_entry));
 	}
-	(void)m;
 }
 
 static void emit_struct(const struct shape *s, struct arena *scratch, struct buf *out)
@@ -46,7 +45,7 @@ void emit_types(const struct model *m, struct buf *out)
 	buf_lit(out, "\n");
 	for (size_t i = 0; i < m->shapes.n; i++) {
 		const struct shape *s = m->shapes.v[i];
-		if (s->kind == WIRE_LIST || s->kind == WIRE_MAP) emit_sequence(m, s, &scratch, out);
+		if (s->kind == WIRE_LIST || s->kind == WIRE_MAP) emit_sequence(s, &scratch, out);
 	}
 	buf_lit(out, "\n");
 	for (size_t i = 0; i < m->shapes.n; i++)
@@ -88,7 +87,7 @@ static void emit_enums(const struct model *m, struct str prefix, struct buf *out
 		buf_lit(out, "};\n\n");
 	}
 	if (m->errors.n) {
-		buf_lit(out, "/* Errors: 256 + the index in the tables. Smaller numbers are errors that all services share. */\nenum {\n");
+		buf_lit(out, "/* Errors: 256 + the index in the tables. Smaller numbers are all services' errors. */\nenum {\n");
 		for (size_t i = 0; i < m->errors.n; i++)
 			buf_fmt(out, "\t%.*s_ERR_%.*s = %zu,\n", STR_ARG(prefix), STR_ARG(m->errors.v[i]->c_constant), 256 + i);
 		buf_lit(out, "};\n");
