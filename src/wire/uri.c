@@ -1,0 +1,91 @@
+/* URI templates of the rest protocols (Smithy's http trait) against raw paths: literal text, {label} up to the next slash,
+ * {label+} over slashes, and literal query keys behind '?'. Everything stays percent-encoded. */
+#include "wire/internal.h"
+
+struct str wire_query_raw(struct str query, struct str key)
+{
+	const char *p = query.p, *end = query.p + query.n;
+	while (p && p < end) {
+		const char *amp = memchr(p, '&', (size_t)(end - p)), *stop = amp ? amp : end;
+		if ((size_t)(stop - p) >= key.n && memcmp(p, key.p, key.n) == 0) {
+			const char *rest = p + key.n;
+			if (rest == stop) return STR("");
+			if (*rest == '=') return str_n(rest + 1, (size_t)(stop - rest - 1));
+		}
+		p = stop + 1;
+	}
+	return STR_NONE;
+}
+
+/* Number of the template's literal query keys, all present; -1 where one is not. x-id only repeats the operation's name. */
+static int match_query(struct str keys, struct str query)
+{
+	int n = 0;
+	while (str_has(keys)) {
+		struct str value = str_cut(&keys, '&');
+		struct str key = str_cut(&value, '=');
+		if (str_is(key, "x-id")) continue;
+		struct str got = wire_query_raw(query, key);
+		if (!str_has(got) || (str_has(value) && !str_eq(got, value))) return -1;
+		n++;
+	}
+	return n;
+}
+
+static bool add_label(struct wire_match *out, struct str name, struct str value)
+{
+	if (value.n == 0 || out->n_labels == sizeof out->labels / sizeof out->labels[0]) return false;
+	out->labels[out->n_labels++] = (struct wire_label){name, value};
+	return true;
+}
+
+/* Bytes of literal text that matched, -1 for no match. */
+static int match_path(struct str uri, struct str path, struct wire_match *out, bool *greedy)
+{
+	const char *u = uri.p, *ue = u + uri.n, *p = path.p, *pe = p + path.n;
+	int literal = 0;
+	while (u < ue) {
+		if (*u != '{') {
+			if (p == pe) return ue - u == 1 && *u == '/' ? literal : -1; /* a final slash may be missing */
+			if (*u != *p) return -1;
+			u++, p++, literal++;
+			continue;
+		}
+		const char *close = memchr(u, '}', (size_t)(ue - u));
+		if (!close) return -1;
+		struct str name = str_n(u + 1, (size_t)(close - u - 1));
+		u = close + 1;
+		if (str_ends(name, STR("+"))) {
+			/* It takes all but what the template has behind it, which holds no further label. */
+			size_t tail = (size_t)(ue - u);
+			name.n--;
+			*greedy = true;
+			if ((size_t)(pe - p) < tail || memcmp(pe - tail, u, tail) != 0) return -1;
+			if (!add_label(out, name, str_n(p, (size_t)(pe - p) - tail))) return -1;
+			return literal + (int)tail;
+		}
+		char stop = u < ue ? *u : '/';
+		const char *v = p;
+		while (p < pe && *p != stop && *p != '/') p++;
+		if (!add_label(out, name, str_n(v, (size_t)(p - v)))) return -1;
+	}
+	if (p == pe || (pe - p == 1 && *p == '/')) return literal;
+	return -1;
+}
+
+int wire_uri_match(struct str uri, struct str path, struct str query, struct wire_match *out)
+{
+	const char *mark = memchr(uri.p, '?', uri.n);
+	int keys = 0;
+	bool greedy = false;
+	if (mark) {
+		if (query.n == 0) return -1;
+		keys = match_query(str_from(uri, (size_t)(mark - uri.p) + 1), query);
+		if (keys < 0) return -1;
+		uri.n = (size_t)(mark - uri.p);
+	}
+	out->n_labels = 0;
+	int literal = match_path(uri, path, out, &greedy);
+	if (literal < 0) return -1;
+	return literal * 4096 + (greedy ? 0 : 2048) + keys * 128;
+}
