@@ -267,6 +267,7 @@ TEST(stopping_finishes_what_is_in_flight)
 	CHECK(closed(&idle));
 	CHECK(s.completed == 2 && s.broken == 0);
 	close(held.fd), close(idle.fd), close(slow.fd);
+	while (atomic_load(&s.threads)) sleep_ms(1);
 	close(s.file);
 }
 

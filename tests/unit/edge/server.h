@@ -19,7 +19,8 @@ struct server {
 	_Atomic uint64_t body_bytes, checksum;
 	atomic_int threads;        /* answering from another thread now */
 	_Atomic(struct edge_exchange *) held;
-	atomic_bool saw_client_leave;
+	struct edge_exchange *all_held[1024];
+	atomic_uint n_held;
 };
 struct visit {
 	struct server *server;
@@ -159,7 +160,7 @@ static enum edge_next on_body(void *state, const void *p, size_t n)
 {
 	struct visit *v = state;
 
-	CHECK(n > 0);
+	INVARIANT(n > 0);
 	v->received += n;
 	atomic_fetch_add(&v->server->body_bytes, n);
 	uint64_t sum = 0;
@@ -177,21 +178,30 @@ static enum edge_next on_body(void *state, const void *p, size_t n)
 	return EDGE_CONTINUE;
 }
 
+static void hold(struct visit *v)
+{
+	unsigned i = atomic_fetch_add(&v->server->n_held, 1);
+
+	if (i < 1024) v->server->all_held[i] = v->x;
+	atomic_store(&v->server->held, v->x);
+}
+
 static void on_end(void *state)
 {
 	struct visit *v = state;
 
-	CHECK(!v->ended);
+	INVARIANT(!v->ended);
 	v->ended = true;
-	atomic_fetch_add(&v->server->ended, 1);
+	struct server *sv = v->server;
 	if (str_is(v->r->path, "/async"))
 		in_thread(v->server, answer_later, v);
 	else if (str_is(v->r->path, "/hold"))
-		atomic_store(&v->server->held, v->x);
+		hold(v);
 	else if (str_is(v->r->path, "/pause"))
 		answer_text(v, 200, STR("resumed"));
 	else
 		answer(v);
+	atomic_fetch_add(&sv->ended, 1);
 }
 
 static void on_gone(void *state, bool completed)
@@ -359,7 +369,7 @@ static struct reply hear(struct client *c, bool head_only)
 }
 
 /* True when the server has closed (and nothing more came). */
-static bool closed(struct client *c)
+__attribute__((unused)) static bool closed(struct client *c)
 {
 	if (c->n) return false;
 	ssize_t k = recv(c->fd, c->buf, 1, 0);
