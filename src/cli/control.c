@@ -3,9 +3,12 @@
 #include "cli/client.h"
 #include "call/call.h"
 #include <errno.h>
-#include <signal.h>
+#include <poll.h>
 #include <stdio.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#define STOP_LIMIT_MS 30000
 
 static const struct cli_option status_options[] = {
 	CLIENT_OPTION,
@@ -66,16 +69,19 @@ const struct cli_command cli_status = {
 
 static const struct cli_option endpoint_only[] = {CLIENT_OPTION};
 
-/* The process ends after its answers in flight and its data are safe: only then the command is done. */
-static bool wait_for_end(struct arena *a, const char *endpoint, pid_t pid)
+/* Answers in flight and data are safe only once the process has ended. A descriptor of the process tells that at once, also
+ * when nobody has asked for its exit code yet. */
+static bool wait_for_end(pid_t pid)
 {
-	for (int i = 0; i < 600; i++) {
-		bool answers = client_ask(a, endpoint, "GET", "/_virga/status").code != 0;
-		bool runs = pid > 0 && (kill(pid, 0) == 0 || errno == EPERM);
-		if (!answers && !runs) return true;
-		usleep(50 * 1000);
-	}
-	return false;
+	int fd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+	if (fd < 0) return pid > 0 && errno == ESRCH;
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	int n;
+	do {
+		n = poll(&p, 1, STOP_LIMIT_MS);
+	} while (n < 0 && errno == EINTR);
+	close(fd);
+	return n > 0;
 }
 
 static int run_stop(const struct cli_args *args)
@@ -87,7 +93,7 @@ static int run_stop(const struct cli_args *args)
 	int code = 1;
 	if (client_get(&a, endpoint, "POST", "/_virga/stop", &body)) {
 		struct reply *v = reply_read(body);
-		code = wait_for_end(&a, endpoint, (pid_t)reply_number(v, "pid")) ? 0 : cli_fail("it still runs");
+		code = wait_for_end((pid_t)reply_number(v, "pid")) ? 0 : cli_fail("it still runs");
 		reply_free(v);
 	}
 	arena_cleanup(&a);

@@ -9,7 +9,8 @@ static int run_version(const struct cli_args *args);
 static const struct cli_command cli_version = {
 	.name = "version", .words = "", .summary = "print the version", .run = run_version};
 static const struct cli_command cli_help = {
-	.name = "help", .words = "[COMMAND]", .max_words = 1, .summary = "tell what there is, or more of a command", .run = run_help};
+	.name = "help", .words = "[COMMAND]", .max_words = 1, .summary = "tell what there is, or more of a command",
+	.run = run_help};
 
 static const struct cli_command *const commands[] = {&cli_serve, &cli_status, &cli_stop, &cli_reset, &cli_ops, &cli_clock,
 	&cli_ca, &cli_env, &cli_version, &cli_help};
@@ -69,7 +70,8 @@ static int run_help(const struct cli_args *args)
 	if (args->n_words > 0) {
 		const struct cli_command *c = find_command(args->words[0]);
 		if (!c) return cli_misused("there is no command '%s'", args->words[0]);
-		printf("virga %s%s%s%s: %s\n", c->name, c->n_options ? " [OPTION…]" : "", *c->words ? " " : "", c->words, c->summary);
+		const char *options = c->n_options ? " [OPTION…]" : "", *space = *c->words ? " " : "";
+		printf("virga %s%s%s%s: %s\n", c->name, options, space, c->words, c->summary);
 		if (c->more) printf("\n%s\n", c->more);
 		if (c->n_options) puts("");
 		print_options(c);

@@ -123,7 +123,8 @@ static int start_edge(struct installation *v)
 	struct cloud *c = &v->cloud;
 	struct ca_files ca = {0};
 	int64_t machine_ms = clock_now(c->clock) - clock_offset(c->clock);
-	if (!is_ok(ca_load(store_dir(c->store), machine_ms, &v->arena, &ca))) log_warn("cli", "no_tls", "dir=\"%s\"", store_dir(c->store));
+	if (!is_ok(ca_load(store_dir(c->store), machine_ms, &v->arena, &ca)))
+		log_warn("cli", "no_tls", "dir=\"%s\"", store_dir(c->store));
 	v->inner = dispatch_handler(c);
 	struct edge_options o = {
 		.listen = v->settings.listen,
@@ -165,8 +166,8 @@ static void tell(struct installation *v)
 static struct str local_url(struct installation *v)
 {
 	struct str rest = str_c(v->settings.listen), address = str_trim(str_cut(&rest, ','));
-	if (str_starts(address, STR("0.0.0.0:"))) return address_url(v, str_fmt(&v->arena, "127.0.0.1%.*s", STR_ARG(str_from(address, 7))));
-	if (str_starts(address, STR("[::]:"))) return address_url(v, str_fmt(&v->arena, "[::1]%.*s", STR_ARG(str_from(address, 4))));
+	if (str_starts(address, STR("0.0.0.0:"))) address = str_cat(&v->arena, STR("127.0.0.1"), str_from(address, 7));
+	if (str_starts(address, STR("[::]:"))) address = str_cat(&v->arena, STR("[::1]"), str_from(address, 4));
 	return address_url(v, address);
 }
 

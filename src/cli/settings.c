@@ -60,7 +60,8 @@ static int read_log(const struct cli_args *args, struct settings *out)
 			continue;
 		}
 		enum log_level level = log_level_from(word, LOG_DEBUG);
-		if (level != log_level_from(word, LOG_OFF)) return cli_misused("--log is debug, info, warn, error or off, and json");
+		if (level != log_level_from(word, LOG_OFF))
+			return cli_misused("--log is debug, info, warn, error or off, and json");
 		out->log = level;
 	}
 	return 0;
