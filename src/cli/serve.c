@@ -118,6 +118,55 @@ static int build_cloud(struct installation *v)
 	return 0;
 }
 
+/* One of the addresses that it listens on, as an URL; port 0 is the one that the kernel chose. */
+static struct str address_url(struct installation *v, struct str address)
+{
+	ptrdiff_t colon = str_rchr(address, ':');
+	struct str host = colon < 0 ? address : str_sub(address, 0, (size_t)colon);
+	struct str port = colon < 0 ? STR("0") : str_from(address, (size_t)colon + 1);
+	if (str_is(port, "0")) port = str_fmt(&v->arena, "%u", edge_port(v->cloud.edge));
+	return str_fmt(&v->arena, "http://%.*s:%.*s", STR_ARG(host), STR_ARG(port));
+}
+
+static void tell(struct installation *v)
+{
+	struct str rest = str_c(v->settings.listen);
+	printf("virga " VIRGA_VERSION ", data in %s%s\n", store_dir(v->cloud.store), v->cloud.ephemeral ? " until it stops" : "");
+	while (str_has(rest)) {
+		struct str url = address_url(v, str_trim(str_cut(&rest, ',')));
+		printf("Listening on %.*s\n", STR_ARG(url));
+	}
+	puts("Ready.");
+	fflush(stdout);
+}
+
+static struct str local_url(struct installation *v)
+{
+	struct str rest = str_c(v->settings.listen), address = str_trim(str_cut(&rest, ','));
+	if (str_starts(address, STR("0.0.0.0:"))) address = str_cat(&v->arena, STR("127.0.0.1"), str_from(address, 7));
+	if (str_starts(address, STR("[::]:"))) address = str_cat(&v->arena, STR("[::1]"), str_from(address, 4));
+	return address_url(v, address);
+}
+
+static void find_init_hooks(struct installation *v)
+{
+	struct arena *a = &v->arena;
+	const char *own = v->settings.init_dir;
+	if (!own) own = str_fmt(a, "%sinit/ready.d", store_dir(v->cloud.store)).p;
+	const char *folders[] = {own, "/etc/localstack/init/ready.d"};
+	struct str url = local_url(v), key = v->settings.strict ? v->root.access_key : STR("test");
+	struct str secret = v->settings.strict ? v->root.secret : STR("test");
+	const char *environment[] = {
+		str_fmt(a, "AWS_ENDPOINT_URL=%.*s", STR_ARG(url)).p,
+		str_fmt(a, "VIRGA_ENDPOINT=%.*s", STR_ARG(url)).p,
+		str_fmt(a, "AWS_ACCESS_KEY_ID=%.*s", STR_ARG(key)).p,
+		str_fmt(a, "AWS_SECRET_ACCESS_KEY=%.*s", STR_ARG(secret)).p,
+		str_fmt(a, "AWS_DEFAULT_REGION=%.*s", STR_ARG(v->settings.region)).p,
+		NULL,
+	};
+	v->cloud.init = init_new(folders, 2, environment);
+}
+
 static int start_edge(struct installation *v)
 {
 	struct cloud *c = &v->cloud;
@@ -140,54 +189,9 @@ static int start_edge(struct installation *v)
 	c->edge = edge;
 	c->public_host = v->settings.public_host;
 	if (!str_has(c->public_host)) c->public_host = str_fmt(&v->arena, "localhost:%u", edge_port(edge));
+	find_init_hooks(v);
 	atomic_store_explicit(&v->open, true, memory_order_release);
 	return 0;
-}
-
-/* One of the addresses that it listens on, as an URL; port 0 is the one that the kernel chose. */
-static struct str address_url(struct installation *v, struct str address)
-{
-	ptrdiff_t colon = str_rchr(address, ':');
-	struct str host = colon < 0 ? address : str_sub(address, 0, (size_t)colon);
-	struct str port = colon < 0 ? STR("0") : str_from(address, (size_t)colon + 1);
-	if (str_is(port, "0")) port = str_fmt(&v->arena, "%u", edge_port(v->cloud.edge));
-	return str_fmt(&v->arena, "http://%.*s:%.*s", STR_ARG(host), STR_ARG(port));
-}
-
-static void tell(struct installation *v)
-{
-	struct str rest = str_c(v->settings.listen);
-	printf("virga " VIRGA_VERSION ", data in %s%s\n", store_dir(v->cloud.store), v->cloud.ephemeral ? " until it stops" : "");
-	while (str_has(rest)) printf("Listening on %.*s\n", STR_ARG(address_url(v, str_trim(str_cut(&rest, ',')))));
-	puts("Ready.");
-	fflush(stdout);
-}
-
-static struct str local_url(struct installation *v)
-{
-	struct str rest = str_c(v->settings.listen), address = str_trim(str_cut(&rest, ','));
-	if (str_starts(address, STR("0.0.0.0:"))) address = str_cat(&v->arena, STR("127.0.0.1"), str_from(address, 7));
-	if (str_starts(address, STR("[::]:"))) address = str_cat(&v->arena, STR("[::1]"), str_from(address, 4));
-	return address_url(v, address);
-}
-
-static void run_init_hooks(struct installation *v)
-{
-	struct arena *a = &v->arena;
-	const char *own = v->settings.init_dir;
-	if (!own) own = str_fmt(a, "%sinit/ready.d", store_dir(v->cloud.store)).p;
-	const char *folders[] = {own, "/etc/localstack/init/ready.d"};
-	struct str url = local_url(v), key = v->settings.strict ? v->root.access_key : STR("test");
-	struct str secret = v->settings.strict ? v->root.secret : STR("test");
-	const char *environment[] = {
-		str_fmt(a, "AWS_ENDPOINT_URL=%.*s", STR_ARG(url)).p,
-		str_fmt(a, "VIRGA_ENDPOINT=%.*s", STR_ARG(url)).p,
-		str_fmt(a, "AWS_ACCESS_KEY_ID=%.*s", STR_ARG(key)).p,
-		str_fmt(a, "AWS_SECRET_ACCESS_KEY=%.*s", STR_ARG(secret)).p,
-		str_fmt(a, "AWS_DEFAULT_REGION=%.*s", STR_ARG(v->settings.region)).p,
-		NULL,
-	};
-	v->cloud.init = init_new(folders, 2, environment);
 }
 
 /* Backwards; each part may be missing, when its making failed. */
@@ -227,7 +231,6 @@ static int run_serve(const struct cli_args *args)
 	signal(SIGPIPE, SIG_IGN);
 
 	code = build_cloud(&v);
-	if (!code) run_init_hooks(&v);
 	if (!code) code = start_edge(&v);
 	if (!code) {
 		tell(&v);
