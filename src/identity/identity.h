@@ -20,17 +20,23 @@ struct principal {
 	int64_t expires_ms;   /* temporary credentials; 0 otherwise */
 	struct str session_record; /* bytes that the issuer stored with the key (session policies, tags, MFA); or "" */
 };
-/* Looks up the key; UNKNOWN keys give the default principal or (strict) FAILED with `why`. Checks session token and expiry. */
+/* Looks up the key; UNKNOWN keys give the default principal or (strict) FAILED with `why`. Checks session token and expiry.
+ * A request without a signature of its own (SIG_NONE, SIG_POST_FORM) is anonymous. Everything in *out lives in `a` or in s. */
 status identity_resolve(struct store_tx *tx, struct arena *a, const struct sigv4 *s, bool strict, int64_t now_ms,
 	struct principal *out, struct wire_failure *why) MUST_USE;
 
-/* Issued keys, stored. Whoever issues (IAM, STS) fills all but `verified`; session_token "" for long-term keys. */
+/* Issued keys, stored. Whoever issues (IAM, STS) fills all but `verified`; session_token "" for long-term keys. Of the token
+ * only a hash is kept. Keys of a principal that ends, or that are switched off, are to be deleted here: they are looked up
+ * for each request, so that takes effect with the transaction's commit. */
 void identity_key_put(struct store_tx *tx, struct arena *a, const struct principal *p, struct str session_token);
 void identity_key_delete(struct store_tx *tx, struct arena *a, struct str access_key);
 /* AKIA… (long-term) or ASIA… (temporary) with 16 random characters of AWS's alphabet; account ids decode from them as AWS's do
  * not: they are looked up. */
 struct str identity_new_key_id(struct arena *a, bool temporary);
+/* 40 characters of base64. */
 struct str identity_new_secret(struct arena *a);
+/* An opaque token for temporary credentials: base64 of 192 random bytes. */
+struct str identity_new_session_token(struct arena *a);
 /* The installation's own root key of account 000000000000, made at first start; also written to DIR/credentials (0600) in the
- * shared credentials file format. */
+ * shared credentials file format, whenever that file is not there. Durable on return. */
 status identity_root_key(struct store *s, struct arena *a, struct principal *out) MUST_USE;

@@ -32,7 +32,7 @@ status sigv4_read(struct arena *a, const struct wire_request *r, bool s3, struct
  * the request line (before any virtual-host rewriting). payload_sha256: 32 bytes of the body's hash, or NULL where the header
  * says it all (then the caller compares the body with payload_hash afterwards). S3 does not normalise the path; the others do,
  * and encode twice. secret STR_NONE (a key whose secret nobody knows): only the times are checked. signing_key (32 bytes) is
- * filled for chunk signatures. */
+ * filled for chunk signatures (zeros where there is none). OK for a request without a signature of its own. */
 status sigv4_verify(struct arena *a, const struct wire_request *r, const struct sigv4 *s, bool s3, struct str secret,
 	const uint8_t *payload_sha256, int64_t now_ms, uint8_t signing_key[32], struct wire_failure *why) MUST_USE;
 /* Compares the body's hash with what the header claims: for callers that gave sigv4_verify no payload_sha256. FAILED with

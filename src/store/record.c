@@ -22,13 +22,8 @@ static unsigned kind_of(const struct wire_shape *s)
 	UNREACHABLE(); /* modelc refuses streams in records */
 }
 
-static uint64_t field_number(const struct wire_tables *t, const struct wire_member *m)
-{
-	struct str s = wire_str(t, m->wire_name);
-	uint64_t n = 0;
-	for (size_t i = 0; i < s.n; i++) n = n * 10 + (uint64_t)(s.p[i] - '0');
-	return n;
-}
+/* In records' tables wire_name is the number itself, not an offset in the pool (wire/desc.h). */
+static uint64_t field_number(const struct wire_member *m) { return m->wire_name; }
 
 static uint64_t zigzag(int64_t v) { return (uint64_t)v << 1 ^ (uint64_t)(v >> 63); }
 static int64_t unzigzag(uint64_t v) { return (int64_t)(v >> 1 ^ (~(v & 1) + 1)); }
@@ -181,7 +176,7 @@ static void encode_struct(struct encoder *e, const struct wire_shape *s, const c
 		const struct wire_shape *ms = e->t->shapes + m->shape;
 		const char *at = p + m->offset;
 		unsigned kind = kind_of(ms);
-		uint64_t v = 0, tag = field_number(e->t, m) << 3 | kind;
+		uint64_t v = 0, tag = field_number(m) << 3 | kind;
 		if (kind != KIND_BYTES) {
 			if (!scalar_get(ms, at, &v)) continue;
 			put_varint(&e->b, tag);
@@ -345,7 +340,7 @@ static const struct wire_member *find_member(const struct wire_tables *t, const 
 	for (unsigned i = 0; i < s->count; i++) { /* fields come in the table's order: the next one fits almost always */
 		unsigned j = (*hint + i) % s->count;
 		const struct wire_member *m = t->members + s->first + j;
-		if (field_number(t, m) != number) continue;
+		if (field_number(m) != number) continue;
 		*hint = j + 1;
 		return m;
 	}
