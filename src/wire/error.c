@@ -223,6 +223,10 @@ static struct error describe(const struct wire_match *m, const struct wire_failu
 	struct error e = {.m = m, .why = why, .shape = WIRE_NO_SHAPE, .request_id = request_id, .message_name = STR("message")};
 	const struct wire_error *own = own_error(m, why->id);
 	e.code = wire_error_code(m, why->id, &e.http);
+	if (str_has(why->code)) {
+		e.code = why->code;
+		e.http = why->http_status;
+	}
 	e.message = str_or(why->message, STR(""));
 	if (!own || own->shape == WIRE_NO_SHAPE) return e;
 	e.t = &m->service->tables;
