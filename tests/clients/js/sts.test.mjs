@@ -1,0 +1,28 @@
+// GetCallerIdentity and NotImplemented through the AWS SDK for JavaScript.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { ListMessageMoveTasksCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
+import { startVirga } from './virga.mjs';
+
+let virga;
+before(async () => { virga = await startVirga(); });
+after(() => virga?.close());
+
+test('the default account', async () => {
+  const who = await new STSClient(virga.config()).send(new GetCallerIdentityCommand({}));
+  assert.equal(who.Account, '000000000000');
+  assert.equal(who.Arn, 'arn:aws:iam::000000000000:root');
+});
+
+test('an account by its key', async () => {
+  const credentials = { accessKeyId: '123456789012', secretAccessKey: 'x' };
+  const who = await new STSClient(virga.config({ credentials })).send(new GetCallerIdentityCommand({}));
+  assert.equal(who.Account, '123456789012');
+});
+
+test('an unbuilt operation says so', async () => {
+  const sqs = new SQSClient(virga.config());
+  await assert.rejects(sqs.send(new ListMessageMoveTasksCommand({ SourceArn: 'arn:aws:sqs:us-east-1:000000000000:q' })),
+    (e) => /NotImplemented/.test(e.name) && e.$metadata.httpStatusCode === 501 && /ListMessageMoveTasks/.test(e.message));
+});
