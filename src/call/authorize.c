@@ -57,6 +57,9 @@ status exchange_authenticate(struct exchange *e, const uint8_t *body_sha256)
 	c->account = c->principal.account;
 	c->region = str_empty(e->sig.region) ? c->cloud->default_region : e->sig.region;
 	c->partition = partition_of(c->region);
+	/* An account's root is the same in every partition here; its name is the caller's partition's. */
+	if (c->principal.kind == PRINCIPAL_ROOT)
+		c->principal.arn = str_fmt(c->arena, "arn:%.*s:iam::%.*s:root", STR_ARG(c->partition), STR_ARG(c->account));
 	return OK;
 }
 
