@@ -57,6 +57,12 @@ static void send(void *ctx)
 	void (*done)(void *) = NULL;
 	struct stream_end *end = NULL;
 	struct body *b = r->stream;
+	if (!b && out.head_only && str_empty(r->body)) {
+		/* The answer to HEAD tells the length that GET's would have (RFC 9110 section 9.3.2). */
+		for (size_t i = 0; i < r->n_headers; i++)
+			if (str_ieq(r->headers[i].name, STR("content-length")) && is_ok(str_to_u64(r->headers[i].value, &out.size)))
+				out.kind = EDGE_READER;
+	}
 	if (b) {
 		end = mem_new(sizeof(*end));
 		*end = (struct stream_end){b->blob, b->close, b->read_ctx};

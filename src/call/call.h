@@ -46,6 +46,7 @@ struct call {
 	int64_t now_ms;             /* clock_now at arrival; use it, so that a rerun sees the same time */
 	struct wire_match match;
 	const struct edge_request *http;
+	struct str body;            /* as received, of calls that do not stream */
 	struct wire_header *extra_headers; /* response headers beside the modelled ones: call_header */
 	size_t n_extra_headers;
 	unsigned response_code;     /* set to override the modelled status (206, 304); 0 otherwise */

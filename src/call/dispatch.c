@@ -307,7 +307,7 @@ static void on_end(void *state)
 		workers_run(e->call.cloud->workers, answer_admin, e);
 		break;
 	case MODE_BUFFER:
-		e->wire.body = buf_done(&e->body);
+		e->wire.body = e->call.body = buf_done(&e->body);
 		run_buffered(e);
 		break;
 	case MODE_STREAM:

@@ -1,0 +1,108 @@
+/* Who may use which bucket from where, and the errors that many operations share. Until a bucket can say otherwise, it is its
+ * owner's alone. */
+#include "services/s3/names.h"
+#include "services/s3/records.h"
+
+status s3_invalid_argument(struct call *c, struct str name, struct str value, const char *message)
+{
+	status s = call_fail(c, S3_ERR_INVALID_ARGUMENT, "%s", message);
+	call_fail_detail(c, STR("ArgumentName"), name);
+	call_fail_detail(c, STR("ArgumentValue"), str_or(value, STR("")));
+	return s;
+}
+
+status s3_header_not_implemented(struct call *c, struct str header)
+{
+	status s = call_fail(c, S3_ERR_NOT_IMPLEMENTED, "A header you provided implies functionality that is not implemented");
+	call_fail_detail(c, STR("Header"), header);
+	return s;
+}
+
+status s3_no_such_key(struct call *c, struct str key)
+{
+	status s = call_fail(c, S3_ERR_NO_SUCH_KEY, "The specified key does not exist.");
+	call_fail_detail(c, STR("Key"), key);
+	return s;
+}
+
+status s3_no_such_upload(struct call *c, struct str upload_id)
+{
+	status s = call_fail(c, S3_ERR_NO_SUCH_UPLOAD,
+		"The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.");
+	call_fail_detail(c, STR("UploadId"), upload_id);
+	return s;
+}
+
+static status no_such_bucket(struct call *c, struct str name)
+{
+	status s;
+	if (s3_name_was_bucket(name))
+		s = call_fail(c, S3_ERR_NO_SUCH_BUCKET, "The specified bucket does not exist");
+	else
+		s = call_fail(c, S3_ERR_INVALID_BUCKET_NAME, "The specified bucket is not valid.");
+	call_fail_detail(c, STR("BucketName"), name);
+	return s;
+}
+
+/* A request that was signed for another region than the bucket's. By AWS's names, bucket.s3.amazonaws.com leads to the
+ * bucket's region, which finds the signature's scope wrong; any other name leads to the region that was meant, which knows
+ * where the bucket is ("Making requests using the REST API", "Request redirection and the REST API"). */
+static status wrong_region(struct call *c, const struct s3_rec_bucket *b)
+{
+	struct wire_host host = wire_read_host(c->http->host);
+	status s;
+	if (str_has(host.bucket) && (!str_has(host.region) || str_eq(host.region, b->region))) {
+		s = call_fail(c, S3_ERR_AUTHORIZATION_HEADER_MALFORMED,
+			"The authorization header is malformed; the region '%.*s' is wrong; expecting '%.*s'", STR_ARG(c->region),
+			STR_ARG(b->region));
+		call_fail_detail(c, STR("Region"), b->region);
+	} else {
+		s = call_fail(c, S3_ERR_PERMANENT_REDIRECT,
+			"The bucket you are attempting to access must be addressed using the specified endpoint. Please send all "
+			"future requests to this endpoint.");
+		call_fail_detail(c, STR("Endpoint"),
+			str_fmt(c->arena, "s3.%.*s.amazonaws.com", STR_ARG(b->region)));
+		call_fail_detail(c, STR("Bucket"), b->name);
+	}
+	call_header(c, STR("x-amz-bucket-region"), b->region);
+	return s;
+}
+
+status s3_bucket_load_anywhere(struct call *c, struct str name, struct str expected_owner, struct s3_rec_bucket *out)
+{
+	struct str bytes;
+	*out = (struct s3_rec_bucket){0};
+	status s = store_get(c->tx, s3_key_bucket(c->arena, c->partition, name), &bytes);
+	if (status_is(s, STATUS_NOT_FOUND)) return no_such_bucket(c, name);
+	TRY(s);
+	TRY(s3_rec_bucket_decode(c->arena, bytes, out));
+	if (str_has(expected_owner) && !s3_name_is_account(expected_owner))
+		return call_fail(c, S3_ERR_INVALID_BUCKET_OWNER_AWS_ACCOUNT_ID,
+			"The value of the expected bucket owner parameter must be an AWS account ID.");
+	if (!str_eq(c->account, out->owner) || (str_has(expected_owner) && !str_eq(expected_owner, out->owner)))
+		return call_fail(c, ERR_ACCESS_DENIED, "Access Denied");
+	return OK;
+}
+
+status s3_bucket_load(struct call *c, struct str name, struct str expected_owner, struct s3_rec_bucket *out)
+{
+	TRY(s3_bucket_load_anywhere(c, name, expected_owner, out));
+	if (c->principal.kind == PRINCIPAL_ANONYMOUS || str_is(c->region, "*") || str_eq(c->region, out->region)) return OK;
+	return wrong_region(c, out);
+}
+
+struct str s3_canonical_id(struct arena *a, struct str account)
+{
+	uint8_t hash[32];
+	digest_sha256(str_cat(a, STR("canonical user of account "), account), hash);
+	return str_hex(a, str_n(hash, sizeof hash));
+}
+
+struct s3_owner *s3_owner_of(struct call *c, struct str account)
+{
+	struct s3_owner *o = arena_new(c->arena, struct s3_owner);
+	o->id = s3_canonical_id(c->arena, account);
+	return o;
+}
+
+struct str s3_quoted(struct arena *a, struct str e_tag) { return str_fmt(a, "\"%.*s\"", STR_ARG(e_tag)); }

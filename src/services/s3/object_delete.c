@@ -1,0 +1,116 @@
+/* DeleteObject and DeleteObjects. What is not there is deleted already. */
+#include "base/vec.h"
+#include "services/s3/checksum.h"
+#include "services/s3/condition.h"
+#include "services/s3/object.h"
+
+bool s3_is_archived(const struct s3_rec_object *o)
+{
+	return str_is(o->storage_class, "GLACIER") || str_is(o->storage_class, "DEEP_ARCHIVE");
+}
+
+/* Buckets without versions have one of each object, called null. */
+status s3_version_check(struct call *c, struct str key, struct str version_id)
+{
+	if (!str_has(version_id) || str_is(version_id, "null")) return OK;
+	if (str_empty(version_id))
+		return s3_invalid_argument(c, STR("versionId"), version_id, "Version id cannot be the empty string");
+	/* Ids that S3 gives are 32 characters of base64url. */
+	if (version_id.n != 32) return s3_invalid_argument(c, STR("versionId"), version_id, "Invalid version id specified");
+	status s = call_fail(c, S3_ERR_NO_SUCH_VERSION, "The specified version does not exist.");
+	call_fail_detail(c, STR("Key"), key);
+	call_fail_detail(c, STR("VersionId"), version_id);
+	return s;
+}
+
+static status delete_one(struct call *c, const struct s3_rec_bucket *b, struct str key, struct str version_id,
+	struct str if_match)
+{
+	struct s3_rec_object o;
+	TRY(s3_key_check(c, key));
+	TRY(s3_version_check(c, key, version_id));
+	status s = s3_object_load(c, b, key, &o);
+	bool found = is_ok(s);
+	if (!found && !status_is(s, STATUS_NOT_FOUND)) return s;
+	TRY(s3_write_condition(c, if_match, STR_NONE, key, found ? &o : NULL));
+	return found ? s3_object_drop(c, b, key, &o) : OK;
+}
+
+status s3_delete_object(struct call *c, const struct s3_delete_object_input *in, struct s3_delete_object_output *out)
+{
+	struct s3_rec_bucket b;
+	(void)out;
+	TRY(s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b));
+	if (in->if_match_last_modified_time.has || in->if_match_size.has)
+		return s3_header_not_implemented(c,
+			in->if_match_size.has ? STR("x-amz-if-match-size") : STR("x-amz-if-match-last-modified-time"));
+	return delete_one(c, &b, in->key, in->version_id, in->if_match);
+}
+
+/* ── many ── */
+
+/* "Content-MD5 or x-amz-checksum-* … is required for all Multi-Object Delete requests" ("DeleteObjects", API reference). */
+static status check_body(struct call *c, const struct s3_delete_objects_input *in)
+{
+	static const char *const headers[] = {"x-amz-checksum-crc32", "x-amz-checksum-crc32c", "x-amz-checksum-crc64nvme",
+		"x-amz-checksum-sha1", "x-amz-checksum-sha256", "x-amz-checksum-md5", "x-amz-checksum-sha512",
+		"x-amz-checksum-xxhash64", "x-amz-checksum-xxhash3", "x-amz-checksum-xxhash128"};
+	_Static_assert(sizeof headers / sizeof *headers == S3_ALGORITHMS, "in the order of the algorithms");
+	struct s3_checksums sums = {0};
+	struct s3_claim claim;
+	struct digests d;
+	for (size_t i = 0; i < S3_ALGORITHMS; i++) sums.v[i] = call_request_header(c, str_c(headers[i]));
+	TRY(s3_claim_read(c, &sums, call_request_header(c, STR("Content-MD5")), in->checksum_algorithm, &claim));
+	if (!claim.algorithm && !claim.has_md5)
+		return call_fail(c, S3_ERR_INVALID_REQUEST,
+			"Missing required header for this request: Content-MD5 OR x-amz-checksum-*");
+	if (claim.trailer)
+		return call_fail(c, S3_ERR_INVALID_REQUEST, "The value specified in the x-amz-trailer header is not supported");
+	struct digester *digester = digester_new(s3_claim_digests(&claim));
+	digester_update(digester, c->body.p, c->body.n);
+	digester_final(digester, &d);
+	digester_free(digester);
+	return s3_claim_check(c, &claim, &d, NULL, 0);
+}
+
+static void add_error(struct call *c, const struct s3_object_identifier *id, struct s3_delete_objects_output *out,
+	size_t *capacity)
+{
+	unsigned http;
+	struct s3_error *e = VEC_PUSH(c->arena, &out->errors, capacity);
+	e->key = id->key;
+	e->version_id = id->version_id;
+	e->code = wire_error_code(&c->match, c->failure.id, &http);
+	e->message = c->failure.message;
+	c->failure = (struct wire_failure){0};
+}
+
+status s3_delete_objects(struct call *c, const struct s3_delete_objects_input *in, struct s3_delete_objects_output *out)
+{
+	struct s3_rec_bucket b;
+	size_t deleted = 0, errors = 0;
+	TRY(s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b));
+	TRY(check_body(c, in));
+	if (!in->delete || in->delete->objects.n == 0 || in->delete->objects.n > S3_PAGE_MAX)
+		return call_fail(c, S3_ERR_MALFORMED_XML,
+			"The XML you provided was not well-formed or did not validate against our published schema");
+	for (size_t i = 0; i < in->delete->objects.n; i++) {
+		const struct s3_object_identifier *id = &in->delete->objects.v[i];
+		status s;
+		if (id->last_modified_time.has || id->size.has)
+			s = call_fail(c, S3_ERR_NOT_IMPLEMENTED,
+				"Conditions on size and time are those of directory buckets, which are not implemented");
+		else
+			s = delete_one(c, &b, id->key, id->version_id, id->e_tag);
+		if (status_is(s, STATUS_FAILED)) {
+			add_error(c, id, out, &errors);
+			continue;
+		}
+		TRY(s);
+		if (in->delete->quiet.v) continue;
+		struct s3_deleted_object *d = VEC_PUSH(c->arena, &out->deleted, &deleted);
+		d->key = id->key;
+		d->version_id = id->version_id;
+	}
+	return OK;
+}

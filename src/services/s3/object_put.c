@@ -1,0 +1,87 @@
+/* PutObject: everything that the headers tell is checked before the body is read; what the body has to be is checked after. */
+#include "services/s3/checksum.h"
+#include "services/s3/condition.h"
+#include "services/s3/headers.h"
+#include "services/s3/names.h"
+#include "services/s3/object.h"
+#include "services/s3/put.h"
+
+status s3_key_check(struct call *c, struct str key)
+{
+	if (key.n > S3_KEY_MAX) {
+		status s = call_fail(c, S3_ERR_KEY_TOO_LONG_ERROR, "Your key is too long");
+		call_fail_detail(c, STR("Size"), str_fmt(c->arena, "%zu", key.n));
+		call_fail_detail(c, STR("MaxSizeAllowed"), str_fmt(c->arena, "%d", S3_KEY_MAX));
+		return s;
+	}
+	if (str_utf8_valid(key)) return OK;
+	status s = call_fail(c, S3_ERR_INVALID_URI, "Couldn't parse the specified URI.");
+	call_fail_detail(c, STR("URI"), c->http->path);
+	return s;
+}
+
+status s3_length_check(struct call *c)
+{
+	if (c->http->content_length >= 0 || str_has(call_request_header(c, STR("x-amz-decoded-content-length")))) return OK;
+	return call_fail(c, S3_ERR_MISSING_CONTENT_LENGTH, "You must provide the Content-Length HTTP header.");
+}
+
+/* The object that the headers describe, and what its body is claimed to be. */
+static status read_request(struct call *c, const struct s3_put_object_input *in, struct s3_rec_bucket *b,
+	struct s3_rec_object *o, struct s3_claim *claim)
+{
+	struct s3_headers h = S3_HEADERS(in);
+	struct s3_checksums sums = S3_CHECKSUMS(in);
+	TRY(s3_bucket_load(c, in->bucket, in->expected_bucket_owner, b));
+	TRY(s3_key_check(c, in->key));
+	if (in->write_offset_bytes.has) return s3_header_not_implemented(c, STR("x-amz-write-offset-bytes"));
+	TRY(s3_headers_read(c, b, &h, o));
+	return s3_claim_read(c, &sums, in->content_md5, in->checksum_algorithm, claim);
+}
+
+/* S3 keeps a checksum of every object: CRC-64/NVME where the client chose none ("Checking object integrity"). */
+static const struct s3_algorithm *kept_algorithm(const struct s3_claim *claim)
+{
+	return claim->algorithm ? claim->algorithm : s3_algorithm(STR("CRC64NVME"));
+}
+
+status s3_put_object_prepare(struct call *c, const struct s3_put_object_input *in, struct body_plan *plan)
+{
+	struct s3_rec_bucket b;
+	struct s3_rec_object o = {0};
+	struct s3_claim claim;
+	TRY(read_request(c, in, &b, &o, &claim));
+	TRY(s3_length_check(c));
+	plan->max_size = S3_BODY_MAX;
+	plan->digests = DIGEST_MD5 | s3_claim_digests(&claim) | kept_algorithm(&claim)->digest;
+	return OK;
+}
+
+status s3_put_object(struct call *c, const struct s3_put_object_input *in, struct s3_put_object_output *out)
+{
+	struct s3_rec_bucket b;
+	struct s3_rec_object o = {0}, existing;
+	struct s3_claim claim;
+	const struct body *body = in->body;
+	TRY(read_request(c, in, &b, &o, &claim));
+	TRY(s3_claim_check(c, &claim, &body->digests, body->trailers, body->n_trailers));
+	status found = s3_object_load(c, &b, in->key, &existing);
+	if (!is_ok(found) && !status_is(found, STATUS_NOT_FOUND)) return found;
+	const struct s3_rec_object *replaced = is_ok(found) ? &existing : NULL;
+	TRY(s3_write_condition(c, in->if_match, in->if_none_match, in->key, replaced));
+
+	const struct s3_algorithm *kept = kept_algorithm(&claim);
+	o.size = SOME_I64((int64_t)body->size);
+	o.e_tag = str_hex(c->arena, str_n(body->digests.md5, sizeof body->digests.md5));
+	o.modified = SOME_TIME(c->now_ms / 1000 * 1000);
+	o.checksum_algorithm = kept->name;
+	o.checksum_type = STR("FULL_OBJECT");
+	o.checksum = str_base64(c->arena, s3_checksum_bytes(c->arena, kept, &body->digests));
+	s3_extents_adopt(c, body, &o.extents);
+	TRY(s3_object_save(c, &b, in->key, &o, NULL, replaced));
+
+	out->e_tag = s3_quoted(c->arena, o.e_tag);
+	S3_SET_CHECKSUM(out, o.checksum_algorithm, o.checksum);
+	out->checksum_type = o.checksum_type;
+	return OK;
+}

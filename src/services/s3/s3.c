@@ -1,0 +1,43 @@
+/* Amazon S3: what it does, on one screen. */
+#include "services/s3/room.h"
+#include "services/s3/multipart.h"
+#include "services/s3/put.h"
+
+static const struct service_op ops[S3_OP_COUNT] = {
+	[S3_OP_LIST_BUCKETS] = OP(s3_list_buckets, OP_READ),
+	[S3_OP_CREATE_BUCKET] = OP(s3_create_bucket, 0),
+	[S3_OP_HEAD_BUCKET] = OP(s3_head_bucket, OP_READ),
+	[S3_OP_GET_BUCKET_LOCATION] = OP(s3_get_bucket_location, OP_READ),
+	[S3_OP_DELETE_BUCKET] = OP(s3_delete_bucket, 0),
+
+	[S3_OP_PUT_OBJECT] = OP_STREAM(s3_put_object, 0, s3_put_object_prepare),
+	[S3_OP_GET_OBJECT] = OP(s3_get_object, OP_READ),
+	[S3_OP_HEAD_OBJECT] = OP(s3_head_object, OP_READ),
+	[S3_OP_GET_OBJECT_ATTRIBUTES] = OP(s3_get_object_attributes, OP_READ),
+	[S3_OP_DELETE_OBJECT] = OP(s3_delete_object, 0),
+	[S3_OP_DELETE_OBJECTS] = OP(s3_delete_objects, OP_BLOCKING),
+	[S3_OP_COPY_OBJECT] = OP(s3_copy_object, OP_BLOCKING),
+	[S3_OP_LIST_OBJECTS] = OP(s3_list_objects, OP_READ),
+	[S3_OP_LIST_OBJECTS_V2] = OP(s3_list_objects_v2, OP_READ),
+
+	[S3_OP_CREATE_MULTIPART_UPLOAD] = OP(s3_create_multipart_upload, 0),
+	[S3_OP_UPLOAD_PART] = OP_STREAM(s3_upload_part, 0, s3_upload_part_prepare),
+	[S3_OP_UPLOAD_PART_COPY] = OP(s3_upload_part_copy, OP_BLOCKING),
+	[S3_OP_COMPLETE_MULTIPART_UPLOAD] = OP(s3_complete_multipart_upload, OP_BLOCKING),
+	[S3_OP_ABORT_MULTIPART_UPLOAD] = OP(s3_abort_multipart_upload, OP_BLOCKING),
+	[S3_OP_LIST_PARTS] = OP(s3_list_parts, OP_READ),
+	[S3_OP_LIST_MULTIPART_UPLOADS] = OP(s3_list_multipart_uploads, OP_READ),
+};
+
+static status start(struct cloud *cloud, void **state)
+{
+	*state = NULL;
+	s3_purge_register(cloud);
+	return OK;
+}
+
+const struct service service_s3 = {
+	.model = &wire_service_s3,
+	.ops = ops,
+	.start = start,
+};
