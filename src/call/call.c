@@ -46,6 +46,12 @@ void call_after_commit(struct call *c, void (*fn)(void *ctx), void *ctx)
 	e->after_last = &a->next;
 }
 
+void call_ticket(struct call *c, store_ticket t)
+{
+	struct exchange *e = (struct exchange *)c;
+	if (t > e->ticket) e->ticket = t;
+}
+
 bool call_client_present(const struct call *c) { return edge_client_present(((const struct exchange *)c)->x); }
 
 struct str call_arn(const struct call *c, struct str service, const char *fmt, ...)

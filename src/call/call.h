@@ -51,6 +51,7 @@ struct call {
 	size_t n_extra_headers;
 	unsigned response_code;     /* set to override the modelled status (206, 304); 0 otherwise */
 	struct wire_failure failure;
+	void *parked;               /* the handler's own, kept while the call is PENDING and run again */
 };
 
 typedef status (*call_handler)(struct call *c, const void *in, void *out);
@@ -78,6 +79,8 @@ struct service {
 	const struct service_op *ops; /* by operation index; model->tables.n_ops of them */
 	/* Optional. start may register jobs and bus subscriptions; *state is handed to every call. */
 	status (*start)(struct cloud *cloud, void **state);
+	/* Optional, before the edge stops: answer what is parked (call_again on each), park nothing more. */
+	void (*drain)(void *state);
 	void (*stop)(void *state);
 	/* Optional: requests that the model does not describe (S3's browser forms, websites, CORS preflights). Runs before
 	 * routing's own failure is answered. Returns true if it took the request: the response is in *response. */
@@ -101,6 +104,9 @@ void call_header(struct call *c, struct str name, struct str value);
 struct str call_request_header(const struct call *c, struct str name);
 /* fn(ctx) runs once this call's transaction has committed (not when it failed); in the committing thread. */
 void call_after_commit(struct call *c, void (*fn)(void *ctx), void *ctx);
+
+/* For OP_NO_TX handlers: the answer waits until this ticket is durable too. */
+void call_ticket(struct call *c, store_ticket t);
 
 /* Long polls. A handler that has to wait registers c with whatever will wake it and returns PENDING (its tx is dropped;
  * it must not have written). call_again runs the handler from the start, once, in a worker, with a new transaction; from any

@@ -18,6 +18,13 @@ status cloud_start_services(struct cloud *cloud)
 	return OK;
 }
 
+void cloud_drain_services(struct cloud *cloud)
+{
+	if (!cloud->service_state) return;
+	for (size_t i = cloud->n_services; i-- > 0;)
+		if (cloud->services[i]->drain) cloud->services[i]->drain(cloud->service_state[i]);
+}
+
 void cloud_stop_services(struct cloud *cloud)
 {
 	if (!cloud->service_state) return;

@@ -35,6 +35,7 @@ static status attempt(struct exchange *e)
 	c->extra_headers = NULL;
 	c->response_code = 0;
 	c->failure = (struct wire_failure){0};
+	e->ticket = 0;
 	e->out = exchange_new_struct(e, c->match.op->out);
 	c->tx = e->op->flags & OP_NO_TX ? NULL : store_begin(c->cloud->store, c->arena, e->op->flags & OP_READ);
 	status s = e->op->handler(c, e->in, e->out);

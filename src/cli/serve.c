@@ -199,6 +199,7 @@ static void take_apart(struct installation *v)
 {
 	struct cloud *c = &v->cloud;
 	init_free(c->init);
+	cloud_drain_services(c);
 	if (c->edge) edge_stop(c->edge, STOP_GRACE_MS);
 	if (c->jobs) jobs_free(c->jobs);
 	cloud_stop_services(c);
