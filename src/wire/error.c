@@ -131,7 +131,7 @@ static void xml_members(struct buf *b, const struct error *e, struct wire_xml_st
 
 static void xml_message(struct buf *b, const struct error *e)
 {
-	if (!e->message_in_members) wire_xml_leaf(b, STR("Message"), e->message);
+	if (!e->message_in_members && e->message.p) wire_xml_leaf(b, STR("Message"), e->message);
 }
 
 static void write_s3(struct buf *b, const struct error *e, struct str host_id)
@@ -187,7 +187,7 @@ static void write_json(struct arena *a, struct buf *b, const struct error *e)
 		wire_json_string(b, type_name(a, e));
 		comma = true;
 	}
-	if (!e->message_in_members) {
+	if (!e->message_in_members && e->message.p) {
 		if (comma) buf_byte(b, ',');
 		wire_json_string(b, e->message_name);
 		buf_byte(b, ':');
@@ -210,7 +210,7 @@ static void write_cbor(struct arena *a, struct buf *b, const struct error *e)
 	buf_byte(b, (char)0xbf); /* a map of indefinite length */
 	wire_cbor_text(b, STR("__type"));
 	wire_cbor_text(b, type_name(a, e));
-	if (!e->message_in_members) {
+	if (!e->message_in_members && e->message.p) {
 		wire_cbor_text(b, e->message_name);
 		wire_cbor_text(b, e->message);
 	}
@@ -227,7 +227,7 @@ static struct error describe(const struct wire_match *m, const struct wire_failu
 		e.code = why->code;
 		e.http = why->http_status;
 	}
-	e.message = str_or(why->message, STR(""));
+	e.message = why->message;
 	if (!own || own->shape == WIRE_NO_SHAPE) return e;
 	e.t = &m->service->tables;
 	e.shape = own->shape;
@@ -261,7 +261,7 @@ void wire_encode_error(struct arena *a, const struct wire_match *m, const struct
 		case WIRE_QUERY:
 		case WIRE_REST_XML:
 			write_query(&b, &e);
-			wire_add_header(r, STR("Content-Type"), STR("text/xml"));
+			wire_add_header(r, STR("Content-Type"), m->protocol == WIRE_QUERY ? STR("text/xml") : STR("application/xml"));
 			break;
 		case WIRE_CBOR:
 			write_cbor(a, &b, &e);

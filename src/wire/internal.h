@@ -45,6 +45,8 @@ static inline void *wire_struct_in(const void *slot, bool pointer)
 void *wire_struct_for(struct arena *a, const struct wire_shape *s, void *slot, bool pointer);
 /* Appends a zeroed element to a list or map; doubles, so that appending stays linear. *capacity begins at 0. */
 void *wire_append(struct arena *a, const struct wire_shape *s, struct wire_list *l, size_t *capacity);
+/* Without white space at either end, line breaks too. */
+struct str wire_trim(struct str s);
 bool wire_op_is(const struct wire_match *m, struct str service, struct str op);
 const struct wire_op *wire_op_find(const struct wire_tables *t, struct str name);
 
@@ -90,6 +92,10 @@ struct wire_xml_style {
 void wire_xml_text(struct buf *b, struct str s);
 void wire_xml_attribute(struct buf *b, struct str s);
 void wire_xml_open(struct buf *b, struct str name, struct str xmlns);
+/* Opens an element that holds a struct: with its shape's and `m`'s namespace, and those members that are attributes. m and s
+ * may be NULL; xmlns is for an element whose model names none. */
+void wire_xml_open_struct(struct buf *b, const struct wire_tables *t, const struct wire_member *m, struct str name,
+	const struct wire_shape *s, const void *p, struct str xmlns);
 void wire_xml_close(struct buf *b, struct str name);
 void wire_xml_leaf(struct buf *b, struct str name, struct str text);
 /* The struct's members in the body as elements. */
@@ -112,6 +118,12 @@ void wire_rest_write_headers(struct arena *a, const struct wire_tables *t, uint1
 	struct wire_response *response);
 void wire_rest_write(struct arena *a, const struct wire_match *m, const void *out, struct wire_response *response);
 bool wire_has_body_members(const struct wire_tables *t, const struct wire_shape *s);
+/* Is the member in an output's body? Labels and query strings are of inputs alone: there such members are the body's. */
+static inline bool wire_in_response_body(const struct wire_member *m)
+{
+	enum wire_location at = WIRE_LOCATION(m);
+	return at == WIRE_IN_BODY || at == WIRE_IN_URI || at == WIRE_IN_QUERY;
+}
 void wire_add_header(struct wire_response *r, struct str name, struct str value);
 
 /* Finds the operation of one service by method, path, query and headers (rest protocols). */
@@ -120,6 +132,7 @@ bool wire_route_rest(const struct wire_service *s, const struct wire_request *r,
 static inline status wire_fail(struct wire_failure *why, error_id id, struct str message)
 {
 	why->id = id;
+	why->code = STR_NONE;
 	why->message = message;
 	return STATUS(FAILED);
 }

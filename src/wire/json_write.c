@@ -66,7 +66,7 @@ void wire_json_members(struct buf *b, const struct wire_tables *t, uint16_t shap
 	for (uint32_t i = 0; i < s->count; i++) {
 		const struct wire_member *m = &t->members[s->first + i];
 		const void *slot = (const char *)p + m->offset;
-		if (WIRE_LOCATION(m) != WIRE_IN_BODY || wire_is_absent(&t->shapes[m->shape], slot, true)) continue;
+		if (!wire_in_response_body(m) || wire_is_absent(&t->shapes[m->shape], slot, true)) continue;
 		if (t->shapes[m->shape].kind == WIRE_STREAM || t->shapes[m->shape].kind == WIRE_EVENTS) continue;
 		name(b, wire_str(t, m->wire_name), *comma);
 		*comma = true;

@@ -72,17 +72,6 @@ static status split_query(struct reader *r)
 	return OK;
 }
 
-/* Is the key some member's own? Such keys are not in the catch-all map. */
-static bool is_bound(const struct reader *r, const struct wire_shape *s, struct str key)
-{
-	for (uint32_t i = 0; i < s->count; i++) {
-		const struct wire_member *m = &r->t->members[s->first + i];
-		if (WIRE_LOCATION(m) == WIRE_IN_QUERY && r->t->shapes[m->shape].kind != WIRE_MAP &&
-			str_eq(wire_str(r->t, m->wire_name), key)) return true;
-	}
-	return false;
-}
-
 struct by_key {
 	struct pair pair;
 	size_t order;
@@ -94,16 +83,15 @@ static int compare_keys(const void *x, const void *y)
 	return c ? c : a->order < b->order ? -1 : a->order > b->order;
 }
 
-/* All parameters that no other member takes: strings, or lists of them. */
-static status read_query_map(struct reader *r, const struct wire_shape *in, const struct wire_member *m, struct wire_list *l)
+/* All parameters, those too that other members take (Smithy, httpQueryParams trait): strings, or lists of them. */
+static status read_query_map(struct reader *r, const struct wire_member *m, struct wire_list *l)
 {
 	const struct wire_shape *s = &r->t->shapes[m->shape];
 	const struct wire_member *of = &r->t->members[s->first + 1];
 	const struct wire_shape *vs = &r->t->shapes[of->shape];
 	struct by_key *sorted = arena_new_n(r->a, struct by_key, r->n_pairs);
-	size_t n = 0, capacity = 0, inner = 0;
-	for (size_t i = 0; i < r->n_pairs; i++)
-		if (!is_bound(r, in, r->pairs[i].key)) sorted[n] = (struct by_key){r->pairs[i], n}, n++;
+	size_t n = r->n_pairs, capacity = 0, inner = 0;
+	for (size_t i = 0; i < n; i++) sorted[i] = (struct by_key){r->pairs[i], i};
 	if (n > 1) qsort(sorted, n, sizeof *sorted, compare_keys);
 	struct wire_map_entry *e = NULL;
 	for (size_t i = 0; i < n; i++) {
@@ -124,13 +112,13 @@ static status read_query_map(struct reader *r, const struct wire_shape *in, cons
 	return OK;
 }
 
-static status read_query(struct reader *r, const struct wire_shape *in, const struct wire_member *m, void *slot)
+static status read_query(struct reader *r, const struct wire_member *m, void *slot)
 {
 	const struct wire_shape *s = &r->t->shapes[m->shape];
 	struct str name = wire_str(r->t, m->wire_name);
 	size_t capacity = 0;
 	if (!r->split) TRY(split_query(r));
-	if (s->kind == WIRE_MAP) return read_query_map(r, in, m, slot);
+	if (s->kind == WIRE_MAP) return read_query_map(r, m, slot);
 	for (size_t i = 0; i < r->n_pairs; i++) {
 		if (!str_eq(r->pairs[i].key, name)) continue;
 		if (s->kind != WIRE_LIST) return scalar(r, m, m->shape, r->pairs[i].value, slot);
@@ -251,7 +239,7 @@ static status read_payload(struct reader *r, const struct wire_member *m, void *
 	case WIRE_TIME:
 		break;
 	}
-	return str_empty(str_trim(body)) ? OK : read_structured(r, m->shape, slot, true);
+	return str_empty(wire_trim(body)) ? OK : read_structured(r, m->shape, slot, true);
 }
 
 status wire_rest_read(struct arena *a, const struct wire_match *m, const struct wire_request *request, void *in,
@@ -260,7 +248,7 @@ status wire_rest_read(struct arena *a, const struct wire_match *m, const struct 
 	struct reader r = {.a = a, .m = m, .t = &m->service->tables, .r = request, .why = why};
 	const struct wire_shape *s = &r.t->shapes[m->op->in];
 	/* The body first: reading it may clear the struct. */
-	if (!s->payload && !str_empty(str_trim(request->body)) && wire_has_body_members(r.t, s))
+	if (!s->payload && !str_empty(wire_trim(request->body)) && wire_has_body_members(r.t, s))
 		TRY(read_structured(&r, m->op->in, in, false));
 	for (uint32_t i = 0; i < s->count; i++) {
 		const struct wire_member *member = &r.t->members[s->first + i];
@@ -274,7 +262,7 @@ status wire_rest_read(struct arena *a, const struct wire_match *m, const struct 
 			TRY(read_label(&r, member, slot));
 			break;
 		case WIRE_IN_QUERY:
-			if (request->query.n) TRY(read_query(&r, s, member, slot));
+			if (request->query.n) TRY(read_query(&r, member, slot));
 			break;
 		case WIRE_IN_HEADER:
 			TRY(read_header(&r, member, slot));

@@ -87,7 +87,7 @@ void wire_rest_write_headers(struct arena *a, const struct wire_tables *t, uint1
 		const struct wire_member *m = &t->members[s->first + i];
 		const void *slot = (const char *)out + m->offset;
 		enum wire_location at = WIRE_LOCATION(m);
-		if (at == WIRE_IN_BODY || wire_is_absent(&t->shapes[m->shape], slot, true)) continue;
+		if (wire_in_response_body(m) || wire_is_absent(&t->shapes[m->shape], slot, true)) continue;
 		if (at == WIRE_IN_HEADER) write_header(a, t, m, slot, r);
 		else if (at == WIRE_IN_HEADERS) write_headers(a, t, m, slot, r);
 		else if (at == WIRE_IN_STATUS && t->shapes[m->shape].kind == WIRE_I32) r->code = (unsigned)((const struct opt_i32 *)slot)->v;
@@ -127,27 +127,23 @@ static struct str root_name(const struct wire_match *m, const struct wire_tables
 	return wire_str(t, s->name);
 }
 
+/* A payload's root: the name that the member was given, or that its shape gives itself, or the shape's. */
 static void write_xml_payload(struct buf *b, const struct wire_match *m, const struct wire_tables *t, const struct wire_member *p,
 	const void *slot)
 {
 	const struct wire_shape *s = &t->shapes[p->shape];
-	struct str name = wire_str(t, s->name), xmlns = xmlns_of(m);
-	if (p->bits & WIRE_M_NAMED) name = wire_str(t, p->wire_name);
-	else if (s->extra && t->extras[s->extra].location_name) name = wire_str(t, t->extras[s->extra].location_name);
-	const struct wire_extra *x = wire_extra_of(t, p);
-	bool own = (x && x->xmlns_uri) || (s->extra && t->extras[s->extra].xmlns_uri);
+	struct str name = wire_str(t, s->name);
 	buf_lit(b, XML_DECLARATION);
-	size_t at = b->n + 1 + name.n;
-	wire_xml_element(b, t, style_of(m), p, name, slot, true);
-	if (own || !xmlns.n) return;
-	/* The service's namespace goes on the root. */
-	struct buf n = BUF_IN(b->arena);
-	buf_add(&n, b->p, at);
-	buf_lit(&n, " xmlns=\"");
-	wire_xml_attribute(&n, xmlns);
-	buf_byte(&n, '"');
-	buf_add(&n, b->p + at, b->n - at);
-	*b = n;
+	if ((p->bits & WIRE_M_NAMED) && !str_eq(wire_str(t, p->wire_name), wire_str(t, p->name))) name = wire_str(t, p->wire_name);
+	else if (s->extra && t->extras[s->extra].location_name) name = wire_str(t, t->extras[s->extra].location_name);
+	if (s->kind != WIRE_STRUCT) {
+		wire_xml_element(b, t, style_of(m), p, name, slot, true);
+		return;
+	}
+	const void *value = wire_struct_in(slot, true);
+	wire_xml_open_struct(b, t, p, name, s, value, xmlns_of(m));
+	wire_xml_members(b, t, style_of(m), p->shape, value);
+	wire_xml_close(b, name);
 }
 
 static void write_payload(struct arena *a, const struct wire_match *m, const struct wire_tables *t, const struct wire_member *p,
@@ -207,6 +203,13 @@ static void write_location(struct buf *b, const struct wire_match *m, const stru
 	wire_xml_close(b, wire_str(t, member->wire_name));
 }
 
+static bool has_response_body(const struct wire_tables *t, const struct wire_shape *s)
+{
+	for (uint32_t i = 0; i < s->count; i++)
+		if (wire_in_response_body(&t->members[s->first + i])) return true;
+	return false;
+}
+
 void wire_rest_write(struct arena *a, const struct wire_match *m, const void *out, struct wire_response *r)
 {
 	const struct wire_tables *t = &m->service->tables;
@@ -231,10 +234,10 @@ void wire_rest_write(struct arena *a, const struct wire_match *m, const void *ou
 	} else if (wire_op_is(m, STR("s3"), STR("GetBucketLocation"))) {
 		write_location(&b, m, t, out);
 		content_type(r, STR("application/xml"));
-	} else if (wire_has_body_members(t, s)) {
+	} else if (has_response_body(t, s)) {
 		struct str name = root_name(m, t);
 		buf_lit(&b, XML_DECLARATION);
-		wire_xml_open(&b, name, xmlns_of(m));
+		wire_xml_open_struct(&b, t, NULL, name, s, out, xmlns_of(m));
 		wire_xml_members(&b, t, style_of(m), m->op->out, out);
 		wire_xml_close(&b, name);
 		content_type(r, STR("application/xml"));

@@ -83,6 +83,13 @@ void *wire_append(struct arena *a, const struct wire_shape *s, struct wire_list 
 	return (char *)l->v + l->n++ * s->size;
 }
 
+struct str wire_trim(struct str s)
+{
+	while (s.n && (s.p[0] == ' ' || s.p[0] == '\t' || s.p[0] == '\n' || s.p[0] == '\r')) s = str_from(s, 1);
+	while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t' || s.p[s.n - 1] == '\n' || s.p[s.n - 1] == '\r')) s.n--;
+	return s;
+}
+
 const struct wire_op *wire_op_find(const struct wire_tables *t, struct str name)
 {
 	size_t low = 0, high = t->n_ops;
@@ -114,30 +121,30 @@ status wire_scalar_read(struct arena *a, const struct wire_shape *s, struct str 
 		*(struct str *)slot = text;
 		return OK;
 	case WIRE_BLOB:
-		return str_unbase64(a, str_trim(text), (struct str *)slot);
+		return str_unbase64(a, wire_trim(text), (struct str *)slot);
 	case WIRE_BOOL:
-		text = str_trim(text);
+		text = wire_trim(text);
 		if (str_ieq(text, STR("true"))) *(struct opt_bool *)slot = SOME_BOOL(true);
 		else if (str_ieq(text, STR("false"))) *(struct opt_bool *)slot = SOME_BOOL(false);
 		else return STATUS(INVALID);
 		return OK;
 	case WIRE_I32: {
 		int64_t v;
-		TRY(str_to_i64(str_trim(text), &v));
+		TRY(str_to_i64(wire_trim(text), &v));
 		if (v < INT32_MIN || v > INT32_MAX) return STATUS(LIMIT);
 		*(struct opt_i32 *)slot = SOME_I32((int32_t)v);
 		return OK;
 	}
 	case WIRE_I64: {
 		int64_t v;
-		TRY(str_to_i64(str_trim(text), &v));
+		TRY(str_to_i64(wire_trim(text), &v));
 		*(struct opt_i64 *)slot = SOME_I64(v);
 		return OK;
 	}
 	case WIRE_F32:
 	case WIRE_F64: {
 		double v;
-		TRY(str_to_f64(str_trim(text), &v));
+		TRY(str_to_f64(wire_trim(text), &v));
 		*(struct opt_f64 *)slot = SOME_F64(v);
 		return OK;
 	}

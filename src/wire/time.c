@@ -138,7 +138,7 @@ static status read_unix(struct str s, int64_t *ms)
 
 status wire_time_read(struct str text, int64_t *ms)
 {
-	text = str_trim(text);
+	text = wire_trim(text);
 	if (text.n >= 10 && text.p[4] == '-' && text.p[0] != '-') return read_iso(text, ms);
 	if (text.n && ((text.p[0] >= 'A' && text.p[0] <= 'Z') || (text.p[0] >= 'a' && text.p[0] <= 'z')))
 		return read_http_date(text, ms);

@@ -24,7 +24,7 @@ status wire_decode(struct arena *a, const struct wire_match *m, const struct wir
 	switch (m->protocol) {
 	case WIRE_JSON10:
 	case WIRE_JSON11:
-		if (str_empty(str_trim(r->body))) return OK;
+		if (str_empty(wire_trim(r->body))) return OK;
 		if (!is_ok(wire_json_read(a, t, m->op->in, r->body, in, false, &message))) return failed(why, message);
 		return OK;
 	case WIRE_QUERY:

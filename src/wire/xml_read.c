@@ -68,7 +68,7 @@ static void on_text(void *user, const XML_Char *s, int n)
 {
 	struct reader *r = user;
 	/* White space between elements is not kept. */
-	if (r->at && !(r->at->first && str_empty(str_trim(str_n(s, (size_t)n))))) buf_add(&r->at->content, s, (size_t)n);
+	if (r->at && !(r->at->first && str_empty(wire_trim(str_n(s, (size_t)n))))) buf_add(&r->at->content, s, (size_t)n);
 }
 
 static void on_doctype(void *user, const XML_Char *name, const XML_Char *sys, const XML_Char *pub, int internal)
@@ -211,7 +211,7 @@ static bool value(struct reader *r, const struct wire_member *m, uint16_t shape,
 	case WIRE_DOCUMENT:
 		break;
 	}
-	if (s->kind != WIRE_STRING && s->kind != WIRE_BLOB && str_empty(str_trim(n->text))) return true;
+	if (s->kind != WIRE_STRING && s->kind != WIRE_BLOB && str_empty(wire_trim(n->text))) return true;
 	if (is_ok(wire_scalar_read(r->a, s, n->text, slot))) return true;
 	return bad(r, str_fmt(r->a, "The value of %.*s is not valid", STR_ARG(n->name)));
 }

@@ -66,9 +66,8 @@ void wire_xml_leaf(struct buf *b, struct str name, struct str text)
 	wire_xml_close(b, name);
 }
 
-/* Opens an element with its namespace and, for structs, those members that are attributes. */
-static void open_element(struct buf *b, const struct wire_tables *t, const struct wire_member *m, struct str name,
-	const struct wire_shape *s, const void *p)
+void wire_xml_open_struct(struct buf *b, const struct wire_tables *t, const struct wire_member *m, struct str name,
+	const struct wire_shape *s, const void *p, struct str xmlns)
 {
 	const struct wire_extra *x = m ? wire_extra_of(t, m) : NULL;
 	if ((!x || !x->xmlns_uri) && s && s->extra) x = &t->extras[s->extra];
@@ -85,6 +84,10 @@ static void open_element(struct buf *b, const struct wire_tables *t, const struc
 		buf_lit(b, "=\"");
 		wire_xml_attribute(b, wire_str(t, x->xmlns_uri));
 		buf_byte(b, '"');
+	} else if (xmlns.n) {
+		buf_lit(b, " xmlns=\"");
+		wire_xml_attribute(b, xmlns);
+		buf_byte(b, '"');
 	}
 	for (uint32_t i = 0; s && s->kind == WIRE_STRUCT && p && i < s->count; i++) {
 		const struct wire_member *am = &t->members[s->first + i];
@@ -99,6 +102,12 @@ static void open_element(struct buf *b, const struct wire_tables *t, const struc
 		buf_byte(b, '"');
 	}
 	buf_byte(b, '>');
+}
+
+static void open_element(struct buf *b, const struct wire_tables *t, const struct wire_member *m, struct str name,
+	const struct wire_shape *s, const void *p)
+{
+	wire_xml_open_struct(b, t, m, name, s, p, STR_NONE);
 }
 
 static void entry(struct buf *b, const struct wire_tables *t, struct wire_xml_style style, const struct wire_shape *s,
@@ -182,7 +191,7 @@ void wire_xml_members(struct buf *b, const struct wire_tables *t, struct wire_xm
 		const struct wire_member *m = &t->members[s->first + i];
 		const struct wire_shape *of = &t->shapes[m->shape];
 		const void *slot = (const char *)p + m->offset;
-		if (WIRE_LOCATION(m) != WIRE_IN_BODY || (m->bits & WIRE_M_XML_ATTRIBUTE) || wire_is_absent(of, slot, true)) continue;
+		if (!wire_in_response_body(m) || (m->bits & WIRE_M_XML_ATTRIBUTE) || wire_is_absent(of, slot, true)) continue;
 		const struct wire_extra *x = style.query ? wire_extra_of(t, m) : NULL;
 		struct str name = wire_str(t, x && x->query_name ? x->query_name : m->wire_name);
 		if ((of->kind == WIRE_LIST || of->kind == WIRE_MAP) && wire_is_flattened(t, m)) {
