@@ -1,8 +1,10 @@
-/* Asking a running virga over HTTP, with libcurl; reading its answers, with yajl. */
+/* Asking a running virga over HTTP, with libcurl; reading its answers, with yajl. libcurl is loaded when it is asked for: it
+ * brings twenty libraries, which `virga serve` would pay for at each start (docs/decisions/0004-start-up.md). */
 #include "cli/client.h"
 #include "base/buf.h"
 #include "cli/cli.h"
 #include <curl/curl.h>
+#include <dlfcn.h>
 #include <stdlib.h>
 #include <yajl/yajl_tree.h>
 
@@ -18,6 +20,32 @@ const char *client_endpoint(struct arena *a, const char *given)
 	return str_z(a, e);
 }
 
+struct curl {
+	void *library;
+	CURL *(*init)(void);
+	CURLcode (*setopt)(CURL *, CURLoption, ...);
+	CURLcode (*perform)(CURL *);
+	CURLcode (*getinfo)(CURL *, CURLINFO, ...);
+	const char *(*error)(CURLcode);
+	void (*cleanup)(CURL *);
+};
+
+/* A function of the library; false where it has none of that name. POSIX lets dlsym's pointer be read as a function. */
+static bool find(const struct curl *c, const char *name, void *function)
+{
+	void *p = dlsym(c->library, name);
+	memcpy(function, &p, sizeof(p));
+	return p != NULL;
+}
+
+static bool load_curl(struct curl *c)
+{
+	c->library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
+	return c->library && find(c, "curl_easy_init", &c->init) && find(c, "curl_easy_setopt", &c->setopt) &&
+	       find(c, "curl_easy_perform", &c->perform) && find(c, "curl_easy_getinfo", &c->getinfo) &&
+	       find(c, "curl_easy_strerror", &c->error) && find(c, "curl_easy_cleanup", &c->cleanup);
+}
+
 static size_t collect(char *p, size_t size, size_t n, void *ctx)
 {
 	buf_add(ctx, p, size * n);
@@ -26,33 +54,35 @@ static size_t collect(char *p, size_t size, size_t n, void *ctx)
 
 struct client_answer client_ask(struct arena *a, const char *endpoint, const char *method, const char *path)
 {
-	struct client_answer answer = {.why = "libcurl does not start"};
-	CURL *c = curl_easy_init();
-	if (!c) return answer;
+	struct client_answer answer = {.why = "libcurl.so.4 cannot be loaded"};
+	struct curl curl = {0};
+	if (!load_curl(&curl)) return answer;
+	CURL *c = curl.init();
+	INVARIANT(c);
 	struct buf body = BUF_IN(a);
 	char *why = arena_alloc(a, CURL_ERROR_SIZE);
 	const char *ca = getenv("AWS_CA_BUNDLE");
-	curl_easy_setopt(c, CURLOPT_URL, str_fmt(a, "%s%s", endpoint, path).p);
-	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, why);
-	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, collect);
-	curl_easy_setopt(c, CURLOPT_WRITEDATA, &body);
-	curl_easy_setopt(c, CURLOPT_PROXY, "");
-	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, 5L);
-	curl_easy_setopt(c, CURLOPT_TIMEOUT, ANSWER_LIMIT_S);
-	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-	if (ca && *ca) curl_easy_setopt(c, CURLOPT_CAINFO, ca);
+	curl.setopt(c, CURLOPT_URL, str_fmt(a, "%s%s", endpoint, path).p);
+	curl.setopt(c, CURLOPT_ERRORBUFFER, why);
+	curl.setopt(c, CURLOPT_WRITEFUNCTION, collect);
+	curl.setopt(c, CURLOPT_WRITEDATA, &body);
+	curl.setopt(c, CURLOPT_PROXY, "");
+	curl.setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl.setopt(c, CURLOPT_CONNECTTIMEOUT, 5L);
+	curl.setopt(c, CURLOPT_TIMEOUT, ANSWER_LIMIT_S);
+	curl.setopt(c, CURLOPT_NOSIGNAL, 1L);
+	if (ca && *ca) curl.setopt(c, CURLOPT_CAINFO, ca);
 	if (strcmp(method, "POST") == 0) {
-		curl_easy_setopt(c, CURLOPT_POST, 1L);
-		curl_easy_setopt(c, CURLOPT_POSTFIELDS, "");
+		curl.setopt(c, CURLOPT_POST, 1L);
+		curl.setopt(c, CURLOPT_POSTFIELDS, "");
 	}
-	CURLcode e = curl_easy_perform(c);
+	CURLcode e = curl.perform(c);
 	if (e == CURLE_OK) {
-		curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &answer.code);
+		curl.getinfo(c, CURLINFO_RESPONSE_CODE, &answer.code);
 		answer.body = buf_done(&body);
 	}
-	answer.why = *why ? why : curl_easy_strerror(e);
-	curl_easy_cleanup(c);
+	answer.why = *why ? why : curl.error(e);
+	curl.cleanup(c);
 	return answer;
 }
 

@@ -92,7 +92,8 @@ export VIRGA_INIT_DIR=$work/hooks
 start_virga --region eu-west-1 --log debug
 unset VIRGA_INIT_DIR
 
-check stdout_is_only_what_is_promised like "$(tr '\n' '|' <"$work/out")" "virga * data in $work/data/|Listening on $endpoint|Ready.|"
+promised="virga * data in $work/data/|Listening on $endpoint|Ready.|"
+check stdout_is_only_what_is_promised like "$(tr '\n' '|' <"$work/out")" "$promised"
 check status_text has "$(v status)" "data     $work/data/"
 check status_json has "$(v status --json)" '"region": "eu-west-1"'
 check status_by_option has "$(VIRGA_ENDPOINT=http://127.0.0.1:1 v status --endpoint "$endpoint/")" "answers at $endpoint"
@@ -166,7 +167,7 @@ check env_account_has_12_digits exits 2 v env --account 12
 if command -v openssl >/dev/null; then
 	https() {
 		v ca >"$work/ca.pem" && openssl x509 -in "$work/ca.pem" -noout -checkend 86400 &&
-			[ "$(curl -sS --cacert "$work/ca.pem" -o /dev/null -w '%{http_code}' "https://localhost:$port/_virga/status")" = 200 ] &&
+			like "$(code --cacert "$work/ca.pem" "https://localhost:$port/_virga/status")" 200 &&
 			has "$(AWS_CA_BUNDLE=$work/ca.pem v status --endpoint "https://localhost:$port")" "answers at https://"
 	}
 	check ca_and_https https

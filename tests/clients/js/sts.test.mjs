@@ -1,7 +1,7 @@
 // GetCallerIdentity and NotImplemented through the AWS SDK for JavaScript.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { ListMessageMoveTasksCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { ListBucketInventoryConfigurationsCommand, S3Client } from '@aws-sdk/client-s3';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { startVirga } from './virga.mjs';
 
@@ -22,7 +22,8 @@ test('an account by its key', async () => {
 });
 
 test('an unbuilt operation says so', async () => {
-  const sqs = new SQSClient(virga.config());
-  await assert.rejects(sqs.send(new ListMessageMoveTasksCommand({ SourceArn: 'arn:aws:sqs:us-east-1:000000000000:q' })),
-    (e) => /NotImplemented/.test(e.name) && e.$metadata.httpStatusCode === 501 && /ListMessageMoveTasks/.test(e.message));
+  const s3 = new S3Client(virga.config());
+  await assert.rejects(s3.send(new ListBucketInventoryConfigurationsCommand({ Bucket: 'somewhere' })),
+    (e) => /NotImplemented/.test(e.name) && e.$metadata.httpStatusCode === 501 &&
+      /ListBucketInventoryConfigurations/.test(e.message));
 });
