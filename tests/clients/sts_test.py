@@ -33,7 +33,7 @@ class CallerIdentity(unittest.TestCase):
             ("dax", "json", lambda c: c.describe_clusters()),
             ("xray", "rest-json", lambda c: c.get_groups()),
             ("route53", "rest-xml", lambda c: c.list_hosted_zones()),
-            ("autoscaling", "query", lambda c: c.describe_auto_scaling_groups()),
+            ("redshift", "query", lambda c: c.describe_clusters()),
             ("ec2", "ec2", lambda c: c.describe_vpcs()),
         ]
         for service, protocol, call in calls:
