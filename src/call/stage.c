@@ -81,6 +81,7 @@ status stage_end(struct exchange *e)
 	struct call *c = &e->call;
 	if (g->chunked) {
 		TRY(chunked_end(g->chunked, &c->failure));
+		TRY(chunked_match_announced(g->chunked, edge_header_get(c->http, STR("x-amz-trailer")), &c->failure));
 		g->body->trailers = chunked_trailers(g->chunked, &g->body->n_trailers);
 	}
 	g->body->size = g->size;

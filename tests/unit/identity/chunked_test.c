@@ -124,12 +124,10 @@ static bool feed(struct upload *u, struct str body, size_t cut, struct taken *t,
 {
 	*t = (struct taken){0, true};
 	*why = (struct wire_failure){0};
-	struct arena_mark mark = arena_mark(&u->arena);
 	struct chunked *c = chunked_new(&u->arena, &u->s, u->key);
 	bool good = is_ok(chunked_feed(c, body.p, cut, take, t, why)) &&
 		    is_ok(chunked_feed(c, body.p + cut, body.n - cut, take, t, why)) && is_ok(chunked_end(c, why));
 	chunked_free(c);
-	arena_release(&u->arena, mark);
 	return good;
 }
 
