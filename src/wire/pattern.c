@@ -16,29 +16,74 @@ struct compiled {
 };
 static _Atomic(struct compiled *) cache[SLOTS];
 
-/* Java's \uXXXX as PCRE2's \x{…}; a surrogate pair becomes its code point. */
+static unsigned long hex4(const char *p)
+{
+	char text[5] = {p[0], p[1], p[2], p[3], 0};
+	return strtoul(text, NULL, 16);
+}
+static bool is_unicode_escape(struct str p, size_t i) { return i + 6 <= p.n && p.p[i] == '\\' && p.p[i + 1] == 'u'; }
+
+/* \uXXXX as \x{…}: a surrogate pair is its code point; a lone surrogate matches nothing in UTF-8 and is dropped, with the
+ * range that it begins. Returns how much was read. */
+static size_t translate_unicode(struct str p, size_t i, struct buf *out)
+{
+	unsigned long c = hex4(p.p + i + 2), low = is_unicode_escape(p, i + 6) ? hex4(p.p + i + 8) : 0;
+	if (c >= 0xd800 && c <= 0xdbff && low >= 0xdc00 && low <= 0xdfff) {
+		buf_fmt(out, "\\x{%lx}", 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00));
+		return 12;
+	}
+	if (c >= 0xd800 && c <= 0xdfff) return i + 6 < p.n && p.p[i + 6] == '-' ? 7 : 6;
+	buf_fmt(out, "\\x{%lx}", c);
+	return 6;
+}
+
+/* Java's names for classes that PCRE2 has no \p{…} for. */
+static size_t translate_class(struct str p, size_t i, struct buf *out)
+{
+	static const struct {
+		struct str java, pcre;
+	} classes[] = {{STR("\\p{Print}"), STR("[\\x20-\\x7e]")}, {STR("\\p{XDigit}"), STR("[0-9A-Fa-f]")}, {STR("\\p{all}"), STR("\\p{Any}")}};
+	for (size_t k = 0; k < sizeof classes / sizeof *classes; k++)
+		if (str_starts(str_from(p, i), classes[k].java)) {
+			buf_str(out, classes[k].pcre);
+			return classes[k].java.n;
+		}
+	return 0;
+}
+
+/* Java's regular expressions as PCRE2's, where the models' differ: Unicode escapes, some classes, a hyphen behind a class
+ * within brackets ([\w-_]), repetitions past PCRE2's 65,535 (then without an upper limit: the length is checked beside). */
 static void translate(struct str p, struct buf *out)
 {
+	bool brackets = false;
 	for (size_t i = 0; i < p.n;) {
-		if (p.p[i] != '\\' || i + 1 >= p.n) {
-			buf_byte(out, p.p[i++]);
-			continue;
-		}
-		if (p.p[i + 1] != 'u' || i + 6 > p.n) {
+		char c = p.p[i];
+		if (c == '\\' && i + 1 < p.n) {
+			size_t n = is_unicode_escape(p, i) ? translate_unicode(p, i, out) : translate_class(p, i, out);
+			if (n) {
+				i += n;
+				continue;
+			}
+			char kind = p.p[i + 1];
 			buf_add(out, p.p + i, 2);
 			i += 2;
+			if (kind == 'p' || kind == 'P')
+				while (i < p.n && (buf_byte(out, p.p[i]), p.p[i++]) != '}') {}
+			if (brackets && i + 1 < p.n && p.p[i] == '-' && p.p[i + 1] != ']' && strchr("wWdDsSpP", kind)) {
+				buf_lit(out, "\\-");
+				i++;
+			}
 			continue;
 		}
-		char text[5] = {0};
-		memcpy(text, p.p + i + 2, 4);
-		unsigned long c = strtoul(text, NULL, 16);
-		i += 6;
-		if (c >= 0xd800 && c <= 0xdbff && i + 6 <= p.n && p.p[i] == '\\' && p.p[i + 1] == 'u') {
-			memcpy(text, p.p + i + 2, 4);
-			c = 0x10000 + ((c - 0xd800) << 10) + (strtoul(text, NULL, 16) - 0xdc00);
-			i += 6;
+		if (c == '[') brackets = true;
+		else if (c == ']') brackets = false;
+		if (!brackets && c == ',' && i + 1 < p.n && strtoul(p.p + i + 1, NULL, 10) > 65535) {
+			buf_byte(out, c);
+			for (i++; i < p.n && p.p[i] >= '0' && p.p[i] <= '9'; i++) {}
+			continue;
 		}
-		buf_fmt(out, "\\x{%lx}", c);
+		buf_byte(out, c);
+		i++;
 	}
 }
 
@@ -95,4 +140,12 @@ bool wire_pattern_matches(struct str pattern, struct str text)
 	}
 	if (own) compiled_free(own);
 	return matches;
+}
+
+bool wire_pattern_readable(struct str pattern)
+{
+	struct compiled *own = NULL;
+	bool readable = get(pattern, &own)->code != NULL;
+	if (own) compiled_free(own);
+	return readable;
 }

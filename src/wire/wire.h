@@ -10,7 +10,7 @@ struct wire_header {
 /* What the readers see of a request. All raw; the body is whole (a streaming payload is not in it). */
 struct wire_request {
 	struct str method;
-	struct str path;  /* raw; where a virtual host named the bucket, rewritten to /bucket/key by wire_virtual_host */
+	struct str path;  /* raw; where a virtual host named the bucket, rewritten to /bucket/key */
 	struct str query; /* raw, or STR_NONE */
 	struct str host;
 	const struct wire_header *headers;
