@@ -27,6 +27,9 @@ struct sig_time_text sig_time_write(int64_t ms);
 /* Fills `why` and returns FAILED. code NULL: the one that id has in the caller's protocol. */
 status sig_fail(struct wire_failure *why, error_id id, const char *code, unsigned http_status, struct str message);
 void sig_fail_detail(struct wire_failure *why, struct str name, struct str value);
+/* A failure repeats what the client sent, which may be any bytes; an error document is UTF-8. Texts that are not get a '?' for
+ * each byte past ASCII. Returns s. */
+status sig_fail_as_text(struct arena *a, status s, struct wire_failure *why);
 
 /* The signing key of a secret and scope, primed; from a small cache of this thread. */
 void sig_key_primed(struct str secret, struct str date, struct str region, struct str service, uint8_t key[32],

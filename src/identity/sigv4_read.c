@@ -122,6 +122,7 @@ static status read_credential(
 	size_t n = 0;
 	while (str_has(rest) && n < 5) part[n++] = str_cut(&rest, '/');
 	bool five = n == 5 && !str_has(rest) && part[0].n && part[1].n && part[2].n && part[3].n;
+	for (size_t i = 0; i < credential.n; i++) five &= credential.p[i] > ' ' && credential.p[i] < 0x7f;
 	if (!five || (s3 && (!is_date(part[1]) || !str_is(part[4], "aws4_request")))) {
 		static const char expected[] =
 			"the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".";
@@ -415,7 +416,8 @@ static status read_query(struct arena *a, const struct presigned *p, const struc
 	return check_date(a, s3, out, why);
 }
 
-status sigv4_read(struct arena *a, const struct wire_request *r, bool s3, struct sigv4 *out, struct wire_failure *why)
+static status read_any(
+	struct arena *a, const struct wire_request *r, bool s3, struct sigv4 *out, struct wire_failure *why)
 {
 	*out = (struct sigv4){.expires_s = -1};
 	struct found f = find_headers(r);
@@ -444,4 +446,9 @@ status sigv4_read(struct arena *a, const struct wire_request *r, bool s3, struct
 	/* An anonymous body may be in chunks, too. */
 	if (str_has(f.content_sha256)) TRY(read_payload(f.content_sha256, s3, out, why));
 	return OK;
+}
+
+status sigv4_read(struct arena *a, const struct wire_request *r, bool s3, struct sigv4 *out, struct wire_failure *why)
+{
+	return sig_fail_as_text(a, read_any(a, r, s3, out, why), why);
 }

@@ -90,3 +90,20 @@ void sig_fail_detail(struct wire_failure *why, struct str name, struct str value
 	INVARIANT(why->n_details < sizeof(why->details) / sizeof(why->details[0]));
 	why->details[why->n_details++] = (struct wire_header){name, value};
 }
+
+static struct str as_text(struct arena *a, struct str s)
+{
+	if (!str_has(s) || str_utf8_valid(s)) return s;
+	char *copy = arena_copy(a, s.p, s.n);
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)copy[i] >= 0x80) copy[i] = '?';
+	return str_n(copy, s.n);
+}
+
+status sig_fail_as_text(struct arena *a, status s, struct wire_failure *why)
+{
+	if (is_ok(s)) return s;
+	why->message = as_text(a, why->message);
+	for (size_t i = 0; i < why->n_details; i++) why->details[i].value = as_text(a, why->details[i].value);
+	return s;
+}

@@ -141,9 +141,14 @@ static bool matches_variant(struct arena *a, const struct wire_request *r, const
 
 static struct str bytes_text(struct arena *a, struct str s)
 {
-	struct buf b = BUF_IN(a);
-	for (size_t i = 0; i < s.n; i++) buf_fmt(&b, i ? " %02x" : "%02x", (unsigned)(unsigned char)s.p[i]);
-	return buf_done(&b);
+	static const char digits[] = "0123456789abcdef";
+	char *text = arena_alloc_raw(a, 3 * s.n + 1), *to = text;
+	for (size_t i = 0; i < s.n; i++) {
+		if (i) *to++ = ' ';
+		*to++ = digits[(unsigned char)s.p[i] >> 4];
+		*to++ = digits[s.p[i] & 15];
+	}
+	return str_n(text, (size_t)(to - text));
 }
 
 static status does_not_match(struct arena *a, const struct sigv4 *s, bool s3, struct str canonical, struct str to_sign,
@@ -192,7 +197,7 @@ status sigv4_verify(struct arena *a, const struct wire_request *r, const struct 
 	if (s->kind != SIG_HEADER && s->kind != SIG_QUERY) return OK; /* anonymous: there is nothing to check */
 	TRY(check_time(a, s, s3, now_ms, why));
 	if (!str_has(secret)) return OK;
-	TRY(check_signed_headers(a, r, s, s3, why));
+	TRY(sig_fail_as_text(a, check_signed_headers(a, r, s, s3, why), why));
 	struct sha256_hmac_key key;
 	sig_key_primed(secret, s->date, s->region, s->service, signing_key, &key);
 	struct str payload = payload_text(a, r, s, payload_sha256), canonical, to_sign;
@@ -200,7 +205,7 @@ status sigv4_verify(struct arena *a, const struct wire_request *r, const struct 
 		     matches_variant(a, r, s, s3, payload, &key);
 	if (right) return payload_sha256 ? sigv4_check_payload(a, s, s3, payload_sha256, why) : OK;
 	memset(signing_key, 0, 32);
-	return does_not_match(a, s, s3, canonical, to_sign, why);
+	return sig_fail_as_text(a, does_not_match(a, s, s3, canonical, to_sign, why), why);
 }
 
 status sigv4_check_scope(struct arena *a, const struct sigv4 *s, bool s3, struct str service, struct str region,

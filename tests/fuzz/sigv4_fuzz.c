@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct wire_failure why = {0};
 		uint8_t key[32];
 		if (!is_ok(sigv4_read(a, &r, s3, &s, &why))) {
-			if (!why.message.n) abort();
+			if (!why.message.n || !str_utf8_valid(why.message)) abort();
 			continue;
 		}
 		bool is_signed = s.kind == SIG_HEADER || s.kind == SIG_QUERY;
@@ -47,6 +47,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (is_signed && good && is_ok(sigv4_verify(a, &r, &s, s3, STR("another"), NULL, NOW_MS, key, &why)))
 			abort();
 		if (!good && !why.message.n) abort();
+		for (size_t i = 0; i < why.n_details; i++)
+			if (!str_utf8_valid(why.details[i].value)) abort();
 		(void)is_ok(sigv4_check_scope(a, &s, s3, STR("s3"), STR("us-east-1"), &why));
 	}
 	arena_cleanup(a);

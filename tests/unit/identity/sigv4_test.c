@@ -332,6 +332,8 @@ TEST(malformed_headers)
 		{"AWS4-HMAC-SHA256 Credential=A/B/20130524/us-east-1/s3/aws4_request,SignedHeaders=host,Signature=0",
 			"AuthorizationHeaderMalformed", "the Credential is mal-formed",
 			"Credential must have exactly 5"},
+		{"AWS4-HMAC-SHA256 Credential=A/20130524/us-east-\xff/s3/aws4_request,SignedHeaders=host,Signature=0",
+			"AuthorizationHeaderMalformed", "the Credential is mal-formed", "Credential must have exactly 5"},
 		{"AWS4-HMAC-SHA256 Credential=, A,SignedHeaders=host,Signature=0", "AuthorizationHeaderMalformed",
 			"\"A\" is malformed",
 			"'A' not a valid key=value pair (missing equal-sign) in Authorization header"},
@@ -530,6 +532,30 @@ TEST(s3_tells_what_it_signed)
 	CHECK(str_starts(
 		detail(&q, "StringToSign"), STR("AWS4-HMAC-SHA256\n20130524T000000Z\n20130524/us-east-1/s3/")));
 	CHECK(q.why.n_details == 6);
+	arena_cleanup(&q.arena);
+}
+
+TEST(failures_are_text_whatever_was_sent)
+{
+	struct request q;
+	begin_s3(&q);
+	header(&q, "x-amz-meta-\xff", "v");
+	CHECK(!passes(&q, true, NOW_MS));
+	CHECK_STR(detail(&q, "HeadersNotSigned"), STR("x-amz-meta-?"));
+	set(&q, "authorization", STR("AWS4-HMAC-SHA256 \xfe"));
+	for (int s3 = 0; s3 < 2; s3++) {
+		CHECK(!read(&q, s3));
+		CHECK(str_utf8_valid(q.why.message) && q.why.message.n > 0);
+	}
+	set(&q, "authorization", STR("Basic \x80"));
+	CHECK(!read(&q, true));
+	CHECK_STR(detail(&q, "ArgumentValue"), STR("Basic ?"));
+	arena_cleanup(&q.arena);
+	begin_s3(&q);
+	set(&q, "host", STR("\xc0\x80"));
+	CHECK(!passes(&q, true, NOW_MS));
+	CHECK(str_find(detail(&q, "CanonicalRequest"), STR("host:??\n")) > 0);
+	CHECK(str_find(detail(&q, "CanonicalRequestBytes"), STR("3a c0 80 0a")) > 0);
 	arena_cleanup(&q.arena);
 }
 
