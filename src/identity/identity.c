@@ -65,7 +65,7 @@ static status check_token(
 status identity_resolve(struct store_tx *tx, struct arena *a, const struct sigv4 *s, bool strict, int64_t now_ms,
 	struct principal *out, struct wire_failure *why)
 {
-	if (s->kind != SIG_HEADER && s->kind != SIG_QUERY) {
+	if (s->kind != SIG_HEADER && s->kind != SIG_QUERY && s->kind != SIG_V2) {
 		*out = (struct principal){
 			.kind = PRINCIPAL_ANONYMOUS, .account = STR(""), .arn = STR("*"), .user_id = STR("")};
 		return OK;

@@ -34,3 +34,11 @@ status sig_fail_as_text(struct arena *a, status s, struct wire_failure *why);
 /* The signing key of a secret and scope, primed; from a small cache of this thread. */
 void sig_key_primed(struct str secret, struct str date, struct str region, struct str service, uint8_t key[32],
 	struct sha256_hmac_key *primed);
+
+/* sigv2.c: Signature Version 2, for S3. In struct sigv4: signature is base64; expires_s, of a presigned URL, is the time in
+ * seconds since the epoch; date is the string to sign's line. */
+status sigv2_read_query(struct arena *a, const struct wire_request *r, struct sigv4 *out, struct wire_failure *why) MUST_USE;
+status sigv2_read_header(struct str credential, struct str date, struct str amz_date, struct str token, struct sigv4 *out,
+	struct wire_failure *why) MUST_USE;
+status sigv2_verify(struct arena *a, const struct wire_request *r, const struct sigv4 *s, struct str secret, int64_t now_ms,
+	struct wire_failure *why) MUST_USE;

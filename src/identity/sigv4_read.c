@@ -293,6 +293,8 @@ static status read_header(struct arena *a, const struct found *f, bool s3, struc
 		out->kind = SIG_V4A;
 		return v4a(why);
 	}
+	if (s3 && str_is(algorithm, "AWS"))
+		return sigv2_read_header(components, f->date, f->amz_date, f->token, out, why);
 	if (str_is(algorithm, "AWS") || str_is(algorithm, "AWS3") || str_is(algorithm, "AWS3-HTTPS")) {
 		out->kind = SIG_V2;
 		return old_version(s3, why);
@@ -436,6 +438,7 @@ static status read_any(
 	}
 	if (str_has(f.authorization)) return read_header(a, &f, s3, out, why);
 	if (in_query) return read_query(a, &p, &f, s3, out, why);
+	if (v2 && s3) return sigv2_read_query(a, r, out, why);
 	if (v2) {
 		out->kind = SIG_V2;
 		return old_version(s3, why);

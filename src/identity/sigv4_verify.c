@@ -194,6 +194,7 @@ status sigv4_verify(struct arena *a, const struct wire_request *r, const struct 
 	const uint8_t *payload_sha256, int64_t now_ms, uint8_t signing_key[32], struct wire_failure *why)
 {
 	memset(signing_key, 0, 32);
+	if (s->kind == SIG_V2) return sigv2_verify(a, r, s, secret, now_ms, why);
 	if (s->kind != SIG_HEADER && s->kind != SIG_QUERY) return OK; /* anonymous: there is nothing to check */
 	TRY(check_time(a, s, s3, now_ms, why));
 	if (!str_has(secret)) return OK;
