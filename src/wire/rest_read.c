@@ -24,9 +24,28 @@ bool wire_has_body_members(const struct wire_tables *t, const struct wire_shape 
 	return false;
 }
 
+/* S3 keeps MalformedXML for bodies: what stands in the head has codes of its own ("Error responses", API reference). */
+static bool is_s3(const struct reader *r) { return strcmp(r->m->service->signing_name, "s3") == 0; }
+
+static status malformed_uri(struct reader *r)
+{
+	status s = wire_fail(r->why, ERR_SERIALIZATION, STR("Couldn't parse the specified URI."));
+	if (!is_s3(r)) return s;
+	r->why->code = STR("InvalidURI");
+	r->why->http_status = 400;
+	return s;
+}
+
 static status malformed(struct reader *r, const struct wire_member *m)
 {
 	struct str name = wire_str(r->t, m->wire_name);
+	if (is_s3(r) && WIRE_LOCATION(m) == WIRE_IN_URI) return malformed_uri(r);
+	if (is_s3(r) && WIRE_LOCATION(m) != WIRE_IN_BODY) {
+		status s = wire_fail(r->why, ERR_VALIDATION,
+			str_fmt(r->a, "The value provided for %.*s is not valid", STR_ARG(name)));
+		r->why->details[r->why->n_details++] = (struct wire_header){STR("ArgumentName"), name};
+		return s;
+	}
 	return wire_fail(r->why, ERR_SERIALIZATION, str_fmt(r->a, "The value of %.*s is not valid", STR_ARG(name)));
 }
 
@@ -66,7 +85,7 @@ static status split_query(struct reader *r)
 		struct pair *p = &r->pairs[r->n_pairs];
 		if (!is_ok(str_uri_decode(r->a, key, true, &p->key)) ||
 			!is_ok(str_uri_decode(r->a, value.p ? value : STR(""), true, &p->value)) || !str_utf8_valid(p->value))
-			return wire_fail(r->why, ERR_SERIALIZATION, STR("Couldn't parse the specified URI."));
+			return malformed_uri(r);
 		r->n_pairs++;
 	}
 	return OK;

@@ -1,5 +1,5 @@
-/* Who may use which bucket from where, and the errors that many operations share. Until a bucket can say otherwise, it is its
- * owner's alone. */
+/* Who may use which bucket from where, and the errors that many operations share. Until a bucket can say otherwise, it
+ * is its owner's alone. */
 #include "services/s3/names.h"
 #include "services/s3/records.h"
 
@@ -13,7 +13,8 @@ status s3_invalid_argument(struct call *c, struct str name, struct str value, co
 
 status s3_header_not_implemented(struct call *c, struct str header)
 {
-	status s = call_fail(c, S3_ERR_NOT_IMPLEMENTED, "A header you provided implies functionality that is not implemented");
+	status s = call_fail(
+		c, S3_ERR_NOT_IMPLEMENTED, "A header you provided implies functionality that is not implemented");
 	call_fail_detail(c, STR("Header"), header);
 	return s;
 }
@@ -28,7 +29,8 @@ status s3_no_such_key(struct call *c, struct str key)
 status s3_no_such_upload(struct call *c, struct str upload_id)
 {
 	status s = call_fail(c, S3_ERR_NO_SUCH_UPLOAD,
-		"The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.");
+		"The specified upload does not exist. The upload ID may be invalid, or the upload may have been "
+		"aborted or completed.");
 	call_fail_detail(c, STR("UploadId"), upload_id);
 	return s;
 }
@@ -45,23 +47,23 @@ static status no_such_bucket(struct call *c, struct str name)
 }
 
 /* A request that was signed for another region than the bucket's. By AWS's names, bucket.s3.amazonaws.com leads to the
- * bucket's region, which finds the signature's scope wrong; any other name leads to the region that was meant, which knows
- * where the bucket is ("Making requests using the REST API", "Request redirection and the REST API"). */
+ * bucket's region, which finds the signature's scope wrong; any other name leads to the region that was meant, which
+ * knows where the bucket is ("Making requests using the REST API", "Request redirection and the REST API"). */
 static status wrong_region(struct call *c, const struct s3_rec_bucket *b)
 {
 	struct wire_host host = wire_read_host(c->http->host);
 	status s;
 	if (str_has(host.bucket) && (!str_has(host.region) || str_eq(host.region, b->region))) {
 		s = call_fail(c, S3_ERR_AUTHORIZATION_HEADER_MALFORMED,
-			"The authorization header is malformed; the region '%.*s' is wrong; expecting '%.*s'", STR_ARG(c->region),
-			STR_ARG(b->region));
+			"The authorization header is malformed; the region '%.*s' is wrong; expecting '%.*s'",
+			STR_ARG(c->region), STR_ARG(b->region));
 		call_fail_detail(c, STR("Region"), b->region);
 	} else {
 		s = call_fail(c, S3_ERR_PERMANENT_REDIRECT,
-			"The bucket you are attempting to access must be addressed using the specified endpoint. Please send all "
+			"The bucket you are attempting to access must be addressed using the specified endpoint. "
+			"Please send all "
 			"future requests to this endpoint.");
-		call_fail_detail(c, STR("Endpoint"),
-			str_fmt(c->arena, "s3.%.*s.amazonaws.com", STR_ARG(b->region)));
+		call_fail_detail(c, STR("Endpoint"), str_fmt(c->arena, "s3.%.*s.amazonaws.com", STR_ARG(b->region)));
 		call_fail_detail(c, STR("Bucket"), b->name);
 	}
 	call_header(c, STR("x-amz-bucket-region"), b->region);
@@ -87,7 +89,8 @@ status s3_bucket_load_anywhere(struct call *c, struct str name, struct str expec
 status s3_bucket_load(struct call *c, struct str name, struct str expected_owner, struct s3_rec_bucket *out)
 {
 	TRY(s3_bucket_load_anywhere(c, name, expected_owner, out));
-	if (c->principal.kind == PRINCIPAL_ANONYMOUS || str_is(c->region, "*") || str_eq(c->region, out->region)) return OK;
+	if (c->principal.kind == PRINCIPAL_ANONYMOUS || str_is(c->region, "*") || str_eq(c->region, out->region))
+		return OK;
 	return wrong_region(c, out);
 }
 
@@ -105,4 +108,7 @@ struct s3_owner *s3_owner_of(struct call *c, struct str account)
 	return o;
 }
 
-struct str s3_quoted(struct arena *a, struct str e_tag) { return str_fmt(a, "\"%.*s\"", STR_ARG(e_tag)); }
+struct str s3_quoted(struct arena *a, struct str e_tag)
+{
+	return str_fmt(a, "\"%.*s\"", STR_ARG(e_tag));
+}

@@ -15,7 +15,8 @@ static status read_wanted(struct call *c, const struct s3_object_attributes_list
 		for (unsigned j = 0; j < sizeof names / sizeof *names; j++)
 			if (str_eq(str_trim(list->v[i]), str_c(names[j]))) bit = 1u << j;
 		if (!bit)
-			return s3_invalid_argument(c, STR("x-amz-object-attributes"), list->v[i], "Invalid attribute name specified.");
+			return s3_invalid_argument(
+				c, STR("x-amz-object-attributes"), list->v[i], "Invalid attribute name specified.");
 		*wanted |= bit;
 	}
 	return OK;
@@ -32,10 +33,11 @@ static status list_parts(struct call *c, const struct s3_get_object_attributes_i
 		return s3_invalid_argument(c, STR("x-amz-part-number-marker"), str_fmt(c->arena, "%d", marker),
 			"Argument part-number-marker must be an integer between 0 and 2147483647");
 	TRY(s3_object_parts(c, b, o, &parts));
-	struct s3_get_object_attributes_parts *p = out->object_parts = arena_new(c->arena, struct s3_get_object_attributes_parts);
+	struct s3_get_object_attributes_parts *p = out->object_parts =
+		arena_new(c->arena, struct s3_get_object_attributes_parts);
 	p->total_parts_count = o->parts_count;
-	/* "For general purpose buckets, if an object is uploaded without additional checksums … only PartsCount": those that
-	 * became one checksum of the whole are not told by part. */
+	/* "For general purpose buckets, if an object is uploaded without additional checksums … only PartsCount": those
+	 * that became one checksum of the whole are not told by part. */
 	if (!str_is(o->checksum_type, "COMPOSITE")) return OK;
 	p->part_number_marker = SOME_I32(marker);
 	p->max_parts = SOME_I32((int32_t)limit);
@@ -55,8 +57,8 @@ static status list_parts(struct call *c, const struct s3_get_object_attributes_i
 	return OK;
 }
 
-status s3_get_object_attributes(struct call *c, const struct s3_get_object_attributes_input *in,
-	struct s3_get_object_attributes_output *out)
+status s3_get_object_attributes(
+	struct call *c, const struct s3_get_object_attributes_input *in, struct s3_get_object_attributes_output *out)
 {
 	struct s3_rec_bucket b;
 	struct s3_rec_object o;

@@ -1,5 +1,6 @@
-/* From extents to a response's body. One extent is handed to the edge as it is (a file goes out by sendfile); several are
- * read in order. All are opened before the answer begins, so that an object removed meanwhile is still answered whole. */
+/* From extents to a response's body. One extent is handed to the edge as it is (a file goes out by sendfile); several
+ * are read in order. All are opened before the answer begins, so that an object removed meanwhile is still answered
+ * whole. */
 #include "services/s3/object.h"
 #include <stdlib.h>
 
@@ -26,8 +27,10 @@ static const struct piece *piece_at(const struct reader *r, uint64_t at)
 	size_t low = 0, high = r->n;
 	while (high - low > 1) {
 		size_t middle = (low + high) / 2;
-		if (r->pieces[middle].start <= at) low = middle;
-		else high = middle;
+		if (r->pieces[middle].start <= at)
+			low = middle;
+		else
+			high = middle;
 	}
 	const struct piece *p = &r->pieces[low];
 	return r->n && at - p->start < p->length ? p : NULL;
@@ -98,7 +101,8 @@ status s3_body_digest(struct call *c, const struct s3_rec_extents *x, uint32_t w
 	struct digester *d = digester_new(wanted);
 	char *p = mem_new(PIECE);
 	int64_t got;
-	for (uint64_t at = 0; (got = reader_read(r, at, p, PIECE)) > 0; at += (uint64_t)got) digester_update(d, p, (size_t)got);
+	for (uint64_t at = 0; (got = reader_read(r, at, p, PIECE)) > 0; at += (uint64_t)got)
+		digester_update(d, p, (size_t)got);
 	free(p);
 	digester_final(d, out);
 	digester_free(d);

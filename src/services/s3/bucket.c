@@ -14,7 +14,8 @@ enum { BUCKETS_MAX = 10000 /* of one account: "Bucket quotas, limitations, and r
 static status illegal_location(struct call *c, struct str constraint)
 {
 	return call_fail(c, S3_ERR_ILLEGAL_LOCATION_CONSTRAINT_EXCEPTION,
-		"The %.*s location constraint is incompatible for the region specific endpoint this request was sent to.",
+		"The %.*s location constraint is incompatible for the region specific endpoint this request was sent "
+		"to.",
 		STR_ARG(constraint));
 }
 
@@ -23,11 +24,11 @@ static status choose_region(struct call *c, const struct s3_create_bucket_config
 {
 	struct str constraint = conf ? conf->location_constraint : STR_NONE;
 	*region = c->region;
-	if (str_empty(constraint))
-		return str_is(c->region, "us-east-1") ? OK : illegal_location(c, STR("unspecified"));
+	if (str_empty(constraint)) return str_is(c->region, "us-east-1") ? OK : illegal_location(c, STR("unspecified"));
 	if (str_is(constraint, "EU")) constraint = STR("eu-west-1");
 	if (!s3_name_is_region(constraint) || str_is(constraint, "us-east-1")) {
-		status s = call_fail(c, S3_ERR_INVALID_LOCATION_CONSTRAINT, "The specified location-constraint is not valid");
+		status s = call_fail(
+			c, S3_ERR_INVALID_LOCATION_CONSTRAINT, "The specified location-constraint is not valid");
 		call_fail_detail(c, STR("LocationConstraint"), constraint);
 		return s;
 	}
@@ -42,13 +43,15 @@ static status check_ownership(struct call *c, const struct s3_create_bucket_inpu
 	bool enforced = str_is(b->ownership, "BucketOwnerEnforced");
 	if (!enforced && !str_is(b->ownership, "BucketOwnerPreferred") && !str_is(b->ownership, "ObjectWriter"))
 		return s3_invalid_argument(c, STR("x-amz-object-ownership"), in->object_ownership,
-			"Invalid x-amz-object-ownership header: the value must be BucketOwnerPreferred, ObjectWriter or "
+			"Invalid x-amz-object-ownership header: the value must be BucketOwnerPreferred, ObjectWriter "
+			"or "
 			"BucketOwnerEnforced");
 	bool grants = str_has(in->grant_full_control) || str_has(in->grant_read) || str_has(in->grant_read_acp) ||
 		      str_has(in->grant_write) || str_has(in->grant_write_acp);
 	if (!grants && (!str_has(in->acl) || str_is(in->acl, "private"))) return OK;
 	if (grants && str_has(in->acl))
-		return call_fail(c, S3_ERR_INVALID_REQUEST, "Specifying both Canned ACLs and Header Grants is not allowed");
+		return call_fail(
+			c, S3_ERR_INVALID_REQUEST, "Specifying both Canned ACLs and Header Grants is not allowed");
 	if (!grants && !str_is(in->acl, "public-read") && !str_is(in->acl, "public-read-write") &&
 		!str_is(in->acl, "authenticated-read"))
 		return s3_invalid_argument(c, STR("x-amz-acl"), in->acl, "");
@@ -69,7 +72,8 @@ static status copy_tags(struct call *c, const struct s3_create_bucket_configurat
 		TRY(s3_tag_check(c, &t));
 		for (size_t j = 0; j < b->tags.n; j++)
 			if (str_eq(b->tags.v[j].key, t.key))
-				return call_fail(c, S3_ERR_INVALID_TAG, "Cannot provide multiple Tags with the same key");
+				return call_fail(
+					c, S3_ERR_INVALID_TAG, "Cannot provide multiple Tags with the same key");
 		*VEC_PUSH(c->arena, &b->tags, &capacity) = t;
 	}
 	if (b->tags.n > BUCKET_TAGS_MAX)
@@ -80,7 +84,8 @@ static status copy_tags(struct call *c, const struct s3_create_bucket_configurat
 static status refuse_unbuilt(struct call *c, const struct s3_create_bucket_input *in)
 {
 	const struct s3_create_bucket_configuration *conf = in->create_bucket_configuration;
-	if (in->object_lock_enabled_for_bucket.v) return s3_header_not_implemented(c, STR("x-amz-bucket-object-lock-enabled"));
+	if (in->object_lock_enabled_for_bucket.v)
+		return s3_header_not_implemented(c, STR("x-amz-bucket-object-lock-enabled"));
 	if (str_has(in->bucket_namespace) && !str_is(in->bucket_namespace, "global"))
 		return s3_header_not_implemented(c, STR("x-amz-bucket-namespace"));
 	if (conf && (conf->location || conf->bucket))
@@ -99,8 +104,8 @@ static status check_count(struct call *c)
 	return call_fail(c, S3_ERR_TOO_MANY_BUCKETS, "You have attempted to create more buckets than allowed");
 }
 
-/* What exists already: us-east-1 alone answers a repeated creation by the owner as if it were the first ("CreateBucket",
- * API reference: BucketAlreadyOwnedByYou). */
+/* What exists already: us-east-1 alone answers a repeated creation by the owner as if it were the first
+ * ("CreateBucket", API reference: BucketAlreadyOwnedByYou). */
 static status exists(struct call *c, const struct s3_create_bucket_input *in, struct str bytes)
 {
 	struct s3_rec_bucket b = {0};
@@ -108,7 +113,8 @@ static status exists(struct call *c, const struct s3_create_bucket_input *in, st
 	status s;
 	if (!str_eq(b.owner, c->account))
 		s = call_fail(c, S3_ERR_BUCKET_ALREADY_EXISTS,
-			"The requested bucket name is not available. The bucket namespace is shared by all users of the system. "
+			"The requested bucket name is not available. The bucket namespace is shared by all users of "
+			"the system. "
 			"Please select a different name and try again.");
 	else if (str_is(b.region, "us-east-1") && str_is(c->region, "us-east-1"))
 		return OK;
@@ -121,7 +127,8 @@ static status exists(struct call *c, const struct s3_create_bucket_input *in, st
 
 status s3_create_bucket(struct call *c, const struct s3_create_bucket_input *in, struct s3_create_bucket_output *out)
 {
-	struct s3_rec_bucket b = {.name = in->bucket, .owner = c->account, .created = SOME_TIME(c->now_ms / 1000 * 1000)};
+	struct s3_rec_bucket b = {
+		.name = in->bucket, .owner = c->account, .created = SOME_TIME(c->now_ms / 1000 * 1000)};
 	if (c->principal.kind == PRINCIPAL_ANONYMOUS) return call_fail(c, ERR_ACCESS_DENIED, "Access Denied");
 	if (!s3_name_is_bucket(in->bucket)) {
 		status s = call_fail(c, S3_ERR_INVALID_BUCKET_NAME, "The specified bucket is not valid.");
@@ -144,9 +151,9 @@ status s3_create_bucket(struct call *c, const struct s3_create_bucket_input *in,
 	} else {
 		return s;
 	}
-	out->location = str_is(c->region, "us-east-1")
-				? str_fmt(c->arena, "/%.*s", STR_ARG(in->bucket))
-				: str_fmt(c->arena, "http://%.*s/%.*s", STR_ARG(c->cloud->public_host), STR_ARG(in->bucket));
+	out->location = str_is(c->region, "us-east-1") ? str_fmt(c->arena, "/%.*s", STR_ARG(in->bucket))
+						       : str_fmt(c->arena, "http://%.*s/%.*s",
+								 STR_ARG(c->cloud->public_host), STR_ARG(in->bucket));
 	out->bucket_arn = str_fmt(c->arena, "arn:%.*s:s3:::%.*s", STR_ARG(c->partition), STR_ARG(in->bucket));
 	return OK;
 }
@@ -163,8 +170,8 @@ status s3_head_bucket(struct call *c, const struct s3_head_bucket_input *in, str
 	return OK;
 }
 
-status s3_get_bucket_location(struct call *c, const struct s3_get_bucket_location_input *in,
-	struct s3_get_bucket_location_output *out)
+status s3_get_bucket_location(
+	struct call *c, const struct s3_get_bucket_location_input *in, struct s3_get_bucket_location_output *out)
 {
 	struct s3_rec_bucket b;
 	TRY(s3_bucket_load_anywhere(c, in->bucket, in->expected_bucket_owner, &b));
@@ -211,7 +218,8 @@ status s3_list_buckets(struct call *c, const struct s3_list_buckets_input *in, s
 	VEC_PRESENT(c->arena, &out->buckets);
 	out->owner = s3_owner_of(c, c->account);
 	if (str_has(in->prefix)) out->prefix = in->prefix;
-	s3_walk_begin(&walk, c, s3_key_owned(c->arena, c->partition, c->account, STR_NONE), in->prefix, STR_NONE, after);
+	s3_walk_begin(
+		&walk, c, s3_key_owned(c->arena, c->partition, c->account, STR_NONE), in->prefix, STR_NONE, after);
 	status s = OK;
 	struct str last = STR_NONE;
 	while (is_ok(s) && s3_walk_next(&walk, &item)) {

@@ -4,7 +4,8 @@
 static const struct s3_algorithm algorithms[] = {
 	[S3_CRC32] = {S3_CRC32, {"CRC32", 5}, {"x-amz-checksum-crc32", 20}, DIGEST_CRC32, 4, true, true},
 	[S3_CRC32C] = {S3_CRC32C, {"CRC32C", 6}, {"x-amz-checksum-crc32c", 21}, DIGEST_CRC32C, 4, true, true},
-	[S3_CRC64NVME] = {S3_CRC64NVME, {"CRC64NVME", 9}, {"x-amz-checksum-crc64nvme", 24}, DIGEST_CRC64NVME, 8, true, false},
+	[S3_CRC64NVME] = {S3_CRC64NVME, {"CRC64NVME", 9}, {"x-amz-checksum-crc64nvme", 24}, DIGEST_CRC64NVME, 8, true,
+		false},
 	[S3_SHA1] = {S3_SHA1, {"SHA1", 4}, {"x-amz-checksum-sha1", 19}, DIGEST_SHA1, 20, false, true},
 	[S3_SHA256] = {S3_SHA256, {"SHA256", 6}, {"x-amz-checksum-sha256", 21}, DIGEST_SHA256, 32, false, true},
 	[S3_MD5] = {S3_MD5, {"MD5", 3}, {"x-amz-checksum-md5", 18}, DIGEST_MD5, 16, false, true},
@@ -77,10 +78,12 @@ status s3_claim_read(struct call *c, const struct s3_checksums *sums, struct str
 		for (size_t i = 0; i < S3_ALGORITHMS; i++)
 			if (str_ieq(algorithms[i].name, sdk_algorithm)) g = &algorithms[i];
 		if (!g || (out->algorithm && out->algorithm != g))
-			return call_fail(c, S3_ERR_INVALID_REQUEST, "Value for x-amz-sdk-checksum-algorithm header is invalid.");
+			return call_fail(
+				c, S3_ERR_INVALID_REQUEST, "Value for x-amz-sdk-checksum-algorithm header is invalid.");
 		if (!out->algorithm && !(g->id == S3_MD5 && out->has_md5))
 			return call_fail(c, S3_ERR_INVALID_REQUEST,
-				"x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer "
+				"x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or "
+				"x-amz-trailer "
 				"headers were found.");
 	}
 	if (!out->algorithm) return OK;
@@ -100,7 +103,8 @@ status s3_claim_check(struct call *c, const struct s3_claim *claim, const struct
 	const struct wire_header *trailers, size_t n_trailers)
 {
 	if (claim->has_md5 && memcmp(claim->md5, d->md5, sizeof claim->md5) != 0) {
-		status s = call_fail(c, S3_ERR_BAD_DIGEST, "The Content-MD5 you specified did not match what we received.");
+		status s = call_fail(
+			c, S3_ERR_BAD_DIGEST, "The Content-MD5 you specified did not match what we received.");
 		call_fail_detail(c, STR("ExpectedDigest"), str_base64(c->arena, str_n(claim->md5, sizeof claim->md5)));
 		call_fail_detail(c, STR("CalculatedDigest"), str_base64(c->arena, str_n(d->md5, sizeof d->md5)));
 		return s;
@@ -113,7 +117,8 @@ status s3_claim_check(struct call *c, const struct s3_claim *claim, const struct
 			if (str_ieq(trailers[i].name, g->header)) value = str_trim(trailers[i].value);
 		if (!str_has(value))
 			return call_fail(c, S3_ERR_MALFORMED_TRAILER_ERROR,
-				"The request contained trailing data that was not well-formed or did not conform to our published "
+				"The request contained trailing data that was not well-formed or did not conform to "
+				"our published "
 				"schema.");
 	}
 	if (!is_ok(str_unbase64(c->arena, value, &raw)) || raw.n != g->size) return invalid_value(c, g);
@@ -142,17 +147,24 @@ struct str s3_checksum_bytes(struct arena *a, const struct s3_algorithm *g, cons
 {
 	INVARIANT(d->have & g->digest);
 	switch (g->id) {
-	case S3_CRC32: return big_endian(a, d->crc32, 4);
-	case S3_CRC32C: return big_endian(a, d->crc32c, 4);
-	case S3_CRC64NVME: return big_endian(a, d->crc64nvme, 8);
-	case S3_SHA1: return str_n(arena_copy(a, d->sha1, sizeof d->sha1), sizeof d->sha1);
-	case S3_SHA256: return str_n(arena_copy(a, d->sha256, sizeof d->sha256), sizeof d->sha256);
-	case S3_MD5: return str_n(arena_copy(a, d->md5, sizeof d->md5), sizeof d->md5);
+	case S3_CRC32:
+		return big_endian(a, d->crc32, 4);
+	case S3_CRC32C:
+		return big_endian(a, d->crc32c, 4);
+	case S3_CRC64NVME:
+		return big_endian(a, d->crc64nvme, 8);
+	case S3_SHA1:
+		return str_n(arena_copy(a, d->sha1, sizeof d->sha1), sizeof d->sha1);
+	case S3_SHA256:
+		return str_n(arena_copy(a, d->sha256, sizeof d->sha256), sizeof d->sha256);
+	case S3_MD5:
+		return str_n(arena_copy(a, d->md5, sizeof d->md5), sizeof d->md5);
 	case S3_SHA512:
 	case S3_XXHASH64:
 	case S3_XXHASH3:
 	case S3_XXHASH128:
-	case S3_ALGORITHMS: break;
+	case S3_ALGORITHMS:
+		break;
 	}
 	UNREACHABLE();
 }
@@ -165,8 +177,8 @@ static uint64_t join(const struct s3_algorithm *g, uint64_t first, uint64_t seco
 	return digest_crc64nvme_join(first, second, second_size);
 }
 
-status s3_checksum_of_parts(struct arena *a, const struct s3_algorithm *g, bool full_object, const struct s3_rec_parts *parts,
-	struct str *text)
+status s3_checksum_of_parts(struct arena *a, const struct s3_algorithm *g, bool full_object,
+	const struct s3_rec_parts *parts, struct str *text)
 {
 	for (size_t i = 0; i < parts->n; i++)
 		if (parts->v[i].checksum.n != g->size) return STATUS(INVALID);

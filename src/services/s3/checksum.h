@@ -1,18 +1,27 @@
-/* S3's checksums of objects ("Checking object integrity", Amazon S3 User Guide): what a client claims, what was computed, and
- * how those of parts become one. */
+/* S3's checksums of objects ("Checking object integrity", Amazon S3 User Guide): what a client claims, what was
+ * computed, and how those of parts become one. */
 #pragma once
 #include "services/s3/room.h"
 
 enum s3_algorithm_id {
-	S3_CRC32, S3_CRC32C, S3_CRC64NVME, S3_SHA1, S3_SHA256, S3_MD5, S3_SHA512, S3_XXHASH64, S3_XXHASH3, S3_XXHASH128,
+	S3_CRC32,
+	S3_CRC32C,
+	S3_CRC64NVME,
+	S3_SHA1,
+	S3_SHA256,
+	S3_MD5,
+	S3_SHA512,
+	S3_XXHASH64,
+	S3_XXHASH3,
+	S3_XXHASH128,
 	S3_ALGORITHMS,
 };
 struct s3_algorithm {
 	enum s3_algorithm_id id;
-	struct str name;     /* "CRC32C" */
-	struct str header;   /* "x-amz-checksum-crc32c" */
-	uint32_t digest;     /* DIGEST_…; 0: not there */
-	uint32_t size;       /* bytes */
+	struct str name;      /* "CRC32C" */
+	struct str header;    /* "x-amz-checksum-crc32c" */
+	uint32_t digest;      /* DIGEST_…; 0: not there */
+	uint32_t size;        /* bytes */
 	bool full, composite; /* which types a multipart upload may choose */
 };
 /* NULL for what is none. */
@@ -51,7 +60,7 @@ struct s3_claim {
 	const struct s3_algorithm *algorithm; /* NULL: it asks for none */
 	struct str value;                     /* base64; STR_NONE where a trailer will tell */
 	bool trailer;
-	uint8_t md5[16];                      /* Content-MD5 */
+	uint8_t md5[16]; /* Content-MD5 */
 	bool has_md5;
 };
 /* Reads and checks the form of headers; sums may be NULL (then no x-amz-checksum-* is looked at). content_md5 and
@@ -68,5 +77,5 @@ status s3_claim_check(struct call *c, const struct s3_claim *claim, const struct
 struct str s3_checksum_bytes(struct arena *a, const struct s3_algorithm *g, const struct digests *d);
 /* The checksum of an object made of these parts, each of which has `checksum` bytes: full_object joins CRCs, else the
  * checksum of checksums, "base64-N". INVALID where a part lacks its checksum. */
-status s3_checksum_of_parts(struct arena *a, const struct s3_algorithm *g, bool full_object, const struct s3_rec_parts *parts,
-	struct str *text) MUST_USE;
+status s3_checksum_of_parts(struct arena *a, const struct s3_algorithm *g, bool full_object,
+	const struct s3_rec_parts *parts, struct str *text) MUST_USE;

@@ -14,7 +14,8 @@ static struct str unquoted(struct str e_tag)
 static status invalid_part(struct call *c, const struct s3_completed_part *p, struct str upload_id)
 {
 	status s = call_fail(c, S3_ERR_INVALID_PART,
-		"One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified "
+		"One or more of the specified parts could not be found.  The part may not have been uploaded, or the "
+		"specified "
 		"entity tag may not match the part's entity tag.");
 	call_fail_detail(c, STR("UploadId"), upload_id);
 	call_fail_detail(c, STR("PartNumber"), str_fmt(c->arena, "%d", p->part_number.v));
@@ -31,28 +32,37 @@ static status check_list(struct call *c, const struct s3_completed_multipart_upl
 		const struct s3_completed_part *p = &list->parts.v[i];
 		if (!p->part_number.has || !str_has(p->e_tag))
 			return call_fail(c, S3_ERR_MALFORMED_XML,
-				"The XML you provided was not well-formed or did not validate against our published schema");
+				"The XML you provided was not well-formed or did not validate against our published "
+				"schema");
 		TRY(s3_part_number_check(c, p->part_number));
 		if (i && p->part_number.v <= list->parts.v[i - 1].part_number.v)
 			return call_fail(c, S3_ERR_INVALID_PART_ORDER,
-				"The list of parts was not in ascending order. The parts list must be specified in order by part "
+				"The list of parts was not in ascending order. The parts list must be specified in "
+				"order by part "
 				"number.");
 	}
 	return OK;
 }
 
-/* A part's checksum in the list: it has to be the part's own; of checksums of checksums, each part's has to be there. (Where
- * the SDKs choose CRC32 by themselves, callers that list entity tags alone are not refused.) */
+/* A part's checksum in the list: it has to be the part's own; of checksums of checksums, each part's has to be there.
+ * (Where the SDKs choose CRC32 by themselves, callers that list entity tags alone are not refused.) */
 static status check_part_sum(struct call *c, const struct s3_rec_upload *u, const struct s3_algorithm *g,
 	const struct s3_completed_part *p, const struct s3_rec_part *part, struct str upload_id)
 {
 	struct s3_checksums sums = S3_CHECKSUMS(p);
 	struct str own = str_base64(c->arena, part->checksum);
-	for (size_t i = 0; i < S3_ALGORITHMS; i++)
-		if (str_has(sums.v[i]) && (i != (size_t)g->id || !str_eq(sums.v[i], own))) return invalid_part(c, p, upload_id);
+	const struct s3_algorithm *claimed = s3_algorithm(part->claimed_algorithm);
+	for (size_t i = 0; i < S3_ALGORITHMS; i++) {
+		if (!str_has(sums.v[i])) continue;
+		struct str is = i == (size_t)g->id                    ? own
+				: claimed && i == (size_t)claimed->id ? part->claimed
+								      : STR("");
+		if (!str_eq(sums.v[i], is)) return invalid_part(c, p, upload_id);
+	}
 	if (str_has(sums.v[g->id]) || !str_is(u->checksum_type, "COMPOSITE") || g->id == S3_CRC32) return OK;
 	return call_fail(c, S3_ERR_INVALID_REQUEST,
-		"The upload was created using a %.*s checksum. The complete request must include the checksum for each part. It "
+		"The upload was created using a %.*s checksum. The complete request must include the checksum for each "
+		"part. It "
 		"was missing for part %d in the request.",
 		STR_ARG(str_lower(c->arena, g->name)), p->part_number.v);
 }
@@ -77,7 +87,8 @@ static status gather(struct call *c, const struct s3_complete_multipart_upload_i
 	}
 	for (size_t i = 0; i + 1 < n; i++) {
 		if (parts->v[i].size.v >= (int64_t)S3_PART_MIN) continue;
-		status s = call_fail(c, S3_ERR_ENTITY_TOO_SMALL, "Your proposed upload is smaller than the minimum allowed size");
+		status s = call_fail(
+			c, S3_ERR_ENTITY_TOO_SMALL, "Your proposed upload is smaller than the minimum allowed size");
 		call_fail_detail(c, STR("ProposedSize"), str_fmt(c->arena, "%ld", (long)parts->v[i].size.v));
 		call_fail_detail(c, STR("MinSizeAllowed"), str_fmt(c->arena, "%llu", S3_PART_MIN));
 		call_fail_detail(c, STR("PartNumber"), str_fmt(c->arena, "%d", parts->v[i].number.v));
@@ -108,13 +119,14 @@ static struct str listed_e_tag(struct call *c, const struct s3_completed_multipa
 }
 
 /* What the client says of the whole has to be so. */
-static status check_whole(struct call *c, const struct s3_complete_multipart_upload_input *in, const struct s3_rec_upload *u,
-	const struct s3_algorithm *g, struct str checksum, int64_t size)
+static status check_whole(struct call *c, const struct s3_complete_multipart_upload_input *in,
+	const struct s3_rec_upload *u, const struct s3_algorithm *g, struct str checksum, int64_t size)
 {
 	struct s3_checksums sums = S3_CHECKSUMS(in);
 	if (str_has(in->checksum_type) && !str_eq(in->checksum_type, u->checksum_type))
 		return call_fail(c, S3_ERR_INVALID_REQUEST,
-			"The upload was created using the %.*s checksum mode. The complete request must use the same checksum mode.",
+			"The upload was created using the %.*s checksum mode. The complete request must use the same "
+			"checksum mode.",
 			STR_ARG(u->checksum_type));
 	if (in->mpu_object_size.has && in->mpu_object_size.v != size)
 		return call_fail(c, S3_ERR_INVALID_REQUEST,
@@ -124,14 +136,15 @@ static status check_whole(struct call *c, const struct s3_complete_multipart_upl
 		if (!str_has(sums.v[i])) continue;
 		if (i != (size_t)g->id)
 			return call_fail(c, S3_ERR_INVALID_REQUEST,
-				"The upload was created using a %.*s checksum. The complete request must use the same algorithm.",
+				"The upload was created using a %.*s checksum. The complete request must use the same "
+				"algorithm.",
 				STR_ARG(str_lower(c->arena, g->name)));
 		/* A checksum of checksums may come without the number of parts. */
 		struct str said = sums.v[i], computed = checksum;
 		if (str_chr(said, '-') < 0) computed = str_cut(&computed, '-');
 		if (!str_eq(said, computed))
-			return call_fail(c, S3_ERR_BAD_DIGEST, "The %.*s you specified did not match the calculated checksum.",
-				STR_ARG(g->name));
+			return call_fail(c, S3_ERR_BAD_DIGEST,
+				"The %.*s you specified did not match the calculated checksum.", STR_ARG(g->name));
 	}
 	return OK;
 }
@@ -140,8 +153,8 @@ static void answer(struct call *c, const struct s3_complete_multipart_upload_inp
 	struct s3_complete_multipart_upload_output *out)
 {
 	bool virtual_host = str_has(wire_read_host(c->http->host).bucket);
-	out->location = str_fmt(c->arena, "%s://%.*s%s%.*s/%.*s", c->http->tls ? "https" : "http", STR_ARG(c->http->host),
-		virtual_host ? "" : "/", virtual_host ? 0 : (int)in->bucket.n, in->bucket.p,
+	out->location = str_fmt(c->arena, "%s://%.*s%s%.*s/%.*s", c->http->tls ? "https" : "http",
+		STR_ARG(c->http->host), virtual_host ? "" : "/", virtual_host ? 0 : (int)in->bucket.n, in->bucket.p,
 		STR_ARG(str_uri_encode(c->arena, in->key, true)));
 	out->bucket = in->bucket;
 	out->key = in->key;
@@ -151,8 +164,8 @@ static void answer(struct call *c, const struct s3_complete_multipart_upload_inp
 }
 
 /* The upload is gone: where it became the current object, with these parts, the answer is the same again. */
-static status answer_again(struct call *c, const struct s3_complete_multipart_upload_input *in, const struct s3_rec_bucket *b,
-	struct s3_complete_multipart_upload_output *out)
+static status answer_again(struct call *c, const struct s3_complete_multipart_upload_input *in,
+	const struct s3_rec_bucket *b, struct s3_complete_multipart_upload_output *out)
 {
 	struct s3_rec_object o;
 	struct wire_failure failure = c->failure;
@@ -177,8 +190,10 @@ static bool is_kept(const void *ctx, int32_t number)
 	size_t low = 0, high = k->n;
 	while (low < high) {
 		size_t middle = (low + high) / 2;
-		if (k->v[middle].number.v < number) low = middle + 1;
-		else high = middle;
+		if (k->v[middle].number.v < number)
+			low = middle + 1;
+		else
+			high = middle;
 	}
 	return low < k->n && k->v[low].number.v == number;
 }
@@ -216,7 +231,8 @@ status s3_complete_multipart_upload(struct call *c, const struct s3_complete_mul
 	o.upload_id = in->upload_id;
 	struct kept_parts kept = {parts.v, parts.n};
 	TRY(s3_upload_remove(c, &b, in->key, in->upload_id, is_kept, &kept));
-	for (size_t i = 0; i < parts.n; i++) parts.v[i].md5 = STR_NONE;
+	for (size_t i = 0; i < parts.n; i++)
+		parts.v[i].md5 = parts.v[i].claimed_algorithm = parts.v[i].claimed = STR_NONE;
 	TRY(s3_object_save(c, &b, in->key, &o, &parts, replaced));
 	answer(c, in, &o, out);
 	return OK;

@@ -14,9 +14,13 @@ bool s3_e_tag_matches(struct str list, struct str e_tag)
 }
 
 /* HTTP dates know seconds. */
-static int64_t seconds(int64_t ms) { return ms >= 0 ? ms / 1000 : -((-ms + 999) / 1000); }
+static int64_t seconds(int64_t ms)
+{
+	return ms >= 0 ? ms / 1000 : -((-ms + 999) / 1000);
+}
 
-enum s3_verdict s3_conditions_judge(const struct s3_conditions *cond, struct str e_tag, int64_t modified_ms, struct str *header)
+enum s3_verdict s3_conditions_judge(
+	const struct s3_conditions *cond, struct str e_tag, int64_t modified_ms, struct str *header)
 {
 	if (str_has(cond->if_match)) {
 		*header = STR("If-Match");
@@ -37,7 +41,8 @@ enum s3_verdict s3_conditions_judge(const struct s3_conditions *cond, struct str
 
 status s3_precondition_failed(struct call *c, struct str header)
 {
-	status s = call_fail(c, S3_ERR_PRECONDITION_FAILED, "At least one of the pre-conditions you specified did not hold");
+	status s = call_fail(
+		c, S3_ERR_PRECONDITION_FAILED, "At least one of the pre-conditions you specified did not hold");
 	call_fail_detail(c, STR("Condition"), header);
 	return s;
 }

@@ -9,8 +9,10 @@ struct s3_conditions {
 };
 enum s3_verdict { S3_PROCEED, S3_NOT_MODIFIED /* 304; 412 for copies */, S3_PRECONDITION_FAILED };
 
-/* e_tag without quotes. An entity-tag list may be quoted, weak or bare; '*' matches all. *header names the one that failed. */
-enum s3_verdict s3_conditions_judge(const struct s3_conditions *cond, struct str e_tag, int64_t modified_ms, struct str *header);
+/* e_tag without quotes. An entity-tag list may be quoted, weak or bare; '*' matches all. *header names the one that
+ * failed. */
+enum s3_verdict s3_conditions_judge(
+	const struct s3_conditions *cond, struct str e_tag, int64_t modified_ms, struct str *header);
 bool s3_e_tag_matches(struct str list, struct str e_tag);
 /* 412 naming the condition. */
 status s3_precondition_failed(struct call *c, struct str header);

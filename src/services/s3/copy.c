@@ -1,5 +1,5 @@
-/* CopyObject: the copy shares its source's bytes. Only what the source does not know of itself as one piece (the MD5 of what
- * was uploaded in parts, a checksum that is asked for anew) is read for. */
+/* CopyObject: the copy shares its source's bytes. Only what the source does not know of itself as one piece (the MD5 of
+ * what was uploaded in parts, a checksum that is asked for anew) is read for. */
 #include "services/s3/checksum.h"
 #include "services/s3/condition.h"
 #include "services/s3/headers.h"
@@ -27,7 +27,8 @@ static status split_source(struct call *c, struct str text, struct str *bucket, 
 	if (!is_ok(str_uri_decode(c->arena, rest, false, &rest))) return bad_source(c, text);
 	if (str_starts(rest, STR("/"))) rest = str_from(rest, 1);
 	if (str_starts(rest, STR("arn:")))
-		return call_fail(c, S3_ERR_NOT_IMPLEMENTED, "Access points as the source of a copy are not implemented");
+		return call_fail(
+			c, S3_ERR_NOT_IMPLEMENTED, "Access points as the source of a copy are not implemented");
 	*bucket = str_cut(&rest, '/');
 	*key = rest;
 	return str_empty(*bucket) || str_empty(rest) ? bad_source(c, text) : OK;
@@ -49,7 +50,8 @@ status s3_copy_source_load(struct call *c, struct str copy_source, struct str ex
 		return s3_precondition_failed(c, str_fmt(c->arena, "x-amz-copy-source-%.*s", STR_ARG(header)));
 	if (!s3_is_archived(&out->object)) return OK;
 	return call_fail(c, S3_ERR_OBJECT_NOT_IN_ACTIVE_TIER_ERROR,
-		"The source object of the COPY operation is not in the active tier and is only stored in Amazon S3 Glacier.");
+		"The source object of the COPY operation is not in the active tier and is only stored in Amazon S3 "
+		"Glacier.");
 }
 
 /* ── the copy ── */
@@ -59,7 +61,8 @@ static status read_directive(struct call *c, struct str name, struct str value, 
 	*replace = str_is(value, "REPLACE");
 	if (!str_has(value) || *replace || str_is(value, "COPY")) return OK;
 	return s3_invalid_argument(c, name, value,
-		str_is(name, "x-amz-metadata-directive") ? "Unknown metadata directive." : "Unknown tagging directive.");
+		str_is(name, "x-amz-metadata-directive") ? "Unknown metadata directive."
+							 : "Unknown tagging directive.");
 }
 
 static status describe(struct call *c, const struct s3_rec_bucket *b, const struct s3_copy_object_input *in,
@@ -77,7 +80,8 @@ static status describe(struct call *c, const struct s3_rec_bucket *b, const stru
 	bool changes = replace || str_has(in->storage_class) || str_has(in->website_redirect_location);
 	if (same && !changes)
 		return call_fail(c, S3_ERR_INVALID_REQUEST,
-			"This copy request is illegal because it is trying to copy an object to itself without changing the "
+			"This copy request is illegal because it is trying to copy an object to itself without "
+			"changing the "
 			"object's metadata, storage class, website redirect location or encryption attributes.");
 	*o = replace ? own : source->object;
 	o->acl = own.acl;
@@ -98,7 +102,8 @@ static status summarise(struct call *c, const struct s3_copy_object_input *in, c
 	if (str_has(in->checksum_algorithm) && (!g || !g->digest))
 		return g ? s3_header_not_implemented(c, STR("x-amz-checksum-algorithm"))
 			 : call_fail(c, S3_ERR_INVALID_REQUEST,
-				   "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
+				   "Checksum algorithm provided is unsupported. Please try again with any of the valid "
+				   "types: "
 				   "[CRC32, CRC32C, CRC64NVME, SHA1, SHA256]");
 	if (!g) g = s3_algorithm(STR("CRC64NVME"));
 	bool whole_sum = str_eq(g->name, from->checksum_algorithm) && str_is(from->checksum_type, "FULL_OBJECT");
@@ -125,7 +130,8 @@ status s3_copy_object(struct call *c, const struct s3_copy_object_input *in, str
 	TRY(describe(c, &b, in, &source, &o));
 	if (source.object.size.v > (int64_t)S3_BODY_MAX)
 		return call_fail(c, S3_ERR_INVALID_REQUEST,
-			"The specified copy source is larger than the maximum allowable size for a copy source: %llu", S3_BODY_MAX);
+			"The specified copy source is larger than the maximum allowable size for a copy source: %llu",
+			S3_BODY_MAX);
 	status found = s3_object_load(c, &b, in->key, &existing);
 	if (!is_ok(found) && !status_is(found, STATUS_NOT_FOUND)) return found;
 	const struct s3_rec_object *replaced = is_ok(found) ? &existing : NULL;

@@ -1,5 +1,5 @@
-/* Reading the headers that describe an object to be, and refusing those whose function is not there: what is accepted has its
- * effect. */
+/* Reading the headers that describe an object to be, and refusing those whose function is not there: what is accepted
+ * has its effect. */
 #include "services/s3/headers.h"
 #include "base/buf.h"
 #include "base/vec.h"
@@ -24,7 +24,8 @@ static status check_acl(struct call *c, const struct s3_rec_bucket *b, const str
 		      str_has(h->grant_write_acp);
 	if (!grants && !str_has(h->acl)) return OK;
 	if (grants && str_has(h->acl))
-		return call_fail(c, S3_ERR_INVALID_REQUEST, "Specifying both Canned ACLs and Header Grants is not allowed");
+		return call_fail(
+			c, S3_ERR_INVALID_REQUEST, "Specifying both Canned ACLs and Header Grants is not allowed");
 	if (str_has(h->acl)) TRY(check_canned_acl(c, h->acl));
 	if (str_is(h->acl, "private") || str_is(h->acl, "bucket-owner-full-control")) return OK;
 	if (str_is(b->ownership, "BucketOwnerEnforced"))
@@ -37,12 +38,14 @@ static status check_acl(struct call *c, const struct s3_rec_bucket *b, const str
 	return OK;
 }
 
-status s3_headers_access(struct call *c, const struct s3_rec_bucket *b, const struct s3_headers *h, struct s3_rec_object *o)
+status s3_headers_access(
+	struct call *c, const struct s3_rec_bucket *b, const struct s3_headers *h, struct s3_rec_object *o)
 {
 	TRY(check_acl(c, b, h));
 	if (str_has(h->acl)) o->acl = h->acl;
 	o->owner = str_is(b->ownership, "BucketOwnerEnforced") ? b->owner : c->account;
-	if (str_has(h->server_side_encryption)) return s3_header_not_implemented(c, STR("x-amz-server-side-encryption"));
+	if (str_has(h->server_side_encryption))
+		return s3_header_not_implemented(c, STR("x-amz-server-side-encryption"));
 	if (str_has(h->ssekms_key_id))
 		return s3_header_not_implemented(c, STR("x-amz-server-side-encryption-aws-kms-key-id"));
 	if (str_has(h->sse_customer_algorithm) || str_has(h->sse_customer_key))
@@ -88,7 +91,8 @@ static status read_user_metadata(struct call *c, const struct s3_metadata *in, s
 		total += name.n + value.n;
 	}
 	if (total <= USER_METADATA_MAX) return OK;
-	status s = call_fail(c, S3_ERR_METADATA_TOO_LARGE, "Your metadata headers exceed the maximum allowed metadata size");
+	status s = call_fail(
+		c, S3_ERR_METADATA_TOO_LARGE, "Your metadata headers exceed the maximum allowed metadata size");
 	call_fail_detail(c, STR("Size"), str_fmt(c->arena, "%zu", total));
 	call_fail_detail(c, STR("MaxSizeAllowed"), str_fmt(c->arena, "%d", USER_METADATA_MAX));
 	return s;
@@ -143,7 +147,8 @@ status s3_tag_check(struct call *c, const struct s3_rec_tag *t)
 static status malformed_tagging(struct call *c, struct str tagging)
 {
 	return s3_invalid_argument(c, STR("x-amz-tagging"), tagging,
-		"The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name "
+		"The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag "
+		"name "
 		"duplicates.");
 }
 
@@ -165,11 +170,13 @@ status s3_headers_tags(struct call *c, struct str tagging, struct s3_rec_tags *o
 			if (str_eq(out->v[i].key, t.key)) return malformed_tagging(c, tagging);
 		*VEC_PUSH(c->arena, out, &capacity) = t;
 	}
-	if (out->n > TAGS_MAX) return call_fail(c, S3_ERR_BAD_REQUEST, "Object tags cannot be greater than %d", TAGS_MAX);
+	if (out->n > TAGS_MAX)
+		return call_fail(c, S3_ERR_BAD_REQUEST, "Object tags cannot be greater than %d", TAGS_MAX);
 	return OK;
 }
 
-status s3_headers_read(struct call *c, const struct s3_rec_bucket *b, const struct s3_headers *h, struct s3_rec_object *o)
+status s3_headers_read(
+	struct call *c, const struct s3_rec_bucket *b, const struct s3_headers *h, struct s3_rec_object *o)
 {
 	TRY(s3_headers_access(c, b, h, o));
 	TRY(s3_headers_metadata(c, h, o));

@@ -1,5 +1,5 @@
-/* What PutObject, CreateMultipartUpload and CopyObject say alike about the object to be: system and user metadata, tags,
- * storage class, access. */
+/* What PutObject, CreateMultipartUpload and CopyObject say alike about the object to be: system and user metadata,
+ * tags, storage class, access. */
 #pragma once
 #include "services/s3/room.h"
 
@@ -39,11 +39,11 @@ struct s3_headers {
 	})
 
 /* Fills what the headers tell; strings point into them. */
-status s3_headers_read(struct call *c, const struct s3_rec_bucket *b, const struct s3_headers *h, struct s3_rec_object *o)
-	MUST_USE;
+status s3_headers_read(
+	struct call *c, const struct s3_rec_bucket *b, const struct s3_headers *h, struct s3_rec_object *o) MUST_USE;
 /* Parts of the above, for copies. */
-status s3_headers_access(struct call *c, const struct s3_rec_bucket *b, const struct s3_headers *h, struct s3_rec_object *o)
-	MUST_USE;
+status s3_headers_access(
+	struct call *c, const struct s3_rec_bucket *b, const struct s3_headers *h, struct s3_rec_object *o) MUST_USE;
 status s3_headers_metadata(struct call *c, const struct s3_headers *h, struct s3_rec_object *o) MUST_USE;
 status s3_headers_tags(struct call *c, struct str tagging, struct s3_rec_tags *out) MUST_USE;
 status s3_headers_storage_class(struct call *c, struct str storage_class, struct s3_rec_object *o) MUST_USE;

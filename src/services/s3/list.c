@@ -95,7 +95,8 @@ status s3_list_objects(struct call *c, const struct s3_list_objects_input *in, s
 	return OK;
 }
 
-status s3_list_objects_v2(struct call *c, const struct s3_list_objects_v2_input *in, struct s3_list_objects_v2_output *out)
+status s3_list_objects_v2(
+	struct call *c, const struct s3_list_objects_v2_input *in, struct s3_list_objects_v2_output *out)
 {
 	struct s3_rec_bucket b;
 	struct page p = {.prefix = in->prefix, .delimiter = in->delimiter, .owner = in->fetch_owner.v};

@@ -1,5 +1,5 @@
-/* Multipart uploads before their completion: begun, given parts, aborted. Parts of one upload do not disturb one another: each
- * is a record of its own, and all only read the upload's. */
+/* Multipart uploads before their completion: begun, given parts, aborted. Parts of one upload do not disturb one
+ * another: each is a record of its own, and all only read the upload's. */
 #include "services/s3/multipart.h"
 #include "base/rand.h"
 #include "base/vec.h"
@@ -9,8 +9,8 @@
 #include "services/s3/object.h"
 #include "services/s3/put.h"
 
-status s3_upload_load(struct call *c, const struct s3_rec_bucket *b, struct str key, struct str upload_id,
-	struct s3_rec_upload *out)
+status s3_upload_load(
+	struct call *c, const struct s3_rec_bucket *b, struct str key, struct str upload_id, struct s3_rec_upload *out)
 {
 	struct str bytes;
 	*out = (struct s3_rec_upload){0};
@@ -29,8 +29,8 @@ status s3_part_number_check(struct call *c, struct opt_i32 number)
 		"Part number must be an integer between 1 and 10000, inclusive");
 }
 
-status s3_part_load(struct call *c, const struct s3_rec_bucket *b, struct str upload_id, unsigned number,
-	struct s3_rec_part *out)
+status s3_part_load(
+	struct call *c, const struct s3_rec_bucket *b, struct str upload_id, unsigned number, struct s3_rec_part *out)
 {
 	struct str bytes;
 	*out = (struct s3_rec_part){0};
@@ -41,7 +41,8 @@ status s3_part_load(struct call *c, const struct s3_rec_bucket *b, struct str up
 /* ── CreateMultipartUpload ── */
 
 /* "Checksums for multipart uploads": which algorithm goes with which type, and what is meant where nothing is said. */
-static status choose_checksum(struct call *c, const struct s3_create_multipart_upload_input *in, struct s3_rec_upload *u)
+static status choose_checksum(
+	struct call *c, const struct s3_create_multipart_upload_input *in, struct s3_rec_upload *u)
 {
 	bool full = str_is(in->checksum_type, "FULL_OBJECT"), composite = str_is(in->checksum_type, "COMPOSITE");
 	if (str_has(in->checksum_type) && !full && !composite)
@@ -49,7 +50,8 @@ static status choose_checksum(struct call *c, const struct s3_create_multipart_u
 	if (!str_has(in->checksum_algorithm)) {
 		if (full || composite)
 			return call_fail(c, S3_ERR_INVALID_REQUEST,
-				"The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.");
+				"The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm "
+				"header.");
 		u->checksum_algorithm = STR("CRC64NVME");
 		u->checksum_type = STR("FULL_OBJECT");
 		u->checksum_implied = SOME_BOOL(true);
@@ -58,11 +60,13 @@ static status choose_checksum(struct call *c, const struct s3_create_multipart_u
 	const struct s3_algorithm *g = s3_algorithm(in->checksum_algorithm);
 	if (!g)
 		return call_fail(c, S3_ERR_INVALID_REQUEST,
-			"Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, "
+			"Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
+			"[CRC32, CRC32C, "
 			"CRC64NVME, SHA1, SHA256]");
 	if (!g->digest) return s3_header_not_implemented(c, STR("x-amz-checksum-algorithm"));
 	if ((full && !g->full) || (composite && !g->composite))
-		return call_fail(c, S3_ERR_INVALID_REQUEST, "The %.*s checksum type cannot be used with the %.*s checksum algorithm.",
+		return call_fail(c, S3_ERR_INVALID_REQUEST,
+			"The %.*s checksum type cannot be used with the %.*s checksum algorithm.",
 			STR_ARG(in->checksum_type), STR_ARG(g->name));
 	u->checksum_algorithm = g->name;
 	u->checksum_type = full || !g->composite ? STR("FULL_OBJECT") : STR("COMPOSITE");
@@ -81,8 +85,8 @@ status s3_create_multipart_upload(struct call *c, const struct s3_create_multipa
 	TRY(s3_headers_read(c, &b, &h, &o));
 	TRY(choose_checksum(c, in, &u));
 	struct str alphabet = STR("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._");
-	struct str id = str_fmt(c->arena, "%012llx%.*s", (unsigned long long)c->now_ms,
-		STR_ARG(rand_text(c->arena, alphabet, 52)));
+	struct str id = str_fmt(
+		c->arena, "%012llx%.*s", (unsigned long long)c->now_ms, STR_ARG(rand_text(c->arena, alphabet, 52)));
 	store_put(c->tx, s3_key_upload(c->arena, &b, in->key, id), s3_rec_upload_encode(c->arena, &u));
 	out->bucket = in->bucket;
 	out->key = in->key;
@@ -108,14 +112,13 @@ static status read_request(struct call *c, const struct s3_upload_part_input *in
 	TRY(s3_claim_read(c, &sums, in->content_md5, in->checksum_algorithm, claim));
 	struct str expected = u->checksum_implied.v ? STR("null") : str_lower(c->arena, u->checksum_algorithm);
 	struct str actual = claim->algorithm ? str_lower(c->arena, claim->algorithm->name) : STR("null");
-	/* A part's checksum is that of its upload; an upload that chose none takes CRC64NVME, which it keeps, or none. */
-	bool fits = u->checksum_implied.v ? !claim->algorithm || claim->algorithm->id == S3_CRC64NVME : str_eq(expected, actual);
-	/* Of CRCs, S3 computes itself what the client left out. */
-	if (!claim->algorithm && !u->checksum_implied.v && s3_algorithm(u->checksum_algorithm)->full) fits = true;
-	if (fits) return OK;
+	/* A part's checksum is that of its upload. An upload that chose none takes whatever the SDKs add by themselves
+	 * (it is checked, and CRC64NVME is kept); CRCs that were left out are computed here. */
+	if (u->checksum_implied.v || str_eq(expected, actual)) return OK;
+	if (!claim->algorithm && s3_algorithm(u->checksum_algorithm)->full) return OK;
 	return call_fail(c, S3_ERR_INVALID_REQUEST,
-		"Checksum Type mismatch occurred, expected checksum Type: %.*s, actual checksum Type: %.*s", STR_ARG(expected),
-		STR_ARG(actual));
+		"Checksum Type mismatch occurred, expected checksum Type: %.*s, actual checksum Type: %.*s",
+		STR_ARG(expected), STR_ARG(actual));
 }
 
 status s3_upload_part_prepare(struct call *c, const struct s3_upload_part_input *in, struct body_plan *plan)
@@ -131,13 +134,16 @@ status s3_upload_part_prepare(struct call *c, const struct s3_upload_part_input 
 }
 
 /* Writes the part; what it replaces gives its body up. */
-static status save_part(struct call *c, const struct s3_rec_bucket *b, struct str upload_id, const struct s3_rec_part *part)
+static status save_part(
+	struct call *c, const struct s3_rec_bucket *b, struct str upload_id, const struct s3_rec_part *part)
 {
 	struct s3_rec_part old;
 	unsigned number = (unsigned)part->number.v;
 	status s = s3_part_load(c, b, upload_id, number, &old);
-	if (is_ok(s)) TRY(s3_extents_release(c->tx, &old.extents));
-	else if (!status_is(s, STATUS_NOT_FOUND)) return s;
+	if (is_ok(s))
+		TRY(s3_extents_release(c->tx, &old.extents));
+	else if (!status_is(s, STATUS_NOT_FOUND))
+		return s;
 	store_put(c->tx, s3_key_part(c->arena, b, upload_id, number), s3_rec_part_encode(c->arena, part));
 	return OK;
 }
@@ -158,10 +164,16 @@ status s3_upload_part(struct call *c, const struct s3_upload_part_input *in, str
 		.modified = SOME_TIME(c->now_ms / 1000 * 1000),
 		.checksum = s3_checksum_bytes(c->arena, g, &body->digests),
 	};
+	const struct s3_algorithm *told = claim.algorithm ? claim.algorithm : u.checksum_implied.v ? NULL : g;
+	struct str sum = told ? str_base64(c->arena, s3_checksum_bytes(c->arena, told, &body->digests)) : STR_NONE;
+	if (told && told != g) {
+		part.claimed_algorithm = told->name;
+		part.claimed = sum;
+	}
 	s3_extents_adopt(c, body, &part.extents);
 	TRY(save_part(c, &b, in->upload_id, &part));
 	out->e_tag = s3_quoted(c->arena, str_hex(c->arena, part.md5));
-	if (!u.checksum_implied.v || claim.algorithm) S3_SET_CHECKSUM(out, g->name, str_base64(c->arena, part.checksum));
+	if (told) S3_SET_CHECKSUM(out, told->name, sum);
 	return OK;
 }
 
@@ -179,19 +191,20 @@ static status copied_range(struct call *c, struct str header, uint64_t size, uin
 	if (!str_starts(header, STR("bytes=")) || dash == 6 || str_empty(to) ||
 		s3_range_read(header, UINT64_MAX, &first, &last) != S3_RANGE_OK)
 		return s3_invalid_argument(c, STR("x-amz-copy-source-range"), header,
-			"The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the "
+			"The x-amz-copy-source-range value must be of the form bytes=first-last where first and last "
+			"are the "
 			"zero-based offsets of the first and last bytes to copy");
 	if (last >= size)
 		return s3_invalid_argument(c, STR("x-amz-copy-source-range"), header,
 			str_z(c->arena, str_fmt(c->arena, "Range specified is not valid for source object of size: %lu",
-				(unsigned long)size)));
+						(unsigned long)size)));
 	*offset = first;
 	*length = last - first + 1;
 	return OK;
 }
 
-status s3_upload_part_copy(struct call *c, const struct s3_upload_part_copy_input *in,
-	struct s3_upload_part_copy_output *out)
+status s3_upload_part_copy(
+	struct call *c, const struct s3_upload_part_copy_input *in, struct s3_upload_part_copy_output *out)
 {
 	struct s3_rec_bucket b;
 	struct s3_rec_upload u;
@@ -208,7 +221,8 @@ status s3_upload_part_copy(struct call *c, const struct s3_upload_part_copy_inpu
 	TRY(copied_range(c, in->copy_source_range, (uint64_t)source.object.size.v, &offset, &length));
 	if (length > S3_BODY_MAX)
 		return call_fail(c, S3_ERR_INVALID_REQUEST,
-			"The specified copy source is larger than the maximum allowable size for a copy source: %llu", S3_BODY_MAX);
+			"The specified copy source is larger than the maximum allowable size for a copy source: %llu",
+			S3_BODY_MAX);
 
 	const struct s3_algorithm *g = s3_algorithm(u.checksum_algorithm);
 	struct s3_rec_extents all;
@@ -240,7 +254,10 @@ status s3_upload_remove(struct call *c, const struct s3_rec_bucket *b, struct st
 {
 	struct str from = s3_key_part(c->arena, b, upload_id, 0), to = key_after(c->arena, from), k, value;
 	struct store_scan *scan = store_scan_begin(c->tx, from, to, false);
-	struct { struct str *v; size_t n; } keys = {0};
+	struct {
+		struct str *v;
+		size_t n;
+	} keys = {0};
 	size_t capacity = 0;
 	status s = OK;
 	while (is_ok(s) && store_scan_next(scan, &k, &value)) {
@@ -258,8 +275,8 @@ status s3_upload_remove(struct call *c, const struct s3_rec_bucket *b, struct st
 	return OK;
 }
 
-status s3_abort_multipart_upload(struct call *c, const struct s3_abort_multipart_upload_input *in,
-	struct s3_abort_multipart_upload_output *out)
+status s3_abort_multipart_upload(
+	struct call *c, const struct s3_abort_multipart_upload_input *in, struct s3_abort_multipart_upload_output *out)
 {
 	struct s3_rec_bucket b;
 	struct s3_rec_upload u;

@@ -34,7 +34,8 @@ status s3_list_parts(struct call *c, const struct s3_list_parts_input *in, struc
 	TRY(s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b));
 	TRY(s3_page_limit(c, in->max_parts, "max-parts", &limit));
 	if (in->part_number_marker.v < 0)
-		return s3_invalid_argument(c, STR("part-number-marker"), str_fmt(c->arena, "%d", in->part_number_marker.v),
+		return s3_invalid_argument(c, STR("part-number-marker"),
+			str_fmt(c->arena, "%d", in->part_number_marker.v),
 			"Argument part-number-marker must be an integer between 0 and 2147483647");
 	TRY(s3_upload_load(c, &b, in->key, in->upload_id, &u));
 	struct str space = s3_key_part(c->arena, &b, in->upload_id, 0);
@@ -90,8 +91,8 @@ static status add_upload(struct call *c, bool url, const struct s3_walk_item *it
 	return OK;
 }
 
-status s3_list_multipart_uploads(struct call *c, const struct s3_list_multipart_uploads_input *in,
-	struct s3_list_multipart_uploads_output *out)
+status s3_list_multipart_uploads(
+	struct call *c, const struct s3_list_multipart_uploads_input *in, struct s3_list_multipart_uploads_output *out)
 {
 	struct s3_rec_bucket b;
 	struct s3_walk walk;

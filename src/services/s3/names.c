@@ -1,9 +1,18 @@
 /* The rules of names, as AWS documents them. */
 #include "services/s3/names.h"
 
-static bool lower(char c) { return c >= 'a' && c <= 'z'; }
-static bool upper(char c) { return c >= 'A' && c <= 'Z'; }
-static bool digit(char c) { return c >= '0' && c <= '9'; }
+static bool lower(char c)
+{
+	return c >= 'a' && c <= 'z';
+}
+static bool upper(char c)
+{
+	return c >= 'A' && c <= 'Z';
+}
+static bool digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
 
 static bool looks_like_ipv4(struct str s)
 {

@@ -7,7 +7,8 @@ status s3_key_check(struct call *c, struct str key) MUST_USE;
 /* 411 where nobody said how long the body is; EntityTooLarge is the call's. */
 status s3_length_check(struct call *c) MUST_USE;
 /* A request body to answer with: `size` bytes from `offset` of what the extents hold together. The call closes it. */
-status s3_body_open(struct call *c, const struct s3_rec_extents *x, uint64_t offset, uint64_t size, struct body **out) MUST_USE;
+status s3_body_open(
+	struct call *c, const struct s3_rec_extents *x, uint64_t offset, uint64_t size, struct body **out) MUST_USE;
 /* Digests of those bytes (reads them all: for blocking operations). */
 status s3_body_digest(struct call *c, const struct s3_rec_extents *x, uint32_t wanted, struct digests *out) MUST_USE;
 
@@ -17,10 +18,15 @@ bool s3_is_archived(const struct s3_rec_object *o);
 status s3_version_check(struct call *c, struct str key, struct str version_id) MUST_USE;
 
 /* A Range header (RFC 9110 section 14) over an object of that size. */
-enum s3_range { S3_RANGE_NONE /* absent, malformed or several: the whole object */, S3_RANGE_OK, S3_RANGE_UNSATISFIABLE };
+enum s3_range {
+	S3_RANGE_NONE /* absent, malformed or several: the whole object */,
+	S3_RANGE_OK,
+	S3_RANGE_UNSATISFIABLE
+};
 enum s3_range s3_range_read(struct str header, uint64_t size, uint64_t *first, uint64_t *last);
 
-/* bucket/key?versionId=… of x-amz-copy-source: loads the source's bucket and object and judges the copy's conditions. */
+/* bucket/key?versionId=… of x-amz-copy-source: loads the source's bucket and object and judges the copy's conditions.
+ */
 struct s3_copy_source {
 	struct s3_rec_bucket bucket;
 	struct str key;

@@ -16,15 +16,16 @@ status s3_version_check(struct call *c, struct str key, struct str version_id)
 	if (str_empty(version_id))
 		return s3_invalid_argument(c, STR("versionId"), version_id, "Version id cannot be the empty string");
 	/* Ids that S3 gives are 32 characters of base64url. */
-	if (version_id.n != 32) return s3_invalid_argument(c, STR("versionId"), version_id, "Invalid version id specified");
+	if (version_id.n != 32)
+		return s3_invalid_argument(c, STR("versionId"), version_id, "Invalid version id specified");
 	status s = call_fail(c, S3_ERR_NO_SUCH_VERSION, "The specified version does not exist.");
 	call_fail_detail(c, STR("Key"), key);
 	call_fail_detail(c, STR("VersionId"), version_id);
 	return s;
 }
 
-static status delete_one(struct call *c, const struct s3_rec_bucket *b, struct str key, struct str version_id,
-	struct str if_match)
+static status delete_one(
+	struct call *c, const struct s3_rec_bucket *b, struct str key, struct str version_id, struct str if_match)
 {
 	struct s3_rec_object o;
 	TRY(s3_key_check(c, key));
@@ -49,12 +50,14 @@ status s3_delete_object(struct call *c, const struct s3_delete_object_input *in,
 
 /* ── many ── */
 
-/* "Content-MD5 or x-amz-checksum-* … is required for all Multi-Object Delete requests" ("DeleteObjects", API reference). */
+/* "Content-MD5 or x-amz-checksum-* … is required for all Multi-Object Delete requests" ("DeleteObjects", API
+ * reference). */
 static status check_body(struct call *c, const struct s3_delete_objects_input *in)
 {
-	static const char *const headers[] = {"x-amz-checksum-crc32", "x-amz-checksum-crc32c", "x-amz-checksum-crc64nvme",
-		"x-amz-checksum-sha1", "x-amz-checksum-sha256", "x-amz-checksum-md5", "x-amz-checksum-sha512",
-		"x-amz-checksum-xxhash64", "x-amz-checksum-xxhash3", "x-amz-checksum-xxhash128"};
+	static const char *const headers[] = {"x-amz-checksum-crc32", "x-amz-checksum-crc32c",
+		"x-amz-checksum-crc64nvme", "x-amz-checksum-sha1", "x-amz-checksum-sha256", "x-amz-checksum-md5",
+		"x-amz-checksum-sha512", "x-amz-checksum-xxhash64", "x-amz-checksum-xxhash3",
+		"x-amz-checksum-xxhash128"};
 	_Static_assert(sizeof headers / sizeof *headers == S3_ALGORITHMS, "in the order of the algorithms");
 	struct s3_checksums sums = {0};
 	struct s3_claim claim;
@@ -65,7 +68,8 @@ static status check_body(struct call *c, const struct s3_delete_objects_input *i
 		return call_fail(c, S3_ERR_INVALID_REQUEST,
 			"Missing required header for this request: Content-MD5 OR x-amz-checksum-*");
 	if (claim.trailer)
-		return call_fail(c, S3_ERR_INVALID_REQUEST, "The value specified in the x-amz-trailer header is not supported");
+		return call_fail(
+			c, S3_ERR_INVALID_REQUEST, "The value specified in the x-amz-trailer header is not supported");
 	struct digester *digester = digester_new(s3_claim_digests(&claim));
 	digester_update(digester, c->body.p, c->body.n);
 	digester_final(digester, &d);
@@ -73,8 +77,8 @@ static status check_body(struct call *c, const struct s3_delete_objects_input *i
 	return s3_claim_check(c, &claim, &d, NULL, 0);
 }
 
-static void add_error(struct call *c, const struct s3_object_identifier *id, struct s3_delete_objects_output *out,
-	size_t *capacity)
+static void add_error(
+	struct call *c, const struct s3_object_identifier *id, struct s3_delete_objects_output *out, size_t *capacity)
 {
 	unsigned http;
 	struct s3_error *e = VEC_PUSH(c->arena, &out->errors, capacity);
@@ -99,7 +103,8 @@ status s3_delete_objects(struct call *c, const struct s3_delete_objects_input *i
 		status s;
 		if (id->last_modified_time.has || id->size.has)
 			s = call_fail(c, S3_ERR_NOT_IMPLEMENTED,
-				"Conditions on size and time are those of directory buckets, which are not implemented");
+				"Conditions on size and time are those of directory buckets, which are not "
+				"implemented");
 		else
 			s = delete_one(c, &b, id->key, id->version_id, id->e_tag);
 		if (status_is(s, STATUS_FAILED)) {

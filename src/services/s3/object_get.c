@@ -27,7 +27,8 @@ struct wanted {
 		.content_type = (in)->response_content_type,                                                           \
 		.expires = (in)->response_expires,                                                                     \
 		.part_number = (in)->part_number,                                                                      \
-		.conditions = {(in)->if_match, (in)->if_none_match, (in)->if_modified_since, (in)->if_unmodified_since}, \
+		.conditions = {(in)->if_match, (in)->if_none_match, (in)->if_modified_since,                           \
+			(in)->if_unmodified_since},                                                                    \
 	})
 
 /* What both operations answer. */
@@ -35,8 +36,8 @@ struct found {
 	struct s3_rec_bucket bucket;
 	struct s3_rec_object object;
 	bool not_modified;
-	uint64_t offset, size;          /* of the bytes asked for */
-	struct str content_range;       /* absent: the whole object, as asked */
+	uint64_t offset, size;    /* of the bytes asked for */
+	struct str content_range; /* absent: the whole object, as asked */
 	struct str checksum, checksum_type;
 	struct s3_metadata metadata;
 };
@@ -53,7 +54,8 @@ static status unsatisfiable(struct call *c, struct str range, uint64_t size)
 static struct str content_range(struct call *c, const struct found *f)
 {
 	unsigned long total = (unsigned long)f->object.size.v;
-	return str_fmt(c->arena, "bytes %lu-%lu/%lu", (unsigned long)f->offset, (unsigned long)(f->offset + f->size - 1), total);
+	return str_fmt(c->arena, "bytes %lu-%lu/%lu", (unsigned long)f->offset,
+		(unsigned long)(f->offset + f->size - 1), total);
 }
 
 /* One part of a multipart object, or the whole of any other as its part 1. */
@@ -62,7 +64,8 @@ static status choose_part(struct call *c, const struct wanted *w, struct found *
 	int32_t number = w->part_number.v;
 	struct s3_rec_object *o = &f->object;
 	if (str_has(w->range))
-		return call_fail(c, S3_ERR_INVALID_REQUEST, "Cannot specify both Range header and partNumber query parameter");
+		return call_fail(
+			c, S3_ERR_INVALID_REQUEST, "Cannot specify both Range header and partNumber query parameter");
 	if (number < 1 || number > S3_PARTS_MAX)
 		return s3_invalid_argument(c, STR("partNumber"), str_fmt(c->arena, "%d", number),
 			"Part number must be an integer between 1 and 10000, inclusive");
@@ -93,9 +96,12 @@ static status choose_bytes(struct call *c, const struct wanted *w, struct found 
 	f->checksum_type = f->object.checksum_type;
 	if (w->part_number.has) return choose_part(c, w, f);
 	switch (s3_range_read(w->range, f->size, &first, &last)) {
-	case S3_RANGE_NONE: return OK;
-	case S3_RANGE_UNSATISFIABLE: return unsatisfiable(c, w->range, f->size);
-	case S3_RANGE_OK: break;
+	case S3_RANGE_NONE:
+		return OK;
+	case S3_RANGE_UNSATISFIABLE:
+		return unsatisfiable(c, w->range, f->size);
+	case S3_RANGE_OK:
+		break;
 	}
 	/* A checksum of the whole says nothing of a piece; clients would compare. */
 	if (first != 0 || last + 1 != f->size) f->checksum = STR_NONE;
@@ -126,19 +132,22 @@ static status find(struct call *c, const struct wanted *w, bool head, struct fou
 	if (status_is(s, STATUS_NOT_FOUND)) return s3_no_such_key(c, w->key);
 	TRY(s);
 	if (str_has(w->customer_algorithm))
-		return call_fail(c, S3_ERR_INVALID_REQUEST,
-			"The encryption parameters are not applicable to this object.");
+		return call_fail(
+			c, S3_ERR_INVALID_REQUEST, "The encryption parameters are not applicable to this object.");
 	struct str header = STR_NONE;
 	switch (s3_conditions_judge(&w->conditions, f->object.e_tag, f->object.modified.ms, &header)) {
-	case S3_PRECONDITION_FAILED: return s3_precondition_failed(c, header);
+	case S3_PRECONDITION_FAILED:
+		return s3_precondition_failed(c, header);
 	case S3_NOT_MODIFIED:
 		f->not_modified = true;
 		c->response_code = 304;
 		return OK;
-	case S3_PROCEED: break;
+	case S3_PROCEED:
+		break;
 	}
 	if (!head && s3_is_archived(&f->object)) {
-		s = call_fail(c, S3_ERR_INVALID_OBJECT_STATE, "The operation is not valid for the object's storage class");
+		s = call_fail(
+			c, S3_ERR_INVALID_OBJECT_STATE, "The operation is not valid for the object's storage class");
 		call_fail_detail(c, STR("StorageClass"), f->object.storage_class);
 		return s;
 	}
@@ -148,7 +157,8 @@ static status find(struct call *c, const struct wanted *w, bool head, struct fou
 	f->metadata.v = n ? arena_new_n(c->arena, struct s3_metadata_entry, n) : NULL;
 	f->metadata.n = n;
 	for (size_t i = 0; i < n; i++)
-		f->metadata.v[i] = (struct s3_metadata_entry){f->object.metadata.v[i].key, f->object.metadata.v[i].value};
+		f->metadata.v[i] =
+			(struct s3_metadata_entry){f->object.metadata.v[i].key, f->object.metadata.v[i].value};
 	return OK;
 }
 
@@ -157,7 +167,10 @@ static struct str expires_text(struct call *c, const struct wanted *w, const str
 	return w->expires.has ? time_rfc822(c->arena, w->expires.ms) : o->expires;
 }
 
-static bool standard(struct str storage_class) { return str_is(storage_class, "STANDARD"); }
+static bool standard(struct str storage_class)
+{
+	return str_is(storage_class, "STANDARD");
+}
 
 /* Both outputs have the same members. */
 #define ANSWER(out, c, w, f)                                                                                           \

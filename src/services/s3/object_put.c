@@ -1,4 +1,5 @@
-/* PutObject: everything that the headers tell is checked before the body is read; what the body has to be is checked after. */
+/* PutObject: everything that the headers tell is checked before the body is read; what the body has to be is checked
+ * after. */
 #include "services/s3/checksum.h"
 #include "services/s3/condition.h"
 #include "services/s3/headers.h"
@@ -22,7 +23,8 @@ status s3_key_check(struct call *c, struct str key)
 
 status s3_length_check(struct call *c)
 {
-	if (c->http->content_length >= 0 || str_has(call_request_header(c, STR("x-amz-decoded-content-length")))) return OK;
+	if (c->http->content_length >= 0 || str_has(call_request_header(c, STR("x-amz-decoded-content-length"))))
+		return OK;
 	return call_fail(c, S3_ERR_MISSING_CONTENT_LENGTH, "You must provide the Content-Length HTTP header.");
 }
 

@@ -34,11 +34,12 @@ static struct str end_of(struct arena *a, struct str space, struct str s)
 	return str_has(next) ? key_with_prefix(a, space, next) : key_after(a, space);
 }
 
-void s3_walk_begin_at(struct s3_walk *w, struct call *c, struct str space, struct str prefix, struct str delimiter,
-	struct str from)
+void s3_walk_begin_at(
+	struct s3_walk *w, struct call *c, struct str space, struct str prefix, struct str delimiter, struct str from)
 {
 	struct arena *a = c->arena;
-	*w = (struct s3_walk){.c = c, .space = space, .prefix = str_or(prefix, STR("")), .delimiter = str_or(delimiter, STR(""))};
+	*w = (struct s3_walk){
+		.c = c, .space = space, .prefix = str_or(prefix, STR("")), .delimiter = str_or(delimiter, STR(""))};
 	w->to = end_of(a, space, w->prefix);
 	struct str start = str_empty(w->prefix) ? space : key_with_prefix(a, space, w->prefix);
 	if (str_has(from) && str_cmp(from, start) > 0) start = from;
@@ -46,14 +47,15 @@ void s3_walk_begin_at(struct s3_walk *w, struct call *c, struct str space, struc
 	if (!w->done) w->scan = store_scan_begin(c->tx, start, w->to, false);
 }
 
-void s3_walk_begin(struct s3_walk *w, struct call *c, struct str space, struct str prefix, struct str delimiter,
-	struct str after)
+void s3_walk_begin(
+	struct s3_walk *w, struct call *c, struct str space, struct str prefix, struct str delimiter, struct str after)
 {
 	struct str from = STR_NONE;
 	if (!str_empty(after)) {
 		struct s3_walk probe = {.prefix = str_or(prefix, STR("")), .delimiter = str_or(delimiter, STR(""))};
 		struct str passed = str_starts(after, probe.prefix) ? common_prefix(&probe, after) : STR_NONE;
-		from = str_has(passed) ? end_of(c->arena, space, passed) : key_after(c->arena, element(c->arena, space, after));
+		from = str_has(passed) ? end_of(c->arena, space, passed)
+				       : key_after(c->arena, element(c->arena, space, after));
 	}
 	s3_walk_begin_at(w, c, space, prefix, delimiter, from);
 }
@@ -128,7 +130,8 @@ status s3_encoding_check(struct call *c, struct str encoding_type, bool *url)
 {
 	*url = str_is(encoding_type, "url");
 	if (!str_has(encoding_type) || *url) return OK;
-	return s3_invalid_argument(c, STR("encoding-type"), encoding_type, "Invalid Encoding Method specified in Request");
+	return s3_invalid_argument(
+		c, STR("encoding-type"), encoding_type, "Invalid Encoding Method specified in Request");
 }
 
 struct str s3_shown(struct call *c, bool url, struct str s)
@@ -151,7 +154,8 @@ status s3_page_limit(struct call *c, struct opt_i32 asked, const char *name, siz
 	if (!asked.has) return OK;
 	if (asked.v < 0)
 		return s3_invalid_argument(c, str_c(name), str_fmt(c->arena, "%d", asked.v),
-			str_z(c->arena, str_fmt(c->arena, "Argument %s must be an integer between 0 and 2147483647", name)));
+			str_z(c->arena,
+				str_fmt(c->arena, "Argument %s must be an integer between 0 and 2147483647", name)));
 	if (asked.v < S3_PAGE_MAX) *limit = (size_t)asked.v;
 	return OK;
 }

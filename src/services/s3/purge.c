@@ -1,11 +1,14 @@
-/* What a deleted bucket leaves: its unfinished uploads are removed by a durable job, a few at a time. Nobody can reach them
- * meanwhile: the bucket's id is gone with its record. */
+/* What a deleted bucket leaves: its unfinished uploads are removed by a durable job, a few at a time. Nobody can reach
+ * them meanwhile: the bucket's id is gone with its record. */
 #include "services/s3/multipart.h"
 
 enum { UPLOADS_AT_ONCE = 16 };
 static const char purge_kind[] = "s3.purge";
 
-static void poke(void *ctx) { jobs_poke(ctx); }
+static void poke(void *ctx)
+{
+	jobs_poke(ctx);
+}
 
 status s3_purge_uploads(struct call *c, const struct s3_rec_bucket *b)
 {
@@ -29,9 +32,12 @@ status s3_purge_uploads(struct call *c, const struct s3_rec_bucket *b)
 static status purge(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms)
 {
 	struct cloud *cloud = ctx;
-	struct call c = {.arena = a, .cloud = cloud, .tx = tx, .now_ms = clock_now(cloud->clock)}; /* no client waits for it */
+	struct call c = {
+		.arena = a, .cloud = cloud, .tx = tx, .now_ms = clock_now(cloud->clock)}; /* no client waits for it */
 	struct s3_rec_bucket b = {0};
-	struct { struct str key, id; } found[UPLOADS_AT_ONCE];
+	struct {
+		struct str key, id;
+	} found[UPLOADS_AT_ONCE];
 	size_t n = 0;
 	struct str k, value;
 	TRY(s3_rec_bucket_decode(a, job->payload, &b));
@@ -53,4 +59,7 @@ static status purge(void *ctx, struct store_tx *tx, struct arena *a, const struc
 	return OK;
 }
 
-void s3_purge_register(struct cloud *cloud) { jobs_register(cloud->jobs, purge_kind, purge, cloud); }
+void s3_purge_register(struct cloud *cloud)
+{
+	jobs_register(cloud->jobs, purge_kind, purge, cloud);
+}

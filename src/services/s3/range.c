@@ -16,7 +16,8 @@ enum s3_range s3_range_read(struct str header, uint64_t size, uint64_t *first, u
 		*last = size - 1;
 		return S3_RANGE_OK;
 	}
-	if (!is_ok(str_to_u64(from, &a)) || (!str_empty(to) && !is_ok(str_to_u64(to, &b))) || b < a) return S3_RANGE_NONE;
+	if (!is_ok(str_to_u64(from, &a)) || (!str_empty(to) && !is_ok(str_to_u64(to, &b))) || b < a)
+		return S3_RANGE_NONE;
 	if (a >= size) return S3_RANGE_UNSATISFIABLE;
 	*first = a;
 	*last = b < size ? b : size - 1;

@@ -1,4 +1,5 @@
-/* Keys and the bookkeeping of references: whoever replaces or drops an object gives its blobs up in the same transaction. */
+/* Keys and the bookkeeping of references: whoever replaces or drops an object gives its blobs up in the same
+ * transaction. */
 #include "services/s3/records.h"
 #include "base/rand.h"
 #include "base/vec.h"
@@ -82,8 +83,8 @@ status s3_extents_release(struct store_tx *tx, const struct s3_rec_extents *x)
 	return OK;
 }
 
-void s3_extents_slice(struct arena *a, const struct s3_rec_extents *x, uint64_t offset, uint64_t length,
-	struct s3_rec_extents *out)
+void s3_extents_slice(
+	struct arena *a, const struct s3_rec_extents *x, uint64_t offset, uint64_t length, struct s3_rec_extents *out)
 {
 	size_t capacity = 0;
 	*out = (struct s3_rec_extents){0};
@@ -129,8 +130,8 @@ status s3_object_load(struct call *c, const struct s3_rec_bucket *b, struct str 
 	return s3_rec_object_decode(c->arena, bytes, out);
 }
 
-status s3_object_parts(struct call *c, const struct s3_rec_bucket *b, const struct s3_rec_object *o,
-	struct s3_rec_parts *out)
+status s3_object_parts(
+	struct call *c, const struct s3_rec_bucket *b, const struct s3_rec_object *o, struct s3_rec_parts *out)
 {
 	struct str bytes;
 	struct s3_rec_manifest m = {0};
@@ -141,8 +142,8 @@ status s3_object_parts(struct call *c, const struct s3_rec_bucket *b, const stru
 	return OK;
 }
 
-status s3_object_extents(struct call *c, const struct s3_rec_bucket *b, const struct s3_rec_object *o,
-	struct s3_rec_extents *out)
+status s3_object_extents(
+	struct call *c, const struct s3_rec_bucket *b, const struct s3_rec_object *o, struct s3_rec_extents *out)
 {
 	*out = o->extents;
 	if (!o->manifest.has) return OK;
@@ -151,7 +152,8 @@ status s3_object_extents(struct call *c, const struct s3_rec_bucket *b, const st
 	size_t capacity = 0;
 	*out = (struct s3_rec_extents){0};
 	for (size_t i = 0; i < parts.n; i++)
-		for (size_t j = 0; j < parts.v[i].extents.n; j++) *VEC_PUSH(c->arena, out, &capacity) = parts.v[i].extents.v[j];
+		for (size_t j = 0; j < parts.v[i].extents.n; j++)
+			*VEC_PUSH(c->arena, out, &capacity) = parts.v[i].extents.v[j];
 	return OK;
 }
 

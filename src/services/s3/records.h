@@ -1,21 +1,23 @@
 /* Where S3's records lie, and an object's life: load, save, drop. Keys:
  *
- *     ("s3", "bucket", partition, name)                      the bucket; its id is in all other keys, so that a bucket made
- *                                                            anew after its deletion shares nothing with its predecessor
+ *     ("s3", "bucket", partition, name)                      the bucket; its id is in all other keys, so that a bucket
+ * made anew after its deletion shares nothing with its predecessor
  *     ("s3", "owned", partition, account, name)              an owner's buckets, in order of name
- *     ("s3", "object", bucket id, key)                       the current version, where it is an object: one get finds it,
- *                                                            and a listing meets nothing else
- *     ("s3", "version", bucket id, key, inverted sequence)   older versions and delete markers, newest first; a marker that
- *                                                            is the current version is the newest here, without an "object"
+ *     ("s3", "object", bucket id, key)                       the current version, where it is an object: one get finds
+ * it, and a listing meets nothing else
+ *     ("s3", "version", bucket id, key, inverted sequence)   older versions and delete markers, newest first; a marker
+ * that is the current version is the newest here, without an "object"
  *     ("s3", "manifest", bucket id, number)                  the parts of a multipart object
- *     ("s3", "upload", bucket id, key, upload id)            unfinished uploads; ids begin with their time, so they sort by it
+ *     ("s3", "upload", bucket id, key, upload id)            unfinished uploads; ids begin with their time, so they
+ * sort by it
  *     ("s3", "part", bucket id, upload id, number)           their parts */
 #pragma once
 #include "services/s3/room.h"
 #include "store/key.h"
 
 struct str s3_key_bucket(struct arena *a, struct str partition, struct str name);
-struct str s3_key_owned(struct arena *a, struct str partition, struct str account, struct str name /* or STR_NONE: all */);
+struct str s3_key_owned(
+	struct arena *a, struct str partition, struct str account, struct str name /* or STR_NONE: all */);
 /* How the keys of one kind in one bucket begin. */
 struct key s3_key_space(struct arena *a, struct str kind, const struct s3_rec_bucket *b);
 struct str s3_key_object(struct arena *a, const struct s3_rec_bucket *b, struct str key);
@@ -24,14 +26,16 @@ struct str s3_key_upload(struct arena *a, const struct s3_rec_bucket *b, struct 
 struct str s3_key_part(struct arena *a, const struct s3_rec_bucket *b, struct str upload_id, unsigned number);
 
 /* NOT_FOUND where there is no current object. *out is zeroed first. */
-status s3_object_load(struct call *c, const struct s3_rec_bucket *b, struct str key, struct s3_rec_object *out) MUST_USE;
+status s3_object_load(
+	struct call *c, const struct s3_rec_bucket *b, struct str key, struct s3_rec_object *out) MUST_USE;
 enum { S3_EXTENTS_WITH_RECORD = 16 };
 /* Writes the current object; `replaced` (NULL: there was none) gives its body up. `parts` (may be NULL) are kept as a
  * manifest. o->extents or parts hold references that are the object's own. */
 status s3_object_save(struct call *c, const struct s3_rec_bucket *b, struct str key, struct s3_rec_object *o,
 	const struct s3_rec_parts *parts, const struct s3_rec_object *replaced) MUST_USE;
 /* Removes the current object and gives its body up. */
-status s3_object_drop(struct call *c, const struct s3_rec_bucket *b, struct str key, const struct s3_rec_object *o) MUST_USE;
+status s3_object_drop(
+	struct call *c, const struct s3_rec_bucket *b, struct str key, const struct s3_rec_object *o) MUST_USE;
 /* The parts of a multipart object; NOT_FOUND where it has none. */
 status s3_object_parts(struct call *c, const struct s3_rec_bucket *b, const struct s3_rec_object *o,
 	struct s3_rec_parts *out) MUST_USE;
@@ -43,8 +47,8 @@ status s3_object_extents(struct call *c, const struct s3_rec_bucket *b, const st
 status s3_extents_retain(struct store_tx *tx, const struct s3_rec_extents *x) MUST_USE;
 status s3_extents_release(struct store_tx *tx, const struct s3_rec_extents *x) MUST_USE;
 /* What covers `length` bytes from `offset` on; no references are taken. */
-void s3_extents_slice(struct arena *a, const struct s3_rec_extents *x, uint64_t offset, uint64_t length,
-	struct s3_rec_extents *out);
+void s3_extents_slice(
+	struct arena *a, const struct s3_rec_extents *x, uint64_t offset, uint64_t length, struct s3_rec_extents *out);
 /* The whole of a received body becomes the transaction's. Empty where the body is. */
 void s3_extents_adopt(struct call *c, const struct body *body, struct s3_rec_extents *out);
 struct blob_ref s3_extent_ref(const struct s3_rec_extent *x);

@@ -1,7 +1,7 @@
 /* Amazon S3: what it does, on one screen. */
-#include "services/s3/room.h"
 #include "services/s3/multipart.h"
 #include "services/s3/put.h"
+#include "services/s3/room.h"
 
 static const struct service_op ops[S3_OP_COUNT] = {
 	[S3_OP_LIST_BUCKETS] = OP(s3_list_buckets, OP_READ),
