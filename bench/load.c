@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 enum kind { GET, CALLER_IDENTITY, S3_PUT, S3_GET };
-enum { HEAD_MAX = 8192, RECV_MAX = 256 * 1024, BUCKETS = 64 * 32 };
+enum { HEAD_MAX = 8192, RECV_MAX = 256 * 1024, BUCKETS = 64 * 32, STALL_S = 20 };
 
 struct options {
 	enum kind kind;
@@ -200,7 +200,7 @@ struct connection {
 	size_t sent;
 	char head[HEAD_MAX]; /* of the answer, while it is not whole */
 	size_t head_n;
-	bool in_body, until_end, chunked;
+	bool in_body, chunked, closes;
 	uint64_t left;
 	char tail[5]; /* of a chunked body */
 	int code;
@@ -304,7 +304,7 @@ static bool begin(struct worker *w, struct connection *c)
 	next_request(&c->request, &w->signer, w->o, w->number);
 	w->number += w->stride;
 	c->sent = c->head_n = 0;
-	c->in_body = c->until_end = c->chunked = false;
+	c->in_body = c->chunked = c->closes = false;
 	c->began_ns = now_ns();
 	if (c->fd < 0 && !connection_open(w, c)) return false;
 	return send_more(w, c);
@@ -318,6 +318,7 @@ static bool parse_head(struct connection *c, size_t head_end)
 	if (sscanf(p, "HTTP/1.%*c %d", &c->code) != 1) return false;
 	length = strcasestr(p, "\ncontent-length:");
 	c->chunked = strcasestr(p, "\ntransfer-encoding: chunked") != NULL;
+	c->closes = strcasestr(p, "\nconnection: close") != NULL;
 	c->left = length ? strtoull(length + 16, NULL, 10) : 0;
 	if (c->code == 204 || c->code == 304) c->left = 0;
 	memset(c->tail, 0, sizeof(c->tail));
@@ -363,7 +364,7 @@ static void *worker_main(void *ctx)
 	struct worker *w = ctx;
 	struct connection *all = mem_new(w->n * sizeof(*all));
 	struct epoll_event events[64];
-	unsigned active = 0;
+	unsigned active = 0, stalled_s = 0;
 
 	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	w->buffer = mem_new(RECV_MAX);
@@ -384,7 +385,7 @@ static void *worker_main(void *ctx)
 			if (whole == 0 && events[i].events & ~(unsigned)EPOLLOUT) whole = receive(w, c);
 			if (whole == 0) continue;
 			uint64_t now = now_ns();
-			if (whole < 0) {
+			if (whole < 0 || c->closes) {
 				close(c->fd);
 				c->fd = -1;
 			}
@@ -398,7 +399,11 @@ static void *worker_main(void *ctx)
 			if (now < w->deadline_ns && w->budget) w->errors++; /* it could not connect again */
 			active--;
 		}
-		if (n == 0 && now_ns() > w->deadline_ns + 10 * UINT64_C(1000000000)) break;
+		stalled_s = n == 0 ? stalled_s + 1 : 0;
+		if (stalled_s == STALL_S) {
+			w->errors += active;
+			break;
+		}
 	}
 	for (unsigned i = 0; i < w->n; i++)
 		if (all[i].fd >= 0) close(all[i].fd);
