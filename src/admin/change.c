@@ -66,12 +66,13 @@ static status forget(struct page_request *r, struct str service)
 	return store_delete_range(r->cloud->store, from, key_after(r->arena, from));
 }
 
-/* The service's own reset comes first: it may need its records to find what else to drop. */
 static status reset_service(struct page_request *r, size_t i)
 {
 	const struct service *s = r->cloud->services[i];
-	if (s->reset) TRY(s->reset(r->cloud, r->cloud->service_state[i]));
-	return forget(r, str_c(s->model->name));
+	void *state = r->cloud->service_state[i];
+	if (s->reset) TRY(s->reset(r->cloud, state, false));
+	TRY(forget(r, str_c(s->model->name)));
+	return s->reset ? s->reset(r->cloud, state, true) : OK;
 }
 
 void page_reset(struct page_request *r)

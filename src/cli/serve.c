@@ -9,6 +9,7 @@
 #include "cli/folders.h"
 #include "cli/settings.h"
 #include "edge/ca.h"
+#include "store/blob.h"
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -115,6 +116,7 @@ static int build_cloud(struct installation *v)
 	choose_services(v);
 	if (!is_ok(cloud_start_services(c))) return cli_fail("a service did not start; the log tells more");
 	jobs_start(c->jobs, JOB_THREADS);
+	blob_sweep(c->store);
 	return 0;
 }
 

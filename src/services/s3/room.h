@@ -18,6 +18,9 @@ status s3_bucket_load(struct call *c, struct str name, struct str expected_owner
 status s3_bucket_load_anywhere(
 	struct call *c, struct str name, struct str expected_owner, struct s3_rec_bucket *out) MUST_USE;
 
+/* The service's reset (see struct service). */
+status s3_reset(struct cloud *cloud, void *state, bool gone);
+
 /* InvalidArgument with ArgumentName and ArgumentValue. */
 status s3_invalid_argument(struct call *c, struct str name, struct str value, const char *message);
 /* NotImplemented, as AWS words it, for a header whose function is not there. */

@@ -40,4 +40,5 @@ const struct service service_s3 = {
 	.model = &wire_service_s3,
 	.ops = ops,
 	.start = start,
+	.reset = s3_reset,
 };

@@ -485,9 +485,10 @@ void sqs_stop(void *state)
 	free(s);
 }
 
-status sqs_reset(struct cloud *cloud, void *state)
+status sqs_reset(struct cloud *cloud, void *state, bool gone)
 {
 	(void)cloud;
+	if (!gone) return OK;
 	struct sqs *s = state;
 	pthread_rwlock_wrlock(&s->lock);
 	for (struct map_entry *e = NULL; (e = map_next(&s->queues, e));) {

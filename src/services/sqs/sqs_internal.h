@@ -161,7 +161,7 @@ void sqs_batch_failure(struct call *c, struct str id, struct sqs_batch_result_er
 status sqs_start(struct cloud *cloud, void **state) MUST_USE;
 void sqs_drain(void *state);
 void sqs_stop(void *state);
-status sqs_reset(struct cloud *cloud, void *state) MUST_USE;
+status sqs_reset(struct cloud *cloud, void *state, bool gone) MUST_USE;
 
 /* move.c */
 status sqs_moves_start(struct sqs *s) MUST_USE;
