@@ -7,6 +7,7 @@ import threading
 import time
 import unittest
 
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from virga import BINARY, Virga, wait_until
@@ -34,12 +35,14 @@ class Reset(unittest.TestCase):
             self.s3.put_object(Bucket=bucket, Key="small", Body=b"x")
             self.s3.put_object(Bucket=bucket, Key="large", Body=LARGE)
         self.s3.copy_object(Bucket="second", Key="copy", CopySource="first/large")
-        upload = self.s3.create_multipart_upload(Bucket="first", Key="unfinished")["UploadId"]
-        self.s3.upload_part(Bucket="first", Key="unfinished", UploadId=upload, PartNumber=1, Body=LARGE)
-        upload = self.s3.create_multipart_upload(Bucket="first", Key="whole")["UploadId"]
-        part = self.s3.upload_part(Bucket="first", Key="whole", UploadId=upload, PartNumber=1, Body=LARGE)
+        upload = self.s3.create_multipart_upload(Bucket="first", Key="unfinished", ChecksumAlgorithm="CRC32")["UploadId"]
+        self.s3.upload_part(Bucket="first", Key="unfinished", UploadId=upload, PartNumber=1, Body=LARGE,
+                            ChecksumAlgorithm="CRC32")
+        upload = self.s3.create_multipart_upload(Bucket="first", Key="whole", ChecksumAlgorithm="CRC32")["UploadId"]
+        part = self.s3.upload_part(Bucket="first", Key="whole", UploadId=upload, PartNumber=1, Body=LARGE,
+                                   ChecksumAlgorithm="CRC32")
         self.s3.complete_multipart_upload(Bucket="first", Key="whole", UploadId=upload, MultipartUpload={
-            "Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]})
+            "Parts": [{"PartNumber": 1, "ETag": part["ETag"], "ChecksumCRC32": part["ChecksumCRC32"]}]})
         url = self.sqs.create_queue(QueueName="q")["QueueUrl"]
         self.sqs.send_message(QueueUrl=url, MessageBody="hello")
 
@@ -114,7 +117,8 @@ class Stop(unittest.TestCase):
 
     def test_an_upload_in_flight_is_answered(self):
         self.virga.client("s3").create_bucket(Bucket="bucket")
-        url = self.virga.client("s3").generate_presigned_url("put_object", Params={"Bucket": "bucket", "Key": "k"})
+        signer = self.virga.client("s3", config=Config(signature_version="s3v4"))
+        url = signer.generate_presigned_url("put_object", Params={"Bucket": "bucket", "Key": "k"})
         target = url[len(self.virga.endpoint):]
         with socket.create_connection(("127.0.0.1", self.virga.port), 30) as s:
             head = f"PUT {target} HTTP/1.1\r\nHost: 127.0.0.1:{self.virga.port}\r\nContent-Length: {len(LARGE)}\r\n\r\n"
