@@ -9,28 +9,6 @@ static struct str partition_of(struct str region)
 	return STR("aws");
 }
 
-/* The declared hash of the payload must be that of the bytes received, whether or not the signature over it can be checked. */
-static status check_payload_hash(struct exchange *e, const uint8_t *body_sha256)
-{
-	struct call *c = &e->call;
-	if (!body_sha256 || e->sig.payload != SIG_PAYLOAD_HASH || !str_has(e->sig.payload_hash)) return OK;
-	struct str actual = str_hex(c->arena, str_n(body_sha256, 32));
-	if (str_ieq(actual, e->sig.payload_hash)) return OK;
-	if (!e->s3_dialect)
-		return call_fail(c, ERR_SIGNATURE,
-			"The request signature we calculated does not match the signature you provided. Check your AWS Secret "
-			"Access Key and signing method. Consult the service documentation for details.");
-	const struct wire_service *s3 = c->match.service;
-	error_id id = ERR_SIGNATURE;
-	for (uint32_t i = 0; s3 && i < s3->tables.n_errors; i++)
-		if (str_is(wire_str(&s3->tables, s3->tables.errors[i].name), "XAmzContentSHA256Mismatch"))
-			id = (error_id)(WIRE_ERR_SERVICE + i);
-	status s = call_fail(c, id, "The provided 'x-amz-content-sha256' header does not match what was computed.");
-	call_fail_detail(c, STR("ClientComputedContentSHA256"), e->sig.payload_hash);
-	call_fail_detail(c, STR("S3ComputedContentSHA256"), actual);
-	return s;
-}
-
 /* Where virtual time was moved, clients still sign with their own clocks: a header's time may be near either. A presigned URL
  * lives on virtual time alone, so that moving time ends it. */
 static int64_t time_to_judge_by(const struct exchange *e)
@@ -43,7 +21,8 @@ static int64_t time_to_judge_by(const struct exchange *e)
 status exchange_authenticate(struct exchange *e, const uint8_t *body_sha256)
 {
 	struct call *c = &e->call;
-	TRY(check_payload_hash(e, body_sha256));
+	/* Whether or not the signature over it can be checked, what was declared of the payload has to be true. */
+	if (body_sha256) TRY(sigv4_check_payload(c->arena, &e->sig, e->s3_dialect, body_sha256, &c->failure));
 	if (e->sig.kind == SIG_NONE) {
 		c->principal = (struct principal){.kind = PRINCIPAL_ANONYMOUS,
 			.account = STR(""),
@@ -64,6 +43,8 @@ status exchange_authenticate(struct exchange *e, const uint8_t *body_sha256)
 	TRY(sigv4_verify(c->arena, &sent, &e->sig, e->s3_dialect, c->principal.secret, body_sha256, time_to_judge_by(e),
 		e->signing_key, &c->failure));
 	c->principal.verified = str_has(c->principal.secret);
+	if (c->principal.verified && c->match.service && !e->s3_dialect)
+		TRY(sigv4_check_scope(c->arena, &e->sig, false, str_c(c->match.service->signing_name), STR_NONE, &c->failure));
 	c->account = c->principal.account;
 	c->region = str_empty(e->sig.region) ? c->cloud->default_region : e->sig.region;
 	c->partition = partition_of(c->region);

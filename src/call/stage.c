@@ -86,8 +86,8 @@ status stage_end(struct exchange *e)
 	}
 	g->body->size = g->size;
 	digester_final(g->digester, &g->body->digests);
-	if (g->body->digests.have & DIGEST_SHA256 && e->sig.payload == SIG_PAYLOAD_HASH)
-		TRY(exchange_authenticate(e, g->body->digests.sha256));
+	if (g->body->digests.have & DIGEST_SHA256)
+		TRY(sigv4_check_payload(c->arena, &e->sig, e->s3_dialect, g->body->digests.sha256, &c->failure));
 	status s = g->plan.filter_end ? g->plan.filter_end(g->plan.filter_ctx, g->writer) : OK;
 	if (is_ok(s)) s = blob_seal(g->writer, &g->body->ref);
 	if (is_ok(s) || status_is(s, STATUS_FAILED)) {
