@@ -39,7 +39,8 @@ test: setup-test ## set up, build, run every test; make test ARGS='s3' runs thos
 bench: setup-test ## measure against nginx and others; ratios, in one run
 	@$(call CONFIGURE,release) --log-level=WARNING
 	@$(call BUILD,release)
-	@bench/run $(ARGS)
+	@bench/startup.sh build
+	@bench/compare.sh build
 
 asan: setup-test ## the whole suite under AddressSanitizer and UBSan
 	@tests/run --preset asan $(ARGS)
