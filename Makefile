@@ -39,8 +39,9 @@ test: setup-test ## set up, build, run every test; make test ARGS='s3' runs thos
 bench: setup-test ## measure against nginx and others; ratios, in one run
 	@$(call CONFIGURE,release) --log-level=WARNING
 	@$(call BUILD,release)
+	@scripts/setup.sh --node bench/peers
 	@bench/startup.sh build
-	@bench/compare.sh build
+	@PATH="$(CURDIR)/bench/peers/node_modules/.bin:$$PATH" bench/compare.sh build
 
 asan: setup-test ## the whole suite under AddressSanitizer and UBSan
 	@tests/run --preset asan $(ARGS)

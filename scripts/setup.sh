@@ -92,7 +92,7 @@ node_modules() { # FOLDER
 		echo "setup: no npm: the JavaScript clients will be skipped" >&2
 		return
 	fi
-	echo "setup: installing by npm in $folder: $(sed -n 's/^ *"\(@[^"]*\)": .*/\1/p' "$folder/package.json" | xargs)"
+	echo "setup: installing by npm in $folder: $(sed -n '/"dependencies"/,/}/s/^ *"\([^"]*\)": "\(.*\)".*/\1@\2/p' "$folder/package.json" | xargs)"
 	(cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error </dev/null)
 	touch "$stamp"
 }
