@@ -93,20 +93,23 @@ static status sync_dir(struct store *s, const char *name)
 	return failed ? io_failed("sync_dir") : OK;
 }
 
-static status make_dir(struct store *s, unsigned i)
+/* All 256 at the first file: then one sync serves them all. */
+static status make_dirs(struct store *s)
 {
 	struct blobs *b = &s->blobs;
 	status result = OK;
 	pthread_mutex_lock(&b->lock);
-	if (!(b->dirs[i / 8] & 1u << i % 8)) {
+	bool made = false;
+	for (unsigned i = 0; i < 256 && is_ok(result) && !b->has_dirs; i++) {
 		char name[16];
 		snprintf(name, sizeof name, "blobs/%02x", i);
-		if (mkdirat(s->dir_fd, name, 0700) == 0) {
-			if (s->durability != DURABILITY_NONE) result = sync_dir(s, "blobs");
-		} else if (errno != EEXIST)
+		if (mkdirat(s->dir_fd, name, 0700) == 0)
+			made = true;
+		else if (errno != EEXIST)
 			result = io_failed("mkdir");
-		if (is_ok(result)) b->dirs[i / 8] |= (uint8_t)(1u << i % 8);
 	}
+	if (is_ok(result) && made && s->durability != DURABILITY_NONE) result = sync_dir(s, "blobs");
+	if (is_ok(result)) b->has_dirs = true;
 	pthread_mutex_unlock(&b->lock);
 	return result;
 }
@@ -116,7 +119,7 @@ static status open_file(struct blob_writer *w)
 	struct store *s = w->store;
 	char name[BLOB_NAME_BYTES];
 	TRY(blob_new_id(s, &w->id));
-	TRY(make_dir(s, (unsigned)(w->id & 0xff)));
+	TRY(make_dirs(s));
 	blob_name(w->id, name);
 	w->fd = openat(s->dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	return w->fd < 0 ? io_failed("create") : OK;
@@ -249,5 +252,5 @@ void blob_adopt(struct store_tx *tx, struct blob_writer *w)
 	if (w->fd < 0) return;
 	char key[BLOB_KEY_BYTES];
 	uint64_t count = 1;
-	store_put(tx, blob_key(w->id, key), str_n(&count, sizeof count));
+	store_put(tx, blob_key(BLOB_COUNT, w->id, key), str_n(&count, sizeof count));
 }

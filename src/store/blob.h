@@ -6,7 +6,7 @@
 #pragma once
 #include "store/store.h"
 
-#define BLOB_INLINE_MAX (64u * 1024)
+#define BLOB_INLINE_MAX (16u * 1024) /* measured: docs/decisions/0002-small-bodies-inline.md */
 
 struct blob_ref {
 	uint64_t id;   /* 0: no body (an empty one) */

@@ -50,10 +50,10 @@ static status open_inline(struct store_tx *tx, struct blob *b)
 		b->bytes = str_n(b->copy, bytes.n);
 		return OK;
 	}
-	uint64_t key = __builtin_bswap64(b->id);
+	char space[BLOB_KEY_BYTES];
+	struct str key = blob_key(BLOB_INLINE, b->id, space);
 	char *error = NULL;
-	b->pinned = rocksdb_get_pinned_cf(tx->store->db, tx_read(tx), tx->store->bodies, (const char *)&key, sizeof key,
-		&error);
+	b->pinned = rocksdb_get_pinned(tx->store->db, tx_read(tx), key.p, key.n, &error);
 	if (engine_failed("blob_open", error)) return STATUS(IO);
 	if (!b->pinned) return STATUS(NOT_FOUND);
 	b->bytes.p = rocksdb_pinnableslice_value(b->pinned, &b->bytes.n);

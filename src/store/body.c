@@ -1,7 +1,7 @@
 /* Ids, names and reference counts of bodies. Ids come from a stored sequence and are reserved in blocks, a new one for each
  * run, so that an id is never used again, whatever became of its body; the block that a file's id belongs to so also tells
- * which run wrote it. A file has its count at (0x01, 'b', id); an inline body has one only while there is more than one
- * reference. */
+ * which run wrote it. A file has its count at (0x01, 'b', id); an inline body, at
+ * (0x01, 'd', id), has a count only while there is more than one reference. */
 #include "base/log.h"
 #include "base/vec.h"
 #include "store/engine.h"
@@ -22,7 +22,7 @@ status blobs_open(struct store *s)
 	rocksdb_readoptions_t *read = rocksdb_readoptions_create();
 	char *error = NULL;
 	size_t n = 0;
-	char *v = rocksdb_get_cf(s->db, read, s->records, next_key, sizeof next_key, &n, &error);
+	char *v = rocksdb_get(s->db, read, next_key, sizeof next_key, &n, &error);
 	rocksdb_readoptions_destroy(read);
 	if (engine_failed("blobs_open", error)) return STATUS(IO);
 	b->next = 1;
@@ -49,7 +49,7 @@ status blob_new_id(struct store *s, uint64_t *id)
 		uint64_t limit = b->limit + IDS_PER_BLOCK;
 		rocksdb_writeoptions_t *w = rocksdb_writeoptions_create();
 		rocksdb_writeoptions_set_sync(w, s->durability != DURABILITY_NONE);
-		rocksdb_put_cf(s->db, w, s->records, next_key, sizeof next_key, (const char *)&limit, sizeof limit, &error);
+		rocksdb_put(s->db, w, next_key, sizeof next_key, (const char *)&limit, sizeof limit, &error);
 		rocksdb_writeoptions_destroy(w);
 		if (!error) b->limit = limit;
 	}
@@ -63,10 +63,10 @@ void blob_name(uint64_t id, char name[BLOB_NAME_BYTES])
 	snprintf(name, BLOB_NAME_BYTES, "blobs/%02x/%016llx", (unsigned)(id & 0xff), (unsigned long long)id);
 }
 
-struct str blob_key(uint64_t id, char key[BLOB_KEY_BYTES])
+struct str blob_key(char kind, uint64_t id, char key[BLOB_KEY_BYTES])
 {
 	key[0] = SYSTEM_KEY;
-	key[1] = BLOB_KEY;
+	key[1] = kind;
 	uint64_t sorted = __builtin_bswap64(id);
 	memcpy(key + 2, &sorted, sizeof sorted);
 	return str_n(key, BLOB_KEY_BYTES);
@@ -75,8 +75,8 @@ struct str blob_key(uint64_t id, char key[BLOB_KEY_BYTES])
 bool blob_is_counted(struct store *s, const rocksdb_readoptions_t *read, uint64_t id)
 {
 	char key[BLOB_KEY_BYTES], *error = NULL;
-	blob_key(id, key);
-	rocksdb_pinnableslice_t *found = rocksdb_get_pinned_cf(s->db, read, s->records, key, sizeof key, &error);
+	blob_key(BLOB_COUNT, id, key);
+	rocksdb_pinnableslice_t *found = rocksdb_get_pinned(s->db, read, key, sizeof key, &error);
 	if (engine_failed("blob_is_counted", error)) return true; /* when in doubt the file stays */
 	if (found) rocksdb_pinnableslice_destroy(found);
 	return found != NULL;
@@ -85,11 +85,11 @@ bool blob_is_counted(struct store *s, const rocksdb_readoptions_t *read, uint64_
 struct blob_ids blob_all_ids(struct store *s)
 {
 	struct blob_ids ids = {0};
-	char from[BLOB_KEY_BYTES], to[] = {SYSTEM_KEY, BLOB_KEY + 1};
-	blob_key(0, from);
+	char from[BLOB_KEY_BYTES], to[] = {SYSTEM_KEY, BLOB_COUNT + 1};
+	blob_key(BLOB_COUNT, 0, from);
 	rocksdb_readoptions_t *read = rocksdb_readoptions_create();
 	rocksdb_readoptions_set_iterate_upper_bound(read, to, sizeof to);
-	rocksdb_iterator_t *i = rocksdb_create_iterator_cf(s->db, read, s->records);
+	rocksdb_iterator_t *i = rocksdb_create_iterator(s->db, read);
 	for (rocksdb_iter_seek(i, from, sizeof from); rocksdb_iter_valid(i); rocksdb_iter_next(i)) {
 		size_t n = 0;
 		const char *key = rocksdb_iter_key(i, &n);
@@ -120,10 +120,10 @@ static bool inline_exists(struct store_tx *tx, uint64_t id, status *failure)
 {
 	const struct tx_body *own = find_body(tx, id);
 	if (own) return own->writer != NULL;
-	uint64_t key = __builtin_bswap64(id);
+	char space[BLOB_KEY_BYTES];
+	struct str key = blob_key(BLOB_INLINE, id, space);
 	char *error = NULL;
-	rocksdb_pinnableslice_t *found = rocksdb_get_pinned_cf(tx->store->db, tx_read(tx), tx->store->bodies,
-		(const char *)&key, sizeof key, &error);
+	rocksdb_pinnableslice_t *found = rocksdb_get_pinned(tx->store->db, tx_read(tx), key.p, key.n, &error);
 	if (engine_failed("blob_retain", error)) *failure = STATUS(IO);
 	if (found) rocksdb_pinnableslice_destroy(found);
 	return found != NULL;
@@ -151,7 +151,7 @@ status blob_retain(struct store_tx *tx, struct blob_ref ref)
 {
 	if (ref.id == 0) return OK;
 	char space[BLOB_KEY_BYTES];
-	struct str key = blob_key(ref.id, space);
+	struct str key = blob_key(BLOB_COUNT, ref.id, space);
 	uint64_t count = 0;
 	TRY(stored_count(tx, key, &count));
 	if (count == 0 && ref.inlined) {
@@ -168,7 +168,7 @@ status blob_release(struct store_tx *tx, struct blob_ref ref)
 {
 	if (ref.id == 0) return OK;
 	char space[BLOB_KEY_BYTES];
-	struct str key = blob_key(ref.id, space);
+	struct str key = blob_key(BLOB_COUNT, ref.id, space);
 	uint64_t count = 0;
 	TRY(stored_count(tx, key, &count));
 	if (count == 0 && !ref.inlined) return STATUS(NOT_FOUND);

@@ -1,7 +1,7 @@
 /* The data folder and the engine in it:
  *     LOCK      held (flock) while the store is open
  *     FORMAT    the version of this layout
- *     db/       RocksDB: column family "default" for records, "bodies" for small bodies
+ *     db/       RocksDB: records and small bodies (one column family: each costs more syncs at open and a memtable)
  *     blobs/    large bodies (blob.c)
  * RocksDB is tuned for a small idle footprint and a fast open: memory is taken as it is used (memtables, block cache) and
  * given back when idle, nothing is read or checked at open beyond the manifest and the log. */
@@ -18,11 +18,11 @@
 
 #define MIB ((size_t)1 << 20)
 #define CACHE_BYTES (64 * MIB)
-#define RECORDS_MEMTABLE_BYTES (8 * MIB)
-#define BODIES_MEMTABLE_BYTES (16 * MIB)
+#define MEMTABLE_BYTES (16 * MIB)
 #define LOG_BYTES (48 * MIB)        /* more than that in the log flushes memtables: bounds the replay after a crash */
 #define IDLE_FLUSH_BYTES (512u << 10) /* memtables larger than that are flushed when idle and at close */
 #define OPEN_FILES 256
+#define SEPARATE_BYTES 4096 /* values from this size are in files of their own, so that compaction moves keys only */
 
 bool engine_failed(const char *what, char *error)
 {
@@ -45,11 +45,10 @@ static rocksdb_block_based_table_options_t *table_options(rocksdb_cache_t *cache
 	return t;
 }
 
-static rocksdb_options_t *family_options(rocksdb_cache_t *cache, size_t memtable_bytes, bool bodies)
+static rocksdb_options_t *engine_options(rocksdb_cache_t *cache)
 {
 	rocksdb_options_t *o = rocksdb_options_create(), *all = rocksdb_options_create();
 	rocksdb_options_set_create_if_missing(o, 1);
-	rocksdb_options_set_create_missing_column_families(o, 1);
 	rocksdb_options_set_skip_stats_update_on_db_open(o, 1);
 	rocksdb_options_set_skip_checking_sst_file_sizes_on_db_open(o, 1);
 	rocksdb_options_set_max_open_files(o, OPEN_FILES);
@@ -64,24 +63,21 @@ static rocksdb_options_t *family_options(rocksdb_cache_t *cache, size_t memtable
 	rocksdb_options_set_max_manifest_file_size(o, 4 * MIB);
 	rocksdb_options_set_max_total_wal_size(o, LOG_BYTES);
 	rocksdb_options_set_bytes_per_sync(o, MIB);
-	rocksdb_options_set_recycle_log_file_num(o, 2);
-	rocksdb_options_set_write_buffer_size(o, memtable_bytes);
+	rocksdb_options_set_write_buffer_size(o, MEMTABLE_BYTES);
 	rocksdb_options_set_max_write_buffer_number(o, 3);
 	rocksdb_options_set_arena_block_size(o, 256 << 10);
 	rocksdb_options_set_level_compaction_dynamic_level_bytes(o, 1);
 	rocksdb_options_set_target_file_size_base(o, 16 * MIB);
 	rocksdb_options_set_max_bytes_for_level_base(o, 64 * MIB);
-	rocksdb_options_set_compression(o, bodies ? rocksdb_no_compression : rocksdb_lz4_compression);
+	rocksdb_options_set_compression(o, rocksdb_lz4_compression);
 	rocksdb_block_based_table_options_t *t = table_options(cache);
 	rocksdb_options_set_block_based_table_factory(o, t);
 	rocksdb_block_based_options_destroy(t);
-	if (bodies) { /* values in files of their own, so that compaction moves keys only */
-		rocksdb_options_set_enable_blob_files(o, 1);
-		rocksdb_options_set_min_blob_size(o, 4096);
-		rocksdb_options_set_blob_file_size(o, 64 * MIB);
-		rocksdb_options_set_enable_blob_gc(o, 1);
-		rocksdb_options_set_blob_gc_force_threshold(o, 0.5);
-	}
+	rocksdb_options_set_enable_blob_files(o, 1);
+	rocksdb_options_set_min_blob_size(o, SEPARATE_BYTES);
+	rocksdb_options_set_blob_file_size(o, 64 * MIB);
+	rocksdb_options_set_enable_blob_gc(o, 1);
+	rocksdb_options_set_blob_gc_force_threshold(o, 0.5);
 	/* A log that is short is replayed at each open rather than written out: that costs less than a file and its syncs. */
 	char *error = NULL;
 	rocksdb_get_options_from_string(o, "avoid_flush_during_recovery=true", all, &error);
@@ -96,24 +92,17 @@ static status open_engine(struct store *s, struct arena *a, struct str *why)
 	rocksdb_env_set_background_threads(env, 1);
 	rocksdb_env_set_high_priority_background_threads(env, 1);
 	s->cache = rocksdb_cache_create_lru(CACHE_BYTES);
-	s->options = family_options(s->cache, RECORDS_MEMTABLE_BYTES, false);
-	s->bodies_options = family_options(s->cache, BODIES_MEMTABLE_BYTES, true);
+	s->options = engine_options(s->cache);
 	rocksdb_options_set_env(s->options, env);
 	rocksdb_env_destroy(env); /* the default one lives on */
 	s->write = rocksdb_writeoptions_create();
-	const char *names[] = {"default", "bodies"};
-	const rocksdb_options_t *options[] = {s->options, s->bodies_options};
-	rocksdb_column_family_handle_t *families[2];
 	char *error = NULL;
-	s->db = rocksdb_open_column_families(s->options, str_z(a, str_fmt(a, "%sdb", s->dir)), 2, names, options, families,
-		&error);
+	s->db = rocksdb_open(s->options, str_z(a, str_fmt(a, "%sdb", s->dir)), &error);
 	if (error) {
 		*why = str_fmt(a, "the data folder %s cannot be opened: %s", s->dir, error);
 		rocksdb_free(error);
 		return STATUS(IO);
 	}
-	s->records = families[0];
-	s->bodies = families[1];
 	return OK;
 }
 
@@ -124,33 +113,29 @@ static status fail_errno(struct arena *a, struct str *why, const char *what, con
 	return STATUS(IO);
 }
 
+/* Not synced here: that waits until there is something to keep (engine_sync). */
 static status write_format(struct store *s, struct arena *a, struct str *why)
 {
-	int fd = openat(s->dir_fd, "FORMAT.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int fd = openat(s->dir_fd, "FORMAT", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0) return fail_errno(a, why, "cannot write in", s->dir);
 	struct str text = str_fmt(a, "%d\n", STORE_FORMAT);
-	bool sync = s->durability != DURABILITY_NONE;
-	bool ok = write(fd, text.p, text.n) == (ssize_t)text.n && (!sync || fsync(fd) == 0);
+	bool ok = write(fd, text.p, text.n) == (ssize_t)text.n;
 	close(fd);
-	if (!ok || renameat(s->dir_fd, "FORMAT.new", s->dir_fd, "FORMAT") != 0 || (sync && fsync(s->dir_fd) != 0))
-		return fail_errno(a, why, "cannot write in", s->dir);
-	return OK;
+	atomic_store_explicit(&s->unsynced, true, memory_order_relaxed);
+	return ok ? OK : fail_errno(a, why, "cannot write in", s->dir);
 }
 
 static status check_format(struct store *s, struct arena *a, struct str *why)
 {
 	char text[32];
 	int fd = openat(s->dir_fd, "FORMAT", O_RDONLY | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT) {
-		if (faccessat(s->dir_fd, "db", F_OK, 0) != 0) return write_format(s, a, why);
-		*why = str_fmt(a, "%s has a db folder but no FORMAT file: it is not a data folder of virga", s->dir);
-		return STATUS(INVALID);
-	}
+	if (fd < 0 && errno == ENOENT) return write_format(s, a, why);
 	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
 	if (n < 0) return fail_errno(a, why, "cannot read FORMAT in", s->dir);
 	close(fd);
+	if (n == 0) return write_format(s, a, why); /* the machine died before the first commit */
 	uint64_t version = 0;
-	if (!is_ok(str_to_u64(str_sub(str_n(text, (size_t)n), 0, n > 0 ? (size_t)n - 1 : 0), &version)) || version == 0) {
+	if (text[n - 1] != '\n' || !is_ok(str_to_u64(str_n(text, (size_t)n - 1), &version)) || version == 0) {
 		*why = str_fmt(a, "the FORMAT file in %s is damaged", s->dir);
 		return STATUS(CORRUPT);
 	}
@@ -177,13 +162,8 @@ static status open_folder(struct store *s, struct arena *a, struct str *why)
 
 static void engine_free(struct store *s)
 {
-	if (s->db) {
-		rocksdb_column_family_handle_destroy(s->records);
-		rocksdb_column_family_handle_destroy(s->bodies);
-		rocksdb_close(s->db);
-	}
+	if (s->db) rocksdb_close(s->db);
 	if (s->options) rocksdb_options_destroy(s->options);
-	if (s->bodies_options) rocksdb_options_destroy(s->bodies_options);
 	if (s->write) rocksdb_writeoptions_destroy(s->write);
 	if (s->cache) rocksdb_cache_destroy(s->cache);
 	if (s->lock_fd >= 0) close(s->lock_fd);
@@ -237,30 +217,45 @@ void store_close(struct store *s)
 	engine_free(s);
 }
 
+static status sync_folder(struct store *s)
+{
+	int fd = openat(s->dir_fd, "FORMAT", O_RDONLY | O_CLOEXEC);
+	bool ok = fd >= 0 && fsync(fd) == 0 && fsync(s->dir_fd) == 0;
+	int e = errno, parent = openat(s->dir_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (parent >= 0) { /* it may not be ours to open */
+		ok = fsync(parent) == 0 && ok;
+		close(parent);
+	}
+	if (fd >= 0) close(fd);
+	if (!ok) log_error("store", "engine_failed", "what=sync_folder errno=%d", e);
+	return ok ? OK : STATUS(IO);
+}
+
 status engine_sync(struct store *s)
 {
+	if (atomic_load_explicit(&s->unsynced, memory_order_relaxed)) {
+		TRY(sync_folder(s));
+		atomic_store_explicit(&s->unsynced, false, memory_order_relaxed);
+	}
 	char *error = NULL;
 	rocksdb_flush_wal(s->db, 1, &error);
 	return engine_failed("sync", error) ? STATUS(IO) : OK;
 }
 
-static uint64_t property(struct store *s, rocksdb_column_family_handle_t *family, const char *name)
+static uint64_t property(struct store *s, const char *name)
 {
 	uint64_t v = 0;
-	return rocksdb_property_int_cf(s->db, family, name, &v) == 0 ? v : 0;
+	return rocksdb_property_int(s->db, name, &v) == 0 ? v : 0;
 }
 
 void engine_flush_idle(struct store *s)
 {
+	if (property(s, "rocksdb.cur-size-active-mem-table") < IDLE_FLUSH_BYTES) return;
 	rocksdb_flushoptions_t *f = rocksdb_flushoptions_create();
 	rocksdb_flushoptions_set_wait(f, 1);
-	rocksdb_column_family_handle_t *families[] = {s->records, s->bodies};
-	for (size_t i = 0; i < 2; i++) {
-		if (property(s, families[i], "rocksdb.cur-size-active-mem-table") < IDLE_FLUSH_BYTES) continue;
-		char *error = NULL;
-		rocksdb_flush_cf(s->db, f, families[i], &error);
-		engine_failed("flush", error);
-	}
+	char *error = NULL;
+	rocksdb_flush(s->db, f, &error);
+	engine_failed("flush", error);
 	rocksdb_flushoptions_destroy(f);
 }
 
@@ -269,11 +264,13 @@ static status delete_all(struct store *s, struct str from, struct str to, bool b
 {
 	pthread_rwlock_wrlock(&s->commit_lock);
 	rocksdb_writebatch_t *b = rocksdb_writebatch_create();
-	rocksdb_writebatch_delete_range_cf(b, s->records, from.p, from.n, to.p, to.n);
+	rocksdb_writebatch_delete_range(b, from.p, from.n, to.p, to.n);
 	if (bodies) {
-		char refs_from[] = {SYSTEM_KEY, BLOB_KEY}, refs_to[] = {SYSTEM_KEY, BLOB_KEY + 1};
-		rocksdb_writebatch_delete_range_cf(b, s->records, refs_from, 2, refs_to, 2);
-		rocksdb_writebatch_delete_range_cf(b, s->bodies, "", 0, "\xff\xff\xff\xff\xff\xff\xff\xff\xff", 9);
+		char kinds[] = {BLOB_COUNT, BLOB_INLINE};
+		for (size_t i = 0; i < sizeof kinds; i++) {
+			char first[] = {SYSTEM_KEY, kinds[i]}, last[] = {SYSTEM_KEY, (char)(kinds[i] + 1)};
+			rocksdb_writebatch_delete_range(b, first, sizeof first, last, sizeof last);
+		}
 	}
 	struct blob_ids files = {0};
 	if (bodies) files = blob_all_ids(s);
@@ -316,12 +313,8 @@ void store_metrics(struct store *s, struct store_metrics *out)
 		.scans = atomic_load_explicit(&s->scans, memory_order_relaxed),
 		.memory_bytes = rocksdb_cache_get_usage(s->cache),
 	};
-	rocksdb_column_family_handle_t *families[] = {s->records, s->bodies};
-	for (size_t i = 0; i < 2; i++) {
-		out->memory_bytes += property(s, families[i], "rocksdb.size-all-mem-tables");
-		out->disk_bytes += property(s, families[i], "rocksdb.total-sst-files-size") +
-			property(s, families[i], "rocksdb.total-blob-file-size");
-	}
+	out->memory_bytes += property(s, "rocksdb.size-all-mem-tables");
+	out->disk_bytes = property(s, "rocksdb.total-sst-files-size") + property(s, "rocksdb.total-blob-file-size");
 }
 
 const char *store_dir(const struct store *s) { return s->dir; }

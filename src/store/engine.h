@@ -130,7 +130,7 @@ struct blobs {
 	pthread_mutex_t lock;
 	uint64_t next, limit; /* ids of this run; none reserved yet where equal */
 	uint64_t first;       /* of this run: files with smaller ids are an earlier run's */
-	uint8_t dirs[32];     /* bit: blobs/xx exists */
+	bool has_dirs;        /* blobs/00 to blobs/ff exist */
 	pthread_t sweeper;
 	bool sweeping;
 	_Atomic bool stop;
@@ -141,10 +141,10 @@ status blob_new_id(struct store *s, uint64_t *id) MUST_USE;
 /* "blobs/ef/0123456789abcdef", below dir_fd. */
 #define BLOB_NAME_BYTES 32
 void blob_name(uint64_t id, char name[BLOB_NAME_BYTES]);
-/* Key of its reference count: BLOB_KEY_BYTES bytes. */
-#define BLOB_KEY 'b'
+/* Keys of its reference count and of its bytes, where they are inline. */
+enum { BLOB_COUNT = 'b', BLOB_INLINE = 'd' };
 #define BLOB_KEY_BYTES 10
-struct str blob_key(uint64_t id, char key[BLOB_KEY_BYTES]);
+struct str blob_key(char kind, uint64_t id, char key[BLOB_KEY_BYTES]);
 /* All with a reference count, on the heap. */
 struct blob_ids { uint64_t *v; size_t n, capacity; };
 struct blob_ids blob_all_ids(struct store *s);
@@ -170,9 +170,9 @@ struct store {
 	char *dir;
 	enum store_durability durability;
 	int dir_fd, lock_fd;
+	_Atomic bool unsynced; /* the folder itself, new: before the first sync of the log */
 	rocksdb_t *db;
-	rocksdb_column_family_handle_t *records, *bodies;
-	rocksdb_options_t *options, *bodies_options;
+	rocksdb_options_t *options;
 	rocksdb_cache_t *cache;
 	rocksdb_writeoptions_t *write;
 	pthread_rwlock_t commit_lock; /* shared by commits; whole for those that need the latest state to stand still */

@@ -67,7 +67,7 @@ struct store_scan *store_scan_begin(struct store_tx *tx, struct str from, struct
 	rocksdb_readoptions_set_snapshot(c->read, tx->snapshot->snapshot);
 	rocksdb_readoptions_set_iterate_lower_bound(c->read, c->from.p, c->from.n);
 	rocksdb_readoptions_set_iterate_upper_bound(c->read, c->to.p, c->to.n);
-	c->base = rocksdb_create_iterator_cf(s->db, c->read, s->records);
+	c->base = rocksdb_create_iterator(s->db, c->read);
 	set_last(c, backwards ? c->to : c->from, !backwards);
 	position(c, backwards ? c->to : c->from); /* the upper bound itself is outside, so "to" need not be skipped */
 	return c;

@@ -66,7 +66,7 @@ status store_peek(struct store_tx *tx, struct str key, struct str *value)
 		return OK;
 	}
 	char *error = NULL;
-	rocksdb_pinnableslice_t *found = rocksdb_get_pinned_cf(s->db, read, s->records, key.p, key.n, &error);
+	rocksdb_pinnableslice_t *found = rocksdb_get_pinned(s->db, read, key.p, key.n, &error);
 	if (engine_failed("get", error)) return STATUS(IO);
 	if (!found) return STATUS(NOT_FOUND);
 	size_t n = 0;
@@ -113,7 +113,7 @@ static status check_empty(const struct store_tx *tx, const struct tx_range *r)
 		if (!own->deleted) return STATUS(CONFLICT);
 	rocksdb_readoptions_t *read = rocksdb_readoptions_create();
 	rocksdb_readoptions_set_iterate_upper_bound(read, r->to.p, r->to.n);
-	rocksdb_iterator_t *i = rocksdb_create_iterator_cf(tx->store->db, read, tx->store->records);
+	rocksdb_iterator_t *i = rocksdb_create_iterator(tx->store->db, read);
 	status result = OK;
 	for (rocksdb_iter_seek(i, r->from.p, r->from.n); rocksdb_iter_valid(i); rocksdb_iter_next(i)) {
 		struct str key;
@@ -133,23 +133,23 @@ static status check_empty(const struct store_tx *tx, const struct tx_range *r)
 
 static rocksdb_writebatch_t *batch_of(const struct store_tx *tx)
 {
-	const struct store *s = tx->store;
 	rocksdb_writebatch_t *b = rocksdb_writebatch_create();
 	for (const struct overlay_node *n = overlay_first(&tx->writes); n; n = n->next[0]) {
 		if (n->deleted)
-			rocksdb_writebatch_delete_cf(b, s->records, n->key.p, n->key.n);
+			rocksdb_writebatch_delete(b, n->key.p, n->key.n);
 		else
-			rocksdb_writebatch_put_cf(b, s->records, n->key.p, n->key.n, n->value.p, n->value.n);
+			rocksdb_writebatch_put(b, n->key.p, n->key.n, n->value.p, n->value.n);
 	}
 	for (size_t i = 0; i < tx->bodies.n; i++) {
 		const struct tx_body *body = &tx->bodies.v[i];
 		if (!body->inlined) continue;
-		uint64_t id = __builtin_bswap64(body->id);
+		char space[BLOB_KEY_BYTES];
+		struct str key = blob_key(BLOB_INLINE, body->id, space);
 		if (body->writer) {
 			struct str bytes = blob_writer_bytes(body->writer);
-			rocksdb_writebatch_put_cf(b, s->bodies, (const char *)&id, sizeof id, bytes.p, bytes.n);
+			rocksdb_writebatch_put(b, key.p, key.n, bytes.p, bytes.n);
 		} else
-			rocksdb_writebatch_delete_cf(b, s->bodies, (const char *)&id, sizeof id);
+			rocksdb_writebatch_delete(b, key.p, key.n);
 	}
 	return b;
 }

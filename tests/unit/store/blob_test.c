@@ -85,8 +85,8 @@ static void wait_for_files(size_t n)
 TEST(any_size)
 {
 	begin();
-	const size_t sizes[] = {0, 1, 1000, BLOB_INLINE_MAX - 1, BLOB_INLINE_MAX, BLOB_INLINE_MAX + 1, 131071, 131072, 131073,
-		1 << 20, (5 << 20) + 17};
+	const size_t sizes[] = {0, 1, 1000, BLOB_INLINE_MAX - 1, BLOB_INLINE_MAX, BLOB_INLINE_MAX + 1, 65535,
+		65536, 65537, 131071, 131072, 131073, 1 << 20, (5 << 20) + 17};
 	const size_t pieces[] = {777, 65536, 300000, 1 << 20};
 	size_t files = 0;
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
