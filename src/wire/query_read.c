@@ -177,6 +177,7 @@ static bool read_numbered(struct reader *r, const struct wire_shape *s, struct r
 			else if (str_eq(inner, of) && !value(r, &first[1], part, (char *)e + first[1].offset, sparse, depth - 1)) return false;
 		}
 		if (!e->key.p) return bad(r, STR("Malformed input: a map entry has no key"));
+		if (!str_utf8_valid(e->key)) return bad(r, STR("Malformed input: a map's key is not UTF-8"));
 	}
 	return true;
 }

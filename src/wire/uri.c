@@ -4,8 +4,9 @@
 
 struct str wire_query_raw(struct str query, struct str key)
 {
+	if (query.n == 0) return STR_NONE;
 	const char *p = query.p, *end = query.p + query.n;
-	while (p && p < end) {
+	while (p < end) {
 		const char *amp = memchr(p, '&', (size_t)(end - p)), *stop = amp ? amp : end;
 		if ((size_t)(stop - p) >= key.n && memcmp(p, key.p, key.n) == 0) {
 			const char *rest = p + key.n;
