@@ -31,8 +31,20 @@ static inline enum wire_time_format wire_time_format_of(const struct wire_tables
  * behind the found. NULL where there is none. */
 const struct wire_member *wire_member_find(const struct wire_tables *t, const struct wire_shape *s, struct str name,
 	uint32_t *hint);
+/* Where a slot tells that it is set: the offset of its `has`; 0: it begins with a pointer. */
+static const unsigned char wire_presence[WIRE_EVENTS + 1] = {
+	[WIRE_BOOL] = offsetof(struct opt_bool, has), [WIRE_I32] = offsetof(struct opt_i32, has),
+	[WIRE_I64] = offsetof(struct opt_i64, has), [WIRE_F32] = offsetof(struct opt_f64, has),
+	[WIRE_F64] = offsetof(struct opt_f64, has), [WIRE_TIME] = offsetof(struct opt_time, has),
+};
 /* Is the slot unset? `pointer`: a STRUCT slot holds a pointer (struct member, sparse element), not the struct itself. */
-bool wire_is_absent(const struct wire_shape *s, const void *slot, bool pointer);
+static inline bool wire_is_absent(const struct wire_shape *s, const void *slot, bool pointer)
+{
+	unsigned at = wire_presence[s->kind];
+	if (at) return !*((const bool *)slot + at);
+	if (!pointer && s->kind == WIRE_STRUCT) return false;
+	return *(void *const *)slot == NULL;
+}
 /* Does a list or map of this shape hold pointers to structs? */
 static inline bool wire_holds_pointers(const struct wire_shape *s) { return (s->flags & WIRE_S_SPARSE) != 0; }
 static inline void *wire_element(const struct wire_shape *list, const void *v, size_t i) { return (char *)(uintptr_t)v + i * list->size; }
@@ -106,7 +118,9 @@ void wire_xml_element(struct buf *b, const struct wire_tables *t, struct wire_xm
 
 /* URI template ("/{Bucket}/{Key+}?tagging&list-type=2") against a raw path and query string. Labels go to out->labels.
  * Returns -1 for no match, else how specific: literal query keys above literal bytes of the path. */
-int wire_uri_match(struct str uri, struct str path, struct str query, struct wire_match *out);
+int wire_uri_match(struct str uri, struct str path, struct str query, uint64_t keys, struct wire_match *out);
+/* A set of the query string's keys, by first letter and length: says quickly which templates cannot match. */
+uint64_t wire_query_keys(struct str query);
 /* The first value of a raw query string's key, still encoded; STR_NONE where absent, empty for a bare key. */
 struct str wire_query_raw(struct str query, struct str key);
 

@@ -3,6 +3,7 @@
  * first with the member that follows the last one found, since clients write in the model's order. Unknown members are
  * checked and skipped; of duplicate keys the last wins. */
 #include "wire/internal.h"
+#include <endian.h>
 
 struct reader {
 	const unsigned char *p, *end;
@@ -45,23 +46,22 @@ static bool scan_string(struct reader *r, struct str *raw, bool *plain)
 	unsigned char seen = 0;
 	*plain = true;
 	for (;;) {
-		while (r->end - p >= 8) {
+		if (r->end - p >= 8) {
 			uint64_t w;
 			memcpy(&w, p, 8);
+			w = le64toh(w);
 			uint64_t quote = w ^ (ONES * '"'), slash = w ^ (ONES * '\\');
-			/* bytes below 0x20, quotes and backslashes raise their high bit; so do bytes >= 0x80 themselves */
-			uint64_t hit = ((w - ONES * 0x20) | (quote - ONES) | (slash - ONES)) & HIGHS;
-			if ((hit | w) & HIGHS) {
-				if ((hit & ~w & HIGHS) == 0 && (w & HIGHS) == HIGHS) {
-					seen |= 0x80;
-					p += 8;
-					continue;
-				}
-				break;
+			/* Bytes below 0x20, quotes, backslashes and bytes from 0x80 on raise their high bit. A borrow can raise further
+			 * ones, but only above a true one: the lowest is always right. */
+			uint64_t hit = ((w - ONES * 0x20) | (quote - ONES) | (slash - ONES) | w) & HIGHS;
+			if (!hit) {
+				p += 8;
+				continue;
 			}
-			p += 8;
+			p += __builtin_ctzll(hit) >> 3;
+		} else if (p >= r->end) {
+			return bad(r, UNENDED);
 		}
-		if (p >= r->end) return bad(r, UNENDED);
 		unsigned char c = *p;
 		if (c == '"') break;
 		if (c == '\\') {

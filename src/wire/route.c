@@ -182,10 +182,11 @@ static int required_score(const struct wire_tables *t, const struct wire_op *op,
 static int best_of(const struct wire_service *s, int method, const struct wire_request *r, int best, struct wire_match *out)
 {
 	const struct wire_tables *t = &s->tables;
-	struct wire_match trial = {0};
+	struct wire_match trial;
+	uint64_t keys = wire_query_keys(r->query);
 	for (uint32_t i = 0; i < t->n_ops; i++) {
 		if (t->ops[i].method != method) continue;
-		int score = wire_uri_match(wire_str(t, t->ops[i].uri), r->path, r->query, &trial);
+		int score = wire_uri_match(wire_str(t, t->ops[i].uri), r->path, r->query, keys, &trial);
 		if (score < 0) continue;
 		score += required_score(t, &t->ops[i], r) + 64;
 		if (score <= best) continue;

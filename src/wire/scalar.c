@@ -2,12 +2,21 @@
  * text form of scalars that labels, query strings, headers, XML and form bodies share. */
 #include "wire/internal.h"
 
+/* Up to so many names are compared one after the other, which their lengths mostly decide; more are searched. */
+#define SCAN 16
+
+static inline bool is_named(const struct wire_tables *t, const struct wire_member *m, struct str name)
+{
+	struct str n = wire_str(t, m->wire_name);
+	return n.n == name.n && memcmp(n.p, name.p, n.n) == 0;
+}
+
 const struct wire_member *wire_member_find(const struct wire_tables *t, const struct wire_shape *s, struct str name,
 	uint32_t *hint)
 {
 	const struct wire_member *first = t->members + s->first;
-	if (*hint < s->count && str_eq(wire_str(t, first[*hint].wire_name), name)) return &first[(*hint)++];
-	if (s->by_name) {
+	if (*hint < s->count && is_named(t, &first[*hint], name)) return &first[(*hint)++];
+	if (s->by_name && s->count > SCAN) {
 		const uint16_t *sorted = t->sorted + s->by_name - 1;
 		size_t low = 0, high = s->count;
 		while (low < high) {
@@ -23,41 +32,11 @@ const struct wire_member *wire_member_find(const struct wire_tables *t, const st
 		return NULL;
 	}
 	for (uint32_t i = 0; i < s->count; i++)
-		if (str_eq(wire_str(t, first[i].wire_name), name)) {
+		if (is_named(t, &first[i], name)) {
 			*hint = i + 1;
 			return &first[i];
 		}
 	return NULL;
-}
-
-bool wire_is_absent(const struct wire_shape *s, const void *slot, bool pointer)
-{
-	switch ((enum wire_kind)s->kind) {
-	case WIRE_STRUCT:
-		return pointer && *(void *const *)slot == NULL;
-	case WIRE_LIST:
-	case WIRE_MAP:
-		return ((const struct wire_list *)slot)->v == NULL;
-	case WIRE_STRING:
-	case WIRE_BLOB:
-	case WIRE_DOCUMENT:
-		return ((const struct str *)slot)->p == NULL;
-	case WIRE_BOOL:
-		return !((const struct opt_bool *)slot)->has;
-	case WIRE_I32:
-		return !((const struct opt_i32 *)slot)->has;
-	case WIRE_I64:
-		return !((const struct opt_i64 *)slot)->has;
-	case WIRE_F32:
-	case WIRE_F64:
-		return !((const struct opt_f64 *)slot)->has;
-	case WIRE_TIME:
-		return !((const struct opt_time *)slot)->has;
-	case WIRE_STREAM:
-	case WIRE_EVENTS:
-		return *(void *const *)slot == NULL;
-	}
-	return true;
 }
 
 void *wire_struct_for(struct arena *a, const struct wire_shape *s, void *slot, bool pointer)
@@ -74,7 +53,8 @@ void *wire_struct_for(struct arena *a, const struct wire_shape *s, void *slot, b
 void *wire_append(struct arena *a, const struct wire_shape *s, struct wire_list *l, size_t *capacity)
 {
 	if (l->n == *capacity) {
-		size_t more = *capacity ? *capacity * 2 : 4;
+		/* Large elements begin with one: a nested document's lists are mostly short. */
+		size_t more = *capacity ? *capacity * 2 : s->size > 64 ? 1 : 4;
 		char *v = arena_array(a, more, s->size);
 		if (l->n) memcpy(v, l->v, l->n * s->size);
 		l->v = v;

@@ -18,14 +18,36 @@ struct str wire_query_raw(struct str query, struct str key)
 	return STR_NONE;
 }
 
+static inline uint64_t key_bit(char first, size_t n) { return 1ull << (((unsigned)(unsigned char)first * 5 + n) & 63); }
+
+uint64_t wire_query_keys(struct str query)
+{
+	uint64_t keys = 0;
+	for (size_t i = 0; i < query.n; i++) {
+		size_t start = i;
+		while (i < query.n && query.p[i] != '=' && query.p[i] != '&') i++;
+		if (i > start) keys |= key_bit(query.p[start], i - start);
+		while (i < query.n && query.p[i] != '&') i++;
+	}
+	return keys;
+}
+
 /* Number of the template's literal query keys, all present; -1 where one is not. x-id only repeats the operation's name. */
-static int match_query(struct str keys, struct str query)
+static int match_query(const char *p, const char *end, struct str query, uint64_t keys)
 {
 	int n = 0;
-	while (str_has(keys)) {
-		struct str value = str_cut(&keys, '&');
-		struct str key = str_cut(&value, '=');
+	while (p < end) {
+		const char *start = p;
+		while (p < end && *p != '=' && *p != '&') p++;
+		struct str key = str_n(start, (size_t)(p - start)), value = STR_NONE;
+		if (p < end && *p == '=') {
+			const char *v = ++p;
+			while (p < end && *p != '&') p++;
+			value = str_n(v, (size_t)(p - v));
+		}
+		p++;
 		if (str_is(key, "x-id")) continue;
+		if (!key.n || !(keys & key_bit(key.p[0], key.n))) return -1;
 		struct str got = wire_query_raw(query, key);
 		if (!str_has(got) || (str_has(value) && !str_eq(got, value))) return -1;
 		n++;
@@ -74,14 +96,14 @@ static int match_path(struct str uri, struct str path, struct wire_match *out, b
 	return -1;
 }
 
-int wire_uri_match(struct str uri, struct str path, struct str query, struct wire_match *out)
+int wire_uri_match(struct str uri, struct str path, struct str query, uint64_t query_keys, struct wire_match *out)
 {
 	const char *mark = memchr(uri.p, '?', uri.n);
 	int keys = 0;
 	bool greedy = false;
 	if (mark) {
 		if (query.n == 0) return -1;
-		keys = match_query(str_from(uri, (size_t)(mark - uri.p) + 1), query);
+		keys = match_query(mark + 1, uri.p + uri.n, query, query_keys);
 		if (keys < 0) return -1;
 		uri.n = (size_t)(mark - uri.p);
 	}

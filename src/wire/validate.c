@@ -142,6 +142,12 @@ static unsigned range_i64(const struct wire_constraint *k, int64_t v)
 {
 	return (k->has_min && v < k->min ? SHORT : 0u) | (k->has_max && v > k->max ? LONG : 0u);
 }
+/* Code points are at least a quarter of the bytes and at most all: mostly enough to know. */
+static unsigned range_length(const struct wire_constraint *k, struct str v)
+{
+	if ((!k->has_max || (int64_t)v.n <= k->max) && (!k->has_min || (int64_t)((v.n + 3) / 4) >= k->min)) return 0;
+	return range_i64(k, (int64_t)str_utf8_length(v));
+}
 static unsigned range_f64(const struct wire_constraint *k, double v)
 {
 	double min, max;
@@ -160,7 +166,7 @@ static unsigned broken(const struct wire_tables *t, const struct wire_shape *s, 
 	switch ((enum wire_kind)s->kind) {
 	case WIRE_STRING: {
 		struct str v = *(const struct str *)slot;
-		unsigned b = k->has_min || k->has_max ? range_i64(k, (int64_t)str_utf8_length(v)) : 0u;
+		unsigned b = k->has_min || k->has_max ? range_length(k, v) : 0u;
 		if (k->enum_count && !in_enum(t, k, v)) b |= ENUM;
 		if (k->pattern && !wire_pattern_matches(wire_str(t, k->pattern), v)) b |= PATTERN;
 		return b;
@@ -310,16 +316,18 @@ static void check_struct(struct checker *c, const struct place *parent, uint16_t
 	for (int required = 1; required >= 0; required--)
 		for (uint32_t i = 0; i < s->count && c->n < MAX_ERRORS; i++) {
 			const struct wire_member *m = &c->t->members[s->first + i];
+			if (required && !(m->bits & WIRE_M_REQUIRED)) continue;
 			const struct wire_shape *of = &c->t->shapes[m->shape];
 			const void *slot = (const char *)p + m->offset;
 			bool absent = wire_is_absent(of, slot, true);
+			if (absent != (required != 0)) continue;
 			struct place at = {parent, wire_str(c->t, m->name), 0, true};
 			if (required) {
-				if (!(m->bits & WIRE_M_REQUIRED) || !absent || of->kind == WIRE_STREAM || of->kind == WIRE_EVENTS) continue;
+				if (of->kind == WIRE_STREAM || of->kind == WIRE_EVENTS) continue;
 				if (!c->first_missing) c->first_missing = m;
 				begin_error(c, &at, of, NULL, true);
 				buf_lit(&c->text, "Member must not be null");
-			} else if (!absent) {
+			} else {
 				check_value(c, &at, m->shape, slot, true);
 			}
 		}
