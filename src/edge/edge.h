@@ -39,7 +39,8 @@ struct edge_response {
 	int64_t (*read)(void *ctx, uint64_t at, char *p, size_t n);
 	void *read_ctx;
 	bool head_only;          /* a HEAD request: headers of the response with this body, no body. READER and FILE of
-				  * size n say Content-Length: n without being read */
+				  * size n say Content-Length: n without being read; so does a Content-Length among the
+				  * headers when there are no bytes */
 	bool close;              /* end the connection after it */
 };
 

@@ -53,6 +53,16 @@ static ssize_t no_read(void *ctx, uint64_t at, char *p, size_t n)
 	return MHD_CONTENT_READER_END_WITH_ERROR;
 }
 
+/* A HEAD's answer without a body may say by header how long the body would be. */
+static bool told_length(const struct edge_response *r, uint64_t *out)
+{
+	if (r->code == 204 || r->code == 304) return false;
+	for (size_t i = 0; i < r->n_headers; i++)
+		if (str_ieq(r->headers[i].name, STR("content-length")))
+			return is_ok(str_to_u64(r->headers[i].value, out)) && *out > 0 && *out < INT64_MAX;
+	return false;
+}
+
 static struct MHD_Response *body_of(struct edge_exchange *x, const struct edge_response *r, bool no_body)
 {
 	if (r->kind == EDGE_FILE) {
@@ -75,6 +85,9 @@ static struct MHD_Response *body_of(struct edge_exchange *x, const struct edge_r
 		size_t piece = r->size < READER_PIECE ? (size_t)r->size : READER_PIECE;
 		return MHD_create_response_from_callback(r->size, piece, reader_read, s, free);
 	}
+	uint64_t told;
+	if (no_body && r->bytes.n == 0 && told_length(r, &told))
+		return MHD_create_response_from_callback(told, 1, no_read, NULL, NULL);
 	union {
 		const char *in;
 		void *out;

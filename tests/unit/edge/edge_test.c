@@ -163,8 +163,8 @@ TEST(head_and_empty_answers)
 	static const struct {
 		const char *path, *length;
 	} heads[] = {{"/x", "content-length: 5\n"}, {"/file", "content-length: 500000\n"},
-		{"/reader", "content-length: 300000\n"}};
-	for (size_t i = 0; i < 3; i++) {
+		{"/reader", "content-length: 300000\n"}, {"/told", "content-length: 77\n"}};
+	for (size_t i = 0; i < 4; i++) {
 		char text[128];
 		snprintf(text, sizeof(text), "HEAD %s HTTP/1.1\r\nHost: h\r\n\r\n", heads[i].path);
 		say(&c, text);

@@ -92,6 +92,9 @@ static void answer(struct visit *v)
 		out.n_headers = 4;
 		out.bytes = STR("crumbs");
 		edge_respond(v->x, &out, count_done, v->server);
+	} else if (str_is(r->path, "/told")) {
+		out.n_headers = 4;
+		edge_respond(v->x, &out, count_done, v->server);
 	} else if (str_is(r->path, "/204") || str_is(r->path, "/304")) {
 		out.code = str_is(r->path, "/204") ? 204 : 304;
 		edge_respond(v->x, &out, count_done, v->server);
