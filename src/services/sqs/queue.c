@@ -476,9 +476,21 @@ void sqs_drain(void *state)
 
 static void release_queue(void *q) { sqs_queue_release(q); }
 
+/* A timer holds a reference of its own. */
+static void drop_timer(struct queue *q)
+{
+	pthread_mutex_lock(&q->lock);
+	uint64_t timer = q->timer;
+	bool cancelled = timer && clock_cancel(q->sqs->cloud->clock, timer);
+	if (cancelled) q->timer = 0;
+	pthread_mutex_unlock(&q->lock);
+	if (cancelled) sqs_queue_release(q);
+}
+
 void sqs_stop(void *state)
 {
 	struct sqs *s = state;
+	for (struct map_entry *e = NULL; (e = map_next(&s->queues, e));) drop_timer(e->value);
 	map_cleanup(&s->queues, release_queue);
 	map_cleanup(&s->deleted, free);
 	pthread_rwlock_destroy(&s->lock);
