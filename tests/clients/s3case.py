@@ -1,5 +1,6 @@
 """What the S3 suites share: a virga, a fresh bucket per test, signed requests that no SDK shaped, AWS's errors."""
 import base64
+import functools
 import hashlib
 import http.client
 import unittest
@@ -127,6 +128,7 @@ def _table(polynomial, bits):
 _TABLES = {32: _table(0x82F63B78, 32), 64: _table(0x9A6C9329AC4BC9B5, 64)}
 
 
+@functools.lru_cache(64)
 def _crc(data, bits):
     table, crc = _TABLES[bits], (1 << bits) - 1
     for byte in data:
