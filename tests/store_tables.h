@@ -36,14 +36,9 @@ enum {
 	SHAPE_STRING, SHAPE_BLOB, SHAPE_BOOL, SHAPE_I32, SHAPE_I64, SHAPE_F64, SHAPE_TIME, SHAPE_TAGS, SHAPE_LABELS, SHAPE_NODE,
 	SHAPE_NODES, SHAPE_SPARSE, SHAPE_NUMBERS, SHAPE_MATRIX, SHAPE_BY_NAME, SHAPE_WEIGHTS, SHAPE_OLD,
 };
-/* Pool: field number n at offset 5 n; offset 0 is "". */
-#define DIGITS(a, b) "\2\0" #a #b "\0"
-#define TEN(a)                                                                                                         \
-	DIGITS(a, 0) DIGITS(a, 1) DIGITS(a, 2) DIGITS(a, 3) DIGITS(a, 4) DIGITS(a, 5) DIGITS(a, 6) DIGITS(a, 7)        \
-	DIGITS(a, 8) DIGITS(a, 9)
-static const char store_pool[] = TEN(0) TEN(1) TEN(2) TEN(3) TEN(4) TEN(5) TEN(6) TEN(7) TEN(8) TEN(9);
+static const char store_pool[] = "\0\0";
 
-#define FIELD(number, type, member, shape_) {.wire_name = 5 * (number), .offset = offsetof(type, member), .shape = (shape_)}
+#define FIELD(number, type, member, shape_) {.wire_name = (number), .offset = offsetof(type, member), .shape = (shape_)}
 #define ELEMENT(shape_) {.shape = (shape_)}
 static const struct wire_member store_members[] = {
 	FIELD(1, struct node, name, SHAPE_STRING), FIELD(2, struct node, count, SHAPE_I32),
