@@ -183,6 +183,7 @@ static bool read_many(struct reader *r, const struct wire_shape *s, struct wire_
 		if (map) ((struct wire_map_entry *)(void *)e)->key = name;
 		if (null) r->p++;
 		else if (!value(r, of->shape, e + (map ? of->offset : 0), sparse, depth - 1)) return false;
+		if (wire_is_over(r->a)) return bad(r, "The request holds too many elements");
 	}
 	return true;
 }

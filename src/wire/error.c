@@ -287,6 +287,7 @@ void wire_encode_error(struct arena *a, const struct wire_match *m, const struct
 	}
 	if (e.t && why->members && (m->protocol & (WIRE_REST_JSON | WIRE_REST_XML)))
 		wire_rest_write_headers(a, e.t, e.shape, why->members, r);
-	if (m->op && m->op->method == WIRE_HEAD) return;
+	/* RFC 9110 section 6.4.1: answers to HEAD, and 304, have no content. */
+	if ((m->op && m->op->method == WIRE_HEAD) || e.http == 304) return;
 	r->body = buf_done(&b);
 }

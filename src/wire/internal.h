@@ -9,6 +9,7 @@
 #define WIRE_DOCUMENT_DEPTH 128
 #define WIRE_CBOR_DEPTH 100
 #define WIRE_QUERY_DEPTH 64
+#define WIRE_ARENA_SIZE ((size_t)256 << 20)
 
 static inline const struct wire_extra *wire_extra_of(const struct wire_tables *t, const struct wire_member *m)
 {
@@ -37,6 +38,8 @@ static const unsigned char wire_presence[WIRE_EVENTS + 1] = {
 	[WIRE_I64] = offsetof(struct opt_i64, has), [WIRE_F32] = offsetof(struct opt_f64, has),
 	[WIRE_F64] = offsetof(struct opt_f64, has), [WIRE_TIME] = offsetof(struct opt_time, has),
 };
+/* Has a request's arena grown past what any real request needs? A body of "{},{},…" takes a struct per three bytes. */
+static inline bool wire_is_over(const struct arena *a) { return a->total > WIRE_ARENA_SIZE; }
 /* Is the slot unset? `pointer`: a STRUCT slot holds a pointer (struct member, sparse element), not the struct itself. */
 static inline bool wire_is_absent(const struct wire_shape *s, const void *slot, bool pointer)
 {

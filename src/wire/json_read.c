@@ -4,6 +4,9 @@
  * checked and skipped; of duplicate keys the last wins. */
 #include "wire/internal.h"
 #include <endian.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 struct reader {
 	const unsigned char *p, *end;
@@ -22,6 +25,7 @@ static bool bad(struct reader *r, const char *error)
 }
 #define UNEXPECTED "Unexpected character"
 #define UNENDED "Unexpected end-of-input"
+#define TOO_MUCH "The request holds too many elements"
 
 static inline void space(struct reader *r)
 {
@@ -46,6 +50,20 @@ static bool scan_string(struct reader *r, struct str *raw, bool *plain)
 	unsigned char seen = 0;
 	*plain = true;
 	for (;;) {
+#ifdef __SSE2__
+		if (r->end - p >= 16) {
+			/* Compared as signed bytes, those from 0x80 on are below 0x20 too. */
+			__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+			__m128i any = _mm_or_si128(_mm_cmplt_epi8(v, _mm_set1_epi8(0x20)),
+				_mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
+			unsigned hits = (unsigned)_mm_movemask_epi8(any);
+			if (!hits) {
+				p += 16;
+				continue;
+			}
+			p += __builtin_ctz(hits);
+		} else
+#endif
 		if (r->end - p >= 8) {
 			uint64_t w;
 			memcpy(&w, p, 8);
@@ -304,6 +322,7 @@ static bool read_list(struct reader *r, const struct wire_shape *s, struct wire_
 			if (sparse) (void)wire_append(r->a, s, l, &capacity);
 		} else {
 			if (!value(r, element->shape, wire_append(r->a, s, l, &capacity), sparse, depth - 1)) return false;
+			if (wire_is_over(r->a)) return bad(r, TOO_MUCH);
 		}
 		int next = peek(r);
 		if (next != ',' && next != ']') return bad(r, next < 0 ? UNENDED : UNEXPECTED);
@@ -338,6 +357,7 @@ static bool read_map(struct reader *r, const struct wire_shape *s, struct wire_l
 			} else if (!value(r, of->shape, (char *)e + of->offset, sparse, depth - 1)) {
 				return false;
 			}
+			if (wire_is_over(r->a)) return bad(r, TOO_MUCH);
 		}
 		int next = peek(r);
 		if (next != ',' && next != '}') return bad(r, next < 0 ? UNENDED : UNEXPECTED);

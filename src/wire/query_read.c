@@ -164,6 +164,7 @@ static bool read_numbered(struct reader *r, const struct wire_shape *s, struct r
 	if (!l->v) l->v = arena_alloc(r->a, 0);
 	while (next_group(&run, &seg, &group)) {
 		if (!is_number(seg)) continue;
+		if (wire_is_over(r->a)) return bad(r, STR("Malformed input: the request holds too many elements"));
 		if (!map) {
 			if (!value(r, first, group, wire_append(r->a, s, l, &capacity), sparse, depth - 1)) return false;
 			continue;

@@ -30,8 +30,8 @@ static bool bad(struct reader *r, struct str error)
 static void on_start(void *user, const XML_Char *name, const XML_Char **attributes)
 {
 	struct reader *r = user;
-	if (++r->depth > WIRE_XML_DEPTH) {
-		(void)bad(r, STR("Nesting too deep"));
+	if (++r->depth > WIRE_XML_DEPTH || wire_is_over(r->a)) {
+		(void)bad(r, r->depth > WIRE_XML_DEPTH ? STR("Nesting too deep") : STR("The request holds too many elements"));
 		XML_StopParser(r->parser, XML_FALSE);
 		return;
 	}
@@ -143,6 +143,7 @@ static bool read_alike(struct reader *r, const struct wire_shape *s, const struc
 	for (const struct node *k = n; k; k = k->next) {
 		if (!str_eq(k->name, n->name)) continue;
 		void *to = wire_element(s, l->v, l->n++);
+		if (wire_is_over(r->a)) return bad(r, STR("The request holds too many elements"));
 		if (s->kind == WIRE_MAP ? !read_entry(r, s, k, to) : !value(r, first, first->shape, k, to, wire_holds_pointers(s)))
 			return false;
 	}

@@ -148,4 +148,23 @@ TEST(strings_are_escaped)
 		CHECK(w.n == 2 + 2 * n && wire_json_valid(buf_done(&w), 1));
 	}
 }
+
+/* Three bytes of body take a struct of a hundred and more: the memory that one request may take is bounded. */
+TEST(memory_is_bounded)
+{
+	struct arena own;
+	struct buf b = BUF_HEAP;
+	arena_init(&own);
+	buf_lit(&b, "{\"Item\":{\"k\":{\"L\":[{}");
+	for (int i = 0; i < 4000000; i++) buf_lit(&b, ",{}");
+	buf_lit(&b, "]}}}");
+	struct dynamodb_put_item_input in = {0};
+	struct str message = STR_NONE;
+	uint16_t shape = wire_op_find(&wire_service_dynamodb.tables, STR("PutItem"))->in;
+	CHECK(!is_ok(wire_json_read(&own, &wire_service_dynamodb.tables, shape, buf_done(&b), &in, false, &message)));
+	CHECK_STR(message, STR("The request holds too many elements"));
+	CHECK(own.total < (size_t)1 << 30);
+	buf_cleanup(&b);
+	arena_cleanup(&own);
+}
 TEST_MAIN()
