@@ -1,6 +1,6 @@
 /* CBOR bodies (RFC 8949, as Smithy's RPC v2 CBOR protocol uses it) into typed structs: definite and indefinite lengths,
- * integers and floats of any width where a number is due, tag 1 for timestamps. Bounded depth; text must be UTF-8; unknown
- * members are checked and skipped. */
+ * integers and floats of any width where a number is due, tag 1 for timestamps. Bounded depth; text must be UTF-8;
+ * unknown members are checked and skipped. */
 #include "wire/internal.h"
 
 struct reader {
@@ -11,7 +11,7 @@ struct reader {
 };
 struct head {
 	unsigned major, info;
-	uint64_t n;      /* argument; for indefinite lengths 0 */
+	uint64_t n; /* argument; for indefinite lengths 0 */
 	bool indefinite;
 };
 
@@ -47,7 +47,10 @@ static bool at_break(struct reader *r)
 	r->p++;
 	return true;
 }
-static bool is_null(const struct reader *r) { return r->p < r->end && (*r->p == 0xf6 || *r->p == 0xf7); }
+static bool is_null(const struct reader *r)
+{
+	return r->p < r->end && (*r->p == 0xf6 || *r->p == 0xf7);
+}
 
 /* Bytes or text, whichever the head says; chunks are joined. */
 static bool bytes(struct reader *r, struct head h, struct str *out)
@@ -75,14 +78,19 @@ static bool bytes(struct reader *r, struct head h, struct str *out)
 static double half(unsigned v)
 {
 	unsigned e = v >> 10 & 31, f = v & 1023;
-	double d = e == 0 ? f * 0x1p-24 : e == 31 ? (f ? __builtin_nan("") : __builtin_inf()) : __builtin_ldexp(1024.0 + f, (int)e - 25);
+	double d = e == 0    ? f * 0x1p-24
+		   : e == 31 ? (f ? __builtin_nan("") : __builtin_inf())
+			     : __builtin_ldexp(1024.0 + f, (int)e - 25);
 	return v & 0x8000 ? -d : d;
 }
 static bool to_double(struct reader *r, struct head h, double *d)
 {
-	if (h.major == 0) *d = (double)h.n;
-	else if (h.major == 1) *d = -1.0 - (double)h.n;
-	else if (h.major == 7 && h.info == 25) *d = half((unsigned)h.n);
+	if (h.major == 0)
+		*d = (double)h.n;
+	else if (h.major == 1)
+		*d = -1.0 - (double)h.n;
+	else if (h.major == 7 && h.info == 25)
+		*d = half((unsigned)h.n);
 	else if (h.major == 7 && h.info == 26) {
 		uint32_t v = (uint32_t)h.n;
 		float f;
@@ -104,7 +112,8 @@ static bool to_int(struct reader *r, struct head h, int64_t *v)
 	}
 	double d;
 	if (!to_double(r, h, &d)) return false;
-	if (!(d >= -9007199254740992.0 && d <= 9007199254740992.0) || d != (double)(int64_t)d) return bad(r, "An integer was expected");
+	if (!(d >= -9007199254740992.0 && d <= 9007199254740992.0) || d != (double)(int64_t)d)
+		return bad(r, "An integer was expected");
 	*v = (int64_t)d;
 	return true;
 }
@@ -181,8 +190,10 @@ static bool read_many(struct reader *r, const struct wire_shape *s, struct wire_
 		}
 		char *e = wire_append(r->a, s, l, &capacity);
 		if (map) ((struct wire_map_entry *)(void *)e)->key = name;
-		if (null) r->p++;
-		else if (!value(r, of->shape, e + (map ? of->offset : 0), sparse, depth - 1)) return false;
+		if (null)
+			r->p++;
+		else if (!value(r, of->shape, e + (map ? of->offset : 0), sparse, depth - 1))
+			return false;
 		if (wire_is_over(r->a)) return bad(r, "The request holds too many elements");
 	}
 	return true;
@@ -242,8 +253,8 @@ static bool value(struct reader *r, uint16_t shape, void *slot, bool pointer, in
 	return false;
 }
 
-status wire_cbor_read(struct arena *a, const struct wire_tables *t, uint16_t shape, struct str body, void *in,
-	struct str *message)
+status wire_cbor_read(
+	struct arena *a, const struct wire_tables *t, uint16_t shape, struct str body, void *in, struct str *message)
 {
 	struct reader r = {(const unsigned char *)body.p, (const unsigned char *)body.p + body.n, t, a, NULL};
 	if (value(&r, shape, in, false, WIRE_CBOR_DEPTH)) {

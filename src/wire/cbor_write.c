@@ -1,12 +1,16 @@
-/* Typed structs to CBOR as Smithy's RPC v2 CBOR protocol asks: maps keyed by member names, definite lengths, shortest heads,
- * timestamps as tag 1 over seconds (integral where they are whole), floats in the width that holds them. */
+/* Typed structs to CBOR as Smithy's RPC v2 CBOR protocol asks: maps keyed by member names, definite lengths, shortest
+ * heads, timestamps as tag 1 over seconds (integral where they are whole), floats in the width that holds them. */
 #include "wire/internal.h"
 
 static void head(struct buf *b, unsigned major, uint64_t n)
 {
 	unsigned char t[9];
 	size_t width = n < 24 ? 0 : n <= 0xff ? 1 : n <= 0xffff ? 2 : n <= 0xffffffff ? 4 : 8;
-	t[0] = (unsigned char)(major << 5 | (width == 0 ? (unsigned)n : width == 1 ? 24u : width == 2 ? 25u : width == 4 ? 26u : 27u));
+	t[0] = (unsigned char)(major << 5 | (width == 0          ? (unsigned)n
+						    : width == 1 ? 24u
+						    : width == 2 ? 25u
+						    : width == 4 ? 26u
+								 : 27u));
 	for (size_t i = 0; i < width; i++) t[1 + i] = (unsigned char)(n >> 8 * (width - 1 - i));
 	buf_add(b, t, 1 + width);
 }
@@ -18,8 +22,10 @@ void wire_cbor_text(struct buf *b, struct str s)
 }
 static void integer(struct buf *b, int64_t v)
 {
-	if (v < 0) head(b, 1, (uint64_t)(-1 - v));
-	else head(b, 0, (uint64_t)v);
+	if (v < 0)
+		head(b, 1, (uint64_t)(-1 - v));
+	else
+		head(b, 0, (uint64_t)v);
 }
 static void real(struct buf *b, double d)
 {
@@ -46,7 +52,7 @@ static bool written(const struct wire_tables *t, const struct wire_member *m, co
 {
 	const struct wire_shape *s = &t->shapes[m->shape];
 	return s->kind != WIRE_STREAM && s->kind != WIRE_EVENTS && s->kind != WIRE_DOCUMENT &&
-		!wire_is_absent(s, (const char *)p + m->offset, true);
+	       !wire_is_absent(s, (const char *)p + m->offset, true);
 }
 
 void wire_cbor_members(struct buf *b, const struct wire_tables *t, uint16_t shape, const void *p)
@@ -119,8 +125,10 @@ static void value(struct buf *b, const struct wire_tables *t, uint16_t shape, co
 	case WIRE_TIME: {
 		int64_t ms = ((const struct opt_time *)slot)->ms;
 		head(b, 6, 1);
-		if (ms % 1000 == 0) integer(b, ms / 1000);
-		else real(b, (double)ms / 1000.0);
+		if (ms % 1000 == 0)
+			integer(b, ms / 1000);
+		else
+			real(b, (double)ms / 1000.0);
 		break;
 	}
 	case WIRE_DOCUMENT:

@@ -1,5 +1,5 @@
-/* What a Host header tells: S3's virtual-hosted buckets, website endpoints, S3 Control's account prefix, API Gateway's API
- * ids, and which service an endpoint name is for (Amazon S3 User Guide, "Virtual hosting of buckets"; AWS General
+/* What a Host header tells: S3's virtual-hosted buckets, website endpoints, S3 Control's account prefix, API Gateway's
+ * API ids, and which service an endpoint name is for (Amazon S3 User Guide, "Virtual hosting of buckets"; AWS General
  * Reference, "AWS service endpoints"). Any domain will do: s3.localhost, s3.us-east-1.amazonaws.com, … */
 #include "wire/internal.h"
 
@@ -20,7 +20,10 @@ static struct str without_port(struct str host)
 }
 
 /* s3, s3-website, s3-website-REGION, s3-control, …: kinds of S3's names */
-static bool is_s3_label(struct str l) { return str_ieq(l, STR("s3")) || (str_istarts(l, STR("s3-")) && l.n > 3); }
+static bool is_s3_label(struct str l)
+{
+	return str_ieq(l, STR("s3")) || (str_istarts(l, STR("s3-")) && l.n > 3);
+}
 
 static void read_s3(struct str label, struct str before, struct wire_host *h)
 {
@@ -56,8 +59,9 @@ struct wire_host wire_read_host(struct str host)
 		size_t start = end;
 		while (start > 0 && host.p[start - 1] != '.') start--;
 		struct str label = str_sub(host, start, end - start);
-		if (is_s3_label(label) && end < host.n && (str_ieq(label, STR("s3")) || str_istarts(label, STR("s3-website")) ||
-			str_ieq(label, STR("s3-control")) || is_region(str_from(label, 3)))) {
+		if (is_s3_label(label) && end < host.n &&
+			(str_ieq(label, STR("s3")) || str_istarts(label, STR("s3-website")) ||
+				str_ieq(label, STR("s3-control")) || is_region(str_from(label, 3)))) {
 			struct str behind = str_from(host, end + 1);
 			struct str next = str_cut(&behind, '.');
 			if (str_ieq(next, STR("dualstack"))) next = str_cut(&behind, '.');
@@ -77,8 +81,10 @@ struct wire_host wire_read_host(struct str host)
 		}
 		if (!str_has(h.service)) {
 			struct str both = str_has(previous) ? str_n(previous.p, previous.n + 1 + label.n) : STR_NONE;
-			if (str_has(both) && known_prefix(both)) h.service = both;
-			else if (known_prefix(label) && str_has(rest)) h.service = label;
+			if (str_has(both) && known_prefix(both))
+				h.service = both;
+			else if (known_prefix(label) && str_has(rest))
+				h.service = label;
 		} else if (h.service.p + h.service.n + 1 == label.p) {
 			struct str both = str_n(h.service.p, h.service.n + 1 + label.n);
 			if (known_prefix(both) && str_has(rest)) h.service = both;

@@ -55,7 +55,8 @@ static bool scan_string(struct reader *r, struct str *raw, bool *plain)
 			/* Compared as signed bytes, those from 0x80 on are below 0x20 too. */
 			__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
 			__m128i any = _mm_or_si128(_mm_cmplt_epi8(v, _mm_set1_epi8(0x20)),
-				_mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
+				_mm_or_si128(
+					_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
 			unsigned hits = (unsigned)_mm_movemask_epi8(any);
 			if (!hits) {
 				p += 16;
@@ -64,13 +65,13 @@ static bool scan_string(struct reader *r, struct str *raw, bool *plain)
 			p += __builtin_ctz(hits);
 		} else
 #endif
-		if (r->end - p >= 8) {
+			if (r->end - p >= 8) {
 			uint64_t w;
 			memcpy(&w, p, 8);
 			w = le64toh(w);
 			uint64_t quote = w ^ (ONES * '"'), slash = w ^ (ONES * '\\');
-			/* Bytes below 0x20, quotes, backslashes and bytes from 0x80 on raise their high bit. A borrow can raise further
-			 * ones, but only above a true one: the lowest is always right. */
+			/* Bytes below 0x20, quotes, backslashes and bytes from 0x80 on raise their high bit. A borrow
+			 * can raise further ones, but only above a true one: the lowest is always right. */
 			uint64_t hit = ((w - ONES * 0x20) | (quote - ONES) | (slash - ONES) | w) & HIGHS;
 			if (!hit) {
 				p += 8;
@@ -105,10 +106,14 @@ static int hex4(const unsigned char *p)
 	int v = 0;
 	for (int i = 0; i < 4; i++) {
 		int c = p[i], d;
-		if (c >= '0' && c <= '9') d = c - '0';
-		else if (c >= 'a' && c <= 'f') d = c - 'a' + 10;
-		else if (c >= 'A' && c <= 'F') d = c - 'A' + 10;
-		else return -1;
+		if (c >= '0' && c <= '9')
+			d = c - '0';
+		else if (c >= 'a' && c <= 'f')
+			d = c - 'a' + 10;
+		else if (c >= 'A' && c <= 'F')
+			d = c - 'A' + 10;
+		else
+			return -1;
 		v = v << 4 | d;
 	}
 	return v;
@@ -140,14 +145,30 @@ static const unsigned char *escape(const unsigned char *p, const unsigned char *
 	char c;
 	if (p >= end) return NULL;
 	switch (*p) {
-	case '"': c = '"'; break;
-	case '\\': c = '\\'; break;
-	case '/': c = '/'; break;
-	case 'b': c = '\b'; break;
-	case 'f': c = '\f'; break;
-	case 'n': c = '\n'; break;
-	case 'r': c = '\r'; break;
-	case 't': c = '\t'; break;
+	case '"':
+		c = '"';
+		break;
+	case '\\':
+		c = '\\';
+		break;
+	case '/':
+		c = '/';
+		break;
+	case 'b':
+		c = '\b';
+		break;
+	case 'f':
+		c = '\f';
+		break;
+	case 'n':
+		c = '\n';
+		break;
+	case 'r':
+		c = '\r';
+		break;
+	case 't':
+		c = '\t';
+		break;
 	case 'u': {
 		if (end - p < 5) return NULL;
 		int u = hex4(p + 1);
@@ -209,10 +230,12 @@ static bool number(struct reader *r, struct str *text, bool *integral)
 	*integral = true;
 	if (p < end && *p == '-') p++;
 	if (p >= end) return bad(r, UNENDED);
-	if (*p == '0') p++;
+	if (*p == '0')
+		p++;
 	else if (*p >= '1' && *p <= '9')
 		while (p < end && *p >= '0' && *p <= '9') p++;
-	else return bad(r, UNEXPECTED);
+	else
+		return bad(r, UNEXPECTED);
 	if (p < end && *p == '.') {
 		*integral = false;
 		p++;
@@ -321,7 +344,8 @@ static bool read_list(struct reader *r, const struct wire_shape *s, struct wire_
 			if (!LITERAL(r, "null")) return false;
 			if (sparse) (void)wire_append(r->a, s, l, &capacity);
 		} else {
-			if (!value(r, element->shape, wire_append(r->a, s, l, &capacity), sparse, depth - 1)) return false;
+			if (!value(r, element->shape, wire_append(r->a, s, l, &capacity), sparse, depth - 1))
+				return false;
 			if (wire_is_over(r->a)) return bad(r, TOO_MUCH);
 		}
 		int next = peek(r);
@@ -390,7 +414,8 @@ static bool whole(struct reader *r, struct str text, bool integral, int64_t *out
 {
 	double d;
 	if (integral) return small_i64(text, out) || bad(r, "Numeric value out of range");
-	if (!is_ok(str_to_f64(text, &d)) || !(d >= -9007199254740992.0 && d <= 9007199254740992.0) || d != (double)(int64_t)d)
+	if (!is_ok(str_to_f64(text, &d)) || !(d >= -9007199254740992.0 && d <= 9007199254740992.0) ||
+		d != (double)(int64_t)d)
 		return bad(r, "DECIMAL_VALUE can not be converted to an Integer");
 	*out = (int64_t)d;
 	return true;
@@ -404,15 +429,21 @@ static bool read_number(struct reader *r, enum wire_kind kind, int c, void *slot
 	double d;
 	if (c == '"' && (kind == WIRE_F32 || kind == WIRE_F64)) {
 		if (!string(r, &text)) return false;
-		if (str_is(text, "NaN")) d = __builtin_nan("");
-		else if (str_is(text, "Infinity")) d = __builtin_inf();
-		else if (str_is(text, "-Infinity")) d = -__builtin_inf();
-		else return bad(r, "STRING_VALUE can not be converted to a Double");
+		if (str_is(text, "NaN"))
+			d = __builtin_nan("");
+		else if (str_is(text, "Infinity"))
+			d = __builtin_inf();
+		else if (str_is(text, "-Infinity"))
+			d = -__builtin_inf();
+		else
+			return bad(r, "STRING_VALUE can not be converted to a Double");
 		*(struct opt_f64 *)slot = SOME_F64(d);
 		return true;
 	}
 	if (c != '-' && !(c >= '0' && c <= '9')) {
-		if (c == 't' || c == 'f') return bad(r, c == 't' ? "TRUE_VALUE can not be converted to a Number" : "FALSE_VALUE can not be converted to a Number");
+		if (c == 't' || c == 'f')
+			return bad(r, c == 't' ? "TRUE_VALUE can not be converted to a Number"
+					       : "FALSE_VALUE can not be converted to a Number");
 		return mismatch(r, c, "STRING_VALUE can not be converted to an Integer", UNEXPECTED);
 	}
 	if (!number(r, &text, &integral)) return false;
@@ -431,8 +462,10 @@ static bool read_number(struct reader *r, enum wire_kind kind, int c, void *slot
 		*(struct opt_time *)slot = SOME_TIME(v);
 		return true;
 	default:
-		if (integral && text.n <= 15 && small_i64(text, &v) && !(v == 0 && text.p[0] == '-')) d = (double)v;
-		else if (!is_ok(str_to_f64(text, &d))) return bad(r, "Numeric value out of range");
+		if (integral && text.n <= 15 && small_i64(text, &v) && !(v == 0 && text.p[0] == '-'))
+			d = (double)v;
+		else if (!is_ok(str_to_f64(text, &d)))
+			return bad(r, "Numeric value out of range");
 		*(struct opt_f64 *)slot = SOME_F64(d);
 		return true;
 	}
@@ -454,15 +487,21 @@ static bool value(struct reader *r, uint16_t shape, void *slot, bool pointer, in
 		return mismatch(r, c, UNEXPECTED, UNEXPECTED);
 	case WIRE_STRUCT:
 		if (depth <= 0) return bad(r, "Nesting too deep");
-		if (c != '{') return c == '[' ? bad(r, "Start of list found where not expected") : bad(r, "Unexpected value type in payload");
+		if (c != '{')
+			return c == '[' ? bad(r, "Start of list found where not expected")
+					: bad(r, "Unexpected value type in payload");
 		return read_struct(r, s, wire_struct_for(r->a, s, slot, pointer), depth);
 	case WIRE_LIST:
 		if (depth <= 0) return bad(r, "Nesting too deep");
-		if (c != '[') return c == '{' ? bad(r, "Start of structure or map found where not expected.") : bad(r, "Expected list or null");
+		if (c != '[')
+			return c == '{' ? bad(r, "Start of structure or map found where not expected.")
+					: bad(r, "Expected list or null");
 		return read_list(r, s, slot, depth);
 	case WIRE_MAP:
 		if (depth <= 0) return bad(r, "Nesting too deep");
-		if (c != '{') return c == '[' ? bad(r, "Start of list found where not expected") : bad(r, "Expected map or null");
+		if (c != '{')
+			return c == '[' ? bad(r, "Start of list found where not expected")
+					: bad(r, "Expected map or null");
 		return read_map(r, s, slot, depth);
 	case WIRE_BOOL:
 		if (c == 't') {
@@ -473,7 +512,8 @@ static bool value(struct reader *r, uint16_t shape, void *slot, bool pointer, in
 			*(struct opt_bool *)slot = SOME_BOOL(false);
 			return LITERAL(r, "false");
 		}
-		return mismatch(r, c, "STRING_VALUE can not be converted to a Boolean", "NUMBER_VALUE can not be converted to a Boolean");
+		return mismatch(r, c, "STRING_VALUE can not be converted to a Boolean",
+			"NUMBER_VALUE can not be converted to a Boolean");
 	case WIRE_BLOB:
 		if (c != '"') return mismatch(r, c, UNEXPECTED, "Blob must be a base64 string");
 		if (!string(r, &text)) return false;
@@ -481,7 +521,8 @@ static bool value(struct reader *r, uint16_t shape, void *slot, bool pointer, in
 	case WIRE_TIME:
 		if (c != '"') return read_number(r, WIRE_TIME, c, slot);
 		if (!string(r, &text)) return false;
-		if (!is_ok(wire_time_read(text, &ms))) return bad(r, "STRING_VALUE can not be converted to a Timestamp");
+		if (!is_ok(wire_time_read(text, &ms)))
+			return bad(r, "STRING_VALUE can not be converted to a Timestamp");
 		*(struct opt_time *)slot = SOME_TIME(ms);
 		return true;
 	case WIRE_I32:

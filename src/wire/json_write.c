@@ -1,12 +1,45 @@
-/* Typed structs to JSON as AWS's services spell it: absent members left out, times as seconds since the epoch with at most
- * three decimals, blobs in base64, NaN and the infinities as strings. */
+/* Typed structs to JSON as AWS's services spell it: absent members left out, times as seconds since the epoch with at
+ * most three decimals, blobs in base64, NaN and the infinities as strings. */
 #include "wire/internal.h"
 
 static const char hex[] = "0123456789abcdef";
 /* 0: copied as it is; 1: \u00XX; else the letter behind the backslash. */
 static const unsigned char escapes[256] = {
-	1, 1, 1, 1, 1, 1, 1, 1, 'b', 't', 'n', 1, 'f', 'r', 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-	['"'] = '"', ['\\'] = '\\', [0x7f] = 1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	'b',
+	't',
+	'n',
+	1,
+	'f',
+	'r',
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	1,
+	['"'] = '"',
+	['\\'] = '\\',
+	[0x7f] = 1,
 };
 
 void wire_json_string(struct buf *b, struct str s)
@@ -44,8 +77,8 @@ void wire_json_string(struct buf *b, struct str s)
 	b->n = (size_t)(o - b->p);
 }
 
-static void value(struct buf *b, const struct wire_tables *t, const struct wire_member *m, uint16_t shape, const void *slot,
-	bool pointer);
+static void value(struct buf *b, const struct wire_tables *t, const struct wire_member *m, uint16_t shape,
+	const void *slot, bool pointer);
 
 /* The member's name with quotes and colon, and a comma before it. Names of the models need no escapes. */
 static void name(struct buf *b, struct str n, bool comma)
@@ -85,8 +118,8 @@ static void number(struct buf *b, double v)
 	buf_byte(b, '"');
 }
 
-static void value(struct buf *b, const struct wire_tables *t, const struct wire_member *m, uint16_t shape, const void *slot,
-	bool pointer)
+static void value(struct buf *b, const struct wire_tables *t, const struct wire_member *m, uint16_t shape,
+	const void *slot, bool pointer)
 {
 	const struct wire_shape *s = &t->shapes[shape];
 	if (wire_is_absent(s, slot, pointer)) {

@@ -1,6 +1,6 @@
-/* A cache of compiled patterns. Compiling costs some 10 µs, matching 0.2, and the same few patterns (table names, ARNs) come
- * with every request: so they are kept, in a fixed table of atomic pointers that is only ever filled. That is the room's one
- * piece of process-wide state; it holds nothing but what the constant tables say. */
+/* A cache of compiled patterns. Compiling costs some 10 µs, matching 0.2, and the same few patterns (table names, ARNs)
+ * come with every request: so they are kept, in a fixed table of atomic pointers that is only ever filled. That is the
+ * room's one piece of process-wide state; it holds nothing but what the constant tables say. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "wire/pattern.h"
 #include "base/buf.h"
@@ -21,10 +21,13 @@ static unsigned long hex4(const char *p)
 	char text[5] = {p[0], p[1], p[2], p[3], 0};
 	return strtoul(text, NULL, 16);
 }
-static bool is_unicode_escape(struct str p, size_t i) { return i + 6 <= p.n && p.p[i] == '\\' && p.p[i + 1] == 'u'; }
+static bool is_unicode_escape(struct str p, size_t i)
+{
+	return i + 6 <= p.n && p.p[i] == '\\' && p.p[i + 1] == 'u';
+}
 
-/* \uXXXX as \x{…}: a surrogate pair is its code point; a lone surrogate matches nothing in UTF-8 and is dropped, with the
- * range that it begins. Returns how much was read. */
+/* \uXXXX as \x{…}: a surrogate pair is its code point; a lone surrogate matches nothing in UTF-8 and is dropped, with
+ * the range that it begins. Returns how much was read. */
 static size_t translate_unicode(struct str p, size_t i, struct buf *out)
 {
 	unsigned long c = hex4(p.p + i + 2), low = is_unicode_escape(p, i + 6) ? hex4(p.p + i + 8) : 0;
@@ -42,7 +45,8 @@ static size_t translate_class(struct str p, size_t i, struct buf *out)
 {
 	static const struct {
 		struct str java, pcre;
-	} classes[] = {{STR("\\p{Print}"), STR("[\\x20-\\x7e]")}, {STR("\\p{XDigit}"), STR("[0-9A-Fa-f]")}, {STR("\\p{all}"), STR("\\p{Any}")}};
+	} classes[] = {{STR("\\p{Print}"), STR("[\\x20-\\x7e]")}, {STR("\\p{XDigit}"), STR("[0-9A-Fa-f]")},
+		{STR("\\p{all}"), STR("\\p{Any}")}};
 	for (size_t k = 0; k < sizeof classes / sizeof *classes; k++)
 		if (str_starts(str_from(p, i), classes[k].java)) {
 			buf_str(out, classes[k].pcre);
@@ -51,8 +55,9 @@ static size_t translate_class(struct str p, size_t i, struct buf *out)
 	return 0;
 }
 
-/* Java's regular expressions as PCRE2's, where the models' differ: Unicode escapes, some classes, a hyphen behind a class
- * within brackets ([\w-_]), repetitions past PCRE2's 65,535 (then without an upper limit: the length is checked beside). */
+/* Java's regular expressions as PCRE2's, where the models' differ: Unicode escapes, some classes, a hyphen behind a
+ * class within brackets ([\w-_]), repetitions past PCRE2's 65,535 (then without an upper limit: the length is checked
+ * beside). */
 static void translate(struct str p, struct buf *out)
 {
 	bool brackets = false;
@@ -68,18 +73,22 @@ static void translate(struct str p, struct buf *out)
 			buf_add(out, p.p + i, 2);
 			i += 2;
 			if (kind == 'p' || kind == 'P')
-				while (i < p.n && (buf_byte(out, p.p[i]), p.p[i++]) != '}') {}
+				while (i < p.n && (buf_byte(out, p.p[i]), p.p[i++]) != '}') {
+				}
 			if (brackets && i + 1 < p.n && p.p[i] == '-' && p.p[i + 1] != ']' && strchr("wWdDsSpP", kind)) {
 				buf_lit(out, "\\-");
 				i++;
 			}
 			continue;
 		}
-		if (c == '[') brackets = true;
-		else if (c == ']') brackets = false;
+		if (c == '[')
+			brackets = true;
+		else if (c == ']')
+			brackets = false;
 		if (!brackets && c == ',' && i + 1 < p.n && strtoul(p.p + i + 1, NULL, 10) > 65535) {
 			buf_byte(out, c);
-			for (i++; i < p.n && p.p[i] >= '0' && p.p[i] <= '9'; i++) {}
+			for (i++; i < p.n && p.p[i] >= '0' && p.p[i] <= '9'; i++) {
+			}
 			continue;
 		}
 		buf_byte(out, c);
@@ -95,8 +104,9 @@ static struct compiled *compile(struct str pattern)
 	PCRE2_SIZE at;
 	translate(pattern, &b);
 	c->key = pattern.p;
-	c->code = pcre2_compile((PCRE2_SPTR)b.p, b.n, PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_UTF | PCRE2_NO_UTF_CHECK |
-		PCRE2_DOLLAR_ENDONLY, &error, &at, NULL);
+	c->code = pcre2_compile((PCRE2_SPTR)b.p, b.n,
+		PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_DOLLAR_ENDONLY, &error, &at,
+		NULL);
 	buf_cleanup(&b);
 	if (c->code) (void)pcre2_jit_compile(c->code, PCRE2_JIT_COMPLETE);
 	return c;
@@ -134,7 +144,8 @@ bool wire_pattern_matches(struct str pattern, struct str text)
 		pcre2_match_context *context = pcre2_match_context_create(NULL);
 		/* A text that makes the pattern backtrack without end does not match. */
 		pcre2_set_match_limit(context, 200000);
-		matches = pcre2_match(c->code, (PCRE2_SPTR)(text.p ? text.p : ""), text.n, 0, PCRE2_NO_UTF_CHECK, data, context) >= 0;
+		matches = pcre2_match(c->code, (PCRE2_SPTR)(text.p ? text.p : ""), text.n, 0, PCRE2_NO_UTF_CHECK, data,
+				  context) >= 0;
 		pcre2_match_context_free(context);
 		pcre2_match_data_free(data);
 	}

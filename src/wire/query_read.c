@@ -1,6 +1,6 @@
-/* Form bodies of the query and ec2 protocols (and their GET form) into typed structs: `Filter.1.Value.2=x`. The pairs are
- * decoded and sorted by the segments of their names (numbers by value), so that each struct, list and map is a run of
- * neighbours; reading is then one walk over the tables, n log n in the number of pairs however they are arranged. */
+/* Form bodies of the query and ec2 protocols (and their GET form) into typed structs: `Filter.1.Value.2=x`. The pairs
+ * are decoded and sorted by the segments of their names (numbers by value), so that each struct, list and map is a run
+ * of neighbours; reading is then one walk over the tables, n log n in the number of pairs however they are arranged. */
 #include "wire/internal.h"
 #include <stdlib.h>
 
@@ -127,7 +127,8 @@ static bool named(const struct reader *r, const struct wire_member *m, struct st
 	return false;
 }
 
-static const struct wire_member *find(const struct reader *r, const struct wire_shape *s, struct str seg, uint32_t *hint)
+static const struct wire_member *find(
+	const struct reader *r, const struct wire_shape *s, struct str seg, uint32_t *hint)
 {
 	const struct wire_member *first = r->t->members + s->first;
 	for (uint32_t k = 0; k < s->count; k++) {
@@ -166,7 +167,8 @@ static bool read_numbered(struct reader *r, const struct wire_shape *s, struct r
 		if (!is_number(seg)) continue;
 		if (wire_is_over(r->a)) return bad(r, STR("Malformed input: the request holds too many elements"));
 		if (!map) {
-			if (!value(r, first, group, wire_append(r->a, s, l, &capacity), sparse, depth - 1)) return false;
+			if (!value(r, first, group, wire_append(r->a, s, l, &capacity), sparse, depth - 1))
+				return false;
 			continue;
 		}
 		struct str inner, key = wire_str(r->t, first->wire_name), of = wire_str(r->t, first[1].wire_name);
@@ -174,8 +176,11 @@ static bool read_numbered(struct reader *r, const struct wire_shape *s, struct r
 		struct wire_map_entry *e = wire_append(r->a, s, l, &capacity);
 		while (next_group(&group, &inner, &part)) {
 			const struct pair *own = own_value(&part);
-			if (str_eq(inner, key) && own) e->key = own->value;
-			else if (str_eq(inner, of) && !value(r, &first[1], part, (char *)e + first[1].offset, sparse, depth - 1)) return false;
+			if (str_eq(inner, key) && own)
+				e->key = own->value;
+			else if (str_eq(inner, of) &&
+				 !value(r, &first[1], part, (char *)e + first[1].offset, sparse, depth - 1))
+				return false;
 		}
 		if (!e->key.p) return bad(r, STR("Malformed input: a map entry has no key"));
 		if (!str_utf8_valid(e->key)) return bad(r, STR("Malformed input: a map's key is not UTF-8"));
@@ -246,7 +251,9 @@ static bool split(struct arena *a, struct str form, struct pair *v, size_t *n)
 		if (!value.p) value = STR("");
 		struct pair *p = &v[*n];
 		p->order = (uint32_t)*n;
-		if (!is_ok(str_uri_decode(a, name, true, &p->name)) || !is_ok(str_uri_decode(a, value, true, &p->value))) return false;
+		if (!is_ok(str_uri_decode(a, name, true, &p->name)) ||
+			!is_ok(str_uri_decode(a, value, true, &p->value)))
+			return false;
 		(*n)++;
 	}
 	return true;

@@ -1,5 +1,5 @@
-/* The HTTP side of an input in the rest protocols: URI labels, query string, headers, prefixed headers, and the body where a
- * member is the whole payload (Smithy's HTTP binding traits). */
+/* The HTTP side of an input in the rest protocols: URI labels, query string, headers, prefixed headers, and the body
+ * where a member is the whole payload (Smithy's HTTP binding traits). */
 #include "wire/internal.h"
 #include <stdlib.h>
 
@@ -25,7 +25,10 @@ bool wire_has_body_members(const struct wire_tables *t, const struct wire_shape 
 }
 
 /* S3 keeps MalformedXML for bodies: what stands in the head has codes of its own ("Error responses", API reference). */
-static bool is_s3(const struct reader *r) { return strcmp(r->m->service->signing_name, "s3") == 0; }
+static bool is_s3(const struct reader *r)
+{
+	return strcmp(r->m->service->signing_name, "s3") == 0;
+}
 
 static status malformed_uri(struct reader *r)
 {
@@ -84,7 +87,8 @@ static status split_query(struct reader *r)
 		struct str key = str_cut(&value, '=');
 		struct pair *p = &r->pairs[r->n_pairs];
 		if (!is_ok(str_uri_decode(r->a, key, true, &p->key)) ||
-			!is_ok(str_uri_decode(r->a, value.p ? value : STR(""), true, &p->value)) || !str_utf8_valid(p->value))
+			!is_ok(str_uri_decode(r->a, value.p ? value : STR(""), true, &p->value)) ||
+			!str_utf8_valid(p->value))
 			return malformed_uri(r);
 		r->n_pairs++;
 	}
@@ -141,7 +145,8 @@ static status read_query(struct reader *r, const struct wire_member *m, void *sl
 	for (size_t i = 0; i < r->n_pairs; i++) {
 		if (!str_eq(r->pairs[i].key, name)) continue;
 		if (s->kind != WIRE_LIST) return scalar(r, m, m->shape, r->pairs[i].value, slot);
-		TRY(scalar(r, m, r->t->members[s->first].shape, r->pairs[i].value, wire_append(r->a, s, slot, &capacity)));
+		TRY(scalar(
+			r, m, r->t->members[s->first].shape, r->pairs[i].value, wire_append(r->a, s, slot, &capacity)));
 	}
 	return OK;
 }
@@ -211,8 +216,10 @@ static status read_headers(struct reader *r, const struct wire_member *m, struct
 		struct wire_map_entry *e = wire_append(r->a, s, l, &capacity);
 		e->key = str_from(h->name, prefix.n);
 		if (lower) e->key = str_lower(r->a, e->key);
-		if (r->t->shapes[of->shape].kind == WIRE_STRING) *(struct str *)(void *)((char *)e + of->offset) = h->value;
-		else TRY(scalar(r, m, of->shape, h->value, (char *)e + of->offset));
+		if (r->t->shapes[of->shape].kind == WIRE_STRING)
+			*(struct str *)(void *)((char *)e + of->offset) = h->value;
+		else
+			TRY(scalar(r, m, of->shape, h->value, (char *)e + of->offset));
 	}
 	return OK;
 }
@@ -226,7 +233,8 @@ static status read_structured(struct reader *r, uint16_t shape, void *slot, bool
 			: wire_json_read(r->a, r->t, shape, r->r->body, slot, pointer, &message);
 	if (is_ok(st)) return OK;
 	if (xml && strcmp(r->m->service->name, "s3") == 0)
-		message = STR("The XML you provided was not well-formed or did not validate against our published schema");
+		message = STR(
+			"The XML you provided was not well-formed or did not validate against our published schema");
 	return wire_fail(r->why, ERR_SERIALIZATION, message);
 }
 

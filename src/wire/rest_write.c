@@ -1,10 +1,11 @@
-/* The HTTP side of an output in the rest protocols: status, headers, prefixed headers, and the body as XML, JSON or a payload
- * of its own. */
+/* The HTTP side of an output in the rest protocols: status, headers, prefixed headers, and the body as XML, JSON or a
+ * payload of its own. */
 #include "wire/internal.h"
 
 void wire_add_header(struct wire_response *r, struct str name, struct str value)
 {
-	if (r->n_headers < sizeof r->headers / sizeof r->headers[0]) r->headers[r->n_headers++] = (struct wire_header){name, value};
+	if (r->n_headers < sizeof r->headers / sizeof r->headers[0])
+		r->headers[r->n_headers++] = (struct wire_header){name, value};
 }
 
 /* A stored value must not end its header and begin another. */
@@ -64,8 +65,8 @@ static void write_header(struct arena *a, const struct wire_tables *t, const str
 	wire_add_header(r, wire_str(t, m->wire_name), one_line(a, buf_done(&b)));
 }
 
-static void write_headers(struct arena *a, const struct wire_tables *t, const struct wire_member *m, const struct wire_list *l,
-	struct wire_response *r)
+static void write_headers(struct arena *a, const struct wire_tables *t, const struct wire_member *m,
+	const struct wire_list *l, struct wire_response *r)
 {
 	const struct wire_shape *s = &t->shapes[m->shape];
 	const struct wire_member *of = &t->members[s->first + 1];
@@ -75,12 +76,13 @@ static void write_headers(struct arena *a, const struct wire_tables *t, const st
 		struct buf b = BUF_IN(a);
 		if (wire_is_absent(&t->shapes[of->shape], slot, wire_holds_pointers(s))) continue;
 		wire_scalar_write(&b, &t->shapes[of->shape], wire_time_format_of(t, of, WIRE_TIME_RFC822), false, slot);
-		wire_add_header(r, one_line(a, str_cat(a, wire_str(t, m->wire_name), e->key)), one_line(a, buf_done(&b)));
+		wire_add_header(
+			r, one_line(a, str_cat(a, wire_str(t, m->wire_name), e->key)), one_line(a, buf_done(&b)));
 	}
 }
 
-void wire_rest_write_headers(struct arena *a, const struct wire_tables *t, uint16_t shape, const void *out,
-	struct wire_response *r)
+void wire_rest_write_headers(
+	struct arena *a, const struct wire_tables *t, uint16_t shape, const void *out, struct wire_response *r)
 {
 	const struct wire_shape *s = &t->shapes[shape];
 	for (uint32_t i = 0; i < s->count; i++) {
@@ -88,9 +90,12 @@ void wire_rest_write_headers(struct arena *a, const struct wire_tables *t, uint1
 		const void *slot = (const char *)out + m->offset;
 		enum wire_location at = WIRE_LOCATION(m);
 		if (wire_in_response_body(m) || wire_is_absent(&t->shapes[m->shape], slot, true)) continue;
-		if (at == WIRE_IN_HEADER) write_header(a, t, m, slot, r);
-		else if (at == WIRE_IN_HEADERS) write_headers(a, t, m, slot, r);
-		else if (at == WIRE_IN_STATUS && t->shapes[m->shape].kind == WIRE_I32) r->code = (unsigned)((const struct opt_i32 *)slot)->v;
+		if (at == WIRE_IN_HEADER)
+			write_header(a, t, m, slot, r);
+		else if (at == WIRE_IN_HEADERS)
+			write_headers(a, t, m, slot, r);
+		else if (at == WIRE_IN_STATUS && t->shapes[m->shape].kind == WIRE_I32)
+			r->code = (unsigned)((const struct opt_i32 *)slot)->v;
 	}
 }
 
@@ -128,14 +133,16 @@ static struct str root_name(const struct wire_match *m, const struct wire_tables
 }
 
 /* A payload's root: the name that the member was given, or that its shape gives itself, or the shape's. */
-static void write_xml_payload(struct buf *b, const struct wire_match *m, const struct wire_tables *t, const struct wire_member *p,
-	const void *slot)
+static void write_xml_payload(struct buf *b, const struct wire_match *m, const struct wire_tables *t,
+	const struct wire_member *p, const void *slot)
 {
 	const struct wire_shape *s = &t->shapes[p->shape];
 	struct str name = wire_str(t, s->name);
 	buf_lit(b, XML_DECLARATION);
-	if ((p->bits & WIRE_M_NAMED) && !str_eq(wire_str(t, p->wire_name), wire_str(t, p->name))) name = wire_str(t, p->wire_name);
-	else if (s->extra && t->extras[s->extra].location_name) name = wire_str(t, t->extras[s->extra].location_name);
+	if ((p->bits & WIRE_M_NAMED) && !str_eq(wire_str(t, p->wire_name), wire_str(t, p->name)))
+		name = wire_str(t, p->wire_name);
+	else if (s->extra && t->extras[s->extra].location_name)
+		name = wire_str(t, t->extras[s->extra].location_name);
 	if (s->kind != WIRE_STRUCT) {
 		wire_xml_element(b, t, style_of(m), p, name, slot, true);
 		return;
@@ -146,8 +153,8 @@ static void write_xml_payload(struct buf *b, const struct wire_match *m, const s
 	wire_xml_close(b, name);
 }
 
-static void write_payload(struct arena *a, const struct wire_match *m, const struct wire_tables *t, const struct wire_member *p,
-	const void *slot, struct wire_response *r)
+static void write_payload(struct arena *a, const struct wire_match *m, const struct wire_tables *t,
+	const struct wire_member *p, const void *slot, struct wire_response *r)
 {
 	const struct wire_shape *s = &t->shapes[p->shape];
 	struct buf b = BUF_IN(a);
@@ -186,8 +193,10 @@ static void write_payload(struct arena *a, const struct wire_match *m, const str
 	case WIRE_TIME:
 		break;
 	}
-	if (xml) write_xml_payload(&b, m, t, p, slot);
-	else wire_json_write(&b, t, p->shape, slot, true);
+	if (xml)
+		write_xml_payload(&b, m, t, p, slot);
+	else
+		wire_json_write(&b, t, p->shape, slot, true);
 	content_type(r, xml ? STR("application/xml") : STR("application/json"));
 	r->body = buf_done(&b);
 }

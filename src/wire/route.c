@@ -1,17 +1,22 @@
-/* Which service, operation and protocol a request means. In this order: smithy-protocol (CBOR), X-Amz-Target (JSON), Action
- * (query, ec2), and the rest protocols' URI templates, within the services that share the credential scope's name or the
- * host's; S3 where nothing tells. Services are few and templates are rejected in a few nanoseconds: plain scans. */
+/* Which service, operation and protocol a request means. In this order: smithy-protocol (CBOR), X-Amz-Target (JSON),
+ * Action (query, ec2), and the rest protocols' URI templates, within the services that share the credential scope's
+ * name or the host's; S3 where nothing tells. Services are few and templates are rejected in a few nanoseconds: plain
+ * scans. */
 #include "wire/internal.h"
 
 struct str wire_header_get(const struct wire_request *r, struct str name)
 {
 	for (size_t i = 0; i < r->n_headers; i++)
 		if (r->headers[i].name.n == name.n && (r->headers[i].name.p[0] | 0x20) == (name.p[0] | 0x20) &&
-			str_ieq(r->headers[i].name, name)) return r->headers[i].value;
+			str_ieq(r->headers[i].name, name))
+			return r->headers[i].value;
 	return STR_NONE;
 }
 
-static bool is_c(const char *z, struct str s) { return z && strlen(z) == s.n && memcmp(z, s.p, s.n) == 0; }
+static bool is_c(const char *z, struct str s)
+{
+	return z && strlen(z) == s.n && memcmp(z, s.p, s.n) == 0;
+}
 
 static const struct wire_service *service_named(const char *name)
 {
@@ -20,8 +25,10 @@ static const struct wire_service *service_named(const char *name)
 		size_t mid = (low + high) / 2;
 		int c = strcmp(wire_services[mid]->name, name);
 		if (c == 0) return wire_services[mid];
-		if (c < 0) low = mid + 1;
-		else high = mid;
+		if (c < 0)
+			low = mid + 1;
+		else
+			high = mid;
 	}
 	return NULL;
 }
@@ -38,12 +45,16 @@ static struct hints read_hints(const struct wire_request *r)
 	struct hints h = {.signing = r->signing_name};
 	for (size_t i = 0; i < r->n_headers; i++) {
 		struct str n = r->headers[i].name;
-		if (n.n == 12 && str_ieq(n, STR("X-Amz-Target"))) h.target = r->headers[i].value;
-		else if (n.n == 12 && str_ieq(n, STR("Content-Type"))) h.content_type = r->headers[i].value;
-		else if (n.n == 15 && str_ieq(n, STR("smithy-protocol"))) h.cbor = str_is(r->headers[i].value, "rpc-v2-cbor");
+		if (n.n == 12 && str_ieq(n, STR("X-Amz-Target")))
+			h.target = r->headers[i].value;
+		else if (n.n == 12 && str_ieq(n, STR("Content-Type")))
+			h.content_type = r->headers[i].value;
+		else if (n.n == 15 && str_ieq(n, STR("smithy-protocol")))
+			h.cbor = str_is(r->headers[i].value, "rpc-v2-cbor");
 	}
 	/* Variants of S3 sign under names of their own. */
-	if (str_is(h.signing, "s3express") || str_is(h.signing, "s3-outposts") || str_is(h.signing, "s3-object-lambda")) h.signing = STR("s3");
+	if (str_is(h.signing, "s3express") || str_is(h.signing, "s3-outposts") || str_is(h.signing, "s3-object-lambda"))
+		h.signing = STR("s3");
 	return h;
 }
 
@@ -74,7 +85,8 @@ static bool set_op(struct wire_match *out, const struct wire_service *s, struct 
 }
 
 /* ── rpc-v2-cbor: /service/NAME/operation/OPERATION (Smithy RPC v2 CBOR) ── */
-static status route_cbor(struct arena *a, const struct wire_request *r, struct wire_match *out, struct wire_failure *why)
+static status route_cbor(
+	struct arena *a, const struct wire_request *r, struct wire_match *out, struct wire_failure *why)
 {
 	ptrdiff_t at = str_find(r->path, STR("/service/"));
 	struct str rest = at < 0 ? STR_NONE : str_from(r->path, (size_t)at + 9);
@@ -104,7 +116,8 @@ static status route_target(struct arena *a, const struct hints *h, struct wire_m
 	for (size_t i = 0; i < wire_services_length; i++) {
 		const struct wire_service *s = wire_services[i];
 		if (!(s->protocols & (WIRE_JSON10 | WIRE_JSON11)) || !is_c(s->target_prefix, prefix)) continue;
-		if (!(s->protocols & out->protocol)) out->protocol = s->protocols & WIRE_JSON10 ? WIRE_JSON10 : WIRE_JSON11;
+		if (!(s->protocols & out->protocol))
+			out->protocol = s->protocols & WIRE_JSON10 ? WIRE_JSON10 : WIRE_JSON11;
 		if (set_op(out, s, name)) return OK;
 		return wire_fail(why, ERR_UNKNOWN_OPERATION, str_fmt(a, "Unknown operation %.*s", STR_ARG(name)));
 	}
@@ -149,8 +162,10 @@ static status route_action(struct arena *a, const struct hints *h, struct str ac
 		out->protocol = nearest->protocols & WIRE_EC2 ? WIRE_EC2 : WIRE_QUERY;
 	}
 	return wire_fail(why, ERR_UNKNOWN_OPERATION,
-		str_fmt(a, out->protocol == WIRE_EC2 ? "The action %.*s is not valid for this web service." :
-		"Could not find operation %.*s for version %.*s", STR_ARG(action), STR_ARG(str_has(version) ? version : STR("NO_VERSION_SPECIFIED"))));
+		str_fmt(a,
+			out->protocol == WIRE_EC2 ? "The action %.*s is not valid for this web service."
+						  : "Could not find operation %.*s for version %.*s",
+			STR_ARG(action), STR_ARG(str_has(version) ? version : STR("NO_VERSION_SPECIFIED"))));
 }
 
 /* ── rest ── */
@@ -162,8 +177,8 @@ static int method_of(struct str m)
 	return WIRE_METHOD_OTHER;
 }
 
-/* Operations with one template are told apart by what they require: UploadPart its partNumber and uploadId, CopyObject its
- * x-amz-copy-source. A missing required one speaks against the operation, but leaves it as a last resort. */
+/* Operations with one template are told apart by what they require: UploadPart its partNumber and uploadId, CopyObject
+ * its x-amz-copy-source. A missing required one speaks against the operation, but leaves it as a last resort. */
 static int required_score(const struct wire_tables *t, const struct wire_op *op, const struct wire_request *r)
 {
 	int score = op->flags & WIRE_O_DEPRECATED ? 0 : 1;
@@ -173,13 +188,16 @@ static int required_score(const struct wire_tables *t, const struct wire_op *op,
 	for (uint32_t i = 0; i < s->count; i++, m++) {
 		if (!(m->bits & WIRE_M_REQUIRED)) continue;
 		enum wire_location at = WIRE_LOCATION(m);
-		if (at == WIRE_IN_QUERY) score += str_has(wire_query_raw(r->query, wire_str(t, m->wire_name))) ? 4 : -32;
-		else if (at == WIRE_IN_HEADER) score += str_has(wire_header_get(r, wire_str(t, m->wire_name))) ? 4 : -16;
+		if (at == WIRE_IN_QUERY)
+			score += str_has(wire_query_raw(r->query, wire_str(t, m->wire_name))) ? 4 : -32;
+		else if (at == WIRE_IN_HEADER)
+			score += str_has(wire_header_get(r, wire_str(t, m->wire_name))) ? 4 : -16;
 	}
 	return score;
 }
 
-static int best_of(const struct wire_service *s, int method, const struct wire_request *r, int best, struct wire_match *out)
+static int best_of(
+	const struct wire_service *s, int method, const struct wire_request *r, int best, struct wire_match *out)
 {
 	const struct wire_tables *t = &s->tables;
 	struct wire_match trial;
@@ -207,11 +225,12 @@ bool wire_route_rest(const struct wire_service *s, const struct wire_request *r,
 	return best_of(s, method_of(r->method), r, -1, out) >= 0;
 }
 
-static status route_s3(const struct wire_request *r, const struct hints *h, struct wire_match *out, struct wire_failure *why)
+static status route_s3(
+	const struct wire_request *r, const struct hints *h, struct wire_match *out, struct wire_failure *why)
 {
 	const struct wire_service *s3 = service_named("s3"), *control = service_named("s3control");
 	bool controls = str_starts(r->path, STR("/v20180820/")) &&
-		(str_is(h->host_service, "s3-control") || str_has(wire_header_get(r, STR("x-amz-account-id"))));
+			(str_is(h->host_service, "s3-control") || str_has(wire_header_get(r, STR("x-amz-account-id"))));
 	if (controls && control && wire_route_rest(control, r, out)) return OK;
 	out->service = s3;
 	out->protocol = WIRE_REST_XML;
@@ -220,7 +239,8 @@ static status route_s3(const struct wire_request *r, const struct hints *h, stru
 	/* A browser's form upload (POST object) has no operation in the model: the service reads it raw. */
 	bool form = str_is(r->method, "POST") && str_istarts(h->content_type, STR("multipart/form-data"));
 	if (!form && wire_route_rest(s3, r, out)) return OK;
-	return wire_fail(why, ERR_METHOD_NOT_ALLOWED, STR("The specified method is not allowed against this resource."));
+	return wire_fail(
+		why, ERR_METHOD_NOT_ALLOWED, STR("The specified method is not allowed against this resource."));
 }
 
 static status route_rest(struct arena *a, const struct wire_request *r, const struct hints *h, struct wire_match *out,
@@ -239,8 +259,9 @@ static status route_rest(struct arena *a, const struct wire_request *r, const st
 	if (!nearest) return unknown_service(a, why, str_has(h->signing) ? h->signing : h->host_service);
 	out->service = nearest;
 	out->protocol = (enum wire_protocol)nearest->protocol;
-	return wire_fail(why, ERR_UNKNOWN_OPERATION, str_fmt(a, "Unable to determine service/operation name to be authorized: %.*s %.*s",
-		STR_ARG(r->method), STR_ARG(r->path)));
+	return wire_fail(why, ERR_UNKNOWN_OPERATION,
+		str_fmt(a, "Unable to determine service/operation name to be authorized: %.*s %.*s", STR_ARG(r->method),
+			STR_ARG(r->path)));
 }
 
 /* Unsigned and no template of S3's: an operation that needs no signature (CreateToken, GetOpenIdToken, …). */
@@ -268,11 +289,13 @@ status wire_route(struct arena *a, const struct wire_request *r, struct wire_mat
 	bool s3 = str_is(h.signing, "s3");
 	if (!s3) {
 		if (!str_has(h.signing)) host_hint(r, &h);
-		if (!str_is(h.host_service, "s3") && find_action(r, &h, &action, &version)) return route_action(a, &h, action, version, out, why);
+		if (!str_is(h.host_service, "s3") && find_action(r, &h, &action, &version))
+			return route_action(a, &h, action, version, out, why);
 	} else if (str_starts(r->path, STR("/v20180820/"))) {
 		host_hint(r, &h);
 	}
-	if (s3 || (!str_has(h.signing) && (h.host_service.n == 0 || str_is(h.host_service, "s3") || str_is(h.host_service, "s3-control")))) {
+	if (s3 || (!str_has(h.signing) && (h.host_service.n == 0 || str_is(h.host_service, "s3") ||
+						  str_is(h.host_service, "s3-control")))) {
 		status st = route_s3(r, &h, out, why);
 		if (is_ok(st) || s3 || h.host_service.n || !route_anonymous(r, out)) return st;
 		*why = (struct wire_failure){0};

@@ -11,8 +11,8 @@ static inline bool is_named(const struct wire_tables *t, const struct wire_membe
 	return n.n == name.n && memcmp(n.p, name.p, n.n) == 0;
 }
 
-const struct wire_member *wire_member_find(const struct wire_tables *t, const struct wire_shape *s, struct str name,
-	uint32_t *hint)
+const struct wire_member *wire_member_find(
+	const struct wire_tables *t, const struct wire_shape *s, struct str name, uint32_t *hint)
 {
 	const struct wire_member *first = t->members + s->first;
 	if (*hint < s->count && is_named(t, &first[*hint], name)) return &first[(*hint)++];
@@ -26,8 +26,10 @@ const struct wire_member *wire_member_find(const struct wire_tables *t, const st
 				*hint = sorted[mid] + 1u;
 				return &first[sorted[mid]];
 			}
-			if (c < 0) low = mid + 1;
-			else high = mid;
+			if (c < 0)
+				low = mid + 1;
+			else
+				high = mid;
 		}
 		return NULL;
 	}
@@ -66,7 +68,8 @@ void *wire_append(struct arena *a, const struct wire_shape *s, struct wire_list 
 struct str wire_trim(struct str s)
 {
 	while (s.n && (s.p[0] == ' ' || s.p[0] == '\t' || s.p[0] == '\n' || s.p[0] == '\r')) s = str_from(s, 1);
-	while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t' || s.p[s.n - 1] == '\n' || s.p[s.n - 1] == '\r')) s.n--;
+	while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t' || s.p[s.n - 1] == '\n' || s.p[s.n - 1] == '\r'))
+		s.n--;
 	return s;
 }
 
@@ -77,8 +80,10 @@ const struct wire_op *wire_op_find(const struct wire_tables *t, struct str name)
 		size_t mid = (low + high) / 2;
 		int c = str_cmp(wire_str(t, t->ops[mid].name), name);
 		if (c == 0) return &t->ops[mid];
-		if (c < 0) low = mid + 1;
-		else high = mid;
+		if (c < 0)
+			low = mid + 1;
+		else
+			high = mid;
 	}
 	return NULL;
 }
@@ -86,7 +91,7 @@ const struct wire_op *wire_op_find(const struct wire_tables *t, struct str name)
 bool wire_op_is(const struct wire_match *m, struct str service, struct str op)
 {
 	return m->service && m->op && str_eq(str_c(m->service->name), service) &&
-		str_eq(wire_str(&m->service->tables, m->op->name), op);
+	       str_eq(wire_str(&m->service->tables, m->op->name), op);
 }
 
 status wire_scalar_read(struct arena *a, const struct wire_shape *s, struct str text, void *slot)
@@ -104,9 +109,12 @@ status wire_scalar_read(struct arena *a, const struct wire_shape *s, struct str 
 		return str_unbase64(a, wire_trim(text), (struct str *)slot);
 	case WIRE_BOOL:
 		text = wire_trim(text);
-		if (str_ieq(text, STR("true"))) *(struct opt_bool *)slot = SOME_BOOL(true);
-		else if (str_ieq(text, STR("false"))) *(struct opt_bool *)slot = SOME_BOOL(false);
-		else return STATUS(INVALID);
+		if (str_ieq(text, STR("true")))
+			*(struct opt_bool *)slot = SOME_BOOL(true);
+		else if (str_ieq(text, STR("false")))
+			*(struct opt_bool *)slot = SOME_BOOL(false);
+		else
+			return STATUS(INVALID);
 		return OK;
 	case WIRE_I32: {
 		int64_t v;
@@ -144,7 +152,8 @@ status wire_scalar_read(struct arena *a, const struct wire_shape *s, struct str 
 	return STATUS(INVALID);
 }
 
-void wire_scalar_write(struct buf *b, const struct wire_shape *s, enum wire_time_format f, bool millis, const void *slot)
+void wire_scalar_write(
+	struct buf *b, const struct wire_shape *s, enum wire_time_format f, bool millis, const void *slot)
 {
 	switch ((enum wire_kind)s->kind) {
 	case WIRE_STRING:
@@ -155,8 +164,10 @@ void wire_scalar_write(struct buf *b, const struct wire_shape *s, enum wire_time
 		buf_base64(b, *(const struct str *)slot);
 		break;
 	case WIRE_BOOL:
-		if (((const struct opt_bool *)slot)->v) buf_lit(b, "true");
-		else buf_lit(b, "false");
+		if (((const struct opt_bool *)slot)->v)
+			buf_lit(b, "true");
+		else
+			buf_lit(b, "false");
 		break;
 	case WIRE_I32:
 		buf_i64(b, ((const struct opt_i32 *)slot)->v);

@@ -1,5 +1,6 @@
-/* The three spellings of a timestamp in AWS's protocols (Smithy's timestampFormat trait): ISO 8601, the HTTP date of RFC
- * 9110 section 5.6.7, and seconds since the epoch. Calendar arithmetic is proleptic Gregorian, without libc's zones. */
+/* The three spellings of a timestamp in AWS's protocols (Smithy's timestampFormat trait): ISO 8601, the HTTP date of
+ * RFC 9110 section 5.6.7, and seconds since the epoch. Calendar arithmetic is proleptic Gregorian, without libc's
+ * zones. */
 #include "wire/internal.h"
 
 static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
@@ -65,7 +66,8 @@ static int fraction(struct str *s)
 static bool civil_ms(int y, int mon, int d, int h, int min, int sec, int frac, int64_t *ms)
 {
 	static const int longest[12] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-	if (y < 0 || mon < 1 || mon > 12 || d < 1 || d > longest[mon - 1] || h < 0 || h > 23 || min < 0 || min > 59) return false;
+	if (y < 0 || mon < 1 || mon > 12 || d < 1 || d > longest[mon - 1] || h < 0 || h > 23 || min < 0 || min > 59)
+		return false;
 	if (mon == 2 && d == 29 && (y % 4 != 0 || (y % 100 == 0 && y % 400 != 0))) return false;
 	if (sec < 0 || sec > 60 || frac < 0) return false;
 	*ms = ((days_from_civil(y, mon, d) * 24 + h) * 60 + min) * 60000 + sec * 1000 + frac;
@@ -178,7 +180,8 @@ void wire_time_write(struct buf *b, enum wire_time_format f, bool millis, int64_
 		}
 		buf_i64(b, secs);
 		if (frac) {
-			char t[4] = {'.', (char)('0' + frac / 100), (char)('0' + frac / 10 % 10), (char)('0' + frac % 10)};
+			char t[4] = {
+				'.', (char)('0' + frac / 100), (char)('0' + frac / 10 % 10), (char)('0' + frac % 10)};
 			buf_add(b, t, t[3] != '0' ? 4 : t[2] != '0' ? 3 : 2);
 		}
 		return;

@@ -1,5 +1,5 @@
-/* URI templates of the rest protocols (Smithy's http trait) against raw paths: literal text, {label} up to the next slash,
- * {label+} over slashes, and literal query keys behind '?'. Everything stays percent-encoded. */
+/* URI templates of the rest protocols (Smithy's http trait) against raw paths: literal text, {label} up to the next
+ * slash, {label+} over slashes, and literal query keys behind '?'. Everything stays percent-encoded. */
 #include "wire/internal.h"
 
 struct str wire_query_raw(struct str query, struct str key)
@@ -18,7 +18,10 @@ struct str wire_query_raw(struct str query, struct str key)
 	return STR_NONE;
 }
 
-static inline uint64_t key_bit(char first, size_t n) { return 1ull << (((unsigned)(unsigned char)first * 5 + n) & 63); }
+static inline uint64_t key_bit(char first, size_t n)
+{
+	return 1ull << (((unsigned)(unsigned char)first * 5 + n) & 63);
+}
 
 uint64_t wire_query_keys(struct str query)
 {
@@ -32,7 +35,8 @@ uint64_t wire_query_keys(struct str query)
 	return keys;
 }
 
-/* Number of the template's literal query keys, all present; -1 where one is not. x-id only repeats the operation's name. */
+/* Number of the template's literal query keys, all present; -1 where one is not. x-id only repeats the operation's
+ * name. */
 static int match_query(const char *p, const char *end, struct str query, uint64_t keys)
 {
 	int n = 0;

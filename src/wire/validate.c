@@ -1,7 +1,7 @@
 /* The model's constraints on a decoded input, refused in the words of AWS's services:
- *     2 validation errors detected: Value null at 'tableName' failed to satisfy constraint: Member must not be null; Value …
- * S3 checks only what is required (its limits have errors of their own: KeyTooLongError, InvalidBucketName, …), EC2 and RDS
- * name a missing parameter. */
+ *     2 validation errors detected: Value null at 'tableName' failed to satisfy constraint: Member must not be null;
+ * Value … S3 checks only what is required (its limits have errors of their own: KeyTooLongError, InvalidBucketName, …),
+ * EC2 and RDS name a missing parameter. */
 #include "wire/internal.h"
 #include "wire/pattern.h"
 
@@ -20,9 +20,9 @@ struct checker {
 /* Where a value is: 'tags.1.member.key'. */
 struct place {
 	const struct place *parent;
-	struct str name;  /* a member's or a map key */
-	size_t index;     /* of a list's element, from 1; 0: name counts */
-	bool lower;       /* names begin with a small letter */
+	struct str name; /* a member's or a map key */
+	size_t index;    /* of a list's element, from 1; 0: name counts */
+	bool lower;      /* names begin with a small letter */
 };
 
 static void put_place(struct buf *b, const struct place *p)
@@ -42,7 +42,8 @@ static void put_place(struct buf *b, const struct place *p)
 }
 
 /* ── values as messages repeat them ── */
-static void put_value(struct buf *b, const struct wire_tables *t, const struct wire_shape *s, const void *slot, bool pointer, size_t limit)
+static void put_value(struct buf *b, const struct wire_tables *t, const struct wire_shape *s, const void *slot,
+	bool pointer, size_t limit)
 {
 	if (b->n > limit) return;
 	if (wire_is_absent(s, slot, pointer)) {
@@ -80,8 +81,10 @@ static void put_value(struct buf *b, const struct wire_tables *t, const struct w
 			comma = true;
 			buf_str(b, wire_str(t, m->name));
 			buf_byte(b, '=');
-			if ((m->bits & WIRE_M_SENSITIVE) || (t->shapes[m->shape].flags & WIRE_S_SENSITIVE)) buf_lit(b, "***");
-			else put_value(b, t, &t->shapes[m->shape], p + m->offset, true, limit);
+			if ((m->bits & WIRE_M_SENSITIVE) || (t->shapes[m->shape].flags & WIRE_S_SENSITIVE))
+				buf_lit(b, "***");
+			else
+				put_value(b, t, &t->shapes[m->shape], p + m->offset, true, limit);
 		}
 		buf_byte(b, ')');
 		return;
@@ -112,7 +115,8 @@ static void put_value(struct buf *b, const struct wire_tables *t, const struct w
 	}
 }
 
-static void begin_error(struct checker *c, const struct place *p, const struct wire_shape *s, const void *slot, bool pointer)
+static void begin_error(
+	struct checker *c, const struct place *p, const struct wire_shape *s, const void *slot, bool pointer)
 {
 	if (c->n++) buf_lit(&c->text, "; ");
 	if (slot && (s->flags & WIRE_S_SENSITIVE)) {
@@ -161,7 +165,8 @@ static unsigned range_f64(const struct wire_constraint *k, double v)
 	return (k->has_min && v < min ? SHORT : 0u) | (k->has_max && v > max ? LONG : 0u);
 }
 
-static unsigned broken(const struct wire_tables *t, const struct wire_shape *s, const struct wire_constraint *k, const void *slot)
+static unsigned broken(
+	const struct wire_tables *t, const struct wire_shape *s, const struct wire_constraint *k, const void *slot)
 {
 	switch ((enum wire_kind)s->kind) {
 	case WIRE_STRING: {
@@ -205,7 +210,8 @@ static void put_bound(struct buf *b, const struct wire_constraint *k, int64_t v)
 	buf_f64(b, d);
 }
 
-static void put_constraint(struct checker *c, const struct wire_shape *s, const struct wire_constraint *k, enum broken which)
+static void put_constraint(
+	struct checker *c, const struct wire_shape *s, const struct wire_constraint *k, enum broken which)
 {
 	struct buf *b = &c->text;
 	bool number = s->kind == WIRE_I32 || s->kind == WIRE_I64 || s->kind == WIRE_F32 || s->kind == WIRE_F64;
@@ -268,7 +274,10 @@ static void element_error(struct checker *c, const struct place *p, const struct
 
 static void check_struct(struct checker *c, const struct place *parent, uint16_t shape, const void *p);
 
-static bool is_compound(const struct wire_shape *s) { return s->kind == WIRE_STRUCT || s->kind == WIRE_LIST || s->kind == WIRE_MAP; }
+static bool is_compound(const struct wire_shape *s)
+{
+	return s->kind == WIRE_STRUCT || s->kind == WIRE_LIST || s->kind == WIRE_MAP;
+}
 
 static void check_value(struct checker *c, const struct place *p, uint16_t shape, const void *slot, bool pointer);
 
@@ -276,7 +285,8 @@ static void check_many(struct checker *c, const struct place *p, const struct wi
 {
 	bool map = s->kind == WIRE_MAP, keys_told = false;
 	const struct wire_member *of = &c->t->members[s->first + map];
-	const struct wire_shape *vs = &c->t->shapes[of->shape], *ks = map ? &c->t->shapes[c->t->members[s->first].shape] : NULL;
+	const struct wire_shape *vs = &c->t->shapes[of->shape],
+				*ks = map ? &c->t->shapes[c->t->members[s->first].shape] : NULL;
 	bool constrained_key = ks && ks->constraint && !c->missing_only;
 	if (!is_compound(vs) && !vs->constraint && !constrained_key) return;
 	if (!is_compound(vs) && c->missing_only) return;
@@ -285,7 +295,8 @@ static void check_many(struct checker *c, const struct place *p, const struct wi
 		struct place at = {p, STR_NONE, i + 1, false};
 		if (map) {
 			const struct wire_map_entry *entry = (const struct wire_map_entry *)(const void *)e;
-			if (constrained_key && !keys_told && broken(c->t, ks, &c->t->constraints[ks->constraint], &entry->key)) {
+			if (constrained_key && !keys_told &&
+				broken(c->t, ks, &c->t->constraints[ks->constraint], &entry->key)) {
 				element_error(c, p, s, l, "Map keys", ks);
 				keys_told = true;
 			}
@@ -306,8 +317,10 @@ static void check_value(struct checker *c, const struct place *p, uint16_t shape
 {
 	const struct wire_shape *s = &c->t->shapes[shape];
 	check_own(c, p, s, slot);
-	if (s->kind == WIRE_STRUCT) check_struct(c, p, shape, wire_struct_in(slot, pointer));
-	else if (s->kind == WIRE_LIST || s->kind == WIRE_MAP) check_many(c, p, s, slot);
+	if (s->kind == WIRE_STRUCT)
+		check_struct(c, p, shape, wire_struct_in(slot, pointer));
+	else if (s->kind == WIRE_LIST || s->kind == WIRE_MAP)
+		check_many(c, p, s, slot);
 }
 
 static void check_struct(struct checker *c, const struct place *parent, uint16_t shape, const void *p)
@@ -342,11 +355,14 @@ static bool is_one_of(const struct wire_service *s, const char *const *names)
 }
 static const char *const parameter_services[] = {"rds", "redshift", "elasticache", "cloudwatch", "sqs", NULL};
 
-static status missing_parameter(struct arena *a, const struct wire_match *m, const struct wire_member *missing, struct wire_failure *why)
+static status missing_parameter(
+	struct arena *a, const struct wire_match *m, const struct wire_member *missing, struct wire_failure *why)
 {
 	const struct wire_tables *t = &m->service->tables;
 	const struct wire_extra *x = wire_extra_of(t, missing);
-	struct str name = str_dup(a, wire_str(t, x && x->query_name ? x->query_name : m->protocol == WIRE_EC2 ? missing->wire_name : missing->name));
+	struct str name = str_dup(a, wire_str(t, x && x->query_name        ? x->query_name
+						 : m->protocol == WIRE_EC2 ? missing->wire_name
+									   : missing->name));
 	struct buf b = BUF_IN(a);
 	buf_lit(&b, "The request must contain the parameter ");
 	size_t at = b.n;
@@ -356,15 +372,20 @@ static status missing_parameter(struct arena *a, const struct wire_match *m, con
 	return wire_fail(why, ERR_MISSING_PARAMETER, buf_done(&b));
 }
 
-static status missing_in_s3(struct arena *a, const struct wire_tables *t, const struct wire_member *missing, struct wire_failure *why)
+static status missing_in_s3(
+	struct arena *a, const struct wire_tables *t, const struct wire_member *missing, struct wire_failure *why)
 {
 	struct str name = wire_str(t, missing->wire_name);
 	if (WIRE_LOCATION(missing) == WIRE_IN_HEADER)
-		return wire_fail(why, ERR_MISSING_PARAMETER, str_fmt(a, "Missing required header for this request: %.*s", STR_ARG(name)));
+		return wire_fail(why, ERR_MISSING_PARAMETER,
+			str_fmt(a, "Missing required header for this request: %.*s", STR_ARG(name)));
 	if (WIRE_LOCATION(missing) == WIRE_IN_QUERY)
-		return wire_fail(why, ERR_VALIDATION, str_fmt(a, "Missing required parameter for this request: %.*s", STR_ARG(name)));
-	if (missing->bits & WIRE_M_PAYLOAD) return wire_fail(why, ERR_MISSING_PARAMETER, STR("Request is missing the request body."));
-	return wire_fail(why, ERR_SERIALIZATION, STR("The XML you provided was not well-formed or did not validate against our published schema"));
+		return wire_fail(why, ERR_VALIDATION,
+			str_fmt(a, "Missing required parameter for this request: %.*s", STR_ARG(name)));
+	if (missing->bits & WIRE_M_PAYLOAD)
+		return wire_fail(why, ERR_MISSING_PARAMETER, STR("Request is missing the request body."));
+	return wire_fail(why, ERR_SERIALIZATION,
+		STR("The XML you provided was not well-formed or did not validate against our published schema"));
 }
 
 status wire_validate(struct arena *a, const struct wire_match *m, const void *in, struct wire_failure *why)

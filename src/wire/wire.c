@@ -1,7 +1,10 @@
 /* The door of the room: one decode and one encode, handing on to the protocol's reader or writer. */
 #include "wire/internal.h"
 
-static status failed(struct wire_failure *why, struct str message) { return wire_fail(why, ERR_SERIALIZATION, message); }
+static status failed(struct wire_failure *why, struct str message)
+{
+	return wire_fail(why, ERR_SERIALIZATION, message);
+}
 
 /* A queue is also addressed by its URL's path (SQS Developer Guide, "Making Query API requests"). */
 static void queue_url_from_path(struct arena *a, const struct wire_match *m, const struct wire_request *r, void *in)
@@ -15,8 +18,8 @@ static void queue_url_from_path(struct arena *a, const struct wire_match *m, con
 	if (!slot->p) *slot = str_fmt(a, "http://%.*s%.*s", STR_ARG(r->host), STR_ARG(r->path));
 }
 
-status wire_decode(struct arena *a, const struct wire_match *m, const struct wire_request *r, void *in,
-	struct wire_failure *why)
+status wire_decode(
+	struct arena *a, const struct wire_match *m, const struct wire_request *r, void *in, struct wire_failure *why)
 {
 	const struct wire_tables *t = &m->service->tables;
 	struct str message = STR("");
@@ -80,12 +83,13 @@ static void encode_ec2(struct buf *b, const struct wire_match *m, const void *ou
 	if (xmlns.n && !str_ends(xmlns, STR("/"))) xmlns = str_cat(b->arena, xmlns, STR("/"));
 	wire_xml_open(b, root, xmlns);
 	wire_xml_leaf(b, STR("requestId"), request_id);
-	if (m->op->out != WIRE_NO_SHAPE && out) wire_xml_members(b, t, (struct wire_xml_style){.millis = true}, m->op->out, out);
+	if (m->op->out != WIRE_NO_SHAPE && out)
+		wire_xml_members(b, t, (struct wire_xml_style){.millis = true}, m->op->out, out);
 	wire_xml_close(b, root);
 }
 
-void wire_encode(struct arena *a, const struct wire_match *m, const void *out, struct str request_id,
-	struct wire_response *r)
+void wire_encode(
+	struct arena *a, const struct wire_match *m, const void *out, struct str request_id, struct wire_response *r)
 {
 	const struct wire_tables *t = &m->service->tables;
 	struct buf b = BUF_IN(a);
@@ -105,11 +109,15 @@ void wire_encode(struct arena *a, const struct wire_match *m, const void *out, s
 		return;
 	case WIRE_JSON10:
 	case WIRE_JSON11:
-		/* Operations without an output answer an empty object or nothing; SDKs take both. AWS sends nothing in 1.1. */
+		/* Operations without an output answer an empty object or nothing; SDKs take both. AWS sends nothing
+		 * in 1.1. */
 		wire_add_header(r, STR("Content-Type"),
-			m->protocol == WIRE_JSON10 ? STR("application/x-amz-json-1.0") : STR("application/x-amz-json-1.1"));
-		if (has) wire_json_write(&b, t, m->op->out, out, false);
-		else if (m->protocol == WIRE_JSON10 || m->op->out != WIRE_NO_SHAPE) buf_lit(&b, "{}");
+			m->protocol == WIRE_JSON10 ? STR("application/x-amz-json-1.0")
+						   : STR("application/x-amz-json-1.1"));
+		if (has)
+			wire_json_write(&b, t, m->op->out, out, false);
+		else if (m->protocol == WIRE_JSON10 || m->op->out != WIRE_NO_SHAPE)
+			buf_lit(&b, "{}");
 		break;
 	case WIRE_QUERY:
 		wire_add_header(r, STR("Content-Type"), STR("text/xml"));
@@ -123,8 +131,10 @@ void wire_encode(struct arena *a, const struct wire_match *m, const void *out, s
 		wire_add_header(r, STR("smithy-protocol"), STR("rpc-v2-cbor"));
 		if (m->op->out == WIRE_NO_SHAPE) break;
 		wire_add_header(r, STR("Content-Type"), STR("application/cbor"));
-		if (has) wire_cbor_write(&b, t, m->op->out, out);
-		else buf_lit(&b, "\xa0");
+		if (has)
+			wire_cbor_write(&b, t, m->op->out, out);
+		else
+			buf_lit(&b, "\xa0");
 		break;
 	}
 	r->body = buf_done(&b);

@@ -31,7 +31,8 @@ static void on_start(void *user, const XML_Char *name, const XML_Char **attribut
 {
 	struct reader *r = user;
 	if (++r->depth > WIRE_XML_DEPTH || wire_is_over(r->a)) {
-		(void)bad(r, r->depth > WIRE_XML_DEPTH ? STR("Nesting too deep") : STR("The request holds too many elements"));
+		(void)bad(r, r->depth > WIRE_XML_DEPTH ? STR("Nesting too deep")
+						       : STR("The request holds too many elements"));
 		XML_StopParser(r->parser, XML_FALSE);
 		return;
 	}
@@ -44,14 +45,18 @@ static void on_start(void *user, const XML_Char *name, const XML_Char **attribut
 	if (count) {
 		struct wire_header *v = arena_new_n(r->a, struct wire_header, count);
 		for (size_t i = 0; i < count; i++)
-			v[i] = (struct wire_header){str_dup(r->a, str_c(attributes[i * 2])), str_dup(r->a, str_c(attributes[i * 2 + 1]))};
+			v[i] = (struct wire_header){
+				str_dup(r->a, str_c(attributes[i * 2])), str_dup(r->a, str_c(attributes[i * 2 + 1]))};
 		n->attributes = v;
 		n->n_attributes = count;
 	}
 	n->parent = r->at;
-	if (!r->at) r->root = n;
-	else if (r->at->last) r->at->last = r->at->last->next = n;
-	else r->at->first = r->at->last = n;
+	if (!r->at)
+		r->root = n;
+	else if (r->at->last)
+		r->at->last = r->at->last->next = n;
+	else
+		r->at->first = r->at->last = n;
 	r->at = n;
 }
 
@@ -68,7 +73,8 @@ static void on_text(void *user, const XML_Char *s, int n)
 {
 	struct reader *r = user;
 	/* White space between elements is not kept. */
-	if (r->at && !(r->at->first && str_empty(wire_trim(str_n(s, (size_t)n))))) buf_add(&r->at->content, s, (size_t)n);
+	if (r->at && !(r->at->first && str_empty(wire_trim(str_n(s, (size_t)n)))))
+		buf_add(&r->at->content, s, (size_t)n);
 }
 
 static void on_doctype(void *user, const XML_Char *name, const XML_Char *sys, const XML_Char *pub, int internal)
@@ -95,10 +101,12 @@ static bool parse(struct reader *r, struct str body)
 }
 
 /* ── the walk ── */
-static bool value(struct reader *r, const struct wire_member *m, uint16_t shape, const struct node *n, void *slot, bool pointer);
+static bool value(
+	struct reader *r, const struct wire_member *m, uint16_t shape, const struct node *n, void *slot, bool pointer);
 
 /* The struct's member that an element means. A flattened list goes by its own or by its element's name. */
-static const struct wire_member *find(const struct reader *r, const struct wire_shape *s, struct str name, uint32_t *hint)
+static const struct wire_member *find(
+	const struct reader *r, const struct wire_shape *s, struct str name, uint32_t *hint)
 {
 	const struct wire_member *m = wire_member_find(r->t, s, name, hint);
 	if (m && WIRE_LOCATION(m) == WIRE_IN_BODY && !(m->bits & WIRE_M_XML_ATTRIBUTE)) return m;
@@ -127,9 +135,11 @@ static bool read_entry(struct reader *r, const struct wire_shape *s, const struc
 {
 	const struct wire_member *key = &r->t->members[s->first], *of = key + 1;
 	for (const struct node *k = n->first; k; k = k->next) {
-		if (str_eq(k->name, wire_str(r->t, key->wire_name))) e->key = k->text;
+		if (str_eq(k->name, wire_str(r->t, key->wire_name)))
+			e->key = k->text;
 		else if (str_eq(k->name, wire_str(r->t, of->wire_name)) &&
-			!value(r, of, of->shape, k, (char *)e + of->offset, wire_holds_pointers(s))) return false;
+			 !value(r, of, of->shape, k, (char *)e + of->offset, wire_holds_pointers(s)))
+			return false;
 	}
 	return e->key.p || bad(r, STR("A map entry has no key"));
 }
@@ -144,7 +154,8 @@ static bool read_alike(struct reader *r, const struct wire_shape *s, const struc
 		if (!str_eq(k->name, n->name)) continue;
 		void *to = wire_element(s, l->v, l->n++);
 		if (wire_is_over(r->a)) return bad(r, STR("The request holds too many elements"));
-		if (s->kind == WIRE_MAP ? !read_entry(r, s, k, to) : !value(r, first, first->shape, k, to, wire_holds_pointers(s)))
+		if (s->kind == WIRE_MAP ? !read_entry(r, s, k, to)
+					: !value(r, first, first->shape, k, to, wire_holds_pointers(s)))
 			return false;
 	}
 	return true;
@@ -182,13 +193,15 @@ static bool read_struct(struct reader *r, const struct wire_shape *s, const stru
 		if (!(m->bits & WIRE_M_XML_ATTRIBUTE)) continue;
 		for (size_t k = 0; k < n->n_attributes; k++)
 			if (str_eq(n->attributes[k].name, wire_str(r->t, m->wire_name)) &&
-				!is_ok(wire_scalar_read(r->a, &r->t->shapes[m->shape], n->attributes[k].value, (char *)p + m->offset)))
+				!is_ok(wire_scalar_read(
+					r->a, &r->t->shapes[m->shape], n->attributes[k].value, (char *)p + m->offset)))
 				return bad(r, STR("An attribute's value is not valid"));
 	}
 	return true;
 }
 
-static bool value(struct reader *r, const struct wire_member *m, uint16_t shape, const struct node *n, void *slot, bool pointer)
+static bool value(
+	struct reader *r, const struct wire_member *m, uint16_t shape, const struct node *n, void *slot, bool pointer)
 {
 	const struct wire_shape *s = &r->t->shapes[shape];
 	(void)m;
@@ -224,8 +237,10 @@ status wire_xml_read(struct arena *a, const struct wire_tables *t, uint16_t shap
 	const struct wire_shape *s = &t->shapes[shape];
 	if (parse(&r, body)) {
 		bool good;
-		if (s->kind == WIRE_STRUCT) good = read_struct(&r, s, r.root, pointer ? wire_struct_for(a, s, slot, true) : slot);
-		else good = value(&r, NULL, shape, r.root, slot, pointer);
+		if (s->kind == WIRE_STRUCT)
+			good = read_struct(&r, s, r.root, pointer ? wire_struct_for(a, s, slot, true) : slot);
+		else
+			good = value(&r, NULL, shape, r.root, slot, pointer);
 		if (good) return OK;
 	}
 	*message = r.error.p ? r.error : STR("The document is empty");

@@ -1,10 +1,14 @@
-/* Typed structs to XML, for rest-xml, query and ec2: elements in the model's order, absent members left out, an empty list
- * that is present as an empty element. Characters that XML 1.0 has no way to say raw are written as references, as S3
- * does for keys that hold them (Amazon S3 User Guide, "Creating object key names": XML related object key constraints). */
+/* Typed structs to XML, for rest-xml, query and ec2: elements in the model's order, absent members left out, an empty
+ * list that is present as an empty element. Characters that XML 1.0 has no way to say raw are written as references, as
+ * S3 does for keys that hold them (Amazon S3 User Guide, "Creating object key names": XML related object key
+ * constraints). */
 #include "wire/internal.h"
 
 /* 1: may stand as it is */
-static bool plain(unsigned char c) { return c >= 0x20 ? c != '&' && c != '<' && c != '>' && c != '"' : c == '\n' || c == '\t'; }
+static bool plain(unsigned char c)
+{
+	return c >= 0x20 ? c != '&' && c != '<' && c != '>' && c != '"' : c == '\n' || c == '\t';
+}
 
 static void escaped(struct buf *b, struct str s)
 {
@@ -15,18 +19,32 @@ static void escaped(struct buf *b, struct str s)
 		if (p > start) buf_add(b, start, (size_t)(p - start));
 		if (p == end) break;
 		switch (*p) {
-		case '&': buf_lit(b, "&amp;"); break;
-		case '<': buf_lit(b, "&lt;"); break;
-		case '>': buf_lit(b, "&gt;"); break;
-		case '"': buf_lit(b, "&quot;"); break;
-		case '\r': buf_lit(b, "&#13;"); break;
-		default: buf_fmt(b, "&#x%x;", (unsigned char)*p);
+		case '&':
+			buf_lit(b, "&amp;");
+			break;
+		case '<':
+			buf_lit(b, "&lt;");
+			break;
+		case '>':
+			buf_lit(b, "&gt;");
+			break;
+		case '"':
+			buf_lit(b, "&quot;");
+			break;
+		case '\r':
+			buf_lit(b, "&#13;");
+			break;
+		default:
+			buf_fmt(b, "&#x%x;", (unsigned char)*p);
 		}
 		p++;
 	}
 }
 
-void wire_xml_text(struct buf *b, struct str s) { escaped(b, s); }
+void wire_xml_text(struct buf *b, struct str s)
+{
+	escaped(b, s);
+}
 
 void wire_xml_attribute(struct buf *b, struct str s)
 {
@@ -97,8 +115,10 @@ void wire_xml_open_struct(struct buf *b, const struct wire_tables *t, const stru
 		buf_byte(b, ' ');
 		buf_str(b, wire_str(t, am->wire_name));
 		buf_lit(b, "=\"");
-		if (as->kind == WIRE_STRING) wire_xml_attribute(b, *(const struct str *)slot);
-		else wire_scalar_write(b, as, wire_time_format_of(t, am, WIRE_TIME_ISO8601), false, slot);
+		if (as->kind == WIRE_STRING)
+			wire_xml_attribute(b, *(const struct str *)slot);
+		else
+			wire_scalar_write(b, as, wire_time_format_of(t, am, WIRE_TIME_ISO8601), false, slot);
 		buf_byte(b, '"');
 	}
 	buf_byte(b, '>');
@@ -143,8 +163,8 @@ static void many(struct buf *b, const struct wire_tables *t, struct wire_xml_sty
 	}
 }
 
-void wire_xml_element(struct buf *b, const struct wire_tables *t, struct wire_xml_style style, const struct wire_member *m,
-	struct str name, const void *slot, bool pointer)
+void wire_xml_element(struct buf *b, const struct wire_tables *t, struct wire_xml_style style,
+	const struct wire_member *m, struct str name, const void *slot, bool pointer)
 {
 	const struct wire_shape *s = &t->shapes[m->shape];
 	switch ((enum wire_kind)s->kind) {
@@ -157,7 +177,8 @@ void wire_xml_element(struct buf *b, const struct wire_tables *t, struct wire_xm
 	case WIRE_LIST:
 	case WIRE_MAP:
 		open_element(b, t, m, name, s, NULL);
-		many(b, t, style, NULL, s, s->kind == WIRE_MAP ? STR("entry") : wire_str(t, t->members[s->first].wire_name), slot);
+		many(b, t, style, NULL, s,
+			s->kind == WIRE_MAP ? STR("entry") : wire_str(t, t->members[s->first].wire_name), slot);
 		break;
 	case WIRE_STRING:
 		open_element(b, t, m, name, s, NULL);
@@ -184,20 +205,23 @@ void wire_xml_element(struct buf *b, const struct wire_tables *t, struct wire_xm
 	wire_xml_close(b, name);
 }
 
-void wire_xml_members(struct buf *b, const struct wire_tables *t, struct wire_xml_style style, uint16_t shape, const void *p)
+void wire_xml_members(
+	struct buf *b, const struct wire_tables *t, struct wire_xml_style style, uint16_t shape, const void *p)
 {
 	const struct wire_shape *s = &t->shapes[shape];
 	for (uint32_t i = 0; i < s->count; i++) {
 		const struct wire_member *m = &t->members[s->first + i];
 		const struct wire_shape *of = &t->shapes[m->shape];
 		const void *slot = (const char *)p + m->offset;
-		if (!wire_in_response_body(m) || (m->bits & WIRE_M_XML_ATTRIBUTE) || wire_is_absent(of, slot, true)) continue;
+		if (!wire_in_response_body(m) || (m->bits & WIRE_M_XML_ATTRIBUTE) || wire_is_absent(of, slot, true))
+			continue;
 		const struct wire_extra *x = style.query ? wire_extra_of(t, m) : NULL;
 		struct str name = wire_str(t, x && x->query_name ? x->query_name : m->wire_name);
 		if ((of->kind == WIRE_LIST || of->kind == WIRE_MAP) && wire_is_flattened(t, m)) {
 			/* A name given to a flattened list's element is the one that AWS's clients look for. */
 			const struct wire_member *e = &t->members[of->first];
-			if (of->kind == WIRE_LIST && (e->bits & WIRE_M_NAMED) && !(x && x->query_name)) name = wire_str(t, e->wire_name);
+			if (of->kind == WIRE_LIST && (e->bits & WIRE_M_NAMED) && !(x && x->query_name))
+				name = wire_str(t, e->wire_name);
 			many(b, t, style, m, of, name, slot);
 		} else {
 			wire_xml_element(b, t, style, m, name, slot, true);

@@ -1,5 +1,5 @@
-/* JSON bodies into the structs of real services. What is read can be written, and that reads back to the same bytes; and
- * the checker agrees with the reader on what JSON is. */
+/* JSON bodies into the structs of real services. What is read can be written, and that reads back to the same bytes;
+ * and the checker agrees with the reader on what JSON is. */
 #include "fuzz/wire_shapes.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

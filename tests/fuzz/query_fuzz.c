@@ -1,5 +1,5 @@
-/* Form bodies of the query and ec2 protocols into the structs of real services; then the struct is checked against the model
- * and written as the response's XML, which must be well-formed where its text is XML's. */
+/* Form bodies of the query and ec2 protocols into the structs of real services; then the struct is checked against the
+ * model and written as the response's XML, which must be well-formed where its text is XML's. */
 #include "fuzz/wire_shapes.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -18,7 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct wire_match m = {.service = f.service, .op = &op, .protocol = ec2 ? WIRE_EC2 : WIRE_QUERY};
 		struct wire_failure why = {0};
 		struct buf b = BUF_IN(&a);
-		if (!is_ok(wire_validate(&a, &m, in, &why))) fuzz_must(why.message.n > 0 && str_utf8_valid(why.message));
+		if (!is_ok(wire_validate(&a, &m, in, &why)))
+			fuzz_must(why.message.n > 0 && str_utf8_valid(why.message));
 		wire_xml_members(&b, t, (struct wire_xml_style){.query = !ec2}, f.shape, in);
 		fuzz_must(str_utf8_valid(buf_done(&b)));
 	} else {

@@ -1,5 +1,5 @@
-/* Whole requests as text: method, target, signing name, headers, an empty line, the body. Routed, decoded, validated and
- * answered with an error as the server would. */
+/* Whole requests as text: method, target, signing name, headers, an empty line, the body. Routed, decoded, validated
+ * and answered with an error as the server would. */
 #include "fuzz/wire_shapes.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -9,7 +9,8 @@ struct fuzz_shape {
 	struct str body;
 };
 
-/* Bytes 0 to 3 choose a service (among those that speak one of the protocols) and one of its operations' inputs or outputs. */
+/* Bytes 0 to 3 choose a service (among those that speak one of the protocols) and one of its operations' inputs or
+ * outputs. */
 static inline bool fuzz_choose(const uint8_t *data, size_t size, uint32_t protocols, struct fuzz_shape *out)
 {
 	if (size < 4) return false;
@@ -26,7 +27,10 @@ static inline bool fuzz_choose(const uint8_t *data, size_t size, uint32_t protoc
 	}
 	return false;
 }
-static inline void *fuzz_new(struct arena *a, const struct fuzz_shape *f) { return arena_alloc(a, f->service->tables.shapes[f->shape].size); }
+static inline void *fuzz_new(struct arena *a, const struct fuzz_shape *f)
+{
+	return arena_alloc(a, f->service->tables.shapes[f->shape].size);
+}
 /* What was written must be read back, to the same bytes. */
 static inline void fuzz_must(bool good)
 {

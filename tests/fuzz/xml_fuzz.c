@@ -1,5 +1,5 @@
-/* XML bodies into the structs of S3, Route 53 and their kin. What is read can be written and read again. (Not to the same
- * bytes at once: a name may stand twice in a document, and control characters cannot come back.) */
+/* XML bodies into the structs of S3, Route 53 and their kin. What is read can be written and read again. (Not to the
+ * same bytes at once: a name may stand twice in a document, and control characters cannot come back.) */
 #include "fuzz/wire_shapes.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,5 +1,5 @@
-/* Tables in memory from a botocore service description, so that the vectors are run without the model compiler; and values of
- * such shapes from and against trees. */
+/* Tables in memory from a botocore service description, so that the vectors are run without the model compiler; and
+ * values of such shapes from and against trees. */
 #pragma once
 #include "tree.h"
 #include "wire/internal.h"
@@ -48,9 +48,10 @@ static inline enum wire_kind model_kind(const struct tree *s)
 	static const struct {
 		const char *type;
 		enum wire_kind kind;
-	} kinds[] = {{"structure", WIRE_STRUCT}, {"list", WIRE_LIST}, {"map", WIRE_MAP}, {"string", WIRE_STRING}, {"character", WIRE_STRING},
-		{"blob", WIRE_BLOB}, {"boolean", WIRE_BOOL}, {"integer", WIRE_I32}, {"byte", WIRE_I32}, {"short", WIRE_I32},
-		{"long", WIRE_I64}, {"float", WIRE_F32}, {"double", WIRE_F64}, {"timestamp", WIRE_TIME}};
+	} kinds[] = {{"structure", WIRE_STRUCT}, {"list", WIRE_LIST}, {"map", WIRE_MAP}, {"string", WIRE_STRING},
+		{"character", WIRE_STRING}, {"blob", WIRE_BLOB}, {"boolean", WIRE_BOOL}, {"integer", WIRE_I32},
+		{"byte", WIRE_I32}, {"short", WIRE_I32}, {"long", WIRE_I64}, {"float", WIRE_F32}, {"double", WIRE_F64},
+		{"timestamp", WIRE_TIME}};
 	struct str type = tree_str(s, "type");
 	if (model_flag(s, "document")) return WIRE_DOCUMENT;
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
@@ -62,7 +63,10 @@ static inline uint32_t model_slot(enum wire_kind k)
 	if (k == WIRE_BOOL) return 2;
 	return k == WIRE_STRUCT || k == WIRE_STREAM || k == WIRE_EVENTS || k == WIRE_I32 ? 8 : 16;
 }
-static inline uint32_t model_align(enum wire_kind k) { return k == WIRE_BOOL ? 1 : k == WIRE_I32 ? 4 : 8; }
+static inline uint32_t model_align(enum wire_kind k)
+{
+	return k == WIRE_BOOL ? 1 : k == WIRE_I32 ? 4 : 8;
+}
 
 static inline uint32_t model_extra(struct model *m, const struct tree *t, const struct tree *shape)
 {
@@ -177,8 +181,8 @@ static inline struct model *model_new(struct arena *a, const struct tree *suite,
 		if (w->kind == WIRE_MAP) w->size = (w->size + 16 + 7) / 8 * 8;
 	}
 	static const char *const methods[] = {"GET", "PUT", "POST", "DELETE", "HEAD", "PATCH", "OPTIONS"};
-	const struct tree *http = tree_get(given, "http"), *in = tree_get(given, "input"), *out = tree_get(given, "output"),
-			  *code = tree_get(http, "responseCode");
+	const struct tree *http = tree_get(given, "http"), *in = tree_get(given, "input"),
+			  *out = tree_get(given, "output"), *code = tree_get(http, "responseCode");
 	m->op.name = model_pool(m, tree_str(given, "name"));
 	m->op.uri = model_pool(m, tree_str(http, "requestUri"));
 	for (uint8_t i = 0; i < 7; i++)
@@ -188,15 +192,29 @@ static inline struct model *model_new(struct arena *a, const struct tree *suite,
 	if (tree_str(out, "resultWrapper").p) m->op.result_wrapper = model_pool(m, tree_str(out, "resultWrapper"));
 	m->op.response_code = (uint16_t)(code ? code->num : 200);
 	m->service = (struct wire_service){
-		.tables = {.pool = m->pool.p, .shapes = m->shapes, .members = m->members, .extras = m->extras, .errors = m->errors,
-			.ops = &m->op, .n_shapes = m->n_shapes, .n_members = m->n_members, .n_errors = m->n_errors, .n_ops = 1},
-		.name = "vectors", .title = "Vectors", .query_compatible = compatible,
+		.tables = {.pool = m->pool.p,
+			.shapes = m->shapes,
+			.members = m->members,
+			.extras = m->extras,
+			.errors = m->errors,
+			.ops = &m->op,
+			.n_shapes = m->n_shapes,
+			.n_members = m->n_members,
+			.n_errors = m->n_errors,
+			.n_ops = 1},
+		.name = "vectors",
+		.title = "Vectors",
+		.query_compatible = compatible,
 		.target_prefix = str_z(a, str_or(tree_str(meta, "targetPrefix"), STR(""))),
 	};
 	struct str p = tree_str(meta, "protocol");
-	m->service.protocol = str_is(p, "query") ? WIRE_QUERY : str_is(p, "ec2") ? WIRE_EC2 : str_is(p, "rest-json") ? WIRE_REST_JSON
-		: str_is(p, "rest-xml") ? WIRE_REST_XML : str_is(p, "json")
-		? (str_is(tree_str(meta, "jsonVersion"), "1.0") ? WIRE_JSON10 : WIRE_JSON11) : WIRE_CBOR;
+	m->service.protocol = str_is(p, "query")       ? WIRE_QUERY
+			      : str_is(p, "ec2")       ? WIRE_EC2
+			      : str_is(p, "rest-json") ? WIRE_REST_JSON
+			      : str_is(p, "rest-xml")  ? WIRE_REST_XML
+			      : str_is(p, "json")
+				      ? (str_is(tree_str(meta, "jsonVersion"), "1.0") ? WIRE_JSON10 : WIRE_JSON11)
+				      : WIRE_CBOR;
 	m->service.protocols = m->service.protocol;
 	return m;
 }
@@ -218,7 +236,8 @@ static inline void model_set(struct model *m, uint16_t shape, const struct tree 
 		char *p = wire_struct_for(m->a, s, slot, pointer);
 		for (uint32_t i = 0; i < s->count; i++) {
 			const struct wire_member *x = &m->members[s->first + i];
-			model_set(m, x->shape, tree_get(v, str_z(m->a, wire_str(&m->service.tables, x->name))), p + x->offset, true);
+			model_set(m, x->shape, tree_get(v, str_z(m->a, wire_str(&m->service.tables, x->name))),
+				p + x->offset, true);
 		}
 		break;
 	}
@@ -236,27 +255,41 @@ static inline void model_set(struct model *m, uint16_t shape, const struct tree 
 		break;
 	}
 	case WIRE_STRING:
-	case WIRE_BLOB: *(struct str *)slot = v->s.p ? v->s : STR(""); break;
+	case WIRE_BLOB:
+		*(struct str *)slot = v->s.p ? v->s : STR("");
+		break;
 	case WIRE_DOCUMENT: {
 		struct buf b = BUF_IN(m->a);
 		tree_print(&b, v);
 		*(struct str *)slot = buf_done(&b);
 		break;
 	}
-	case WIRE_BOOL: *(struct opt_bool *)slot = SOME_BOOL(v->b); break;
-	case WIRE_I32: *(struct opt_i32 *)slot = SOME_I32((int32_t)v->num); break;
-	case WIRE_I64: *(struct opt_i64 *)slot = SOME_I64((int64_t)v->num); break;
+	case WIRE_BOOL:
+		*(struct opt_bool *)slot = SOME_BOOL(v->b);
+		break;
+	case WIRE_I32:
+		*(struct opt_i32 *)slot = SOME_I32((int32_t)v->num);
+		break;
+	case WIRE_I64:
+		*(struct opt_i64 *)slot = SOME_I64((int64_t)v->num);
+		break;
 	case WIRE_F32:
-	case WIRE_F64: *(struct opt_f64 *)slot = SOME_F64(model_double(v)); break;
-	case WIRE_TIME: *(struct opt_time *)slot = SOME_TIME((int64_t)llround(v->num * 1000)); break;
+	case WIRE_F64:
+		*(struct opt_f64 *)slot = SOME_F64(model_double(v));
+		break;
+	case WIRE_TIME:
+		*(struct opt_time *)slot = SOME_TIME((int64_t)llround(v->num * 1000));
+		break;
 	case WIRE_STREAM:
-	case WIRE_EVENTS: break;
+	case WIRE_EVENTS:
+		break;
 	}
 }
 
-/* A server puts all query parameters in the catch-all map; a client's vector need not tell of those that have members of
- * their own: takes such entries off where the vector does not have them. */
-static inline void model_drop_bound(struct model *m, const struct wire_shape *s, const struct tree *v, const struct wire_member *map, void *slot)
+/* A server puts all query parameters in the catch-all map; a client's vector need not tell of those that have members
+ * of their own: takes such entries off where the vector does not have them. */
+static inline void model_drop_bound(
+	struct model *m, const struct wire_shape *s, const struct tree *v, const struct wire_member *map, void *slot)
 {
 	struct wire_list *l = slot;
 	const struct wire_shape *ms = &m->shapes[map->shape];
@@ -267,7 +300,8 @@ static inline void model_drop_bound(struct model *m, const struct wire_shape *s,
 		bool bound = false;
 		for (uint32_t i = 0; i < s->count; i++) {
 			const struct wire_member *x = &m->members[s->first + i];
-			bound |= x != map && WIRE_LOCATION(x) == WIRE_IN_QUERY && str_eq(wire_str(&m->service.tables, x->wire_name), e->key);
+			bound |= x != map && WIRE_LOCATION(x) == WIRE_IN_QUERY &&
+				 str_eq(wire_str(&m->service.tables, x->wire_name), e->key);
 		}
 		if (bound && !tree_get(want, str_z(m->a, e->key))) continue;
 		memmove(wire_element(ms, l->v, n++), e, ms->size);
@@ -276,7 +310,8 @@ static inline void model_drop_bound(struct model *m, const struct wire_shape *s,
 }
 
 /* Does the slot hold the tree's value? `lenient`: an empty list is as good as none (the protocol cannot tell). */
-static inline bool model_is(struct model *m, uint16_t shape, const struct tree *v, const void *slot, bool pointer, bool lenient)
+static inline bool model_is(
+	struct model *m, uint16_t shape, const struct tree *v, const void *slot, bool pointer, bool lenient)
 {
 	const struct wire_shape *s = &m->shapes[shape];
 	bool none = !v || v->kind == T_NULL, absent = wire_is_absent(s, slot, pointer);
@@ -290,8 +325,10 @@ static inline bool model_is(struct model *m, uint16_t shape, const struct tree *
 		const char *p = wire_struct_in(slot, pointer);
 		for (uint32_t i = 0; i < s->count; i++) {
 			const struct wire_member *x = &m->members[s->first + i];
-			if (WIRE_LOCATION(x) == WIRE_IN_QUERY && m->shapes[x->shape].kind == WIRE_MAP) model_drop_bound(m, s, v, x, (char *)(uintptr_t)p + x->offset);
-			if (!model_is(m, x->shape, tree_get(v, str_z(m->a, wire_str(&m->service.tables, x->name))), p + x->offset, true, lenient)) {
+			if (WIRE_LOCATION(x) == WIRE_IN_QUERY && m->shapes[x->shape].kind == WIRE_MAP)
+				model_drop_bound(m, s, v, x, (char *)(uintptr_t)p + x->offset);
+			if (!model_is(m, x->shape, tree_get(v, str_z(m->a, wire_str(&m->service.tables, x->name))),
+				    p + x->offset, true, lenient)) {
 				fprintf(stderr, "   at %.*s\n", STR_ARG(wire_str(&m->service.tables, x->name)));
 				return false;
 			}
@@ -302,7 +339,9 @@ static inline bool model_is(struct model *m, uint16_t shape, const struct tree *
 		const struct wire_list *l = slot;
 		if (l->n != v->n) return false;
 		for (size_t i = 0; i < l->n; i++)
-			if (!model_is(m, m->members[s->first].shape, v->v[i], wire_element(s, l->v, i), wire_holds_pointers(s), lenient)) return false;
+			if (!model_is(m, m->members[s->first].shape, v->v[i], wire_element(s, l->v, i),
+				    wire_holds_pointers(s), lenient))
+				return false;
 		return true;
 	}
 	case WIRE_MAP: {
@@ -310,24 +349,33 @@ static inline bool model_is(struct model *m, uint16_t shape, const struct tree *
 		if (l->n != v->n) return false;
 		for (size_t i = 0; i < l->n; i++) {
 			const struct wire_map_entry *e = wire_element(s, l->v, i);
-			if (!model_is(m, m->members[s->first + 1].shape, tree_get(v, str_z(m->a, e->key)), (const char *)e + 16, wire_holds_pointers(s), lenient)) return false;
+			if (!model_is(m, m->members[s->first + 1].shape, tree_get(v, str_z(m->a, e->key)),
+				    (const char *)e + 16, wire_holds_pointers(s), lenient))
+				return false;
 		}
 		return true;
 	}
 	case WIRE_STRING:
-	case WIRE_BLOB: return str_eq(*(const struct str *)slot, v->s);
-	case WIRE_DOCUMENT: return tree_same(m->a, tree_json(m->a, *(const struct str *)slot), v);
-	case WIRE_BOOL: return v->kind == T_BOOL && ((const struct opt_bool *)slot)->v == v->b;
-	case WIRE_I32: return ((const struct opt_i32 *)slot)->v == (int32_t)v->num;
-	case WIRE_I64: return ((const struct opt_i64 *)slot)->v == (int64_t)v->num;
+	case WIRE_BLOB:
+		return str_eq(*(const struct str *)slot, v->s);
+	case WIRE_DOCUMENT:
+		return tree_same(m->a, tree_json(m->a, *(const struct str *)slot), v);
+	case WIRE_BOOL:
+		return v->kind == T_BOOL && ((const struct opt_bool *)slot)->v == v->b;
+	case WIRE_I32:
+		return ((const struct opt_i32 *)slot)->v == (int32_t)v->num;
+	case WIRE_I64:
+		return ((const struct opt_i64 *)slot)->v == (int64_t)v->num;
 	case WIRE_F32:
 	case WIRE_F64: {
 		double want = model_double(v), got = ((const struct opt_f64 *)slot)->v;
 		return want == got || (isnan(want) && isnan(got)) || fabs(want - got) < 1e-6 * fabs(want);
 	}
-	case WIRE_TIME: return ((const struct opt_time *)slot)->ms == llround(v->num * 1000);
+	case WIRE_TIME:
+		return ((const struct opt_time *)slot)->ms == llround(v->num * 1000);
 	case WIRE_STREAM:
-	case WIRE_EVENTS: break;
+	case WIRE_EVENTS:
+		break;
 	}
 	return false;
 }

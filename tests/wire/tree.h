@@ -1,5 +1,5 @@
-/* The tests' own idea of a message: one tree for JSON (read by yajl), CBOR (a small reader of its own) and XML (expat), so
- * that what the room writes is judged by other code than its own. */
+/* The tests' own idea of a message: one tree for JSON (read by yajl), CBOR (a small reader of its own) and XML (expat),
+ * so that what the room writes is judged by other code than its own. */
 #pragma once
 #include "base/buf.h"
 #include "test.h"
@@ -13,8 +13,8 @@ struct tree {
 	enum tree_kind kind;
 	bool b;
 	double num;
-	struct str s;      /* T_STR, and the spelling of T_NUM */
-	struct str *k;     /* T_MAP: keys; XML: element names */
+	struct str s;  /* T_STR, and the spelling of T_NUM */
+	struct str *k; /* T_MAP: keys; XML: element names */
 	struct tree **v;
 	size_t n, cap;
 };
@@ -73,12 +73,14 @@ static inline struct tree *tree_from_yajl(struct arena *a, yajl_val y)
 		return t;
 	case yajl_t_array:
 		t = tree_new(a, T_LIST);
-		for (size_t i = 0; i < y->u.array.len; i++) tree_add(a, t, STR_NONE, tree_from_yajl(a, y->u.array.values[i]));
+		for (size_t i = 0; i < y->u.array.len; i++)
+			tree_add(a, t, STR_NONE, tree_from_yajl(a, y->u.array.values[i]));
 		return t;
 	case yajl_t_object:
 		t = tree_new(a, T_MAP);
 		for (size_t i = 0; i < y->u.object.len; i++)
-			tree_add(a, t, str_dup(a, str_c(y->u.object.keys[i])), tree_from_yajl(a, y->u.object.values[i]));
+			tree_add(
+				a, t, str_dup(a, str_c(y->u.object.keys[i])), tree_from_yajl(a, y->u.object.values[i]));
 		return t;
 	case yajl_t_null:
 	case yajl_t_any:
@@ -129,8 +131,10 @@ static inline void tree_xml_end(void *u, const XML_Char *name)
 		t->kind = T_STR;
 		t->s = text;
 	}
-	if (x->depth) tree_add(x->a, x->stack[x->depth - 1], x->name[x->depth], t);
-	else x->root = t, x->root_name = x->name[0];
+	if (x->depth)
+		tree_add(x->a, x->stack[x->depth - 1], x->name[x->depth], t);
+	else
+		x->root = t, x->root_name = x->name[0];
 }
 static inline void tree_xml_text(void *u, const XML_Char *s, int n)
 {
@@ -297,7 +301,8 @@ static inline bool tree_same(struct arena *a, const struct tree *x, const struct
 	if (x->kind < T_LIST && y->kind < T_LIST) {
 		if (x->kind == T_BOOL || y->kind == T_BOOL) return x->kind == y->kind && x->b == y->b;
 		if (x->kind == T_STR && y->kind == T_STR && str_eq(tree_trim(x->s), tree_trim(y->s))) return true;
-		return tree_number(x, a, &dx) && tree_number(y, a, &dy) && (dx == dy || (isnan(dx) && isnan(dy)) || fabs(dx - dy) < 1e-6 * fabs(dx));
+		return tree_number(x, a, &dx) && tree_number(y, a, &dy) &&
+		       (dx == dy || (isnan(dx) && isnan(dy)) || fabs(dx - dy) < 1e-6 * fabs(dx));
 	}
 	if (x->kind != y->kind) return false;
 	if (x->kind == T_LIST) {
@@ -328,19 +333,27 @@ static inline void tree_print(struct buf *b, const struct tree *t)
 		return;
 	}
 	switch (t->kind) {
-	case T_NULL: buf_lit(b, "null"); break;
-	case T_BOOL: buf_fmt(b, "%s", t->b ? "true" : "false"); break;
+	case T_NULL:
+		buf_lit(b, "null");
+		break;
+	case T_BOOL:
+		buf_fmt(b, "%s", t->b ? "true" : "false");
+		break;
 	case T_NUM:
-		if (t->s.p) buf_str(b, t->s);
-		else buf_f64(b, t->num);
+		if (t->s.p)
+			buf_str(b, t->s);
+		else
+			buf_f64(b, t->num);
 		break;
 	case T_STR: {
 		buf_byte(b, '"');
 		for (size_t i = 0; i < t->s.n; i++) {
 			unsigned char c = (unsigned char)t->s.p[i];
 			if (c == '"' || c == '\\') buf_byte(b, '\\');
-			if (c < 0x20) buf_fmt(b, "\\u%04x", c);
-			else buf_byte(b, (char)c);
+			if (c < 0x20)
+				buf_fmt(b, "\\u%04x", c);
+			else
+				buf_byte(b, (char)c);
 		}
 		buf_byte(b, '"');
 		break;

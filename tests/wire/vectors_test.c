@@ -35,7 +35,9 @@ static bool used[sizeof left_out / sizeof *left_out];
 static bool is_left_out(const char *direction, const char *file, struct str id)
 {
 	for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++) {
-		if (strcmp(left_out[i].direction, direction) != 0 || !str_eq(id, str_c(left_out[i].id)) || strcmp(left_out[i].file, file) != 0) continue;
+		if (strcmp(left_out[i].direction, direction) != 0 || !str_eq(id, str_c(left_out[i].id)) ||
+			strcmp(left_out[i].file, file) != 0)
+			continue;
 		used[i] = true;
 		left++;
 		return true;
@@ -56,19 +58,25 @@ static bool run_input(struct arena *a, const struct tree *suite, const struct tr
 	struct model *m = model_new(a, suite, tree_get(c, "given"));
 	const struct tree *sent = tree_get(c, "serialized"), *headers = tree_get(sent, "headers");
 	struct str query = tree_str(sent, "uri"), path = str_cut(&query, '?');
-	struct wire_request r = {.method = tree_str(sent, "method"), .path = path, .query = query, .host = STR("localhost"),
+	struct wire_request r = {.method = tree_str(sent, "method"),
+		.path = path,
+		.query = query,
+		.host = STR("localhost"),
 		.body = body_of(a, m, sent)};
 	struct wire_header *h = arena_new_n(a, struct wire_header, (headers ? headers->n : 0) + 1);
-	for (size_t i = 0; headers && i < headers->n; i++) h[r.n_headers++] = (struct wire_header){headers->k[i], headers->v[i]->s};
+	for (size_t i = 0; headers && i < headers->n; i++)
+		h[r.n_headers++] = (struct wire_header){headers->k[i], headers->v[i]->s};
 	r.headers = h;
-	struct wire_match match = {.service = &m->service, .op = &m->op, .protocol = (enum wire_protocol)m->service.protocol};
+	struct wire_match match = {
+		.service = &m->service, .op = &m->op, .protocol = (enum wire_protocol)m->service.protocol};
 	struct wire_failure why = {0};
 	if (match.protocol & (WIRE_REST_JSON | WIRE_REST_XML)) {
 		if (!wire_route_rest(&m->service, &r, &match)) return fprintf(stderr, "   no route\n"), false;
 	}
 	if (m->op.in == WIRE_NO_SHAPE) return true;
 	void *in = arena_alloc(a, m->shapes[m->op.in].size);
-	if (!is_ok(wire_decode(a, &match, &r, in, &why))) return fprintf(stderr, "   %.*s\n", STR_ARG(why.message)), false;
+	if (!is_ok(wire_decode(a, &match, &r, in, &why)))
+		return fprintf(stderr, "   %.*s\n", STR_ARG(why.message)), false;
 	bool lenient = !(match.protocol & (WIRE_JSON10 | WIRE_JSON11 | WIRE_CBOR));
 	return model_is(m, m->op.in, tree_get(c, "params"), in, false, lenient);
 }
@@ -115,7 +123,8 @@ static bool same_body(struct arena *a, const struct model *m, struct str got, st
 	}
 	if (!g) return fprintf(stderr, "   unreadable\n"), false;
 	if (!w) return fprintf(stderr, "   the vector's body is unreadable\n"), false;
-	if (!str_eq(got_root, want_root)) return fprintf(stderr, "   root %.*s, not %.*s\n", STR_ARG(got_root), STR_ARG(want_root)), false;
+	if (!str_eq(got_root, want_root))
+		return fprintf(stderr, "   root %.*s, not %.*s\n", STR_ARG(got_root), STR_ARG(want_root)), false;
 	return tree_same(a, without_ids(a, g), without_ids(a, w));
 }
 
@@ -132,9 +141,13 @@ static bool same_headers(struct arena *a, const struct wire_response *r, const s
 		for (size_t k = 0; k < r->n_headers; k++)
 			if (str_ieq(r->headers[k].name, want->k[i])) got = r->headers[k].value;
 		struct tree gt = {.kind = T_STR, .s = got}, wt = {.kind = T_STR, .s = w};
-		bool same = str_ieq(want->k[i], STR("Content-Type")) ? str_ieq(media_type(got), media_type(w)) : tree_same(a, &gt, &wt);
+		bool same = str_ieq(want->k[i], STR("Content-Type")) ? str_ieq(media_type(got), media_type(w))
+								     : tree_same(a, &gt, &wt);
 		if (str_ieq(want->k[i], STR("X-Amzn-Errortype"))) same = str_eq(got, w);
-		if (!same) return fprintf(stderr, "   header %.*s is «%.*s», not «%.*s»\n", STR_ARG(want->k[i]), STR_ARG(got), STR_ARG(w)), false;
+		if (!same)
+			return fprintf(stderr, "   header %.*s is «%.*s», not «%.*s»\n", STR_ARG(want->k[i]),
+				       STR_ARG(got), STR_ARG(w)),
+			       false;
 	}
 	return true;
 }
@@ -146,12 +159,16 @@ static bool set_error(struct model *m, const struct tree *c, struct wire_failure
 	for (uint32_t i = 0; i < m->n_errors; i++) {
 		const struct wire_error *e = &m->errors[i];
 		bool listed = false;
-		for (size_t k = 0; errors && k < errors->n; k++) listed |= str_eq(tree_str(errors->v[k], "shape"), wire_str(&m->service.tables, e->name));
-		if (!listed || (!str_eq(wire_str(&m->service.tables, e->name), code) && !str_eq(wire_str(&m->service.tables, e->query_code), code)))
+		for (size_t k = 0; errors && k < errors->n; k++)
+			listed |= str_eq(tree_str(errors->v[k], "shape"), wire_str(&m->service.tables, e->name));
+		if (!listed || (!str_eq(wire_str(&m->service.tables, e->name), code) &&
+				       !str_eq(wire_str(&m->service.tables, e->query_code), code)))
 			continue;
 		void *members = arena_alloc(m->a, m->shapes[e->shape].size);
 		model_set(m, e->shape, tree_get(c, "error"), members, false);
-		*why = (struct wire_failure){.id = (error_id)(WIRE_ERR_SERVICE + i), .message = tree_str(c, "errorMessage"), .members = members};
+		*why = (struct wire_failure){.id = (error_id)(WIRE_ERR_SERVICE + i),
+			.message = tree_str(c, "errorMessage"),
+			.members = members};
 		return true;
 	}
 	return false;
@@ -161,7 +178,8 @@ static bool run_output(struct arena *a, const struct tree *suite, const struct t
 {
 	struct model *m = model_new(a, suite, tree_get(c, "given"));
 	const struct tree *want = tree_get(c, "response"), *code = tree_get(want, "status_code");
-	struct wire_match match = {.service = &m->service, .op = &m->op, .protocol = (enum wire_protocol)m->service.protocol};
+	struct wire_match match = {
+		.service = &m->service, .op = &m->op, .protocol = (enum wire_protocol)m->service.protocol};
 	struct wire_response r;
 	struct wire_failure why = {0};
 	if (tree_get(c, "errorCode")) {
@@ -178,7 +196,8 @@ static bool run_output(struct arena *a, const struct tree *suite, const struct t
 	}
 	struct str body = body_of(a, m, want);
 	bool same = true;
-	if (code && r.code != (unsigned)code->num) same = (fprintf(stderr, "   status %u, not %g\n", r.code, code->num), false);
+	if (code && r.code != (unsigned)code->num)
+		same = (fprintf(stderr, "   status %u, not %g\n", r.code, code->num), false);
 	if (!same_headers(a, &r, tree_get(want, "headers"))) same = false;
 	if (tree_get(want, "body") && !same_body(a, m, r.body.p ? r.body : STR(""), body)) {
 		same = false;
@@ -198,7 +217,8 @@ static void run_file(struct arena *a, const char *vectors, const char *direction
 		for (size_t k = 0; cases && k < cases->n; k++) {
 			struct str id = tree_str(cases->v[k], "id");
 			if (is_left_out(direction, name, id)) continue;
-			bool good = input ? run_input(a, suites->v[i], cases->v[k]) : run_output(a, suites->v[i], cases->v[k]);
+			bool good = input ? run_input(a, suites->v[i], cases->v[k])
+					  : run_output(a, suites->v[i], cases->v[k]);
 			test_checks++;
 			if (good) {
 				passed++;
@@ -213,9 +233,9 @@ static void run_file(struct arena *a, const char *vectors, const char *direction
 
 TEST(vectors)
 {
-	static const char *const files[] = {"ec2.json", "json.json", "json_1_0.json", "json_1_0-query-compatible.json", "query.json",
-		"rest-json.json", "rest-xml.json", "smithy-rpc-v2-cbor.json", "smithy-rpc-v2-cbor-query-compatible.json",
-		"smithy-rpc-v2-cbor-non-query-compatible.json"};
+	static const char *const files[] = {"ec2.json", "json.json", "json_1_0.json", "json_1_0-query-compatible.json",
+		"query.json", "rest-json.json", "rest-xml.json", "smithy-rpc-v2-cbor.json",
+		"smithy-rpc-v2-cbor-query-compatible.json", "smithy-rpc-v2-cbor-non-query-compatible.json"};
 	const char *vectors = folder();
 	if (!vectors) SKIP("no vectors: set VIRGA_VECTORS");
 	for (int d = 0; d < 2; d++)
@@ -224,13 +244,16 @@ TEST(vectors)
 			size_t p = passed, f = failed, l = left;
 			arena_init(&a);
 			run_file(&a, vectors, d ? "output" : "input", files[i]);
-			printf("%s %-46s %3zu passed, %zu failed, %zu left out\n", d ? "output" : "input ", files[i], passed - p, failed - f, left - l);
+			printf("%s %-46s %3zu passed, %zu failed, %zu left out\n", d ? "output" : "input ", files[i],
+				passed - p, failed - f, left - l);
 			arena_cleanup(&a);
 		}
 	printf("%zu vectors passed, %zu failed, %zu left out\n", passed, failed, left);
 	/* The list may only shrink: each entry names a vector that exists. */
 	CHECK(left <= sizeof left_out / sizeof *left_out);
 	for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++)
-		if (!used[i]) test_failed++, fprintf(stderr, "left out but absent: %s/%s %s\n", left_out[i].direction, left_out[i].file, left_out[i].id);
+		if (!used[i])
+			test_failed++, fprintf(stderr, "left out but absent: %s/%s %s\n", left_out[i].direction,
+					       left_out[i].file, left_out[i].id);
 }
 TEST_MAIN()

@@ -1,14 +1,18 @@
-/* What one writer writes, the reader of the same format reads back to the same value: every struct of every service, filled
- * to a few levels, in JSON, CBOR and XML. */
+/* What one writer writes, the reader of the same format reads back to the same value: every struct of every service,
+ * filled to a few levels, in JSON, CBOR and XML. */
 #include "test.h"
 #include "wire/internal.h"
 
 static unsigned seed;
-static unsigned next(void) { return seed = seed * 1103515245u + 12345u, seed >> 16 & 0x7fff; }
+static unsigned next(void)
+{
+	return seed = seed * 1103515245u + 12345u, seed >> 16 & 0x7fff;
+}
 
 static void fill(struct arena *a, const struct wire_tables *t, uint16_t shape, void *slot, bool pointer, int depth)
 {
-	static const char *const texts[] = {"", "plain", "<&>\"'", "line\nand\ttab\r", "\xc3\xa9\xf0\x9f\x98\x80", "a,b c=d&e%2F", "\\u0041\\"};
+	static const char *const texts[] = {
+		"", "plain", "<&>\"'", "line\nand\ttab\r", "\xc3\xa9\xf0\x9f\x98\x80", "a,b c=d&e%2F", "\\u0041\\"};
 	const struct wire_shape *s = &t->shapes[shape];
 	switch ((enum wire_kind)s->kind) {
 	case WIRE_STRUCT: {
@@ -16,7 +20,8 @@ static void fill(struct arena *a, const struct wire_tables *t, uint16_t shape, v
 		char *p = wire_struct_for(a, s, slot, pointer);
 		for (uint32_t i = 0; i < s->count; i++) {
 			const struct wire_member *m = &t->members[s->first + i];
-			if (WIRE_LOCATION(m) == WIRE_IN_BODY && next() % 4) fill(a, t, m->shape, p + m->offset, true, depth - 1);
+			if (WIRE_LOCATION(m) == WIRE_IN_BODY && next() % 4)
+				fill(a, t, m->shape, p + m->offset, true, depth - 1);
 		}
 		break;
 	}
@@ -33,23 +38,41 @@ static void fill(struct arena *a, const struct wire_tables *t, uint16_t shape, v
 			if (map) ((struct wire_map_entry *)(void *)e)->key = str_fmt(a, "key %zu&", i);
 			const struct wire_shape *vs = &t->shapes[of->shape];
 			/* an element below the depth limit is still present: empty */
-			if (depth == 1 && (vs->kind == WIRE_LIST || vs->kind == WIRE_MAP)) ((struct wire_list *)(void *)(e + (map ? 16 : 0)))->v = arena_alloc(a, 0);
-			else if (depth == 1 && vs->kind == WIRE_STRUCT) (void)wire_struct_for(a, vs, e + (map ? 16 : 0), wire_holds_pointers(s));
-			else fill(a, t, of->shape, e + (map ? 16 : 0), wire_holds_pointers(s), depth - 1);
+			if (depth == 1 && (vs->kind == WIRE_LIST || vs->kind == WIRE_MAP))
+				((struct wire_list *)(void *)(e + (map ? 16 : 0)))->v = arena_alloc(a, 0);
+			else if (depth == 1 && vs->kind == WIRE_STRUCT)
+				(void)wire_struct_for(a, vs, e + (map ? 16 : 0), wire_holds_pointers(s));
+			else
+				fill(a, t, of->shape, e + (map ? 16 : 0), wire_holds_pointers(s), depth - 1);
 		}
 		break;
 	}
 	case WIRE_STRING:
-	case WIRE_BLOB: *(struct str *)slot = str_c(texts[next() % 7]); break;
-	case WIRE_DOCUMENT: *(struct str *)slot = STR("{\"a\":[1,2.5,null,\"x\"]}"); break;
-	case WIRE_BOOL: *(struct opt_bool *)slot = SOME_BOOL(next() % 2); break;
-	case WIRE_I32: *(struct opt_i32 *)slot = SOME_I32((int32_t)next() - 100); break;
-	case WIRE_I64: *(struct opt_i64 *)slot = SOME_I64((int64_t)next() * 1000000007 - 5); break;
+	case WIRE_BLOB:
+		*(struct str *)slot = str_c(texts[next() % 7]);
+		break;
+	case WIRE_DOCUMENT:
+		*(struct str *)slot = STR("{\"a\":[1,2.5,null,\"x\"]}");
+		break;
+	case WIRE_BOOL:
+		*(struct opt_bool *)slot = SOME_BOOL(next() % 2);
+		break;
+	case WIRE_I32:
+		*(struct opt_i32 *)slot = SOME_I32((int32_t)next() - 100);
+		break;
+	case WIRE_I64:
+		*(struct opt_i64 *)slot = SOME_I64((int64_t)next() * 1000000007 - 5);
+		break;
 	case WIRE_F32:
-	case WIRE_F64: *(struct opt_f64 *)slot = SOME_F64(next() / 8.0 - 3); break;
-	case WIRE_TIME: *(struct opt_time *)slot = SOME_TIME((int64_t)next() * 86400 * 1000 * 3 - 1000000000); break;
+	case WIRE_F64:
+		*(struct opt_f64 *)slot = SOME_F64(next() / 8.0 - 3);
+		break;
+	case WIRE_TIME:
+		*(struct opt_time *)slot = SOME_TIME((int64_t)next() * 86400 * 1000 * 3 - 1000000000);
+		break;
 	case WIRE_STREAM:
-	case WIRE_EVENTS: break;
+	case WIRE_EVENTS:
+		break;
 	}
 }
 
@@ -80,12 +103,16 @@ TEST(every_struct_of_every_service)
 			if (t->shapes[k].kind != WIRE_STRUCT) continue;
 			seed = k * 31u + (unsigned)i;
 			for (int format = 0; format < 3; format++) {
-				uint32_t spoken = format == 0 ? WIRE_JSON10 | WIRE_JSON11 | WIRE_REST_JSON : format == 1 ? WIRE_CBOR : WIRE_REST_XML;
+				uint32_t spoken = format == 0   ? WIRE_JSON10 | WIRE_JSON11 | WIRE_REST_JSON
+						  : format == 1 ? WIRE_CBOR
+								: WIRE_REST_XML;
 				if (!(protocols & spoken)) continue;
-				void *in = arena_alloc(&a, t->shapes[k].size), *back = arena_alloc(&a, t->shapes[k].size);
+				void *in = arena_alloc(&a, t->shapes[k].size),
+				     *back = arena_alloc(&a, t->shapes[k].size);
 				fill(&a, t, (uint16_t)k, in, false, 4);
 				struct str text = write_one(&a, t, (uint16_t)k, in, format), message = STR("");
-				status st = format == 0 ? wire_json_read(&a, t, (uint16_t)k, text, back, false, &message)
+				status st =
+					format == 0   ? wire_json_read(&a, t, (uint16_t)k, text, back, false, &message)
 					: format == 1 ? wire_cbor_read(&a, t, (uint16_t)k, text, back, &message)
 						      : wire_xml_read(&a, t, (uint16_t)k, text, back, false, &message);
 				struct str again = write_one(&a, t, (uint16_t)k, back, format);
@@ -93,8 +120,9 @@ TEST(every_struct_of_every_service)
 				done++;
 				if (!is_ok(st) || !str_eq(text, again)) {
 					test_failed++;
-					fprintf(stderr, "%s %.*s, format %d: %.*s\n   %.*s\n   %.*s\n", wire_services[i]->name,
-						STR_ARG(wire_str(t, t->shapes[k].name)), format, STR_ARG(message), STR_ARG(text), STR_ARG(again));
+					fprintf(stderr, "%s %.*s, format %d: %.*s\n   %.*s\n   %.*s\n",
+						wire_services[i]->name, STR_ARG(wire_str(t, t->shapes[k].name)), format,
+						STR_ARG(message), STR_ARG(text), STR_ARG(again));
 				}
 				arena_reset(&a);
 			}
