@@ -134,8 +134,11 @@ static void tell(struct installation *v)
 {
 	struct str rest = str_c(v->settings.listen);
 	printf("virga " VIRGA_VERSION ", data in %s%s\n", store_dir(v->cloud.store), v->cloud.ephemeral ? " until it stops" : "");
-	while (str_has(rest)) {
-		struct str url = address_url(v, str_trim(str_cut(&rest, ',')));
+	for (bool first = true; str_has(rest); first = false) {
+		struct str address = str_trim(str_cut(&rest, ','));
+		/* The edge tells the port of the first one only. */
+		if (!first && str_ends(address, STR(":0"))) continue;
+		struct str url = address_url(v, address);
 		printf("Listening on %.*s\n", STR_ARG(url));
 	}
 	puts("Ready.");

@@ -243,4 +243,41 @@ TMPDIR=$work/tmp start_virga --ephemeral
 check the_next_start_sweeps_it like "$(find "$work/tmp" -mindepth 1 -maxdepth 1 | wc -l)" 1
 check stops_again stop_virga
 check ephemeral_leaves_nothing [ -z "$(ls "$work/tmp")" ]
+
+second=$((20000 + RANDOM % 10000))
+TMPDIR=$work/tmp PERSISTENCE=0 LOCALSTACK_DEBUG=1 GATEWAY_LISTEN=127.0.0.1:0,127.0.0.2:$second start_virga --log json
+check persistence_0_is_ephemeral has "$(v status)" "data     $work/tmp/virga-ephemeral-"
+second_address() {
+	has "$(cat "$work/out")" "Listening on http://127.0.0.2:$second" &&
+		has "$(v status --endpoint "http://127.0.0.2:$second")" "answers at http://127.0.0.2"
+}
+check gateway_listen_takes_several second_address
+log_is_json() {
+	curl -sS -o /dev/null "$endpoint/_virga/nothing"
+	tail -1 "$work/log" | python3 -c 'import json, sys; d = json.loads(sys.stdin.read()); assert d["event"] == "refused", d'
+}
+if command -v python3 >/dev/null; then check log_is_json log_is_json; fi
+kill -INT "$virga_pid"
+check ctrl_c_stops_it stop_virga
+
+# ── data folders that cannot be used ─────────────────────────────────────────────────────────────────────────────
+port=
+start_virga --data "$work/a folder/of its own"
+check a_folder_with_spaces has "$(v status)" "$work/a folder/of its own/"
+stop_virga
+newer() {
+	local said
+	echo 999 >"$work/a folder/of its own/FORMAT"
+	said=$(timeout 20 "$VIRGA" serve --listen 127.0.0.1:0 --data "$work/a folder/of its own" 2>&1)
+	[ $? = 1 ] && has "$said" "format 999"
+}
+check a_newer_format_is_refused newer
+a_file() {
+	local said
+	: >"$work/file"
+	said=$(timeout 20 "$VIRGA" serve --listen 127.0.0.1:0 --data "$work/file" 2>&1)
+	[ $? = 1 ] && has "$said" "$work/file"
+}
+check a_file_is_no_folder a_file
+check bad_addresses exits 1 timeout 20 "$VIRGA" serve --listen nowhere --data "$work/nowhere"
 finish

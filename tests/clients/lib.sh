@@ -12,12 +12,14 @@ export AWS_DEFAULT_REGION=${AWS_DEFAULT_REGION:-us-east-1} AWS_PAGER="" AWS_MAX_
 trap 'stop_virga; rm -rf "$work"' EXIT
 
 # start_virga [ARGUMENT of virga serve…]: sets endpoint, port, virga_pid. Data is in $work/data unless --ephemeral or
-# --data is given.
+# --data is given, or PERSISTENCE is set; it listens on a free port, unless GATEWAY_LISTEN is set.
 start_virga() {
-	local where=(--data "$work/data") i
+	local where=(--data "$work/data") listen=(--listen 127.0.0.1:"${port:-0}") i
+	[ -z "${PERSISTENCE:-}" ] || where=()
+	[ -z "${GATEWAY_LISTEN:-}" ] || listen=()
 	case " $* " in *" --data "* | *" --ephemeral "*) where=() ;; esac
 	: >"$work/out"
-	"$VIRGA" serve --listen 127.0.0.1:"${port:-0}" "${where[@]}" "$@" >"$work/out" 2>>"$work/log" </dev/null &
+	"$VIRGA" serve "${listen[@]}" "${where[@]}" "$@" >"$work/out" 2>>"$work/log" </dev/null &
 	virga_pid=$!
 	for ((i = 0; i < 1200; i++)); do
 		grep -qx 'Ready\.' "$work/out" && break
