@@ -230,7 +230,8 @@ class Service:
         if last and len(ending) == 1 and len(stem(v)) > 2:
             return members[ending[0]]
         # CreateTopic's Name is the topic's.
-        if last and t and (norm(op).endswith(t) or norm(op).endswith(t + "s") or len(self.actions[op.lower()]["resourceTypes"]) == 1):
+        alone = len(self.actions[op.lower()]["resourceTypes"]) == 1
+        if last and t and (norm(op).endswith((t, t + "s")) or alone):
             for n in ("name", "id", "names", "ids"):
                 if n in members:
                     return members[n]
@@ -324,7 +325,7 @@ def write(service, home, header):
         out.append("")
         for name in sorted(service.actions):
             a = service.actions[name]
-            words = [a["name"], LEVELS[a["accessLevel"].capitalize()]]
+            words = [a["name"], LEVELS[a["accessLevel"].split(",")[0]]]
             words += [word(r["name"]) + ("!" if r["required"] else "") for r in a["resourceTypes"] if r["name"] in service.types]
             if a["set"]:
                 words.append("keys=" + a["set"])
