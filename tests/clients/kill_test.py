@@ -59,7 +59,7 @@ class Kill(unittest.TestCase):
                 self.stop = self.killing = False
                 with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
                     jobs = [pool.submit(self.work, n, rng.random()) for n in range(WORKERS)]
-                    time.sleep(rng.uniform(0.02, 0.6))
+                    time.sleep(rng.choice((0.05, 0.3, 1.0)) * rng.uniform(0.2, 1.5))
                     self.killing = True
                     virga.kill()
                     self.stop = True
