@@ -1,6 +1,7 @@
 /* What the store costs, as ratios to what the disk and memory cost in the same run: commits a second with 1, 8 and 64
  * threads, strict and relaxed; gets, scans; bodies of several sizes; a large body beside a raw write and sync; opening.
- *     bench_store [-d folder] [open|commits|reads|bodies|large …]      default: all, in a new folder in $TMPDIR or /tmp */
+ *     bench_store [-d folder] [open|commits|reads|growth|bodies|large …]      default: all, in a new folder in $TMPDIR or
+ * /tmp. BENCH_RECORDS=10000000 lets growth go on to that many records. */
 #include "base/arena.h"
 #include "clock/clock.h"
 #include "store/blob.h"
@@ -206,6 +207,74 @@ static void reads(void)
 	store_close(s);
 }
 
+/* ── growth ──────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static uint64_t n_items;
+static void *grown_get_loop(void *arg)
+{
+	struct arena a;
+	uint64_t random = (uint64_t)(uintptr_t)arg * 7919;
+	arena_init(&a);
+	while (!stop) {
+		struct store_tx *tx = store_begin(s, &a, true);
+		struct str v;
+		random = random * 6364136223846793005u + 1442695040888963407u;
+		check(store_get(tx, item_key(&a, (random >> 20) % n_items), &v));
+		store_end(tx);
+		total++;
+		arena_reset(&a);
+	}
+	arena_cleanup(&a);
+	return NULL;
+}
+static void *grown_commit_loop(void *arg)
+{
+	struct arena a;
+	char value[200] = {1};
+	uint64_t random = (uint64_t)(uintptr_t)arg * 7919;
+	arena_init(&a);
+	while (!stop) {
+		struct store_tx *tx = store_begin(s, &a, false);
+		struct str v;
+		store_ticket t;
+		random = random * 6364136223846793005u + 1442695040888963407u;
+		struct str key = item_key(&a, (random >> 20) % n_items);
+		check(store_get(tx, key, &v));
+		store_put(tx, key, str_n(value, sizeof value));
+		status r = store_commit(tx, &t);
+		if (!status_is(r, STATUS_CONFLICT)) check(r);
+		total++;
+		arena_reset(&a);
+	}
+	arena_cleanup(&a);
+	return NULL;
+}
+
+/* What a get and a read-and-write cost in a store of 10^4, 10^5, … records, relaxed: the disk's syncs would hide it. */
+static void growth(void)
+{
+	struct arena a;
+	char value[200] = {1};
+	arena_init(&a);
+	open_store(DURABILITY_RELAXED);
+	const char *wanted = getenv("BENCH_RECORDS");
+	uint64_t limit = wanted ? strtoull(wanted, NULL, 10) : 1000000, at = 0;
+	for (n_items = 10000; n_items <= limit; n_items *= 10) {
+		while (at < n_items) {
+			struct store_tx *tx = store_begin(s, &a, false);
+			store_ticket t;
+			for (uint64_t end = at + 1000; at < end; at++) store_put(tx, item_key(&a, at), str_n(value, sizeof value));
+			check(store_commit(tx, &t));
+			arena_reset(&a);
+		}
+		double gets = run_threads(1, grown_get_loop), writes = run_threads(1, grown_commit_loop);
+		printf("%9llu records: get %5.2f us, get + put %5.2f us, resident %.1f MiB\n", (unsigned long long)n_items,
+			1e6 / gets, 1e6 / writes, resident_mib());
+	}
+	store_close(s);
+	arena_cleanup(&a);
+}
+
 /* ── bodies ──────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static size_t body_bytes;
@@ -331,7 +400,8 @@ static void commits_and_open(void)
 int main(int argc, char **argv)
 {
 	static const struct { const char *name; void (*run)(void); } sections[] = {
-		{"open", opening}, {"commits", commits_and_open}, {"reads", reads}, {"bodies", bodies}, {"large", large_body}};
+		{"open", opening}, {"commits", commits_and_open}, {"reads", reads}, {"growth", growth},
+		{"bodies", bodies}, {"large", large_body}};
 	const char *tmp = getenv("TMPDIR");
 	int first = 1;
 	if (argc > 2 && strcmp(argv[1], "-d") == 0) {

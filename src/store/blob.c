@@ -118,10 +118,12 @@ static status open_file(struct blob_writer *w)
 {
 	struct store *s = w->store;
 	char name[BLOB_NAME_BYTES];
-	TRY(blob_new_id(s, &w->id));
 	TRY(make_dirs(s));
-	blob_name(w->id, name);
-	w->fd = openat(s->dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	do { /* a file may be left of a run that the machine's death cut short before anything of it was durable */
+		TRY(blob_new_id(s, &w->id));
+		blob_name(w->id, name);
+		w->fd = openat(s->dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	} while (w->fd < 0 && errno == EEXIST);
 	return w->fd < 0 ? io_failed("create") : OK;
 }
 

@@ -1,6 +1,5 @@
 /* Bodies of any size. A body is written once and never changed. Small ones (up to BLOB_INLINE_MAX bytes) are kept in the
- * store and commit with their transaction; larger ones are files in the data folder, written under an id that was never
- * used before and synced. A file becomes part of the installation when a committed transaction adopts it; files that nobody
+ * store and commit with their transaction; larger ones are files in the data folder, written under a new id and synced. A file becomes part of the installation when a committed transaction adopts it; files that nobody
  * adopted (a crash, an abort) are swept at start. References are counted, so a copy shares the bytes. Files carry a CRC-32C
  * per 64 KiB block behind the body so that a flipped bit is found when reading. */
 #pragma once

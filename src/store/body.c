@@ -1,6 +1,6 @@
 /* Ids, names and reference counts of bodies. Ids come from a stored sequence and are reserved in blocks, a new one for each
- * run, so that an id is never used again, whatever became of its body; the block that a file's id belongs to so also tells
- * which run wrote it. A file has its count at (0x01, 'b', id); an inline body, at
+ * run, so that an id that anything durable refers to is never used again, whatever became of its body; the block that a
+ * file's id belongs to so also tells which run wrote it. A file has its count at (0x01, 'b', id); an inline body, at
  * (0x01, 'd', id), has a count only while there is more than one reference. */
 #include "base/log.h"
 #include "base/vec.h"
@@ -47,10 +47,8 @@ status blob_new_id(struct store *s, uint64_t *id)
 	pthread_mutex_lock(&b->lock);
 	if (b->next == b->limit) {
 		uint64_t limit = b->limit + IDS_PER_BLOCK;
-		rocksdb_writeoptions_t *w = rocksdb_writeoptions_create();
-		rocksdb_writeoptions_set_sync(w, s->durability != DURABILITY_NONE);
-		rocksdb_put(s->db, w, next_key, sizeof next_key, (const char *)&limit, sizeof limit, &error);
-		rocksdb_writeoptions_destroy(w);
+		/* Not synced: it precedes in the log whatever will refer to these ids. */
+		rocksdb_put(s->db, s->write, next_key, sizeof next_key, (const char *)&limit, sizeof limit, &error);
 		if (!error) b->limit = limit;
 	}
 	if (!error) *id = b->next++;

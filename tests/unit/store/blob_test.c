@@ -152,6 +152,21 @@ TEST(adopt_again_after_conflict)
 	end();
 }
 
+TEST(a_name_that_is_taken_is_passed_over)
+{
+	begin();
+	struct blob_ref first = make(100000, 5000, true);
+	char path[PATH_MAX + 64];
+	snprintf(path, sizeof path, "%s/blobs/%02x/%016llx", dir, (unsigned)((first.id + 1) & 0xff),
+		(unsigned long long)first.id + 1);
+	int fd = open(path, O_CREAT | O_WRONLY, 0600);
+	CHECK(fd >= 0);
+	close(fd);
+	struct blob_ref second = make(100000, 5000, true);
+	CHECK(second.id == first.id + 2 && readable(first) && readable(second));
+	end();
+}
+
 TEST(references)
 {
 	begin();
