@@ -68,7 +68,7 @@ store_ticket store_last_ticket(struct store *s);
 /* Blocks. */
 void store_wait(struct store *s, store_ticket t);
 /* Calls fn(ctx) once t is durable: at once in this thread if it is already, else from the syncing thread (fn must be
- * short and must not block). */
+ * short and must not block: the next sync waits for it). */
 void store_when_durable(struct store *s, store_ticket t, void (*fn)(void *ctx), void *ctx);
 
 /* Deletes all keys in [from, to), outside any transaction; durable on return. Transactions that began before it cannot

@@ -324,6 +324,36 @@ TEST(tickets)
 	end();
 }
 
+static uint64_t syncs(void)
+{
+	struct store_metrics m;
+	store_metrics(s, &m);
+	return m.syncs;
+}
+
+TEST(syncs_as_promised)
+{
+	begin();
+	store_close(s);
+	s = folder_open(dir, DURABILITY_NONE);
+	CHECK_OK(put(k(1), STR("x")));
+	usleep(700000);
+	CHECK(syncs() == 0);
+	store_close(s);
+	s = folder_open(dir, DURABILITY_RELAXED);
+	CHECK_OK(put(k(1), STR("x")));
+	CHECK(syncs() == 0);
+	for (int i = 0; i < 200 && syncs() == 0; i++) usleep(10000);
+	CHECK(syncs() == 1);
+	store_close(s);
+	s = folder_open(dir, DURABILITY_STRICT);
+	for (uint64_t i = 0; i < 10; i++) {
+		CHECK_OK(put(k(1), STR("x")));
+		CHECK(syncs() == i + 1);
+	}
+	end();
+}
+
 TEST(delete_range_and_clear)
 {
 	begin();
