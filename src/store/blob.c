@@ -129,6 +129,7 @@ static status open_file(struct blob_writer *w)
 
 static status put_out(struct blob_writer *w, const void *p, size_t n)
 {
+	TRY(space_check(w->store, n));
 	TRY(blob_write_all(w->fd, p, n));
 	w->written += n;
 	if (w->written - w->writeback >= WRITEBACK_BYTES && w->store->durability != DURABILITY_NONE) {

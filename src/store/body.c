@@ -44,12 +44,16 @@ status blob_new_id(struct store *s, uint64_t *id)
 {
 	struct blobs *b = &s->blobs;
 	char *error = NULL;
+	TRY(space_check(s, BLOB_BLOCK));
 	pthread_mutex_lock(&b->lock);
 	if (b->next == b->limit) {
 		uint64_t limit = b->limit + IDS_PER_BLOCK;
 		/* Not synced: it precedes in the log whatever will refer to these ids. */
 		rocksdb_put(s->db, s->write, next_key, sizeof next_key, (const char *)&limit, sizeof limit, &error);
-		if (!error) b->limit = limit;
+		if (error)
+			space_log_failed(s);
+		else
+			b->limit = limit;
 	}
 	if (!error) *id = b->next++;
 	pthread_mutex_unlock(&b->lock);

@@ -237,6 +237,7 @@ status engine_sync(struct store *s)
 		TRY(sync_folder(s));
 		atomic_store_explicit(&s->unsynced, false, memory_order_relaxed);
 	}
+	if (atomic_load_explicit(&s->space.log_failed, memory_order_acquire)) return space_sync_logs(s);
 	char *error = NULL;
 	rocksdb_flush_wal(s->db, 1, &error);
 	return engine_failed("sync", error) ? STATUS(IO) : OK;
@@ -250,6 +251,7 @@ static uint64_t property(struct store *s, const char *name)
 
 void engine_flush_idle(struct store *s)
 {
+	if (atomic_load_explicit(&s->space.log_failed, memory_order_acquire)) return;
 	if (property(s, "rocksdb.cur-size-active-mem-table") < IDLE_FLUSH_BYTES) return;
 	rocksdb_flushoptions_t *f = rocksdb_flushoptions_create();
 	rocksdb_flushoptions_set_wait(f, 1);
@@ -262,6 +264,7 @@ void engine_flush_idle(struct store *s)
 /* From the outside a deletion of a range looks like a commit that touched every key. */
 static status delete_all(struct store *s, struct str from, struct str to, bool bodies)
 {
+	TRY(space_check(s, 0));
 	pthread_rwlock_wrlock(&s->commit_lock);
 	rocksdb_writebatch_t *b = rocksdb_writebatch_create();
 	rocksdb_writebatch_delete_range(b, from.p, from.n, to.p, to.n);
@@ -282,6 +285,7 @@ static status delete_all(struct store *s, struct str from, struct str to, bool b
 	pthread_mutex_unlock(&s->versions.lock);
 	char *error = NULL;
 	rocksdb_write(s->db, s->write, b, &error);
+	if (error) space_log_failed(s);
 	version_finish(s, version);
 	rocksdb_writebatch_destroy(b);
 	pthread_rwlock_unlock(&s->commit_lock);

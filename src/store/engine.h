@@ -166,6 +166,18 @@ struct blob_trailer {
 };
 _Static_assert(sizeof(struct blob_trailer) == 32, "stored");
 
+/* ── the disk's end (space.c) ────────────────────────────────────────────────────────────────────────────────────────── */
+struct space {
+	_Atomic int64_t looked_us;
+	_Atomic int level;        /* 0 enough, 1 small commits only, 2 nothing */
+	_Atomic bool log_failed;  /* the engine's log cannot be written any more */
+};
+/* IO while that many bytes should not be written. */
+status space_check(struct store *s, size_t bytes) MUST_USE;
+void space_log_failed(struct store *s);
+/* Syncs the log files past the engine. */
+status space_sync_logs(struct store *s) MUST_USE;
+
 struct store {
 	char *dir;
 	enum store_durability durability;
@@ -179,6 +191,7 @@ struct store {
 	struct versions versions;
 	struct syncer syncer;
 	struct blobs blobs;
+	struct space space;
 	_Atomic uint64_t commits, conflicts, syncs, gets, scans;
 };
 

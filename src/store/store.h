@@ -60,7 +60,8 @@ void store_scan_seek(struct store_scan *scan, struct str key);
 status store_scan_end(struct store_scan *scan) MUST_USE;
 
 typedef uint64_t store_ticket; /* 0 is always durable */
-/* CONFLICT: run again with a new transaction. IO: the store refused; nothing happened. */
+/* CONFLICT: run again with a new transaction. IO: the store refused (the disk is full or failing); nothing happened. When the
+ * disk is almost full, only small commits (deletions) pass; reads always do. */
 status store_commit(struct store_tx *tx, store_ticket *ticket) MUST_USE;
 bool store_is_durable(struct store *s, store_ticket t);
 /* The newest commit's ticket: when it is durable, so is all that a transaction that began before has read. */

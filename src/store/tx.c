@@ -158,10 +158,14 @@ static status commit_batch(struct store_tx *tx, rocksdb_writebatch_t *batch, con
 	uint64_t *version)
 {
 	struct store *s = tx->store;
+	size_t bytes = 0;
+	rocksdb_writebatch_data(batch, &bytes);
+	TRY(space_check(s, bytes));
 	for (size_t i = 0; i < tx->empty.n; i++) TRY(check_empty(tx, &tx->empty.v[i]));
 	TRY(version_claim(&s->versions, tx->seen, tx->reads.v, tx->reads.n, writes, n_writes, version));
 	char *error = NULL;
 	if (rocksdb_writebatch_count(batch) > 0) rocksdb_write(s->db, s->write, batch, &error);
+	if (error) space_log_failed(s);
 	version_finish(s, *version);
 	return engine_failed("commit", error) ? STATUS(IO) : OK;
 }
