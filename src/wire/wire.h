@@ -35,8 +35,8 @@ struct wire_match {
 /* Why a request failed; what an error response says. */
 struct wire_failure {
 	error_id id;
-	/* A code that neither the common table nor the service's model has (S3's AuthorizationQueryParametersError, IncompleteBody
-	 * and so on): goes on the wire instead of id's, with this HTTP status. Usually STR_NONE. */
+	/* A code that neither the common table nor the service's model has (S3's AuthorizationQueryParametersError and so
+	 * on): goes on the wire instead of id's, with this HTTP status. Usually STR_NONE. */
 	struct str code;
 	unsigned http_status;
 	struct str message;
@@ -62,7 +62,8 @@ struct wire_host wire_read_host(struct str host);
 
 /* Finds service, operation and protocol: by X-Amz-Target, by Action and the signing name, by smithy-protocol, by URI
  * templates of the service that the credential scope or the host names, S3 otherwise. FAILED with `why` when there is no
- * such service or operation; out->service and ->protocol still say as much as is known. Action and Version may be in the query string or in a form body. */
+ * such service or operation; out->service and ->protocol still say as much as is known. Action and Version may be in the
+ * query string or in a form body. */
 status wire_route(struct arena *a, const struct wire_request *r, struct wire_match *out, struct wire_failure *why) MUST_USE;
 /* *in: zeroed, of the input shape's size. FAILED with `why` (SerializationException and its kin) on malformed input. Unknown
  * members are ignored, as AWS does. A streaming payload is left NULL. */
