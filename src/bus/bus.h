@@ -17,8 +17,8 @@ typedef void (*bus_fn)(void *ctx, enum bus_phase phase, struct store_tx *tx, con
 struct bus;
 struct bus *bus_new(void);
 void bus_free(struct bus *b);
-/* At start only, before the first event. kind NULL: all events. Subscribers are called in the order of subscription. kind must
- * live as long as the bus. */
+/* At start only, before the first event. kind NULL: all events. Subscribers are called in the order of subscription.
+ * kind must live as long as the bus. */
 void bus_subscribe(struct bus *b, enum bus_phase phase, const char *kind, bus_fn fn, void *ctx);
 void bus_publish(struct bus *b, enum bus_phase phase, struct store_tx *tx, const struct bus_event *e);
 /* True if somebody listens: then it is worth making the detail. */

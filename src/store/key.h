@@ -1,8 +1,9 @@
 /* Keys are tuples whose encoding sorts as the tuples do: each element begins with a type byte; strings are escaped
- * (0x00 becomes 0x00 0xff) and end in 0x00, so that ("a") < ("a", x) < ("ab"); numbers are 8 bytes, big endian.
- * By convention a record's key is (service, kind, account, region, …); global things use region "".
+ * (0x00 becomes 0x00 0xff) and end in 0x00, so that ("a") < ("a", x) < ("ab"); numbers are 8 bytes, big endian. By
+ * convention a record's key is (service, kind, account, region, …); global things use region "".
  *
- *     struct key k = key_begin(arena); key_str(&k, STR("s3")); key_str(&k, STR("object")); … store_get(tx, key_done(&k), &v) */
+ * struct key k = key_begin(arena); key_str(&k, STR("s3")); key_str(&k, STR("object")); … store_get(tx, key_done(&k),
+ * &v) */
 #pragma once
 #include "base/buf.h"
 
@@ -26,8 +27,8 @@ struct str key_after(struct arena *a, struct str encoded);
 struct str key_next(struct arena *a, struct str encoded);
 /* For a scan over strings that begin with a raw prefix (S3's ListObjects): the tuple k plus an unfinished string. */
 struct str key_with_prefix(struct arena *a, struct str encoded, struct str prefix);
-/* The first key after all that begin with these raw bytes: the end of a scan that begins at key_with_prefix(). (key_after
- * will not do there: a string may go on with a byte 0xff.) */
+/* The first key after all that begin with these raw bytes: the end of a scan that begins at key_with_prefix().
+ * (key_after will not do there: a string may go on with a byte 0xff.) */
 struct str key_after_prefix(struct arena *a, struct str bytes);
 /* Reading elements back, in order; INVALID when the next element is of another type or malformed. Strings are
  * unescaped into the arena only where they hold a zero byte, else they point into the key. */

@@ -1,17 +1,17 @@
 /* Ordered key-value transactions. The one place that knows the engine (RocksDB). Keys and values are bytes; keys are
  * made by store/key.h so that they sort as tuples.
  *
- * A transaction reads from a snapshot taken at its first use plus its own writes, and is validated when it commits: if
- * another transaction changed a key that this one wrote or read with store_get, commit answers CONFLICT and nothing of it
- * has happened; the caller runs it again. Transactions are not shared between threads; a store is.
+ * A transaction reads from a snapshot taken at its first use plus its own writes, and is validated when it commits:
+ * if another transaction changed a key that this one wrote or read with store_get, commit answers CONFLICT and
+ * nothing of it has happened; the caller runs it again. Transactions are not shared between threads; a store is.
  *
  * Durability: commit makes the writes visible and returns a ticket; they are on stable storage once the ticket is
  * durable. One fsync serves all tickets that wait (group commit). With DURABILITY_RELAXED tickets are durable at once
- * and the log is synced in the background (within a second): the death of the process loses nothing, that of the machine
- * may lose the last second. With DURABILITY_NONE the log is never synced.
+ * and the log is synced in the background (within a second): the death of the process loses nothing, that of the
+ * machine may lose the last second. With DURABILITY_NONE the log is never synced.
  *
- * Readers see a commit before it is durable. A crash of the machine may so undo a write that somebody has read but that
- * was never answered; who may not see such a write waits for store_last_ticket() before it answers. */
+ * Readers see a commit before it is durable. A crash of the machine may so undo a write that somebody has read but
+ * that was never answered; who may not see such a write waits for store_last_ticket() before it answers. */
 #pragma once
 #include "base/arena.h"
 #include "base/str.h"
@@ -25,10 +25,12 @@ struct store_options {
 	enum store_durability durability;
 };
 
-/* Opens or makes the data folder: takes its lock (BUSY when another virga has it), checks the format version (LIMIT when
- * it is newer than this program knows; older ones are upgraded). *why is a sentence for the user, static or in `a`. */
+/* Opens or makes the data folder: takes its lock (BUSY when another virga has it), checks the format version (LIMIT
+ * when it is newer than this program knows; older ones are upgraded). *why is a sentence for the user, static or in
+ * `a`. */
 status store_open(const struct store_options *o, struct arena *a, struct store **out, struct str *why) MUST_USE;
-/* Makes all durable, calls who waits for a ticket, then frees. All transactions and blobs must have ended. NULL is fine. */
+/* Makes all durable, calls who waits for a ticket, then frees. All transactions and blobs must have ended. NULL is
+ * fine. */
 void store_close(struct store *s);
 
 /* read_only: reads are not tracked, commit is not needed. The tx's memory is in `a`; end it with store_commit or
@@ -47,10 +49,10 @@ void store_delete(struct store_tx *tx, struct str key);
 void store_require_empty(struct store_tx *tx, struct str from, struct str to);
 bool store_has_writes(const struct store_tx *tx);
 
-/* Scans [from, to) of the snapshot merged with own writes, in order, or backwards. Keys and values are valid until the
- * next call on the scan. The transaction may write meanwhile: keys that it adds ahead are met, those it deletes are not.
- * What a scan reads is not validated at commit: see store_require_empty, or store_get a key that stands for the range.
- * The transaction's end ends its scans. */
+/* Scans [from, to) of the snapshot merged with own writes, in order, or backwards. Keys and values are valid until
+ * the next call on the scan. The transaction may write meanwhile: keys that it adds ahead are met, those it deletes
+ * are not. What a scan reads is not validated at commit: see store_require_empty, or store_get a key that stands for
+ * the range. The transaction's end ends its scans. */
 struct store_scan;
 struct store_scan *store_scan_begin(struct store_tx *tx, struct str from, struct str to, bool backwards);
 bool store_scan_next(struct store_scan *scan, struct str *key, struct str *value);
@@ -60,8 +62,8 @@ void store_scan_seek(struct store_scan *scan, struct str key);
 status store_scan_end(struct store_scan *scan) MUST_USE;
 
 typedef uint64_t store_ticket; /* 0 is always durable */
-/* CONFLICT: run again with a new transaction. IO: the store refused (the disk is full or failing); nothing happened. When the
- * disk is almost full, only small commits (deletions) pass; reads always do. */
+/* CONFLICT: run again with a new transaction. IO: the store refused (the disk is full or failing); nothing happened.
+ * When the disk is almost full, only small commits (deletions) pass; reads always do. */
 status store_commit(struct store_tx *tx, store_ticket *ticket) MUST_USE;
 bool store_is_durable(struct store *s, store_ticket t);
 /* The newest commit's ticket: when it is durable, so is all that a transaction that began before has read. */
