@@ -11,6 +11,9 @@
 #include "store/store.h"
 
 struct service;
+struct policy_provider;
+struct policy_context;
+struct authz_demands;
 
 /* The installation: made by the composition root, handed to all. */
 struct cloud {
@@ -31,6 +34,7 @@ struct cloud {
 	bool ephemeral;             /* the data folder goes when virga stops */
 	void **service_state;       /* by index in services */
 	struct call_metrics *metrics;
+	const struct policy_provider *policies; /* policy/provider.h; NULL: everyone who is known may do everything */
 	int64_t started_us;
 };
 
@@ -82,6 +86,11 @@ struct service {
 	/* Optional, before the edge stops: answer what is parked (call_again on each), park nothing more. */
 	void (*drain)(void *state);
 	void (*stop)(void *state);
+	/* Optional, where policies are enforced: what the authorization reference does not tell. Adds demands (a copy's source),
+	 * the resources' owners, resource-based policies, tags and further condition keys; in may be NULL. FAILED: the failure
+	 * is recorded (a queue that does not exist). With it, unsigned requests are decided by policies, not refused at once. */
+	status (*authorize)(struct call *c, struct store_tx *tx, const void *in, struct authz_demands *demands,
+		struct policy_context *context);
 	/* Optional: requests that the model does not describe (S3's browser forms, websites, CORS preflights). Runs before
 	 * routing's own failure is answered. Returns true if it took the request: the response is in *response. */
 	bool (*raw)(struct call *c, const struct wire_request *r, struct wire_response *response);

@@ -136,7 +136,8 @@ static status begin_call(struct exchange *e)
 	TRY(exchange_authenticate(e, hash));
 	TRY(exchange_authorize(e));
 	if (!e->op || c->match.op->flags & WIRE_O_EVENTS) return not_implemented(e);
-	return decode(e);
+	TRY(decode(e));
+	return exchange_permit(e);
 }
 
 static void run_buffered(struct exchange *e)
@@ -161,6 +162,7 @@ static status begin_stream(struct exchange *e)
 	TRY(exchange_authorize(e));
 	if (!e->op) return not_implemented(e);
 	TRY(decode(e));
+	TRY(exchange_permit(e));
 	return stage_begin(e);
 }
 

@@ -69,6 +69,8 @@ void exchange_answer(struct exchange *e, struct wire_response *r);
 /* authorize.c: who calls, and may they? FAILED: the failure is recorded. body_sha256 NULL: the payload is not known yet. */
 status exchange_authenticate(struct exchange *e, const uint8_t *body_sha256) MUST_USE;
 status exchange_authorize(struct exchange *e) MUST_USE;
+/* permit.c: do the caller's policies allow the decoded operation? FAILED: the failure is recorded. */
+status exchange_permit(struct exchange *e) MUST_USE;
 
 /* stage.c: the streamed payload. */
 status stage_begin(struct exchange *e) MUST_USE;

@@ -2,6 +2,7 @@
 	then move into one block. Patterns are encoded here (see the marks in
  * internal.h) and sorted by how cheaply they can be matched. */
 #include "policy/internal.h"
+#include <stdatomic.h>
 #include <stdlib.h>
 
 void builder_init(struct builder *b, struct arena *a)
@@ -188,6 +189,7 @@ struct policy *builder_finish(struct builder *b, enum policy_type type, struct r
 	struct policy *p = (struct policy *)(void *)block;
 	size_t at = sizeof *p;
 	p->magic = POLICY_MAGIC;
+	atomic_init(&p->refs, 1);
 	p->bytes = (uint32_t)bytes;
 	p->type = (uint8_t)type;
 	p->n_statements = (uint32_t)(b->statements.n / sizeof(struct statement));
@@ -205,6 +207,14 @@ void policy_free(struct policy *p)
 {
 	if (!p) return;
 	INVARIANT(p->magic == POLICY_MAGIC);
+	if (atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1) return;
 	p->magic = 0;
 	free(p);
+}
+
+struct policy *policy_retain(struct policy *p)
+{
+	INVARIANT(p->magic == POLICY_MAGIC);
+	atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);
+	return p;
 }

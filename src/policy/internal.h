@@ -68,6 +68,7 @@ struct statement {
 
 struct policy {
 	uint32_t magic, bytes;
+	_Atomic uint32_t refs;
 	uint8_t type;
 	uint32_t n_statements;
 	struct range label; /* in text */
@@ -140,6 +141,10 @@ const struct policy_key *evaluation_key(const struct evaluation *e, uint32_t has
 bool conditions_match(struct evaluation *e, const struct policy *p, const struct statement *s);
 /* Reads an operator's name with its prefix and suffix. */
 bool condition_operator(struct str name, struct condition *out);
+
+/* bundle.c */
+struct policy_bundle;
+uint64_t policy_bundle_version(const struct policy_bundle *b);
 
 /* principal.c: how directly a statement names the caller; each grants more than the one before it. */
 enum grant { GRANT_NONE, GRANT_ACCOUNT /* delegated */, GRANT_ISSUER /* the session's role or user */, GRANT_DIRECT };

@@ -74,11 +74,11 @@ bool glob_matches(struct str pattern, struct str s)
 
 const struct policy_key *evaluation_key(const struct evaluation *e, uint32_t hash, struct str name)
 {
-	const struct policy_context *both[] = {e->resource->context, e->request->context};
-	for (size_t c = 0; c < 2; c++) {
-		if (!both[c]) continue;
-		for (size_t i = 0; i < both[c]->n; i++) {
-			const struct policy_key *k = &both[c]->keys[i];
+	const struct policy_context *all[] = {e->resource->context, e->request->context, e->request->caller_context};
+	for (size_t c = 0; c < sizeof all / sizeof *all; c++) {
+		if (!all[c]) continue;
+		for (size_t i = 0; i < all[c]->n; i++) {
+			const struct policy_key *k = &all[c]->keys[i];
 			if (k->hash == hash && str_ieq(k->name, name)) return k;
 		}
 	}

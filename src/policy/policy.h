@@ -39,7 +39,10 @@ struct policy_source {
 /* INVALID (or LIMIT) with *why filled; *out is the caller's, policy_free() frees it. why may be NULL. */
 status policy_parse(struct str text, const struct policy_source *source, struct policy **out, struct policy_error *why)
 	MUST_USE;
-void policy_free(struct policy *p); /* NULL allowed */
+/* Drops a reference; the last one frees. NULL allowed. */
+void policy_free(struct policy *p);
+/* One more reference, to be dropped with policy_free. */
+struct policy *policy_retain(struct policy *p);
 struct str policy_label(const struct policy *p);
 enum policy_type policy_type_of(const struct policy *p);
 size_t policy_statements(const struct policy *p);
@@ -123,6 +126,7 @@ struct policy_request {
 	const struct policy_resource *resources; /* each has to be allowed; at least one */
 	size_t n_resources;
 	const struct policy_context *context; /* or NULL */
+	const struct policy_context *caller_context; /* keys of the caller alone, kept between requests; or NULL */
 };
 /* What binds the caller. */
 struct policy_subject {

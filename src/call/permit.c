@@ -1,0 +1,135 @@
+/* The policy step of a call: what the operation demands, what is known of the request,
+	and whether the caller's policies
+ * allow it. It runs once the input is decoded and before anything is done. */
+#include "call/exchange.h"
+#include "policy/provider.h"
+#include <stddef.h>
+
+static struct policy_principal caller_of(const struct call *c)
+{
+	static const enum policy_caller kinds[] = {
+		[PRINCIPAL_ANONYMOUS] = POLICY_CALLER_ANONYMOUS,
+		[PRINCIPAL_ROOT] = POLICY_CALLER_ROOT,
+		[PRINCIPAL_USER] = POLICY_CALLER_USER,
+		[PRINCIPAL_ASSUMED_ROLE] = POLICY_CALLER_ROLE,
+		[PRINCIPAL_FEDERATED] = POLICY_CALLER_FEDERATED,
+		[PRINCIPAL_SERVICE] = POLICY_CALLER_SERVICE,
+	};
+	const struct principal *p = &c->principal;
+	return (struct policy_principal){.kind = kinds[p->kind],
+		.account = p->account,
+		.arn = p->arn,
+		.user_id = p->user_id,
+		.name = p->name};
+}
+
+/* 127.0.0.1:51234, [::1]:51234 */
+static struct str address_of(struct str peer)
+{
+	ptrdiff_t colon = str_rchr(peer, ':');
+	struct str host = colon < 0 ? peer : str_sub(peer, 0, (size_t)colon);
+	if (str_starts(host, STR("[")) && str_ends(host, STR("]"))) return str_sub(host, 1, host.n - 2);
+	return host;
+}
+
+static void set_header(const struct exchange *e, struct policy_context *k, struct str key, struct str header)
+{
+	struct str value = edge_header_get(e->call.http, header);
+	if (str_has(value)) policy_context_set(k, key, value);
+}
+
+/* "Amazon S3 Signature Version 4 authentication specific policy keys". */
+static void describe_s3(const struct exchange *e, struct policy_context *k)
+{
+	bool query = e->sig.kind == SIG_QUERY;
+	if (e->sig.kind == SIG_NONE) return;
+	policy_context_set(k, STR("s3:authType"), query ? STR("REST-QUERY-STRING")
+				: e->sig.kind == SIG_POST_FORM ? STR("POST") : STR("REST-HEADER"));
+	policy_context_set(k, STR("s3:signatureversion"), e->sig.kind == SIG_V2 ? STR("AWS") : STR("AWS4-HMAC-SHA256"));
+	if (query) policy_context_set_i64(k, STR("s3:signatureAge"), e->call.now_ms - e->sig.time_ms);
+	if (str_has(e->sig.payload_hash)) policy_context_set(k, STR("s3:x-amz-content-sha256"), e->sig.payload_hash);
+}
+
+/* What every request has ("AWS global condition context keys"). */
+static void describe(const struct exchange *e, const struct policy_principal *who, struct policy_context *k)
+{
+	const struct call *c = &e->call;
+	policy_context_set_principal(k, who);
+	policy_context_set_now(k, c->now_ms);
+	policy_context_set(k, STR("aws:SourceIp"), address_of(c->http->peer));
+	policy_context_set_bool(k, STR("aws:SecureTransport"), c->http->tls);
+	policy_context_set(k, STR("aws:RequestedRegion"), c->region);
+	policy_context_set_bool(k, STR("aws:ViaAWSService"), false);
+	set_header(e, k, STR("aws:UserAgent"), STR("User-Agent"));
+	set_header(e, k, STR("aws:referer"), STR("Referer"));
+	if (e->s3_dialect) describe_s3(e, k);
+	authz_request_tags(c->arena, &c->match, e->in, k);
+}
+
+/* "No permissions are required to perform this operation" (GetCallerIdentity,
+	GetSessionToken in the STS API reference). */
+static bool needs_no_permission(const struct call *c)
+{
+	struct str op = wire_str(&c->match.service->tables, c->match.op->name);
+	return strcmp(c->match.service->name, "sts") == 0 && (str_is(op, "GetCallerIdentity") || str_is(op,
+		"GetSessionToken"));
+}
+
+static status refuse(struct exchange *e, const struct policy_principal *who, const struct policy_verdict *v)
+{
+	struct call *c = &e->call;
+	/* S3 gives its reasons only within the account ("Troubleshoot access denied (403 Forbidden) errors in "
+		"Amazon S3"). */
+	bool foreign = v->resource_account.n && !str_eq(v->resource_account, who->account);
+	if (e->s3_dialect && (foreign || who->kind == POLICY_CALLER_ANONYMOUS))
+		return call_fail(c, ERR_ACCESS_DENIED, "Access Denied");
+	bool ec2 = strcmp(c->match.service->name, "ec2") == 0;
+	return call_fail(c, ERR_ACCESS_DENIED, "%s%.*s", ec2 ? "You are not authorized to perform this operation. "
+		: "",
+		STR_ARG(v->message));
+}
+
+struct permit {
+	struct policy_principal who;
+	struct policy_context context;
+	struct authz_demands demands;
+	struct policy_bundle *bundle;
+};
+
+static status gather(struct exchange *e, struct permit *p, struct store_tx *tx)
+{
+	struct call *c = &e->call;
+	const struct policy_provider *from = c->cloud->policies;
+	if (c->principal.kind != PRINCIPAL_ANONYMOUS)
+		TRY(from->bundle(from->ctx, tx, c->arena, &p->who, c->principal.session_record, &p->bundle));
+	if (e->service && e->service->authorize) TRY(e->service->authorize(c, tx, e->in, &p->demands, &p->context));
+	for (size_t i = 0; from->account && i < p->demands.n; i++)
+		for (size_t j = 0; j < p->demands.v[i].n; j++) {
+			struct policy_resource *r = &p->demands.v[i].resources[j];
+			TRY(from->account(from->ctx, tx, c->arena, r->account, &r->rcps, &p->context));
+		}
+	return OK;
+}
+
+status exchange_permit(struct exchange *e)
+{
+	struct call *c = &e->call;
+	if (!c->cloud->policies || needs_no_permission(c)) return OK;
+	if (c->principal.kind == PRINCIPAL_ANONYMOUS && c->match.op->flags & WIRE_O_ANONYMOUS) return OK;
+	struct permit p = {.who = caller_of(c), .context = POLICY_CONTEXT_IN(c->arena)};
+	struct authz_place place = {c->partition, c->region, c->account, e->wire.path};
+	authz_demands(c->arena, &c->match, e->in, &place, &p.demands);
+	describe(e, &p.who, &p.context);
+	struct store_tx *tx = c->cloud->store ? store_begin(c->cloud->store, c->arena, true) : NULL;
+	status s = gather(e, &p, tx);
+	if (tx) store_end(tx);
+	if (is_ok(s)) {
+		struct policy_verdict v;
+		if (!policy_authorize(c->arena, &p.who, p.bundle, &p.demands, &p.context, e->s3_dialect,
+			&v)) s = refuse(e, &p.who, &v);
+	} else if (!status_is(s, STATUS_FAILED)) {
+		s = call_fail(c, ERR_INTERNAL, "The caller's policies could not be read.");
+	}
+	policy_bundle_release(p.bundle);
+	return s;
+}
