@@ -1,4 +1,5 @@
 """S3's buckets: names, owners, regions, listing, removal."""
+import os
 import threading
 import unittest
 import uuid
@@ -6,7 +7,7 @@ import uuid
 from botocore.config import Config
 
 from s3case import MIB, S3Case
-from virga import wait_until
+from virga import Virga, wait_until
 
 
 def name():
@@ -133,9 +134,27 @@ class Buckets(S3Case):
         self.fails("NoSuchUpload", self.s3.upload_part, Bucket=self.bucket, Key="k19", UploadId=u, PartNumber=2, Body=b"x")
         self.assertTrue(wait_until(lambda: self.disk_files() <= before), "the parts' bytes stay")
 
-    def disk_files(self):
-        import os
-        return sum(len(files) for _, _, files in os.walk(os.path.join(self.virga.data, "blobs")))
+    def test_reset_gives_the_disk_back(self):
+        virga = Virga().start()
+        self.addCleanup(virga.close)
+        s3 = virga.client("s3")
+        for b in ("one", "two"):
+            s3.create_bucket(Bucket=b)
+            for n in range(5):
+                s3.put_object(Bucket=b, Key=f"k{n}", Body=b"x" * MIB)
+            s3.copy_object(Bucket=b, Key="copy", CopySource=f"{b}/k0")
+            u = s3.create_multipart_upload(Bucket=b, Key="mp")["UploadId"]
+            for n in (1, 2):
+                s3.upload_part(Bucket=b, Key="mp", UploadId=u, PartNumber=n, Body=b"y" * MIB)
+        self.assertEqual(self.disk_files(virga), 14)
+        self.assertEqual(virga.get("/_virga/reset?service=s3", "POST")[0], 200)
+        self.assertEqual(s3.list_buckets()["Buckets"], [])
+        self.assertTrue(wait_until(lambda: self.disk_files(virga) == 0), "bodies stay")
+        s3.create_bucket(Bucket="one")
+        self.assertEqual(s3.list_objects_v2(Bucket="one")["KeyCount"], 0)
+
+    def disk_files(self, virga=None):
+        return sum(len(files) for _, _, files in os.walk(os.path.join((virga or self.virga).data, "blobs")))
 
     def test_removal_races_with_puts(self):
         for round_ in range(6):

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # S3 through the AWS CLI, as a person uses it: buckets, cp, sync, ls, mv, rm, presign with curl, multipart by itself.
-# shellcheck disable=SC2317 # functions are called by check
+# shellcheck disable=SC2317,SC2154 # functions are called by check; lib.sh sets work and endpoint
 # shellcheck source=tests/clients/lib.sh
 . "$(dirname "$0")/lib.sh"
 need aws curl cmp
