@@ -21,6 +21,7 @@ struct cloud {
 	struct clock *clock;
 	struct jobs *jobs;
 	struct bus *bus;
+	struct vault *vault;        /* wraps what must not lie in the data folder in plain bytes */
 	struct edge *edge;
 	struct workers *workers;
 	bool strict;                /* only issued keys */

@@ -10,6 +10,7 @@
 #include "cli/settings.h"
 #include "edge/ca.h"
 #include "store/blob.h"
+#include "vault/vault.h"
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -31,6 +32,7 @@ static const struct cli_option serve_options[] = {
 	[SERVE_DURABILITY] = {"durability", "strict|relaxed", "answer after, or before, data are on stable storage (strict)"},
 	[SERVE_REGION] = {"region", "REGION", "where unsigned requests go (AWS_DEFAULT_REGION; us-east-1)"},
 	[SERVE_LOG] = {"log", "LEVEL[,json]", "debug, info, warn, error, off (info; DEBUG=1: debug)"},
+	[SERVE_PASSPHRASE_FILE] = {"passphrase-file", "FILE", "derives the root key (VIRGA_PASSPHRASE; else DIR/root.key holds it)"},
 };
 _Static_assert(SERVE_OPTIONS <= CLI_OPTIONS_MAX, "options are kept by index");
 
@@ -99,12 +101,23 @@ static int open_store(struct installation *v)
 	return cli_fail("%.*s", STR_ARG(str_or(why, str_c(status_name(st)))));
 }
 
+static int open_vault(struct installation *v)
+{
+	struct vault_options o = {.dir = store_dir(v->cloud.store), .passphrase = v->settings.passphrase};
+	struct str why = STR_NONE;
+	status s = vault_open(&o, &v->arena, &v->cloud.vault, &why);
+	vault_wipe(v->settings.passphrase);
+	return is_ok(s) ? 0 : cli_fail("%.*s", STR_ARG(why));
+}
+
 static int build_cloud(struct installation *v)
 {
 	struct cloud *c = &v->cloud;
 	c->strict = v->settings.strict;
 	c->default_region = v->settings.region;
 	int code = open_store(v);
+	if (code) return code;
+	code = open_vault(v);
 	if (code) return code;
 	c->clock = clock_new(c->store);
 	c->jobs = jobs_new(c->store, c->clock);
@@ -213,6 +226,7 @@ static void take_apart(struct installation *v)
 	if (c->clock) clock_free(c->clock);
 	call_metrics_free(c->metrics);
 	store_close(c->store);
+	vault_close(c->vault);
 	folder_ephemeral_remove(&v->ephemeral);
 }
 

@@ -2,6 +2,8 @@
 #include "cli/settings.h"
 #include "base/vec.h"
 #include "cli/folders.h"
+#include "vault/vault.h"
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -97,6 +99,28 @@ static int read_region(const struct cli_args *args, struct settings *out)
 	return 0;
 }
 
+/* A passphrase's own line end is no part of it. */
+static int read_passphrase(struct arena *a, const struct cli_args *args, struct settings *out)
+{
+	const char *file = args->value[SERVE_PASSPHRASE_FILE], *given = getenv("VIRGA_PASSPHRASE");
+	char text[1024];
+	if (file) {
+		FILE *f = fopen(file, "re");
+		size_t n = f ? fread(text, 1, sizeof(text), f) : 0;
+		if (!f) return cli_fail("cannot read %s: %s", file, strerror(errno));
+		fclose(f);
+		while (n && (text[n - 1] == '\n' || text[n - 1] == '\r')) n--;
+		if (!n || n == sizeof(text)) return cli_misused("%s holds no passphrase of 1 to 1023 bytes", file);
+		out->passphrase = str_dup(a, str_n(text, n));
+		vault_wipe(str_n(text, sizeof(text)));
+	} else if (given && *given) {
+		out->passphrase = str_dup(a, str_c(given));
+	}
+	/* The scripts that virga starts have no business with it. */
+	unsetenv("VIRGA_PASSPHRASE");
+	return 0;
+}
+
 int settings_read(struct arena *a, const struct cli_args *args, struct settings *out)
 {
 	*out = (struct settings){0};
@@ -111,5 +135,6 @@ int settings_read(struct arena *a, const struct cli_args *args, struct settings 
 	int code = read_place(a, args, out);
 	if (!code) code = read_log(args, out);
 	if (!code) code = read_region(args, out);
+	if (!code) code = read_passphrase(a, args, out);
 	return code;
 }

@@ -6,7 +6,8 @@
 #include "cli/cli.h"
 #include "store/store.h"
 
-enum { SERVE_LISTEN, SERVE_DATA, SERVE_EPHEMERAL, SERVE_STRICT, SERVE_DURABILITY, SERVE_REGION, SERVE_LOG, SERVE_OPTIONS };
+enum { SERVE_LISTEN, SERVE_DATA, SERVE_EPHEMERAL, SERVE_STRICT, SERVE_DURABILITY, SERVE_REGION, SERVE_LOG, SERVE_PASSPHRASE_FILE,
+	SERVE_OPTIONS };
 
 struct settings {
 	const char *listen;
@@ -18,6 +19,7 @@ struct settings {
 	struct str *enabled;     /* SERVICES; none: all */
 	size_t n_enabled;
 	const char *init_dir;    /* VIRGA_INIT_DIR; NULL: the data folder's init/ready.d */
+	struct str passphrase;   /* of the vault; STR_NONE: its root key is a file. To be wiped once used */
 	enum log_level log;
 	enum log_format log_format;
 };
