@@ -2,8 +2,7 @@
  * (0x00 becomes 0x00 0xff) and end in 0x00, so that ("a") < ("a", x) < ("ab"); numbers are 8 bytes, big endian. By
  * convention a record's key is (service, kind, account, region, …); global things use region "".
  *
- * struct key k = key_begin(arena); key_str(&k, STR("s3")); key_str(&k, STR("object")); … store_get(tx, key_done(&k),
- * &v) */
+ *     struct key k = key_begin(arena); key_str(&k, STR("s3")); … store_get(tx, key_done(&k), &v) */
 #pragma once
 #include "base/buf.h"
 

@@ -70,6 +70,14 @@ static void length_end(struct buf *b, size_t start, unsigned more)
 static void encode_struct(struct encoder *e, const struct wire_shape *s, const char *p);
 static void encode_list(struct encoder *e, const struct wire_shape *s, const struct wire_list *l);
 
+/* The struct that a member points to. */
+static const char *child_at(const char *member)
+{
+	const void *child;
+	memcpy(&child, member, sizeof child);
+	return child;
+}
+
 /* A scalar at p: its varint or bits. False where it is absent. */
 static bool scalar_get(const struct wire_shape *s, const char *p, uint64_t *v)
 {
@@ -140,7 +148,7 @@ static void encode_element(struct encoder *e, const struct wire_shape *s, const 
 	if (kind != KIND_BYTES)
 		present = scalar_get(s, p, &v);
 	else if (s->kind == WIRE_STRUCT) {
-		if (by_pointer) memcpy(&p, p, sizeof p);
+		if (by_pointer) p = child_at(p);
 		present = p != NULL;
 	} else
 		present = bytes_present(s, p);
@@ -184,7 +192,7 @@ static void encode_struct(struct encoder *e, const struct wire_shape *s, const c
 			continue;
 		}
 		if (ms->kind == WIRE_STRUCT) {
-			memcpy(&at, at, sizeof at);
+			at = child_at(at);
 			if (!at) continue;
 		} else if (!bytes_present(ms, at))
 			continue;
