@@ -5,7 +5,7 @@ enum { DEPTH_MAX = 64 };
 
 struct reader {
 	struct arena *arena;
-	const char *p, *end;
+	const char *start, *p, *end;
 	unsigned depth;
 };
 
@@ -179,6 +179,7 @@ static status read_value(struct reader *r, struct json_value *v)
 {
 	skip_space(r);
 	if (r->p == r->end) return STATUS(INVALID);
+	v->at = (size_t)(r->p - r->start);
 	switch (*r->p) {
 	case '{':
 		v->type = JSON_IS_OBJECT;
@@ -208,7 +209,7 @@ status json_read(struct arena *a, struct str text, struct json_value **out)
 {
 	*out = NULL;
 	if (!str_utf8_valid(text)) return STATUS(INVALID);
-	struct reader r = {.arena = a, .p = text.p, .end = text.p + text.n};
+	struct reader r = {.arena = a, .start = text.p, .p = text.p, .end = text.p + text.n};
 	struct json_value *v = arena_new(a, struct json_value);
 	TRY(read_value(&r, v));
 	skip_space(&r);

@@ -1,6 +1,6 @@
-/* JSON values that have no model: attributes holding JSON, templates, manifests. A strict reader (RFC 8259, valid UTF-8,
- * depth of at most 64, the last of equal names wins) into an arena, accessors that accept NULL, and an escaping writer. What
- * has a model is read by wire's table-driven readers instead. */
+/* JSON values that have no model: attributes holding JSON, templates, manifests, policies. A strict reader (RFC 8259, valid
+ * UTF-8, depth of at most 64; equal names stay, json_member takes the last) into an arena, accessors that accept NULL, and
+ * an escaping writer. What has a model is read by wire's table-driven readers instead. */
 #pragma once
 #include "base/buf.h"
 
@@ -12,6 +12,7 @@ struct json_value {
 	struct str name;     /* of an object's member */
 	struct json_value *first, *next; /* children; siblings */
 	size_t length;       /* of ARRAY, OBJECT */
+	size_t at;           /* byte offset in the text, for messages */
 };
 
 /* INVALID when the text is not one JSON value; LIMIT past the depth. */

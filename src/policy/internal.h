@@ -83,20 +83,6 @@ struct policy {
 
 static inline struct str policy_text(const struct policy *p, uint32_t at, uint32_t n) { return str_n(p->text + at, n); }
 
-/* json.c: a strict reader (RFC 8259; UTF-8 only, no duplicate keys, depth of at most 16) into an arena. */
-enum json_kind { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
-struct json {
-	enum json_kind kind;
-	size_t at;
-	struct str key;     /* of an object's member */
-	struct str text;    /* STRING: its characters; NUMBER, BOOL: as written */
-	struct json *first; /* of ARRAY, OBJECT */
-	struct json *next;
-	size_t count;
-};
-/* NULL with *what and *at told. */
-struct json *json_parse(struct arena *a, struct str text, const char **what, size_t *at);
-
 /* build.c: the parts while they grow. */
 struct builder {
 	struct arena *arena;

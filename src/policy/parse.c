@@ -1,5 +1,7 @@
 /* From a JSON document to the compiled form: the grammar of "Grammar of the IAM JSON policy language", with what each
  * type of policy requires and prohibits. Refusals are worded as IAM words them in MalformedPolicyDocument. */
+#include "base/json.h"
+#include "base/map.h"
 #include "policy/internal.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -34,15 +36,15 @@ static bool bears_principal(enum policy_type t)
 /* ── lists of strings ─────────────────────────────────────────────────────────────────────────────────────────── */
 
 /* "If the element takes an array but only one value is included, the brackets are optional." */
-static const struct json *items(const struct json *v)
+static const struct json_value *items(const struct json_value *v)
 {
-	return v->kind == JSON_ARRAY ? v->first : v;
+	return v->type == JSON_IS_ARRAY ? v->first : v;
 }
-static const struct json *next_item(const struct json *list, const struct json *item)
+static const struct json_value *next_item(const struct json_value *list, const struct json_value *item)
 {
-	return list->kind == JSON_ARRAY ? item->next : NULL;
+	return list->type == JSON_IS_ARRAY ? item->next : NULL;
 }
-#define EACH(item, list) (const struct json *item = items(list); item; item = next_item(list, item))
+#define EACH(item, list) (const struct json_value *item = items(list); item; item = next_item(list, item))
 
 static bool printable(struct str s)
 {
@@ -57,7 +59,7 @@ static bool name_char(char c, bool wild)
 	       c == '.' || (wild && (c == '*' || c == '?'));
 }
 
-static status check_action(struct parser *p, const struct json *item)
+static status check_action(struct parser *p, const struct json_value *item)
 {
 	struct str s = item->text;
 	if (str_is(s, "*") || str_is(s, "*:*")) return OK;
@@ -77,7 +79,7 @@ static status check_action(struct parser *p, const struct json *item)
 	return OK;
 }
 
-static status check_resource(struct parser *p, const struct json *item)
+static status check_resource(struct parser *p, const struct json_value *item)
 {
 	struct str s = item->text;
 	if (str_is(s, "*")) return OK;
@@ -91,14 +93,14 @@ static status check_resource(struct parser *p, const struct json *item)
 	return OK;
 }
 
-static status add_patterns(struct parser *p, const struct json *v, bool action, struct range *out)
+static status add_patterns(struct parser *p, const struct json_value *v, bool action, struct range *out)
 {
 	const char *missing = action ? "Policy statement must contain actions."
 		: "Policy statement must contain resources.";
-	if (v->kind == JSON_ARRAY && !v->count) return refuse(p, v->at, "%s", missing);
+	if (v->type == JSON_IS_ARRAY && !v->length) return refuse(p, v->at, "%s", missing);
 	out->first = (uint32_t)(p->b.patterns.n / sizeof(struct pattern));
 	for EACH(item, v) {
-		if (item->kind != JSON_STRING) return refuse(p, item->at, "Syntax errors in policy.");
+		if (item->type != JSON_IS_STRING) return refuse(p, item->at, "Syntax errors in policy.");
 		if (!printable(item->text)) return refuse(p, item->at, "Syntax errors in policy.");
 		TRY(action ? check_action(p, item) : check_resource(p, item));
 		struct pattern t;
@@ -112,9 +114,9 @@ static status add_patterns(struct parser *p, const struct json *v, bool action, 
 
 /* ── principals ───────────────────────────────────────────────────────────────────────────────────────────────── */
 
-static status add_principal(struct parser *p, struct str type, const struct json *item, struct range *out)
+static status add_principal(struct parser *p, struct str type, const struct json_value *item, struct range *out)
 {
-	if (item->kind != JSON_STRING) return refuse(p, item->at, "Invalid principal in policy.");
+	if (item->type != JSON_IS_STRING) return refuse(p, item->at, "Invalid principal in policy.");
 	struct principal_entry entry;
 	struct str kept;
 	const char *wrong = principal_entry(type, item->text, &entry, &kept);
@@ -126,28 +128,28 @@ static status add_principal(struct parser *p, struct str type, const struct json
 	return OK;
 }
 
-static status add_principals(struct parser *p, const struct json *v, struct range *out)
+static status add_principals(struct parser *p, const struct json_value *v, struct range *out)
 {
 	out->first = (uint32_t)(p->b.principals.n / sizeof(struct principal_entry));
-	if (v->kind == JSON_STRING && str_is(v->text, "*")) return add_principal(p, STR("AWS"), v, out);
-	if (v->kind != JSON_OBJECT || !v->count) return refuse(p, v->at, "Invalid principal in policy.");
+	if (v->type == JSON_IS_STRING && str_is(v->text, "*")) return add_principal(p, STR("AWS"), v, out);
+	if (v->type != JSON_IS_OBJECT || !v->length) return refuse(p, v->at, "Invalid principal in policy.");
 	if (p->source->type == POLICY_RCP)
 		return refuse(p, v->at, "The principal of a resource control policy must be \"*\".");
-	for (const struct json *m = v->first; m; m = m->next) {
-		if (m->kind == JSON_ARRAY && !m->count) return refuse(p, m->at, "Invalid principal in policy.");
-		for EACH(item, m) TRY(add_principal(p, m->key, item, out));
+	for (const struct json_value *m = v->first; m; m = m->next) {
+		if (m->type == JSON_IS_ARRAY && !m->length) return refuse(p, m->at, "Invalid principal in policy.");
+		for EACH(item, m) TRY(add_principal(p, m->name, item, out));
 	}
 	return OK;
 }
 
 /* ── conditions ───────────────────────────────────────────────────────────────────────────────────────────────── */
 
-static status add_value(struct parser *p, const struct condition *c, const struct json *item)
+static status add_value(struct parser *p, const struct condition *c, const struct json_value *item)
 {
 	struct condition_value v;
 	memset(&v, 0, sizeof v);
 	struct str s = item->text, bytes;
-	if (item->kind != JSON_STRING && item->kind != JSON_NUMBER && item->kind != JSON_BOOL)
+	if (item->type != JSON_IS_STRING && item->type != JSON_IS_NUMBER && item->type != JSON_IS_BOOL)
 		return refuse(p, item->at, "Syntax errors in policy.");
 	bool good = true;
 	switch ((enum condition_family)c->family) {
@@ -181,17 +183,17 @@ static status add_value(struct parser *p, const struct condition *c, const struc
 	return OK;
 }
 
-static status add_condition(struct parser *p, struct condition c, const struct json *key)
+static status add_condition(struct parser *p, struct condition c, const struct json_value *key)
 {
-	ptrdiff_t colon = str_chr(key->key, ':');
-	if (colon <= 0 || (size_t)colon + 1 == key->key.n)
+	ptrdiff_t colon = str_chr(key->name, ':');
+	if (colon <= 0 || (size_t)colon + 1 == key->name.n)
 		return refuse(p, key->at, "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.");
-	struct str lower = str_lower(&p->arena, key->key);
+	struct str lower = str_lower(&p->arena, key->name);
 	c.key_hash = key_hash(lower);
 	c.key = builder_text(&p->b, lower);
 	c.key_n = (uint32_t)lower.n;
 	c.values = (uint32_t)(p->b.values.n / sizeof(struct condition_value));
-	if (key->kind == JSON_OBJECT || key->kind == JSON_NULL) return refuse(p, key->at, "Syntax errors in policy.");
+	if (key->type == JSON_IS_OBJECT || key->type == JSON_IS_NULL) return refuse(p, key->at, "Syntax errors in policy.");
 	for EACH(item, key) {
 		TRY(add_value(p, &c, item));
 		c.n_values++;
@@ -200,16 +202,16 @@ static status add_condition(struct parser *p, struct condition c, const struct j
 	return OK;
 }
 
-static status add_conditions(struct parser *p, const struct json *v, struct range *out)
+static status add_conditions(struct parser *p, const struct json_value *v, struct range *out)
 {
-	if (v->kind != JSON_OBJECT) return refuse(p, v->at, "Syntax errors in policy.");
+	if (v->type != JSON_IS_OBJECT) return refuse(p, v->at, "Syntax errors in policy.");
 	out->first = (uint32_t)(p->b.conditions.n / sizeof(struct condition));
-	for (const struct json *op = v->first; op; op = op->next) {
+	for (const struct json_value *op = v->first; op; op = op->next) {
 		struct condition c;
-		if (!condition_operator(op->key, &c)) return refuse(p, op->at, "Invalid Condition type : %.*s.",
-			QUOTED(op->key));
-		if (op->kind != JSON_OBJECT) return refuse(p, op->at, "Syntax errors in policy.");
-		for (const struct json *key = op->first; key; key = key->next) {
+		if (!condition_operator(op->name, &c)) return refuse(p, op->at, "Invalid Condition type : %.*s.",
+			QUOTED(op->name));
+		if (op->type != JSON_IS_OBJECT) return refuse(p, op->at, "Syntax errors in policy.");
+		for (const struct json_value *key = op->first; key; key = key->next) {
 			TRY(add_condition(p, c, key));
 			out->n++;
 		}
@@ -220,30 +222,30 @@ static status add_conditions(struct parser *p, const struct json *v, struct rang
 /* ── statements ───────────────────────────────────────────────────────────────────────────────────────────────── */
 
 struct elements {
-	const struct json *sid, *effect, *principal, *not_principal, *action, *not_action, *resource, *not_resource,
+	const struct json_value *sid, *effect, *principal, *not_principal, *action, *not_action, *resource, *not_resource,
 		*condition;
 };
 
-static status read_elements(struct parser *p, const struct json *v, struct elements *e)
+static status read_elements(struct parser *p, const struct json_value *v, struct elements *e)
 {
-	if (v->kind != JSON_OBJECT) return refuse(p, v->at, "Syntax errors in policy.");
+	if (v->type != JSON_IS_OBJECT) return refuse(p, v->at, "Syntax errors in policy.");
 	const struct {
 		const char *name;
-		const struct json **slot;
+		const struct json_value **slot;
 	} known[] = {{"Sid", &e->sid}, {"Effect", &e->effect}, {"Principal", &e->principal}, {"NotPrincipal",
 		&e->not_principal},
 		{"Action", &e->action}, {"NotAction", &e->not_action}, {"Resource", &e->resource},
 		{"NotResource", &e->not_resource}, {"Condition", &e->condition}};
-	for (const struct json *m = v->first; m; m = m->next) {
+	for (const struct json_value *m = v->first; m; m = m->next) {
 		size_t i = 0, n = sizeof known / sizeof *known;
-		while (i < n && !str_eq(m->key, str_c(known[i].name))) i++;
-		if (i == n) return refuse(p, m->at, "Syntax errors in policy. Unknown field %.*s", QUOTED(m->key));
+		while (i < n && !str_eq(m->name, str_c(known[i].name))) i++;
+		if (i == n) return refuse(p, m->at, "Syntax errors in policy. Unknown field %.*s", QUOTED(m->name));
 		*known[i].slot = m;
 	}
 	return OK;
 }
 
-static status check_elements(struct parser *p, const struct json *v, const struct elements *e)
+static status check_elements(struct parser *p, const struct json_value *v, const struct elements *e)
 {
 	enum policy_type t = p->source->type;
 	if (!e->effect) return refuse(p, v->at, "Missing required field Effect");
@@ -269,9 +271,9 @@ static status check_elements(struct parser *p, const struct json *v, const struc
 	return OK;
 }
 
-static status add_sid(struct parser *p, const struct json *v, struct statement *out)
+static status add_sid(struct parser *p, const struct json_value *v, struct statement *out)
 {
-	if (v->kind != JSON_STRING) return refuse(p, v->at, "Syntax errors in policy.");
+	if (v->type != JSON_IS_STRING) return refuse(p, v->at, "Syntax errors in policy.");
 	/* "For IAM policies, basic alphanumeric characters are the only allowed characters in the Sid value. "
 		"[…] some services
 	 * allow additional characters such as spaces." */
@@ -286,14 +288,14 @@ static status add_sid(struct parser *p, const struct json *v, struct statement *
 	return OK;
 }
 
-static status add_statement(struct parser *p, const struct json *v)
+static status add_statement(struct parser *p, const struct json_value *v)
 {
 	struct elements e = {0};
 	struct statement s;
 	memset(&s, 0, sizeof s);
 	TRY(read_elements(p, v, &e));
 	TRY(check_elements(p, v, &e));
-	if (e.effect->kind != JSON_STRING || !(str_is(e.effect->text, "Allow") || str_is(e.effect->text, "Deny")))
+	if (e.effect->type != JSON_IS_STRING || !(str_is(e.effect->text, "Allow") || str_is(e.effect->text, "Deny")))
 		return refuse(p, e.effect->at, "Invalid effect: %.*s", QUOTED(e.effect->text.p ? e.effect->text
 			: STR("")));
 	s.deny = str_is(e.effect->text, "Deny");
@@ -312,50 +314,78 @@ static status add_statement(struct parser *p, const struct json *v)
 }
 
 /* "In IAM, the Sid value must be unique within a JSON policy" ("IAM JSON policy elements: Sid"). */
-static status check_sids(struct parser *p, const struct json *list)
+static status check_sids(struct parser *p, const struct json_value *list)
 {
 	for EACH(s, list)
-		for (const struct json *m = s->first; m; m = m->next) {
-			if (!str_is(m->key, "Sid") || !m->text.n) continue;
-			for (const struct json *o = next_item(list, s); o; o = o->next)
-				for (const struct json *om = o->first; om; om = om->next)
-					if (str_is(om->key, "Sid") && str_eq(om->text, m->text))
+		for (const struct json_value *m = s->first; m; m = m->next) {
+			if (!str_is(m->name, "Sid") || !m->text.n) continue;
+			for (const struct json_value *o = next_item(list, s); o; o = o->next)
+				for (const struct json_value *om = o->first; om; om = om->next)
+					if (str_is(om->name, "Sid") && str_eq(om->text, m->text))
 						return refuse(p, om->at,
 							"Statement IDs (SID) in a single policy must be unique.");
 		}
 	return OK;
 }
 
-static status read_document(struct parser *p, const struct json *root)
+/* The second of two members of one name; NULL where there is none. Large objects are compared through a map, so that the time
+ * stays linear. */
+static const struct json_value *duplicate(const struct json_value *object)
 {
-	const struct json *statements = NULL;
-	if (root->kind != JSON_OBJECT) return refuse(p, root->at, "Syntax errors in policy.");
-	for (const struct json *m = root->first; m; m = m->next) {
-		if (str_is(m->key, "Version")) {
-			if (m->kind != JSON_STRING || !(str_is(m->text, "2012-10-17") || str_is(m->text, "2008-10-17")))
+	const struct json_value *twice = NULL;
+	if (object->length <= 16) {
+		for (const struct json_value *m = object->first; m; m = m->next)
+			for (const struct json_value *o = m->next; o; o = o->next)
+				if (str_eq(m->name, o->name)) return o;
+		return NULL;
+	}
+	struct map seen;
+	map_init(&seen);
+	for (struct json_value *m = object->first; m && !twice; m = m->next)
+		if (map_set(&seen, m->name, m)) twice = m;
+	map_cleanup(&seen, NULL);
+	return twice;
+}
+
+/* "Individual elements must not contain multiple instances of the same key." */
+static status check_names(struct parser *p, const struct json_value *v)
+{
+	const struct json_value *twice = v->type == JSON_IS_OBJECT ? duplicate(v) : NULL;
+	if (twice) return refuse(p, twice->at, "Syntax errors in policy. Duplicate field %.*s", QUOTED(twice->name));
+	for (const struct json_value *m = v->first; m; m = m->next) TRY(check_names(p, m));
+	return OK;
+}
+
+static status read_document(struct parser *p, const struct json_value *root)
+{
+	const struct json_value *statements = NULL;
+	if (root->type != JSON_IS_OBJECT) return refuse(p, root->at, "Syntax errors in policy.");
+	for (const struct json_value *m = root->first; m; m = m->next) {
+		if (str_is(m->name, "Version")) {
+			if (m->type != JSON_IS_STRING || !(str_is(m->text, "2012-10-17") || str_is(m->text, "2008-10-17")))
 				return refuse(p, m->at, "The policy must contain a valid version string.");
 			p->b.variables = str_is(m->text, "2012-10-17");
-		} else if (str_is(m->key, "Id")) {
+		} else if (str_is(m->name, "Id")) {
 			/* "The id_block is allowed in resource-based policies, but not in identity-based "
 				"policies"; IAM itself
 			 * takes and keeps it. */
-			if (m->kind != JSON_STRING) return refuse(p, m->at, "Syntax errors in policy.");
-		} else if (str_is(m->key, "Statement")) {
+			if (m->type != JSON_IS_STRING) return refuse(p, m->at, "Syntax errors in policy.");
+		} else if (str_is(m->name, "Statement")) {
 			statements = m;
 		} else {
-			return refuse(p, m->at, "Syntax errors in policy. Unknown field %.*s", QUOTED(m->key));
+			return refuse(p, m->at, "Syntax errors in policy. Unknown field %.*s", QUOTED(m->name));
 		}
 	}
 	enum policy_type t = p->source->type;
 	if ((t == POLICY_RCP || t == POLICY_SCP) && !p->b.variables)
 		return refuse(p, 0, "Policy document must be version 2012-10-17 or greater.");
 	if (!statements) return refuse(p, root->at, "Syntax errors in policy. Missing required field Statement");
-	if (statements->kind == JSON_ARRAY && !statements->count) return refuse(p, statements->at,
+	if (statements->type == JSON_IS_ARRAY && !statements->length) return refuse(p, statements->at,
 		"Statement is empty!");
-	if (statements->kind != JSON_ARRAY && statements->kind != JSON_OBJECT)
+	if (statements->type != JSON_IS_ARRAY && statements->type != JSON_IS_OBJECT)
 		return refuse(p, statements->at, "Syntax errors in policy.");
-	if (statements->kind == JSON_OBJECT) return add_statement(p, statements);
-	for (const struct json *s = statements->first; s; s = s->next) TRY(add_statement(p, s));
+	if (statements->type == JSON_IS_OBJECT) return add_statement(p, statements);
+	for (const struct json_value *s = statements->first; s; s = s->next) TRY(add_statement(p, s));
 	return check_sids(p, statements);
 }
 
@@ -378,10 +408,9 @@ static status parse(struct parser *p, struct policy **out)
 		p->why->too_long = true;
 		return STATUS(LIMIT);
 	}
-	const char *what;
-	size_t at;
-	struct json *root = json_parse(&p->arena, p->text, &what, &at);
-	if (!root) return refuse(p, at, "Syntax errors in policy: %s at offset %zu.", what, at);
+	struct json_value *root;
+	if (!is_ok(json_read(&p->arena, p->text, &root))) return refuse(p, 0, "Syntax errors in policy.");
+	TRY(check_names(p, root));
 	builder_init(&p->b, &p->arena);
 	struct str label = str_or(p->source->label, STR(""));
 	struct range kept = {builder_text(&p->b, label), (uint32_t)label.n};

@@ -64,7 +64,8 @@ struct policy_provider {
 	void *ctx;
 	/* What binds `who`,
 		with a reference for the caller. session_record: the bytes that were stored with the caller's key.
-	 * *out NULL: nothing is attached. tx: a read-only transaction. A status other than OK is answered as an internal error. */
+	 * *out NULL: nothing is attached. tx: a read-only transaction. A status other than OK is answered as an internal
+	 * error. */
 	status (*bundle)(void *ctx, struct store_tx *tx, struct arena *a, const struct policy_principal *who,
 		struct str session_record, struct policy_bundle **out);
 	/* Optional: resource control policies and aws:ResourceOrgID, … for resources of this account. */

@@ -39,12 +39,12 @@ TEST(json)
 			"{\"a\":1 \"b\":2}", "NaN"};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) REFUSED(POLICY_IDENTITY, bad[i],
 		"Syntax errors in policy");
-	REFUSED(POLICY_IDENTITY, "[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]", "nested too deeply");
+	REFUSED(POLICY_IDENTITY, "[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]", "Syntax errors");
 	REFUSED(POLICY_IDENTITY, "\"text\"", "Syntax errors");
 	REFUSED(POLICY_IDENTITY, "[]", "Syntax errors");
 	REFUSED(POLICY_IDENTITY, "{}", "Statement");
-	REFUSED(POLICY_IDENTITY, STATEMENT(GOOD ",\"Effect\":\"Deny\""), "duplicate name");
-	REFUSED(POLICY_IDENTITY, "{\"Statement\":{" GOOD "},\"Statement\":{" GOOD "}}", "duplicate name");
+	REFUSED(POLICY_IDENTITY, STATEMENT(GOOD ",\"Effect\":\"Deny\""), "Duplicate field");
+	REFUSED(POLICY_IDENTITY, "{\"Statement\":{" GOOD "},\"Statement\":{" GOOD "}}", "Duplicate field");
 	ACCEPTED(POLICY_IDENTITY, STATEMENT(GOOD));
 	ACCEPTED(POLICY_IDENTITY, " \t\r\n{\"Statement\" : {" GOOD "} }\n");
 	ACCEPTED(POLICY_IDENTITY,
