@@ -1,0 +1,259 @@
+/* Tables as handlers see them: found by name, parsed once per version, kept in memory while the stored version is the same. */
+#include "services/dynamodb/service.h"
+#include "base/log.h"
+#include "base/map.h"
+#include <stdlib.h>
+
+struct key ddb_key(struct arena *a, const char *kind)
+{
+	struct key k = key_begin(a);
+	key_str(&k, STR("dynamodb"));
+	key_str(&k, str_c(kind));
+	return k;
+}
+
+static struct str record_key(struct arena *a, const char *kind, struct str account, struct str region, struct str name)
+{
+	struct key k = ddb_key(a, kind);
+	key_str(&k, account);
+	key_str(&k, region);
+	if (str_has(name)) key_str(&k, name);
+	return key_done(&k);
+}
+
+bool ddb_name_valid(struct str s)
+{
+	if (s.n < 3 || s.n > 255) return false;
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.'))
+			return false;
+	}
+	return true;
+}
+
+struct str ddb_table_arn(struct arena *a, const struct dynamodb_rec_table *r)
+{
+	return str_fmt(a, "arn:%.*s:dynamodb:%.*s:%.*s:table/%.*s", STR_ARG(r->partition), STR_ARG(r->region), STR_ARG(r->account),
+		STR_ARG(r->name));
+}
+
+const struct index *ddb_index(const struct table *t, struct str name)
+{
+	for (size_t i = 0; i < t->n_indexes; i++)
+		if (str_eq(t->indexes[i].name, name)) return &t->indexes[i];
+	return NULL;
+}
+
+/* ── parsing a record ── */
+
+static struct key_schema parse_schema(const struct dynamodb_rec_schema *s)
+{
+	return (struct key_schema){
+		.hash = s->hash,
+		.range = s->range,
+		.hash_type = ddb_scalar_type(s->hash_type),
+		.range_type = str_has(s->range) ? ddb_scalar_type(s->range_type) : V_NONE,
+	};
+}
+
+static struct live *live_of(struct ddb *d, uint64_t id) /* under the write lock */
+{
+	for (struct live *l = d->lives; l; l = l->next)
+		if (l->id == id) return l;
+	struct live *l = mem_new(sizeof(*l));
+	l->id = id;
+	pthread_mutex_init(&l->lock, NULL);
+	l->next = d->lives;
+	d->lives = l;
+	return l;
+}
+
+static struct table *parse(struct str bytes)
+{
+	struct table *t = mem_new(sizeof(*t));
+	atomic_init(&t->references, 1);
+	arena_init(&t->arena);
+	struct str own = str_dup(&t->arena, bytes);
+	INVARIANT(is_ok(dynamodb_rec_table_decode(&t->arena, own, &t->record)));
+	const struct dynamodb_rec_table *r = &t->record;
+	t->id = (uint64_t)r->id.v;
+	t->name = r->name;
+	t->key = parse_schema(r->schema);
+	t->streams = str_has(r->stream_view);
+	t->n_indexes = r->indexes.n;
+	t->indexes = arena_new_n(&t->arena, struct index, r->indexes.n);
+	for (size_t i = 0; i < r->indexes.n; i++) {
+		const struct dynamodb_rec_index *x = &r->indexes.v[i];
+		t->indexes[i] = (struct index){
+			.record = x,
+			.name = x->name,
+			.id = (uint64_t)x->id.v,
+			.global = x->global.v,
+			.readable = str_is(x->status, "ACTIVE"),
+			.key = parse_schema(x->schema),
+			.projection = str_is(x->projection, "ALL")         ? PROJECT_ALL
+				      : str_is(x->projection, "KEYS_ONLY") ? PROJECT_KEYS
+									   : PROJECT_INCLUDE,
+			.position = i,
+		};
+		if (!x->global.v) t->has_local = true;
+	}
+	struct key k = ddb_key(&t->arena, "item");
+	key_u64(&k, t->id);
+	t->item_prefix = key_done(&k);
+	t->arn = ddb_table_arn(&t->arena, r);
+	return t;
+}
+
+static void release(struct table *t)
+{
+	if (atomic_fetch_sub(&t->references, 1) != 1) return;
+	arena_cleanup(&t->arena);
+	free(t);
+}
+
+/* ── finding ── */
+
+void work_begin(struct work *w, struct call *c)
+{
+	*w = (struct work){.c = c, .a = c->arena, .d = c->state, .tx = c->tx};
+}
+
+status work_end(struct work *w, status s)
+{
+	for (struct opened *o = w->opened; o; o = o->next) release(o->table);
+	w->opened = NULL;
+	return s;
+}
+
+static struct table *keep(struct work *w, struct table *t)
+{
+	struct opened *o = arena_new(w->a, struct opened);
+	*o = (struct opened){t, w->opened};
+	w->opened = o;
+	return t;
+}
+
+status ddb_find(struct work *w, struct str account, struct str region, struct str name, struct table **out)
+{
+	struct str version, bytes, key = record_key(w->a, "version", account, region, name);
+	TRY(store_get(w->tx, key, &version));
+	if (version.n != 16) return STATUS(CORRUPT);
+	pthread_rwlock_rdlock(&w->d->lock);
+	struct table *t = map_get(&w->d->tables, key);
+	if (t && memcmp(version.p, &t->record.id.v, 8) == 0 && memcmp(version.p + 8, &t->record.version.v, 8) == 0)
+		atomic_fetch_add(&t->references, 1);
+	else
+		t = NULL;
+	pthread_rwlock_unlock(&w->d->lock);
+	if (!t) {
+		TRY(store_peek(w->tx, record_key(w->a, "table", account, region, name), &bytes));
+		t = parse(bytes);
+		atomic_fetch_add(&t->references, 1); /* the cache's, and the caller's */
+		pthread_rwlock_wrlock(&w->d->lock);
+		t->live = live_of(w->d, t->id);
+		struct table *before = map_set(&w->d->tables, key, t);
+		pthread_rwlock_unlock(&w->d->lock);
+		if (before) release(before);
+	}
+	*out = keep(w, t);
+	return OK;
+}
+
+status ddb_table_name(struct work *w, struct str given, struct str *name)
+{
+	*name = given;
+	if (str_starts(given, STR("arn:"))) {
+		struct str rest = given, parts[6];
+		for (int i = 0; i < 5; i++) parts[i] = str_cut(&rest, ':');
+		parts[5] = rest;
+		if (!str_has(rest) || !str_is(parts[2], "dynamodb") || !str_starts(parts[5], STR("table/")))
+			return VALIDATION(w, "Invalid table/index name.  Table/index names must be between 3 and 255 characters long, and may "
+					     "contain only the characters a-z, A-Z, 0-9, '_', '-', and '.'");
+		if (!str_eq(parts[4], w->c->account) || !str_eq(parts[3], w->c->region))
+			return call_fail(w->c, ERR_ACCESS_DENIED,
+				"User: %.*s is not authorized to access this resource: %.*s", STR_ARG(w->c->principal.arn), STR_ARG(given));
+		*name = str_from(parts[5], 6);
+		*name = str_cut(name, '/');
+	}
+	if (ddb_name_valid(*name)) return OK;
+	return VALIDATION(w, "Invalid table/index name.  Table/index names must be between 3 and 255 characters long, and may contain "
+			     "only the characters a-z, A-Z, 0-9, '_', '-', and '.'");
+}
+
+static status open_as(struct work *w, struct str given, bool named, struct table **out)
+{
+	struct str name = STR_NONE;
+	TRY(ddb_table_name(w, given, &name));
+	status s = ddb_find(w, w->c->account, w->c->region, name, out);
+	if (!status_is(s, STATUS_NOT_FOUND)) return s;
+	if (named)
+		return call_fail(w->c, DYNAMODB_ERR_RESOURCE_NOT_FOUND_EXCEPTION, "Requested resource not found: Table: %.*s not found",
+			STR_ARG(name));
+	return call_fail(w->c, DYNAMODB_ERR_RESOURCE_NOT_FOUND_EXCEPTION, "Requested resource not found");
+}
+
+status ddb_open(struct work *w, struct str name, struct table **out) { return open_as(w, name, false, out); }
+status ddb_open_named(struct work *w, struct str name, struct table **out) { return open_as(w, name, true, out); }
+
+/* ── changing ── */
+
+struct dynamodb_rec_table ddb_edit(const struct table *t) { return t->record; }
+
+void ddb_put_table(struct work *w, struct dynamodb_rec_table *r)
+{
+	char *version = arena_alloc_raw(w->a, 16);
+	r->version = SOME_I64(r->version.v + 1);
+	memcpy(version, &r->id.v, 8);
+	memcpy(version + 8, &r->version.v, 8);
+	store_put(w->tx, record_key(w->a, "table", r->account, r->region, r->name), dynamodb_rec_table_encode(w->a, r));
+	store_put(w->tx, record_key(w->a, "version", r->account, r->region, r->name), str_n(version, 16));
+}
+
+void ddb_delete_table_record(struct work *w, const struct dynamodb_rec_table *r)
+{
+	store_delete(w->tx, record_key(w->a, "table", r->account, r->region, r->name));
+	store_delete(w->tx, record_key(w->a, "version", r->account, r->region, r->name));
+}
+
+/* ── the service's life ── */
+
+status ddb_start(struct cloud *cloud, void **state)
+{
+	struct ddb *d = mem_new(sizeof(*d));
+	d->cloud = cloud;
+	pthread_rwlock_init(&d->lock, NULL);
+	map_init(&d->tables);
+	ddb_chores(d);
+	ddb_ttl_jobs(d);
+	ddb_stream_jobs(cloud);
+	*state = d;
+	return OK;
+}
+
+static void release_entry(void *t) { release(t); }
+
+void ddb_stop(void *state)
+{
+	struct ddb *d = state;
+	map_cleanup(&d->tables, release_entry);
+	for (struct live *l = d->lives, *next; l; l = next) {
+		next = l->next;
+		pthread_mutex_destroy(&l->lock);
+		free(l);
+	}
+	pthread_rwlock_destroy(&d->lock);
+	free(d);
+}
+
+status ddb_reset(struct cloud *cloud, void *state)
+{
+	struct ddb *d = state;
+	(void)cloud;
+	pthread_rwlock_wrlock(&d->lock);
+	map_cleanup(&d->tables, release_entry);
+	map_init(&d->tables);
+	pthread_rwlock_unlock(&d->lock);
+	return OK;
+}
