@@ -10,7 +10,10 @@ import urllib.parse
 
 from botocore.exceptions import ClientError
 
-from virga import Virga, wait_until
+from virga import Virga, sdk_knows, wait_until
+
+
+moves = unittest.skipUnless(sdk_knows("sqs", "start_message_move_task"), "boto3 is older than message move tasks")
 
 
 class Case(unittest.TestCase):
@@ -369,6 +372,7 @@ class Fifo(Case):
 
 
 class DeadLetters(Case):
+    @moves
     def test_redrive_and_back(self):
         for suffix in ("", ".fifo"):
             with self.subTest(suffix=suffix):
@@ -400,6 +404,7 @@ class DeadLetters(Case):
         m, = self.receive(dead, AttributeNames=["All"])
         self.assertEqual(m["Attributes"]["DeadLetterQueueSourceArn"], self.arn(url))
 
+    @moves
     def test_slow_move_can_be_cancelled(self):
         dead = self.queue()
         self.queue(RedrivePolicy=json.dumps({"deadLetterTargetArn": self.arn(dead), "maxReceiveCount": 1}))

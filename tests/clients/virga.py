@@ -73,9 +73,10 @@ class Virga:
         return self.start(self.port)
 
     def close(self):
+        """Ends it; fails when it did not end well, as it does not when a sanitizer found something."""
         try:
-            if self.process:
-                self.stop()
+            code = self.stop() if self.process else 0
+            assert code == 0, f"virga ended with {code}:\n{self.read_log()[-8000:]}"
         finally:
             if self.process:
                 self.kill()
@@ -121,6 +122,13 @@ class Virga:
     def read_log(self):
         with open(self.log, errors="replace") as f:
             return f.read()
+
+
+def sdk_knows(service, method):
+    """False where this boto3 is older than the operation: @unittest.skipUnless(sdk_knows(…), "boto3 is too old")."""
+    import boto3
+
+    return hasattr(boto3.session.Session("x", "x", region_name="us-east-1").client(service), method)
 
 
 def wait_until(condition, limit=20, every=0.05):
