@@ -32,12 +32,16 @@ copy_from_a_pipe() {
 }
 # Past 8 MiB the CLI uploads parts and downloads ranges by itself.
 copy_large() {
-	s3 cp "$work/big" "s3://$bucket/big" && s3 cp "s3://$bucket/big" "$work/big.back" && cmp "$work/big" "$work/big.back" &&
+	s3 cp "$work/big" "s3://$bucket/big" && s3 cp "s3://$bucket/big" "$work/big.back" &&
+		cmp "$work/big" "$work/big.back" &&
 		like "$(awsv s3api head-object --bucket "$bucket" --key big --query ETag --output text)" '"*-3"'
 }
-copy_inside() { s3 cp "s3://$bucket/big" "s3://$bucket/big2" && s3 cp "s3://$bucket/big2" "$work/big2" && cmp "$work/big" "$work/big2"; }
+copy_inside() {
+	s3 cp "s3://$bucket/big" "s3://$bucket/big2" && s3 cp "s3://$bucket/big2" "$work/big2" && cmp "$work/big" "$work/big2"
+}
 sync_there_and_back() {
-	quiet sync "$work/in" "s3://$bucket/tree" && quiet sync "s3://$bucket/tree" "$work/fetched" && diff -r "$work/in" "$work/fetched"
+	quiet sync "$work/in" "s3://$bucket/tree" && quiet sync "s3://$bucket/tree" "$work/fetched" &&
+		diff -r "$work/in" "$work/fetched"
 }
 sync_again_does_nothing() { [ -z "$(s3 sync "$work/in" "s3://$bucket/tree")" ]; }
 sync_deletes() {
@@ -46,14 +50,18 @@ sync_deletes() {
 }
 list_recursively() {
 	s3 ls --recursive "s3://$bucket/tree/" >"$work/listing"
-	[ "$(wc -l <"$work/listing")" = "$(find "$work/in" -type f | wc -l)" ] && grep -q 'deep/ünï+cödé & more.txt' "$work/listing"
+	[ "$(wc -l <"$work/listing")" = "$(find "$work/in" -type f | wc -l)" ] &&
+		grep -q 'deep/ünï+cödé & more.txt' "$work/listing"
 }
 list_one_level() { like "$(s3 ls "s3://$bucket/tree/")" "*PRE sub/*empty*"; }
 list_by_pages() {
-	[ "$(awsv s3api list-objects-v2 --bucket "$bucket" --prefix tree/ --page-size 7 --query 'length(Contents)')" = "$(find "$work/in" -type f | wc -l)" ]
+	local got
+	got=$(awsv s3api list-objects-v2 --bucket "$bucket" --prefix tree/ --page-size 7 --query 'length(Contents)')
+	[ "$got" = "$(find "$work/in" -type f | wc -l)" ]
 }
 presigned() {
-	curl -sS --fail --noproxy '*' "$(s3 presign "s3://$bucket/big" --expires-in 60)" -o "$work/signed" && cmp "$work/big" "$work/signed"
+	curl -sS --fail --noproxy '*' "$(s3 presign "s3://$bucket/big" --expires-in 60)" -o "$work/signed" &&
+		cmp "$work/big" "$work/signed"
 }
 presigned_is_over() {
 	local url
@@ -66,15 +74,24 @@ presigned_has_one_key() {
 	url=$(s3 presign "s3://$bucket/big")
 	curl -sS --noproxy '*' -o /dev/null -w '%{http_code}' --range 5-14 "$url" | grep -qx 206
 }
-move() { s3 mv "s3://$bucket/piped" "s3://$bucket/moved" && [ "$(s3 cp "s3://$bucket/moved" -)" = "from a pipe" ] && ! s3 ls "s3://$bucket/piped"; }
+move() {
+	s3 mv "s3://$bucket/piped" "s3://$bucket/moved" && [ "$(s3 cp "s3://$bucket/moved" -)" = "from a pipe" ] &&
+		! s3 ls "s3://$bucket/piped"
+}
 survive_a_crash() {
 	crash_virga
 	start_virga
-	s3 cp "s3://$bucket/big" "$work/after" && cmp "$work/big" "$work/after" && rm -rf "$work/fetched" && mkdir "$work/fetched" &&
+	s3 cp "s3://$bucket/big" "$work/after" && cmp "$work/big" "$work/after" &&
+		rm -rf "$work/fetched" && mkdir "$work/fetched" &&
 		s3 sync --quiet "s3://$bucket/tree" "$work/fetched" && diff -r "$work/in" "$work/fetched"
 }
-refuse_to_remove_a_full_bucket() { ! s3 rb "s3://$bucket" 2>"$work/err" && grep -q BucketNotEmpty "$work/err"; }
-remove_all() { s3 rm --recursive --quiet "s3://$bucket/tree" && ! s3 ls "s3://$bucket/tree/" && s3 rb --force "s3://$bucket" && ! s3 ls "s3://$bucket"; }
+refuse_to_remove_a_full_bucket() {
+	! s3 rb "s3://$bucket" 2>"$work/err" && grep -q BucketNotEmpty "$work/err"
+}
+remove_all() {
+	s3 rm --recursive --quiet "s3://$bucket/tree" && ! s3 ls "s3://$bucket/tree/" && s3 rb --force "s3://$bucket" &&
+		! s3 ls "s3://$bucket"
+}
 
 for t in make_bucket copy_there_and_back copy_from_a_pipe copy_large copy_inside sync_there_and_back sync_again_does_nothing \
 	sync_deletes list_recursively list_one_level list_by_pages presigned presigned_is_over presigned_has_one_key move \

@@ -97,6 +97,11 @@ class Objects(S3Case):
         self.fails("NoSuchKey", self.read, "k")
         self.assertEqual(self.object("PUT", "k", headers={"Content-MD5": md5(b"x")}, body=b"x").code, 200)
 
+    def test_half_a_part_is_no_object(self):
+        for query in ("partNumber=1", "uploadId=abc"):
+            self.assertEqual(self.object("PUT", "k", query, body=b"x").error, "InvalidArgument")
+        self.fails("NoSuchKey", self.read, "k")
+
     def test_storage_classes(self):
         for name in ("STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "REDUCED_REDUNDANCY"):
             self.put(name, b"x", StorageClass=name)
@@ -197,6 +202,7 @@ class Objects(S3Case):
             ({unmod: later}, 200), ({unmod: earlier}, 412), ({unmod: format_datetime(at, usegmt=True)}, 200),
             ({match: tag, unmod: earlier}, 200), ({match: '"x"', unmod: later}, 412),
             ({none: tag, since: earlier}, 304), ({none: '"x"', since: later}, 200),
+            ({since: "no date"}, 200), ({unmod: "no date"}, 200),
         ]
         for method in ("GET", "HEAD"):
             for headers, code in cases:

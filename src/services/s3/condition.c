@@ -13,6 +13,12 @@ bool s3_e_tag_matches(struct str list, struct str e_tag)
 	return false;
 }
 
+struct opt_time s3_condition_date(struct str text)
+{
+	int64_t ms;
+	return str_has(text) && is_ok(time_read_http(text, &ms)) ? SOME_TIME(ms) : (struct opt_time){0};
+}
+
 /* HTTP dates know seconds. */
 static int64_t seconds(int64_t ms)
 {

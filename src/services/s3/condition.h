@@ -7,6 +7,8 @@ struct s3_conditions {
 	struct str if_match, if_none_match;
 	struct opt_time if_modified_since, if_unmodified_since;
 };
+/* The date of a condition; absent where it is none (RFC 9110 section 13.1.3: then the condition is ignored). */
+struct opt_time s3_condition_date(struct str text);
 enum s3_verdict { S3_PROCEED, S3_NOT_MODIFIED /* 304; 412 for copies */, S3_PRECONDITION_FAILED };
 
 /* e_tag without quotes. An entity-tag list may be quoted, weak or bare; '*' matches all. *header names the one that

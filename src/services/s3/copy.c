@@ -123,7 +123,8 @@ status s3_copy_object(struct call *c, const struct s3_copy_object_input *in, str
 	struct s3_rec_object o = {0}, existing;
 	struct s3_copy_source source = {0};
 	struct s3_conditions conditions = {in->copy_source_if_match, in->copy_source_if_none_match,
-		in->copy_source_if_modified_since, in->copy_source_if_unmodified_since};
+		s3_condition_date(in->copy_source_if_modified_since),
+		s3_condition_date(in->copy_source_if_unmodified_since)};
 	TRY(s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b));
 	TRY(s3_key_check(c, in->key));
 	TRY(s3_copy_source_load(c, in->copy_source, in->expected_source_bucket_owner, &conditions, &source));

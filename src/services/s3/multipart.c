@@ -210,7 +210,8 @@ status s3_upload_part_copy(
 	struct s3_rec_upload u;
 	struct s3_copy_source source = {0};
 	struct s3_conditions conditions = {in->copy_source_if_match, in->copy_source_if_none_match,
-		in->copy_source_if_modified_since, in->copy_source_if_unmodified_since};
+		s3_condition_date(in->copy_source_if_modified_since),
+		s3_condition_date(in->copy_source_if_unmodified_since)};
 	uint64_t offset, length;
 	TRY(s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b));
 	TRY(s3_part_number_check(c, in->part_number));

@@ -27,8 +27,8 @@ struct wanted {
 		.content_type = (in)->response_content_type,                                                           \
 		.expires = (in)->response_expires,                                                                     \
 		.part_number = (in)->part_number,                                                                      \
-		.conditions = {(in)->if_match, (in)->if_none_match, (in)->if_modified_since,                           \
-			(in)->if_unmodified_since},                                                                    \
+		.conditions = {(in)->if_match, (in)->if_none_match, s3_condition_date((in)->if_modified_since),        \
+			s3_condition_date((in)->if_unmodified_since)},                                                 \
 	})
 
 /* What both operations answer. */

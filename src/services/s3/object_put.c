@@ -28,6 +28,22 @@ status s3_length_check(struct call *c)
 	return call_fail(c, S3_ERR_MISSING_CONTENT_LENGTH, "You must provide the Content-Length HTTP header.");
 }
 
+/* Half of what names a part would put an object: S3 refuses it. */
+static status check_query(struct call *c)
+{
+	struct str rest = c->http->query;
+	while (str_has(rest)) {
+		struct str value = str_cut(&rest, '&'), name = str_cut(&value, '=');
+		if (str_is(name, "partNumber"))
+			return s3_invalid_argument(
+				c, name, value, "This operation does not accept partNumber without uploadId");
+		if (str_is(name, "uploadId"))
+			return s3_invalid_argument(
+				c, name, value, "This operation does not accept uploadId without partNumber");
+	}
+	return OK;
+}
+
 /* The object that the headers describe, and what its body is claimed to be. */
 static status read_request(struct call *c, const struct s3_put_object_input *in, struct s3_rec_bucket *b,
 	struct s3_rec_object *o, struct s3_claim *claim)
@@ -53,6 +69,7 @@ status s3_put_object_prepare(struct call *c, const struct s3_put_object_input *i
 	struct s3_rec_object o = {0};
 	struct s3_claim claim;
 	TRY(read_request(c, in, &b, &o, &claim));
+	TRY(check_query(c));
 	TRY(s3_length_check(c));
 	plan->max_size = S3_BODY_MAX;
 	plan->digests = DIGEST_MD5 | s3_claim_digests(&claim) | kept_algorithm(&claim)->digest;

@@ -1,5 +1,5 @@
-/* `virga reset`: S3 forgets everything. The buckets go first, in transactions, so that a write under way into one of them
- * loses; then every record that holds bodies gives them up, so that their files go too. */
+/* `virga reset`: S3 forgets everything. The buckets go first, in transactions, so that a write under way into one of
+ * them loses; then every record that holds bodies gives them up, so that their files go too. */
 #include "services/s3/records.h"
 
 enum { RECORDS_AT_ONCE = 256 };
