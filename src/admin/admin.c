@@ -1,5 +1,5 @@
-/* The table of virga's own pages, and who may ask for them: anybody who reaches the port may read; only this machine may
- * change, only by POST, and never a browser's page from elsewhere. */
+/* The table of virga's own pages, and who may ask for them: anybody who reaches the port may read; only this machine
+ * may change, only by POST, and never a browser's page from elsewhere. */
 #include "admin/page.h"
 #include "base/log.h"
 #include <stdarg.h>
@@ -10,7 +10,10 @@ struct page {
 	void (*change)(struct page_request *r); /* POST */
 };
 
-#define PATH(lit) {"" lit, sizeof(lit) - 1}
+#define PATH(lit)                                                                                                      \
+	{                                                                                                              \
+		"" lit, sizeof(lit) - 1                                                                                \
+	}
 static const struct page pages[] = {
 	{PATH("/_virga"), page_index, NULL},
 	{PATH("/_virga/status"), page_status, NULL},
@@ -131,7 +134,8 @@ void admin_answer(struct cloud *cloud, struct arena *arena, const struct edge_re
 	answer(&r);
 	if (str_is(r.type, "application/json")) buf_byte(&r.out, '\n');
 	if (r.code >= 400)
-		log_info("admin", "refused", "path=\"%.*s\" code=%u peer=%.*s", STR_ARG(path), r.code, STR_ARG(http->peer));
+		log_info("admin", "refused", "path=\"%.*s\" code=%u peer=%.*s", STR_ARG(path), r.code,
+			STR_ARG(http->peer));
 	*response = (struct wire_response){.code = r.code, .body = buf_done(&r.out)};
 	response->headers[response->n_headers++] = (struct wire_header){STR("Content-Type"), r.type};
 	response->headers[response->n_headers++] = (struct wire_header){STR("Cache-Control"), STR("no-store")};

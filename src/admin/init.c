@@ -93,8 +93,8 @@ struct init_hooks *init_new(const char *const *folders, size_t n_folders, const 
 	return h;
 }
 
-/* A process group of its own, so that stopping reaches what the script started; standard output joined with error, so that
- * virga's own output stays what it promises to be. */
+/* A process group of its own, so that stopping reaches what the script started; standard output joined with error, so
+ * that virga's own output stays what it promises to be. */
 static pid_t spawn_script(const struct init_hooks *h, const struct init_script *s)
 {
 	char path[4096];
@@ -110,8 +110,7 @@ static pid_t spawn_script(const struct init_hooks *h, const struct init_script *
 	sigset_t none, all;
 	sigemptyset(&none);
 	sigfillset(&all);
-	posix_spawnattr_setflags(
-		&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	posix_spawnattr_setpgroup(&attributes, 0);
 	posix_spawnattr_setsigmask(&attributes, &none);
 	posix_spawnattr_setsigdefault(&attributes, &all);
@@ -149,8 +148,7 @@ static void run_script(struct init_hooks *h, struct init_script *s)
 	}
 	pthread_mutex_lock(&h->lock);
 	h->running = 0;
-	if (pid > 0 && waitpid(pid, &how, 0) == pid)
-		code = WIFEXITED(how) ? WEXITSTATUS(how) : 128 + WTERMSIG(how);
+	if (pid > 0 && waitpid(pid, &how, 0) == pid) code = WIFEXITED(how) ? WEXITSTATUS(how) : 128 + WTERMSIG(how);
 	s->exit_code = code;
 	s->state = code == 0 ? INIT_SUCCESSFUL : INIT_ERROR;
 	pthread_mutex_unlock(&h->lock);

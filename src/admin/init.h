@@ -1,5 +1,5 @@
-/* Init hooks: programs that run once virga answers, to make the buckets and queues that a project needs. The scripts of the
- * `ready.d` folders run in the order of their names, one after the other; a failing one does not stop the others
+/* Init hooks: programs that run once virga answers, to make the buckets and queues that a project needs. The scripts of
+ * the `ready.d` folders run in the order of their names, one after the other; a failing one does not stop the others
  * (LocalStack's documentation, "Initialization Hooks"). Executable files run as they are; *.sh that are not executable
  * run by sh, *.py by python3. Their output goes to virga's standard error. */
 #pragma once
@@ -19,7 +19,8 @@ struct init_hooks;
 struct init_hooks *init_new(const char *const *folders, size_t n_folders, const char *const *environment);
 /* Runs them in a thread of their own. Once. */
 void init_start(struct init_hooks *h);
-/* Ends what runs (SIGTERM, after 2 s SIGKILL, to the script's process group), waits for the thread, frees. NULL is fine. */
+/* Ends what runs (SIGTERM, after 2 s SIGKILL, to the script's process group), waits for the thread, frees. NULL is
+ * fine. */
 void init_free(struct init_hooks *h);
 
 /* A copy of what is known now, in `a`; any thread. *completed: all have run. */

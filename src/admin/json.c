@@ -15,7 +15,10 @@ void json_open(struct buf *b, char bracket)
 	buf_byte(b, bracket);
 }
 
-void json_close(struct buf *b, char bracket) { buf_byte(b, bracket); }
+void json_close(struct buf *b, char bracket)
+{
+	buf_byte(b, bracket);
+}
 
 /* Length of the UTF-8 sequence at the beginning of s, 0 where there is none. */
 static size_t sequence(struct str s)
@@ -55,7 +58,10 @@ void json_key_str(struct buf *b, struct str key)
 	buf_lit(b, ": ");
 }
 
-void json_key(struct buf *b, const char *key) { json_key_str(b, str_c(key)); }
+void json_key(struct buf *b, const char *key)
+{
+	json_key_str(b, str_c(key));
+}
 
 void json_str(struct buf *b, struct str value)
 {

@@ -1,5 +1,5 @@
-/* Writing the small JSON of virga's own pages: with a space behind ':' and ',', as scripts that grep a health page expect.
- *     json_open(b, '{'); json_key(b, "version"); json_str(b, STR("0.1.0")); json_close(b, '}'); */
+/* Writing the small JSON of virga's own pages: with a space behind ':' and ',', as scripts that grep a health page
+ * expect. json_open(b, '{'); json_key(b, "version"); json_str(b, STR("0.1.0")); json_close(b, '}'); */
 #pragma once
 #include "base/buf.h"
 

@@ -10,11 +10,11 @@ struct page_request {
 	struct arena *arena;
 	const struct edge_request *http;
 	struct str body;
-	struct str path;     /* without a trailing slash */
-	bool local;          /* the peer is this machine */
-	struct buf out;      /* the answer's body */
-	unsigned code;       /* 200 unless changed */
-	struct str type;     /* application/json unless changed */
+	struct str path; /* without a trailing slash */
+	bool local;      /* the peer is this machine */
+	struct buf out;  /* the answer's body */
+	unsigned code;   /* 200 unless changed */
+	struct str type; /* application/json unless changed */
 };
 
 /* A parameter of the query string, decoded; STR_NONE where absent or malformed. */

@@ -18,7 +18,7 @@ struct cli_args {
 };
 struct cli_command {
 	const char *name;
-	const char *words;   /* of the usage line, such as "[SERVICE]"; "" where it takes none */
+	const char *words; /* of the usage line, such as "[SERVICE]"; "" where it takes none */
 	size_t max_words;
 	const char *summary; /* one line */
 	const char *more;    /* further lines of `virga help NAME`; may be NULL */

@@ -1,5 +1,6 @@
-/* Asking a running virga over HTTP, with libcurl; reading its answers, with yajl. libcurl is loaded when it is asked for: it
- * brings twenty libraries, which `virga serve` would pay for at each start (docs/decisions/0004-start-up.md). */
+/* Asking a running virga over HTTP, with libcurl; reading its answers, with yajl. libcurl is loaded when it is asked
+ * for: it brings twenty libraries, which `virga serve` would pay for at each start (docs/decisions/0004-start-up.md).
+ */
 #include "cli/client.h"
 #include "base/buf.h"
 #include "cli/cli.h"
@@ -105,7 +106,10 @@ bool client_get(struct arena *a, const char *endpoint, const char *method, const
 	return false;
 }
 
-static const struct reply *opaque(yajl_val v) { return (const struct reply *)(const void *)v; }
+static const struct reply *opaque(yajl_val v)
+{
+	return (const struct reply *)(const void *)v;
+}
 
 /* yajl takes a path that it does not change, but that is not const. */
 static yajl_val member(const struct reply *v, const char *key, yajl_type type)
@@ -123,7 +127,10 @@ struct reply *reply_read(struct str text)
 	return (struct reply *)(void *)v;
 }
 
-void reply_free(struct reply *v) { yajl_tree_free((yajl_val)(void *)v); }
+void reply_free(struct reply *v)
+{
+	yajl_tree_free((yajl_val)(void *)v);
+}
 
 struct str reply_text(const struct reply *v, const char *key)
 {
@@ -131,7 +138,10 @@ struct str reply_text(const struct reply *v, const char *key)
 	return m ? str_c(YAJL_GET_STRING(m)) : STR_NONE;
 }
 
-bool reply_true(const struct reply *v, const char *key) { return member(v, key, yajl_t_true) != NULL; }
+bool reply_true(const struct reply *v, const char *key)
+{
+	return member(v, key, yajl_t_true) != NULL;
+}
 
 int64_t reply_number(const struct reply *v, const char *key)
 {

@@ -3,7 +3,10 @@
 #include "base/arena.h"
 #include "base/str.h"
 
-#define CLIENT_OPTION {"endpoint", "URL", "the running virga (VIRGA_ENDPOINT; http://127.0.0.1:4566)"}
+#define CLIENT_OPTION                                                                                                  \
+	{                                                                                                              \
+		"endpoint", "URL", "the running virga (VIRGA_ENDPOINT; http://127.0.0.1:4566)"                         \
+	}
 
 /* given: the value of --endpoint or NULL. Without a trailing slash. */
 const char *client_endpoint(struct arena *a, const char *given);

@@ -1,7 +1,7 @@
 /* Commands that ask a running virga: status, stop, reset, clock. */
+#include "call/call.h"
 #include "cli/cli.h"
 #include "cli/client.h"
-#include "call/call.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -30,7 +30,8 @@ static void print_status(const struct reply *v, const char *endpoint)
 	printf("virga %.*s answers at %s\n", STR_ARG(reply_text(v, "version")), endpoint);
 	printf("  up       ");
 	print_duration(reply_number(v, "uptime_ms"));
-	printf("  time     %.*s%s\n", STR_ARG(reply_text(v, "time")), reply_number(v, "clock_offset_ms") ? " (moved)" : "");
+	printf("  time     %.*s%s\n", STR_ARG(reply_text(v, "time")),
+		reply_number(v, "clock_offset_ms") ? " (moved)" : "");
 	printf("  data     %.*s%s\n", STR_ARG(str_or(reply_text(v, "data"), STR("(told to its own machine only)"))),
 		reply_true(v, "ephemeral") ? " (gone when it stops)" : "");
 	printf("  region   %.*s\n", STR_ARG(reply_text(v, "region")));
@@ -61,16 +62,18 @@ static int run_status(const struct cli_args *args)
 	return code;
 }
 
-const struct cli_command cli_status = {
-	.name = "status", .words = "", .summary = "is it up, since when, with which data folder", CLI_OPTIONS(status_options),
+const struct cli_command cli_status = {.name = "status",
+	.words = "",
+	.summary = "is it up, since when, with which data folder",
+	CLI_OPTIONS(status_options),
 	.run = run_status};
 
 /* ── stop ─────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static const struct cli_option endpoint_only[] = {CLIENT_OPTION};
 
-/* Answers in flight and data are safe only once the process has ended. A descriptor of the process tells that at once, also
- * when nobody has asked for its exit code yet. */
+/* Answers in flight and data are safe only once the process has ended. A descriptor of the process tells that at once,
+ * also when nobody has asked for its exit code yet. */
 static bool wait_for_end(pid_t pid)
 {
 	int fd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
@@ -100,8 +103,10 @@ static int run_stop(const struct cli_args *args)
 	return code;
 }
 
-const struct cli_command cli_stop = {
-	.name = "stop", .words = "", .summary = "end it: answers in flight are finished first", CLI_OPTIONS(endpoint_only),
+const struct cli_command cli_stop = {.name = "stop",
+	.words = "",
+	.summary = "end it: answers in flight are finished first",
+	CLI_OPTIONS(endpoint_only),
 	.run = run_stop};
 
 /* ── reset ────────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -117,7 +122,8 @@ static int run_reset(const struct cli_args *args)
 	struct arena a;
 	arena_init(&a);
 	const char *service = args->value[RESET_SERVICE], *path = "/_virga/reset";
-	if (service) path = str_fmt(&a, "/_virga/reset?service=%.*s", STR_ARG(str_uri_encode(&a, str_c(service), false))).p;
+	if (service)
+		path = str_fmt(&a, "/_virga/reset?service=%.*s", STR_ARG(str_uri_encode(&a, str_c(service), false))).p;
 	struct str body;
 	int code = 1;
 	if (client_get(&a, client_endpoint(&a, args->value[RESET_ENDPOINT]), "POST", path, &body)) {
@@ -128,8 +134,10 @@ static int run_reset(const struct cli_args *args)
 	return code;
 }
 
-const struct cli_command cli_reset = {
-	.name = "reset", .words = "", .summary = "forget everything, or one service's things", CLI_OPTIONS(reset_options),
+const struct cli_command cli_reset = {.name = "reset",
+	.words = "",
+	.summary = "forget everything, or one service's things",
+	CLI_OPTIONS(reset_options),
 	.run = run_reset};
 
 /* ── clock ────────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -155,15 +163,20 @@ static int run_clock(const struct cli_args *args)
 	} else if (client_get(&a, client_endpoint(&a, args->value[0]), args->n_words ? "POST" : "GET", path, &body)) {
 		struct reply *v = reply_read(body);
 		printf("%.*s\n", STR_ARG(reply_text(v, "time")));
-		code = args->n_words == 0 || reply_true(v, "settled") ? 0 : cli_fail("some of what became due still runs");
+		code = args->n_words == 0 || reply_true(v, "settled") ? 0
+								      : cli_fail("some of what became due still runs");
 		reply_free(v);
 	}
 	arena_cleanup(&a);
 	return code;
 }
 
-const struct cli_command cli_clock = {
-	.name = "clock", .words = "[advance DURATION|set TIME|reset]", .max_words = 2,
-	.summary = "tell or move virga's time", CLI_OPTIONS(endpoint_only), .run = run_clock,
-	.more = "DURATION: 30d, 1h30m, 45s, 2w, 1y. TIME: 2027-01-01T00:00:00Z. When the command returns, what became due in\n"
+const struct cli_command cli_clock = {.name = "clock",
+	.words = "[advance DURATION|set TIME|reset]",
+	.max_words = 2,
+	.summary = "tell or move virga's time",
+	CLI_OPTIONS(endpoint_only),
+	.run = run_clock,
+	.more = "DURATION: 30d, 1h30m, 45s, 2w, 1y. TIME: 2027-01-01T00:00:00Z. When the command returns, what became "
+		"due in\n"
 		"between has happened. The time moved stays moved over a restart."};

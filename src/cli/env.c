@@ -1,9 +1,9 @@
 /* `virga env` and `virga ca`: what a shell and a TLS client need to know of virga. */
+#include "base/buf.h"
 #include "cli/cli.h"
 #include "cli/client.h"
-#include "cli/folders.h"
-#include "base/buf.h"
 #include "cli/environment.h"
+#include "cli/folders.h"
 #include <stdio.h>
 
 static const struct cli_option env_options[] = {
@@ -41,11 +41,13 @@ static int run_env(const struct cli_args *args)
 	const char *endpoint = client_endpoint(&a, args->value[ENV_ENDPOINT]);
 	struct client_answer answer = client_ask(&a, endpoint, "GET", "/_virga/status");
 	struct reply *v = answer.code == 200 ? reply_read(answer.body) : NULL;
-	struct str data = reply_text(v, "data"), region = reply_text(v, "region"), key = STR("test"), secret = STR("test");
+	struct str data = reply_text(v, "data"), region = reply_text(v, "region"), key = STR("test"),
+		   secret = STR("test");
 	int code = 0;
 	if (!v) fprintf(stderr, "virga: nothing answers at %s yet; these are the defaults\n", endpoint);
 	if (reply_true(v, "strict") && !environment_root_key(&a, data, &key, &secret))
-		code = cli_fail("it takes issued keys only (--strict), and %.*scredentials cannot be read here", STR_ARG(data));
+		code = cli_fail(
+			"it takes issued keys only (--strict), and %.*scredentials cannot be read here", STR_ARG(data));
 	if (str_has(account) && !reply_true(v, "strict")) key = account;
 	if (code == 0) {
 		print_export("AWS_ENDPOINT_URL", str_c(endpoint));
@@ -64,8 +66,10 @@ static int run_env(const struct cli_args *args)
 	return code;
 }
 
-const struct cli_command cli_env = {
-	.name = "env", .words = "", .summary = "exports for a shell: eval \"$(virga env)\"", CLI_OPTIONS(env_options),
+const struct cli_command cli_env = {.name = "env",
+	.words = "",
+	.summary = "exports for a shell: eval \"$(virga env)\"",
+	CLI_OPTIONS(env_options),
 	.run = run_env};
 
 /* ── ca ───────────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -83,7 +87,10 @@ static int run_ca(const struct cli_args *args)
 	return got ? 0 : 1;
 }
 
-const struct cli_command cli_ca = {
-	.name = "ca", .words = "", .summary = "the certificate authority that https clients have to trust",
-	CLI_OPTIONS(ca_options), .run = run_ca,
-	.more = "    virga ca > virga-ca.pem\n    AWS_CA_BUNDLE=virga-ca.pem aws --endpoint-url https://localhost:4566 s3 ls"};
+const struct cli_command cli_ca = {.name = "ca",
+	.words = "",
+	.summary = "the certificate authority that https clients have to trust",
+	CLI_OPTIONS(ca_options),
+	.run = run_ca,
+	.more = "    virga ca > virga-ca.pem\n    AWS_CA_BUNDLE=virga-ca.pem aws --endpoint-url https://localhost:4566 "
+		"s3 ls"};

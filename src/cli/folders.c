@@ -21,7 +21,8 @@ static const char *variable(const char *name)
 
 const char *folder_default(struct arena *a)
 {
-	/* "All paths set in these environment variables must be absolute. … consider the path invalid and ignore it." */
+	/* "All paths set in these environment variables must be absolute. … consider the path invalid and ignore it."
+	 */
 	const char *data = variable("XDG_DATA_HOME"), *home = variable("HOME");
 	if (data && *data == '/') return str_fmt(a, "%s/virga", data).p;
 	if (home && *home == '/' && home[1]) return str_fmt(a, "%s/.local/share/virga", home).p;
@@ -43,11 +44,15 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 	(void)st;
 	(void)kind;
 	(void)ftw;
-	if (remove(path) != 0 && errno != ENOENT) log_warn("cli", "not_removed", "path=\"%s\" why=\"%s\"", path, strerror(errno));
+	if (remove(path) != 0 && errno != ENOENT)
+		log_warn("cli", "not_removed", "path=\"%s\" why=\"%s\"", path, strerror(errno));
 	return 0;
 }
 
-void folder_remove(const char *path) { nftw(path, remove_one, 32, FTW_DEPTH | FTW_PHYS); }
+void folder_remove(const char *path)
+{
+	nftw(path, remove_one, 32, FTW_DEPTH | FTW_PHYS);
+}
 
 static int take_lock(struct arena *a, const char *dir, int flags)
 {

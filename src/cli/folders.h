@@ -11,8 +11,8 @@ status folder_make(struct arena *a, const char *path) MUST_USE;
 /* Removes a folder and all in it, following no links. Says what could not be removed in the log. */
 void folder_remove(const char *path);
 
-/* A data folder that goes with its process, below $TMPDIR or /tmp. What processes that were killed left there is removed by
- * the next one: a lock that nobody holds tells. */
+/* A data folder that goes with its process, below $TMPDIR or /tmp. What processes that were killed left there is
+ * removed by the next one: a lock that nobody holds tells. */
 struct folder_ephemeral {
 	const char *dir;  /* what to remove at the end */
 	const char *data; /* the data folder */

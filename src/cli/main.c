@@ -8,12 +8,14 @@ static int run_version(const struct cli_args *args);
 
 static const struct cli_command cli_version = {
 	.name = "version", .words = "", .summary = "print the version", .run = run_version};
-static const struct cli_command cli_help = {
-	.name = "help", .words = "[COMMAND]", .max_words = 1, .summary = "tell what there is, or more of a command",
+static const struct cli_command cli_help = {.name = "help",
+	.words = "[COMMAND]",
+	.max_words = 1,
+	.summary = "tell what there is, or more of a command",
 	.run = run_help};
 
-static const struct cli_command *const commands[] = {&cli_serve, &cli_status, &cli_stop, &cli_reset, &cli_ops, &cli_clock,
-	&cli_ca, &cli_env, &cli_version, &cli_help};
+static const struct cli_command *const commands[] = {&cli_serve, &cli_status, &cli_stop, &cli_reset, &cli_ops,
+	&cli_clock, &cli_ca, &cli_env, &cli_version, &cli_help};
 #define N_COMMANDS (sizeof(commands) / sizeof(*commands))
 
 static int complain(int code, const char *hint, const char *fmt, va_list args)
@@ -95,7 +97,8 @@ static int read_option(const struct cli_command *c, int argc, char **argv, int *
 		const struct cli_option *o = &c->options[k];
 		if (!str_eq(name, str_c(o->name))) continue;
 		if (!o->argument && str_has(text)) return cli_misused("--%s takes no value", o->name);
-		if (o->argument && !str_has(text) && *i + 1 >= argc) return cli_misused("--%s needs %s", o->name, o->argument);
+		if (o->argument && !str_has(text) && *i + 1 >= argc)
+			return cli_misused("--%s needs %s", o->name, o->argument);
 		out->value[k] = !o->argument ? "" : str_has(text) ? text.p : argv[++*i];
 		return 0;
 	}

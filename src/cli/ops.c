@@ -1,6 +1,6 @@
 /* `virga ops`: which operations are done and which are missing, from the tables that the program itself runs by. */
-#include "cli/cli.h"
 #include "call/call.h"
+#include "cli/cli.h"
 #include <stdio.h>
 
 static const struct service *implementation(const struct wire_service *model)
@@ -10,7 +10,10 @@ static const struct service *implementation(const struct wire_service *model)
 	return NULL;
 }
 
-static bool is_done(const struct service *s, uint32_t op) { return s && s->ops[op].handler; }
+static bool is_done(const struct service *s, uint32_t op)
+{
+	return s && s->ops[op].handler;
+}
 
 static size_t count_done(const struct wire_service *model)
 {
@@ -53,7 +56,9 @@ static int run_ops(const struct cli_args *args)
 	return cli_fail("virga knows no service '%s'; `virga ops` lists them", args->words[0]);
 }
 
-const struct cli_command cli_ops = {
-	.name = "ops", .words = "[SERVICE]", .max_words = 1, .summary = "which operations are done, which are missing",
+const struct cli_command cli_ops = {.name = "ops",
+	.words = "[SERVICE]",
+	.max_words = 1,
+	.summary = "which operations are done, which are missing",
 	.run = run_ops,
 	.more = "An operation that is missing answers NotImplemented (HTTP 501) and names itself."};

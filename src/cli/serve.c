@@ -25,14 +25,17 @@
 #define NOFILE_MAX (1u << 20)
 
 static const struct cli_option serve_options[] = {
-	[SERVE_LISTEN] = {"listen", "ADDRESS:PORT", "where it listens, comma-separated (GATEWAY_LISTEN; 127.0.0.1:4566)"},
+	[SERVE_LISTEN] = {"listen", "ADDRESS:PORT",
+		"where it listens, comma-separated (GATEWAY_LISTEN; 127.0.0.1:4566)"},
 	[SERVE_DATA] = {"data", "DIR", "the data folder ($XDG_DATA_HOME/virga, ~/.local/share/virga, /var/lib/virga)"},
 	[SERVE_EPHEMERAL] = {"ephemeral", NULL, "a data folder that goes when it stops (PERSISTENCE=0)"},
 	[SERVE_STRICT] = {"strict", NULL, "only access keys that virga issued"},
-	[SERVE_DURABILITY] = {"durability", "strict|relaxed", "answer after, or before, data are on stable storage (strict)"},
+	[SERVE_DURABILITY] = {"durability", "strict|relaxed",
+		"answer after, or before, data are on stable storage (strict)"},
 	[SERVE_REGION] = {"region", "REGION", "where unsigned requests go (AWS_DEFAULT_REGION; us-east-1)"},
 	[SERVE_LOG] = {"log", "LEVEL[,json]", "debug, info, warn, error, off (info; DEBUG=1: debug)"},
-	[SERVE_PASSPHRASE_FILE] = {"passphrase-file", "FILE", "derives the root key (VIRGA_PASSPHRASE; else DIR/root.key holds it)"},
+	[SERVE_PASSPHRASE_FILE] = {"passphrase-file", "FILE",
+		"derives the root key (VIRGA_PASSPHRASE; else DIR/root.key holds it)"},
 };
 _Static_assert(SERVE_OPTIONS <= CLI_OPTIONS_MAX, "options are kept by index");
 
@@ -46,7 +49,8 @@ struct installation {
 	atomic_bool open;          /* the cloud is complete: its edge and public host are known */
 };
 
-/* The port answers before edge_start has told which it is: a request of that instant waits until the cloud is complete. */
+/* The port answers before edge_start has told which it is: a request of that instant waits until the cloud is complete.
+ */
 static void *begin_when_open(void *ctx, struct edge_exchange *x, const struct edge_request *r)
 {
 	struct installation *v = ctx;
@@ -146,7 +150,8 @@ static struct str address_url(struct installation *v, struct str address)
 static void tell(struct installation *v)
 {
 	struct str rest = str_c(v->settings.listen);
-	printf("virga " VIRGA_VERSION ", data in %s%s\n", store_dir(v->cloud.store), v->cloud.ephemeral ? " until it stops" : "");
+	printf("virga " VIRGA_VERSION ", data in %s%s\n", store_dir(v->cloud.store),
+		v->cloud.ephemeral ? " until it stops" : "");
 	for (bool first = true; str_has(rest); first = false) {
 		struct str address = str_trim(str_cut(&rest, ','));
 		/* The edge tells the port of the first one only. */
@@ -203,7 +208,8 @@ static int start_edge(struct installation *v)
 	o.handler.begin = begin_when_open;
 	struct str why = STR_NONE;
 	struct edge *edge = NULL;
-	if (!is_ok(edge_start(&o, &edge, &why))) return cli_fail("cannot listen on %s: %.*s", v->settings.listen, STR_ARG(why));
+	if (!is_ok(edge_start(&o, &edge, &why)))
+		return cli_fail("cannot listen on %s: %.*s", v->settings.listen, STR_ARG(why));
 	c->edge = edge;
 	c->public_host = v->settings.public_host;
 	if (!str_has(c->public_host)) c->public_host = str_fmt(&v->arena, "localhost:%u", edge_port(edge));
@@ -269,9 +275,12 @@ static int run_serve(const struct cli_args *args)
 	return code;
 }
 
-const struct cli_command cli_serve = {
-	.name = "serve", .words = "", .summary = "start virga; prints Ready. once it answers", CLI_OPTIONS(serve_options),
+const struct cli_command cli_serve = {.name = "serve",
+	.words = "",
+	.summary = "start virga; prints Ready. once it answers",
+	CLI_OPTIONS(serve_options),
 	.run = run_serve,
 	.more = "Ends on SIGTERM and SIGINT, when the answers in flight are finished. Scripts in DIR/init/ready.d (or\n"
-		"VIRGA_INIT_DIR, and /etc/localstack/init/ready.d) run once it is ready. LocalStack's variables are understood:\n"
+		"VIRGA_INIT_DIR, and /etc/localstack/init/ready.d) run once it is ready. LocalStack's variables are "
+		"understood:\n"
 		"GATEWAY_LISTEN, LOCALSTACK_HOST, PERSISTENCE, DEBUG, SERVICES; man virga tells how."};

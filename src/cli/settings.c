@@ -29,7 +29,8 @@ static bool is_false(const char *value)
 	return str_is(s, "0") || str_ieq(s, STR("false"));
 }
 
-/* LocalStack forgets by default and keeps with PERSISTENCE=1; virga keeps by default, so only an explicit 0 means forgetting. */
+/* LocalStack forgets by default and keeps with PERSISTENCE=1; virga keeps by default, so only an explicit 0 means
+ * forgetting. */
 static int read_place(struct arena *a, const struct cli_args *args, struct settings *out)
 {
 	const char *data = args->value[SERVE_DATA], *persistence = variable("PERSISTENCE");

@@ -16,12 +16,17 @@ import sys
 import tempfile
 
 try:
+    import botocore
     import botocore.loaders
     import botocore.model
     import botocore.parsers
     import botocore.serialize
 except ImportError:
     print("skipped: no botocore")
+    sys.exit(77)
+# An older one describes other services than models/ does, and lacks a protocol.
+if tuple(map(int, botocore.__version__.split(".")[:2])) < (1, 40):
+    print(f"skipped: botocore {botocore.__version__} is older than the models")
     sys.exit(77)
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))

@@ -122,7 +122,7 @@ struct str ddb_table_arn(struct arena *a, const struct dynamodb_rec_table *r);
 const struct index *ddb_index(const struct table *t, struct str name);
 status ddb_start(struct cloud *cloud, void **state) MUST_USE;
 void ddb_stop(void *state);
-status ddb_reset(struct cloud *cloud, void *state) MUST_USE;
+status ddb_reset(struct cloud *cloud, void *state, bool gone) MUST_USE;
 struct key ddb_key(struct arena *a, const char *kind);
 
 /* ── key.c ── */

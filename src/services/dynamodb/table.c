@@ -247,8 +247,9 @@ void ddb_stop(void *state)
 	free(d);
 }
 
-status ddb_reset(struct cloud *cloud, void *state)
+status ddb_reset(struct cloud *cloud, void *state, bool gone)
 {
+	if (!gone) return OK;
 	struct ddb *d = state;
 	(void)cloud;
 	pthread_rwlock_wrlock(&d->lock);

@@ -118,7 +118,9 @@ static bool is_gone(int64_t pid)
 TEST(stopping_ends_what_runs)
 {
 	begin();
-	script("1.sh", "#!/bin/sh\ntrap '' TERM\ncd \"$(dirname \"$0\")\"\nsleep 300 &\necho \"$!\" > pid\nwait\nwait\n", 0755);
+	script("1.sh",
+		"#!/bin/sh\ntrap '' TERM\ncd \"$(dirname \"$0\")\"\nsleep 300 &\necho \"$!\" > pid\nwait\nwait\n",
+		0755);
 	script("2.sh", "#!/bin/sh\ntouch \"$(dirname \"$0\")/second\"\n", 0755);
 	const char *folders[] = {folder};
 	struct init_hooks *h = init_new(folders, 1, NULL);

@@ -58,7 +58,9 @@ TEST(escapes)
 	CHECK_STR(written(&a, STR("a\"b\\c\nd\te\x01\x7f")), STR("\"a\\\"b\\\\c\\nd\\u0009e\\u0001\\u007f\""));
 	CHECK_STR(written(&a, str_n("\0", 1)), STR("\"\\u0000\""));
 	CHECK_STR(written(&a, STR("é 日本 😀")), STR("\"é 日本 😀\""));
-	CHECK_STR(written(&a, STR("\xff" "a\xc3")), STR("\"\\ufffda\\ufffd\""));
+	CHECK_STR(written(&a, STR("\xff"
+				  "a\xc3")),
+		STR("\"\\ufffda\\ufffd\""));
 	CHECK_STR(written(&a, STR("\xed\xa0\x80")), STR("\"\\ufffd\\ufffd\\ufffd\""));
 	arena_cleanup(&a);
 }
