@@ -219,22 +219,38 @@ struct demand_builder {
 	const void *in;
 	const struct authz_place *place;
 	struct authz_demand *demand;
-	size_t capacity;
 };
 
-static void add_resource(struct demand_builder *d, struct str arn, struct str account)
+static struct policy_resource *push_resource(struct arena *a, struct authz_demand *demand, struct str arn)
 {
 	struct {
 		struct policy_resource *v;
 		size_t n;
-	} list = {d->demand->resources, d->demand->n};
-	for (size_t i = 0; i < list.n; i++)
-		if (str_eq(list.v[i].arn, arn)) return;
-	struct policy_resource *r = VEC_PUSH(d->arena, &list, &d->capacity);
+	} list = {demand->resources, demand->n};
+	struct policy_resource *r = VEC_PUSH(a, &list, &demand->capacity);
 	r->arn = arn;
-	r->account = account.n ? account : d->place->account;
-	d->demand->resources = list.v;
-	d->demand->n = list.n;
+	r->account = STR("");
+	demand->resources = list.v;
+	demand->n = list.n;
+	return r;
+}
+
+static void add_resource(struct demand_builder *d, struct str arn, struct str account)
+{
+	for (size_t i = 0; i < d->demand->n; i++)
+		if (str_eq(d->demand->resources[i].arn, arn)) return;
+	push_resource(d->arena, d->demand, arn)->account = account.n ? account : d->place->account;
+}
+
+struct policy_resource *authz_add(struct arena *a, struct authz_demands *d, struct str action, struct str arn)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (str_eq(d->v[i].action, action)) return push_resource(a, &d->v[i], arn);
+	struct authz_demand *v = arena_new_n(a, struct authz_demand, d->n + 1);
+	for (size_t i = 0; i < d->n; i++) v[i] = d->v[i];
+	v[d->n].action = action;
+	d->v = v;
+	return push_resource(a, &v[d->n++], arn);
 }
 
 /* SQS's URLs are read before the account is written, so a URL's account takes effect in a second filling. */
@@ -296,7 +312,6 @@ static void demand(struct demand_builder *d, const struct authz_check *c, struct
 {
 	*out = (struct authz_demand){.action = authz_str(c->action)};
 	d->demand = out;
-	d->capacity = 0;
 	const struct authz_target *t = &authz_targets[c->targets.first];
 	for (uint32_t i = 0; i < c->targets.n; i++) add_target(d, &t[i]);
 	/* Nothing in the input names a resource: all of the first type, or no resource at all. */
@@ -325,7 +340,6 @@ void authz_demands(struct arena *a, const struct wire_match *m, const void *in, 
 	struct str prefix = s ? authz_str(s->prefix) : str_c(m->service->signing_name);
 	out->v[0] = (struct authz_demand){.action = str_fmt(a, "%.*s:%.*s", STR_ARG(prefix), STR_ARG(op))};
 	d.demand = &out->v[0];
-	d.capacity = 0;
 	add_resource(&d, STR("*"), place->account);
 	out->n = 1;
 }

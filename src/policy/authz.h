@@ -88,7 +88,7 @@ struct authz_place {
 struct authz_demand {
 	struct str action;
 	struct policy_resource *resources;
-	size_t n;
+	size_t n, capacity;
 };
 struct authz_demands {
 	struct authz_demand *v;
@@ -101,5 +101,9 @@ struct authz_demands {
  * tells, else place->account. in may be NULL for an operation without input. */
 void authz_demands(struct arena *a, const struct wire_match *m, const void *in, const struct authz_place *place,
 	struct authz_demands *out);
+/* One more resource that an action has to be allowed on,
+	for what services add in code. Owned by the caller's account until
+ * told otherwise. */
+struct policy_resource *authz_add(struct arena *a, struct authz_demands *d, struct str action, struct str arn);
 /* aws:RequestTag/KEY for each tag in the input and aws:TagKeys ("Controlling access during AWS requests"). */
 void authz_request_tags(struct arena *a, const struct wire_match *m, const void *in, struct policy_context *c);

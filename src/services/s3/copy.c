@@ -14,8 +14,7 @@ static status bad_source(struct call *c, struct str text)
 		"Copy Source must mention the source bucket and key: sourcebucket/sourcekey");
 }
 
-/* [/]bucket/key[?versionId=id], percent-encoded. */
-static status split_source(struct call *c, struct str text, struct str *bucket, struct str *key, struct str *version_id)
+status s3_copy_source_split(struct call *c, struct str text, struct str *bucket, struct str *key, struct str *version_id)
 {
 	struct str rest = text;
 	*version_id = STR_NONE;
@@ -38,7 +37,7 @@ status s3_copy_source_load(struct call *c, struct str copy_source, struct str ex
 	const struct s3_conditions *conditions, struct s3_copy_source *out)
 {
 	struct str bucket, version_id, header = STR_NONE;
-	TRY(split_source(c, copy_source, &bucket, &out->key, &version_id));
+	TRY(s3_copy_source_split(c, copy_source, &bucket, &out->key, &version_id));
 	/* The bytes come from wherever the bucket is: the request was sent to the destination's region. */
 	TRY(s3_bucket_load_anywhere(c, bucket, expected_owner, &out->bucket));
 	TRY(s3_key_check(c, out->key));

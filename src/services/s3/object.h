@@ -32,6 +32,13 @@ struct s3_copy_source {
 	struct str key;
 	struct s3_rec_object object;
 };
+/* [/]bucket/key[?versionId=id], percent-encoded, in its parts; FAILED where it is none. */
+status s3_copy_source_split(struct call *c, struct str text, struct str *bucket, struct str *key, struct str *version_id)
+	MUST_USE;
 struct s3_conditions;
 status s3_copy_source_load(struct call *c, struct str copy_source, struct str expected_owner,
 	const struct s3_conditions *conditions, struct s3_copy_source *out) MUST_USE;
+
+/* The service's authorize (see struct service). */
+status s3_authorize(struct call *c, struct store_tx *tx, const void *in, struct authz_demands *demands,
+	struct policy_context *context);

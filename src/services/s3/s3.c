@@ -1,5 +1,6 @@
 /* Amazon S3: what it does, on one screen. */
 #include "services/s3/multipart.h"
+#include "services/s3/object.h"
 #include "services/s3/put.h"
 #include "services/s3/room.h"
 
@@ -41,4 +42,5 @@ const struct service service_s3 = {
 	.ops = ops,
 	.start = start,
 	.reset = s3_reset,
+	.authorize = s3_authorize,
 };

@@ -2,6 +2,7 @@
 #include "call/exchange.h"
 #include "policy/provider.h"
 #include "s3.h"
+#include "services/s3/object.h"
 #include "sqs.h"
 #include "sts.h"
 #include "test.h"
@@ -190,6 +191,48 @@ TEST(resource_policies_and_anonymous_callers)
 	s.e.call.failure = (struct wire_failure){0};
 	s.e.call.principal.name = STR("alice");
 	CHECK_OK(exchange_permit(&s.e));
+	arena_cleanup(&s.e.arena);
+}
+
+/* "Required permissions for Amazon S3 API operations": what S3's code adds to the reference. */
+TEST(copies_and_batches)
+{
+	set_up();
+	struct setup s;
+	struct service s3 = {.model = &wire_service_s3, .authorize = s3_authorize};
+	struct policy_context context = {0};
+	struct authz_place place = {STR("aws"), STR("us-east-1"), STR("111122223333"), STR("/")};
+	struct authz_demands d;
+	struct s3_copy_object_input copy = {.bucket = STR("to"), .key = STR("k"),
+		.copy_source = STR("/from/a%20b?versionId=v1")};
+	begin(&s, &wire_service_s3, S3_OP_COPY_OBJECT, &copy);
+	s.e.service = &s3;
+	authz_demands(&s.e.arena, &s.e.call.match, &copy, &place, &d);
+	CHECK_OK(s3_authorize(&s.e.call, NULL, &copy, &d, &context));
+	CHECK(d.n == 2);
+	CHECK_STR(d.v[0].action, STR("s3:PutObject"));
+	CHECK_STR(d.v[0].resources[0].arn, STR("arn:aws:s3:::to/k"));
+	CHECK_STR(d.v[1].action, STR("s3:GetObjectVersion"));
+	CHECK_STR(d.v[1].resources[0].arn, STR("arn:aws:s3:::from/a b"));
+	/* alice may read the source, but not write. */
+	CHECK(status_is(exchange_permit(&s.e), STATUS_FAILED));
+	CHECK(str_find(s.e.call.failure.message, STR("s3:PutObject on resource: \"arn:aws:s3:::to/k\"")) > 0);
+	s.e.call.failure = (struct wire_failure){0};
+	copy.copy_source = STR("nothing");
+	CHECK(status_is(exchange_permit(&s.e), STATUS_FAILED));
+	CHECK(s.e.call.failure.id != ERR_INTERNAL);
+	arena_cleanup(&s.e.arena);
+
+	struct s3_object_identifier ids[] = {{.key = STR("x")}, {.key = STR("y"), .version_id = STR("v")},
+		{.key = STR("z")}};
+	struct s3_delete del = {.objects = {ids, 3}};
+	struct s3_delete_objects_input many = {.bucket = STR("b"), .delete = &del};
+	begin(&s, &wire_service_s3, S3_OP_DELETE_OBJECTS, &many);
+	authz_demands(&s.e.arena, &s.e.call.match, &many, &place, &d);
+	CHECK_OK(s3_authorize(&s.e.call, NULL, &many, &d, &context));
+	CHECK(d.n == 2 && d.v[0].n == 2 && d.v[1].n == 1);
+	CHECK_STR(d.v[1].action, STR("s3:DeleteObjectVersion"));
+	CHECK_STR(d.v[1].resources[0].arn, STR("arn:aws:s3:::b/y"));
 	arena_cleanup(&s.e.arena);
 }
 

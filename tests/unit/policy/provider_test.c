@@ -20,7 +20,7 @@ static bool may(const struct policy_bundle *b, const char *action, struct policy
 	struct policy_principal who = {.kind = POLICY_CALLER_ROLE, .account = STR("111122223333"), .name = STR("app"),
 		.arn = STR("arn:aws:sts::111122223333:assumed-role/app/s")};
 	struct policy_resource r = {.arn = STR("*")};
-	struct authz_demand d = {str_c(action), &r, 1};
+	struct authz_demand d = {.action = str_c(action), .resources = &r, .n = 1};
 	struct authz_demands demands = {&d, 1};
 	return policy_authorize(&arena, &who, b, &demands, NULL, false, v);
 }
@@ -67,7 +67,7 @@ TEST(every_demand_counts)
 	struct policy_principal who = {.kind = POLICY_CALLER_USER, .account = STR("111122223333"), .name = STR("a"),
 		.arn = STR("arn:aws:iam::111122223333:user/a")};
 	struct policy_resource from = {.arn = STR("arn:aws:s3:::from/k")}, to = {.arn = STR("arn:aws:s3:::to/k")};
-	struct authz_demand v[] = {{STR("s3:GetObject"), &from, 1}, {STR("s3:PutObject"), &to, 1}};
+	struct authz_demand v[] = {{STR("s3:GetObject"), &from, 1, 0}, {STR("s3:PutObject"), &to, 1, 0}};
 	struct authz_demands demands = {v, 2};
 	struct policy_verdict verdict;
 	CHECK(!policy_authorize(&arena, &who, b, &demands, NULL, false, &verdict));
