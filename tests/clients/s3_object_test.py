@@ -299,9 +299,9 @@ class Objects(S3Case):
         self.assertEqual(self.s3.list_objects_v2(Bucket=self.bucket)["KeyCount"], 0)
         self.put("a", b"1")
         r = self.s3.delete_objects(Bucket=self.bucket, Delete={
-            "Quiet": True, "Objects": [{"Key": "a"}, {"Key": "b"}, {"Key": "c", "VersionId": "a" * 32}]})
+            "Quiet": True, "Objects": [{"Key": "a"}, {"Key": "b"}, {"Key": "c", "VersionId": "a" * 32}, {"Key": "d", "VersionId": "junk"}]})
         self.assertNotIn("Deleted", r)
-        self.assertEqual([(e["Key"], e["Code"], e["VersionId"]) for e in r["Errors"]], [("c", "NoSuchVersion", "a" * 32)])
+        self.assertEqual([(e["Key"], e["Code"], e["VersionId"]) for e in r["Errors"]], [("d", "InvalidArgument", "junk")])
         self.fails("NoSuchKey", self.read, "a")
         self.fails("MalformedXML", self.s3.delete_objects, Bucket=self.bucket,
                    Delete={"Objects": [{"Key": k} for k in keys]})

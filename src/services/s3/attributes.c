@@ -2,6 +2,7 @@
 #include "base/vec.h"
 #include "services/s3/checksum.h"
 #include "services/s3/object.h"
+#include "services/s3/version.h"
 #include "services/s3/page.h"
 
 enum { E_TAG = 1, CHECKSUM = 2, PARTS = 4, STORAGE_CLASS = 8, SIZE = 16 };
@@ -65,11 +66,9 @@ status s3_get_object_attributes(
 	unsigned wanted;
 	TRY(s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b));
 	TRY(s3_key_check(c, in->key));
-	TRY(s3_version_check(c, in->key, in->version_id));
 	TRY(read_wanted(c, &in->object_attributes, &wanted));
-	status s = s3_object_load(c, &b, in->key, &o);
-	if (status_is(s, STATUS_NOT_FOUND)) return s3_no_such_key(c, in->key);
-	TRY(s);
+	TRY(s3_version_find(c, &b, in->key, in->version_id, &o, NULL));
+	out->version_id = s3_version_shown(&b, &o);
 	out->last_modified = o.modified;
 	if (wanted & E_TAG) out->e_tag = o.e_tag; /* without quotes here, unlike everywhere else */
 	if (wanted & STORAGE_CLASS) out->storage_class = o.storage_class;

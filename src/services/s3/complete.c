@@ -4,6 +4,7 @@
 #include "services/s3/condition.h"
 #include "services/s3/multipart.h"
 #include "services/s3/object.h"
+#include "services/s3/version.h"
 
 static struct str unquoted(struct str e_tag)
 {
@@ -149,7 +150,8 @@ static status check_whole(struct call *c, const struct s3_complete_multipart_upl
 	return OK;
 }
 
-static void answer(struct call *c, const struct s3_complete_multipart_upload_input *in, const struct s3_rec_object *o,
+static void answer(struct call *c, const struct s3_complete_multipart_upload_input *in, const struct s3_rec_bucket *b,
+	const struct s3_rec_object *o,
 	struct s3_complete_multipart_upload_output *out)
 {
 	bool virtual_host = str_has(wire_read_host(c->http->host).bucket);
@@ -159,6 +161,7 @@ static void answer(struct call *c, const struct s3_complete_multipart_upload_inp
 	out->bucket = in->bucket;
 	out->key = in->key;
 	out->e_tag = s3_quoted(c->arena, o->e_tag);
+	out->version_id = s3_version_shown(b, o);
 	out->checksum_type = o->checksum_type;
 	S3_SET_CHECKSUM(out, o->checksum_algorithm, o->checksum);
 }
@@ -175,7 +178,7 @@ static status answer_again(struct call *c, const struct s3_complete_multipart_up
 	if (!is_ok(s) || !str_eq(o.upload_id, in->upload_id) || !str_eq(listed_e_tag(c, in->multipart_upload), o.e_tag))
 		return STATUS(FAILED);
 	c->failure = (struct wire_failure){0};
-	answer(c, in, &o, out);
+	answer(c, in, b, &o, out);
 	return OK;
 }
 
@@ -234,6 +237,6 @@ status s3_complete_multipart_upload(struct call *c, const struct s3_complete_mul
 	for (size_t i = 0; i < parts.n; i++)
 		parts.v[i].md5 = parts.v[i].claimed_algorithm = parts.v[i].claimed = STR_NONE;
 	TRY(s3_object_save(c, &b, in->key, &o, &parts, replaced));
-	answer(c, in, &o, out);
+	answer(c, in, &b, &o, out);
 	return OK;
 }

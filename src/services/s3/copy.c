@@ -5,6 +5,7 @@
 #include "services/s3/headers.h"
 #include "services/s3/names.h"
 #include "services/s3/object.h"
+#include "services/s3/version.h"
 
 /* ── the source ── */
 
@@ -38,13 +39,11 @@ status s3_copy_source_load(struct call *c, struct str copy_source, struct str ex
 {
 	struct str bucket, version_id, header = STR_NONE;
 	TRY(s3_copy_source_split(c, copy_source, &bucket, &out->key, &version_id));
+	out->version_named = str_has(version_id);
 	/* The bytes come from wherever the bucket is: the request was sent to the destination's region. */
 	TRY(s3_bucket_load_anywhere(c, bucket, expected_owner, &out->bucket));
 	TRY(s3_key_check(c, out->key));
-	TRY(s3_version_check(c, out->key, version_id));
-	status s = s3_object_load(c, &out->bucket, out->key, &out->object);
-	if (status_is(s, STATUS_NOT_FOUND)) return s3_no_such_key(c, out->key);
-	TRY(s);
+	TRY(s3_version_find(c, &out->bucket, out->key, version_id, &out->object, NULL));
 	if (s3_conditions_judge(conditions, out->object.e_tag, out->object.modified.ms, &header) != S3_PROCEED)
 		return s3_precondition_failed(c, str_fmt(c->arena, "x-amz-copy-source-%.*s", STR_ARG(header)));
 	if (!s3_is_archived(&out->object)) return OK;
@@ -75,7 +74,7 @@ static status describe(struct call *c, const struct s3_rec_bucket *b, const stru
 	if (str_has(in->copy_source_sse_customer_algorithm))
 		return s3_header_not_implemented(c, STR("x-amz-copy-source-server-side-encryption-customer-algorithm"));
 	TRY(s3_headers_read(c, b, &h, &own));
-	bool same = str_eq(b->name, source->bucket.name) && str_eq(in->key, source->key);
+	bool same = str_eq(b->name, source->bucket.name) && str_eq(in->key, source->key) && !source->version_named;
 	bool changes = replace || str_has(in->storage_class) || str_has(in->website_redirect_location);
 	if (same && !changes)
 		return call_fail(c, S3_ERR_INVALID_REQUEST,
@@ -155,6 +154,8 @@ status s3_copy_object(struct call *c, const struct s3_copy_object_input *in, str
 
 	struct s3_copy_object_result *r = out->copy_object_result = arena_new(c->arena, struct s3_copy_object_result);
 	r->e_tag = s3_quoted(c->arena, o.e_tag);
+	out->version_id = s3_version_shown(&b, &o);
+	out->copy_source_version_id = s3_version_shown(&source.bucket, &source.object);
 	r->last_modified = o.modified;
 	r->checksum_type = o.checksum_type;
 	S3_SET_CHECKSUM(r, o.checksum_algorithm, o.checksum);

@@ -14,9 +14,6 @@ status s3_body_digest(struct call *c, const struct s3_rec_extents *x, uint32_t w
 
 /* In an archive, from which it would have to be restored before it can be read. */
 bool s3_is_archived(const struct s3_rec_object *o);
-/* OK for the version that there is; NoSuchVersion, InvalidArgument for others. */
-status s3_version_check(struct call *c, struct str key, struct str version_id) MUST_USE;
-
 /* A Range header (RFC 9110 section 14) over an object of that size. */
 enum s3_range {
 	S3_RANGE_NONE /* absent, malformed or several: the whole object */,
@@ -31,6 +28,7 @@ struct s3_copy_source {
 	struct s3_rec_bucket bucket;
 	struct str key;
 	struct s3_rec_object object;
+	bool version_named;
 };
 /* [/]bucket/key[?versionId=id], percent-encoded, in its parts; FAILED where it is none. */
 status s3_copy_source_split(struct call *c, struct str text, struct str *bucket, struct str *key, struct str *version_id)

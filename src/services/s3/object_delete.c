@@ -3,49 +3,40 @@
 #include "services/s3/checksum.h"
 #include "services/s3/condition.h"
 #include "services/s3/object.h"
+#include "services/s3/version.h"
 
 bool s3_is_archived(const struct s3_rec_object *o)
 {
 	return str_is(o->storage_class, "GLACIER") || str_is(o->storage_class, "DEEP_ARCHIVE");
 }
 
-/* Buckets without versions have one of each object, called null. */
-status s3_version_check(struct call *c, struct str key, struct str version_id)
+static status delete_one(struct call *c, const struct s3_rec_bucket *b, struct str key, struct str version_id,
+	struct str if_match, struct s3_deleted *deleted)
 {
-	if (!str_has(version_id) || str_is(version_id, "null")) return OK;
-	if (str_empty(version_id))
-		return s3_invalid_argument(c, STR("versionId"), version_id, "Version id cannot be the empty string");
-	/* Ids that S3 gives are 32 characters of base64url. */
-	if (version_id.n != 32)
-		return s3_invalid_argument(c, STR("versionId"), version_id, "Invalid version id specified");
-	status s = call_fail(c, S3_ERR_NO_SUCH_VERSION, "The specified version does not exist.");
-	call_fail_detail(c, STR("Key"), key);
-	call_fail_detail(c, STR("VersionId"), version_id);
-	return s;
-}
-
-static status delete_one(
-	struct call *c, const struct s3_rec_bucket *b, struct str key, struct str version_id, struct str if_match)
-{
-	struct s3_rec_object o;
+	*deleted = (struct s3_deleted){0};
 	TRY(s3_key_check(c, key));
-	TRY(s3_version_check(c, key, version_id));
-	status s = s3_object_load(c, b, key, &o);
-	bool found = is_ok(s);
-	if (!found && !status_is(s, STATUS_NOT_FOUND)) return s;
-	TRY(s3_write_condition(c, if_match, STR_NONE, key, found ? &o : NULL));
-	return found ? s3_object_drop(c, b, key, &o) : OK;
+	if (str_has(if_match)) {
+		struct s3_rec_object o;
+		status s = s3_object_load(c, b, key, &o);
+		if (!is_ok(s) && !status_is(s, STATUS_NOT_FOUND)) return s;
+		TRY(s3_write_condition(c, if_match, STR_NONE, key, is_ok(s) ? &o : NULL));
+	}
+	return str_has(version_id) ? s3_version_delete(c, b, key, version_id, deleted)
+				   : s3_version_mark_deleted(c, b, key, deleted);
 }
 
 status s3_delete_object(struct call *c, const struct s3_delete_object_input *in, struct s3_delete_object_output *out)
 {
 	struct s3_rec_bucket b;
-	(void)out;
+	struct s3_deleted d;
 	TRY(s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b));
 	if (in->if_match_last_modified_time.has || in->if_match_size.has)
 		return s3_header_not_implemented(c,
 			in->if_match_size.has ? STR("x-amz-if-match-size") : STR("x-amz-if-match-last-modified-time"));
-	return delete_one(c, &b, in->key, in->version_id, in->if_match);
+	TRY(delete_one(c, &b, in->key, in->version_id, in->if_match, &d));
+	out->version_id = d.version_id;
+	if (d.marker) out->delete_marker = SOME_BOOL(true);
+	return OK;
 }
 
 /* ── many ── */
@@ -100,13 +91,14 @@ status s3_delete_objects(struct call *c, const struct s3_delete_objects_input *i
 			"The XML you provided was not well-formed or did not validate against our published schema");
 	for (size_t i = 0; i < in->delete->objects.n; i++) {
 		const struct s3_object_identifier *id = &in->delete->objects.v[i];
+		struct s3_deleted done = {0};
 		status s;
 		if (id->last_modified_time.has || id->size.has)
 			s = call_fail(c, S3_ERR_NOT_IMPLEMENTED,
 				"Conditions on size and time are those of directory buckets, which are not "
 				"implemented");
 		else
-			s = delete_one(c, &b, id->key, id->version_id, id->e_tag);
+			s = delete_one(c, &b, id->key, id->version_id, id->e_tag, &done);
 		if (status_is(s, STATUS_FAILED)) {
 			add_error(c, id, out, &errors);
 			continue;
@@ -116,6 +108,9 @@ status s3_delete_objects(struct call *c, const struct s3_delete_objects_input *i
 		struct s3_deleted_object *d = VEC_PUSH(c->arena, &out->deleted, &deleted);
 		d->key = id->key;
 		d->version_id = id->version_id;
+		if (!done.marker) continue;
+		d->delete_marker = SOME_BOOL(true);
+		d->delete_marker_version_id = done.version_id;
 	}
 	return OK;
 }

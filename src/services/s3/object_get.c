@@ -2,6 +2,7 @@
 #include "services/s3/checksum.h"
 #include "services/s3/condition.h"
 #include "services/s3/object.h"
+#include "services/s3/version.h"
 
 /* What both operations ask. */
 struct wanted {
@@ -127,10 +128,8 @@ static status find(struct call *c, const struct wanted *w, bool head, struct fou
 	TRY(s3_bucket_load(c, w->bucket, w->expected_bucket_owner, &f->bucket));
 	TRY(check_overrides(c, w));
 	TRY(s3_key_check(c, w->key));
-	TRY(s3_version_check(c, w->key, w->version_id));
-	status s = s3_object_load(c, &f->bucket, w->key, &f->object);
-	if (status_is(s, STATUS_NOT_FOUND)) return s3_no_such_key(c, w->key);
-	TRY(s);
+	status s;
+	TRY(s3_version_find(c, &f->bucket, w->key, w->version_id, &f->object, NULL));
 	if (str_has(w->customer_algorithm))
 		return call_fail(
 			c, S3_ERR_INVALID_REQUEST, "The encryption parameters are not applicable to this object.");
@@ -177,6 +176,7 @@ static bool standard(struct str storage_class)
 	do {                                                                                                           \
 		const struct s3_rec_object *o_ = &(f)->object;                                                         \
 		(out)->e_tag = s3_quoted((c)->arena, o_->e_tag);                                                       \
+		(out)->version_id = s3_version_shown(&(f)->bucket, o_);                                                \
 		(out)->last_modified = o_->modified;                                                                   \
 		(out)->cache_control = str_or((w)->cache_control, o_->cache_control);                                  \
 		(out)->expires = expires_text((c), (w), o_);                                                           \

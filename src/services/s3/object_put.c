@@ -5,6 +5,7 @@
 #include "services/s3/headers.h"
 #include "services/s3/names.h"
 #include "services/s3/object.h"
+#include "services/s3/version.h"
 #include "services/s3/put.h"
 
 status s3_key_check(struct call *c, struct str key)
@@ -100,6 +101,7 @@ status s3_put_object(struct call *c, const struct s3_put_object_input *in, struc
 	TRY(s3_object_save(c, &b, in->key, &o, NULL, replaced));
 
 	out->e_tag = s3_quoted(c->arena, o.e_tag);
+	out->version_id = s3_version_shown(&b, &o);
 	S3_SET_CHECKSUM(out, o.checksum_algorithm, o.checksum);
 	out->checksum_type = o.checksum_type;
 	return OK;

@@ -1,6 +1,7 @@
 /* Keys and the bookkeeping of references: whoever replaces or drops an object gives its blobs up in the same
  * transaction. */
 #include "services/s3/records.h"
+#include "services/s3/version.h"
 #include "base/rand.h"
 #include "base/vec.h"
 
@@ -37,6 +38,21 @@ struct key s3_key_space(struct arena *a, struct str kind, const struct s3_rec_bu
 struct str s3_key_object(struct arena *a, const struct s3_rec_bucket *b, struct str key)
 {
 	struct key k = s3_key_space(a, STR("object"), b);
+	key_str(&k, key);
+	return key_done(&k);
+}
+
+struct str s3_key_version(struct arena *a, const struct s3_rec_bucket *b, struct str key, uint64_t number)
+{
+	struct key k = s3_key_space(a, STR("version"), b);
+	key_str(&k, key);
+	key_u64(&k, number);
+	return key_done(&k);
+}
+
+struct str s3_key_null(struct arena *a, const struct s3_rec_bucket *b, struct str key)
+{
+	struct key k = s3_key_space(a, STR("null"), b);
 	key_str(&k, key);
 	return key_done(&k);
 }
@@ -157,7 +173,7 @@ status s3_object_extents(
 	return OK;
 }
 
-static status give_up_body(struct call *c, const struct s3_rec_bucket *b, const struct s3_rec_object *o)
+status s3_object_give_up(struct call *c, const struct s3_rec_bucket *b, const struct s3_rec_object *o)
 {
 	struct s3_rec_extents x;
 	TRY(s3_object_extents(c, b, o, &x));
@@ -168,18 +184,17 @@ static status give_up_body(struct call *c, const struct s3_rec_bucket *b, const 
 status s3_object_save(struct call *c, const struct s3_rec_bucket *b, struct str key, struct s3_rec_object *o,
 	const struct s3_rec_parts *parts, const struct s3_rec_object *replaced)
 {
-	if (replaced) TRY(give_up_body(c, b, replaced));
+	TRY(s3_version_make_room(c, b, key, replaced, o));
 	if (parts) {
 		struct s3_rec_manifest m = {.parts = *parts};
 		o->manifest = SOME_I64((int64_t)(rand_u64() >> 1));
 		store_put(c->tx, key_manifest(c->arena, b, o->manifest.v), s3_rec_manifest_encode(c->arena, &m));
 	}
-	store_put(c->tx, s3_key_object(c->arena, b, key), s3_rec_object_encode(c->arena, o));
+	s3_object_rewrite(c, b, key, o);
 	return OK;
 }
 
-status s3_object_drop(struct call *c, const struct s3_rec_bucket *b, struct str key, const struct s3_rec_object *o)
+void s3_object_rewrite(struct call *c, const struct s3_rec_bucket *b, struct str key, const struct s3_rec_object *o)
 {
-	store_delete(c->tx, s3_key_object(c->arena, b, key));
-	return give_up_body(c, b, o);
+	store_put(c->tx, s3_key_object(c->arena, b, key), s3_rec_object_encode(c->arena, o));
 }

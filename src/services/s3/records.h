@@ -7,6 +7,8 @@
  * it, and a listing meets nothing else
  *     ("s3", "version", bucket id, key, inverted sequence)   older versions and delete markers, newest first; a marker
  * that is the current version is the newest here, without an "object"
+ *     ("s3", "null", bucket id, key)                         the inverted sequence of the version called null, where that
+ * is one of the older ones
  *     ("s3", "manifest", bucket id, number)                  the parts of a multipart object
  *     ("s3", "upload", bucket id, key, upload id)            unfinished uploads; ids begin with their time, so they
  * sort by it
@@ -21,6 +23,10 @@ struct str s3_key_owned(
 /* How the keys of one kind in one bucket begin. */
 struct key s3_key_space(struct arena *a, struct str kind, const struct s3_rec_bucket *b);
 struct str s3_key_object(struct arena *a, const struct s3_rec_bucket *b, struct str key);
+/* number: the inverted sequence. */
+struct str s3_key_version(struct arena *a, const struct s3_rec_bucket *b, struct str key, uint64_t number);
+/* Where the version called null lies, when it is not the current object. */
+struct str s3_key_null(struct arena *a, const struct s3_rec_bucket *b, struct str key);
 struct str s3_key_upload(struct arena *a, const struct s3_rec_bucket *b, struct str key, struct str upload_id);
 /* number 0: how the keys of all parts of the upload begin. */
 struct str s3_key_part(struct arena *a, const struct s3_rec_bucket *b, struct str upload_id, unsigned number);
@@ -29,13 +35,15 @@ struct str s3_key_part(struct arena *a, const struct s3_rec_bucket *b, struct st
 status s3_object_load(
 	struct call *c, const struct s3_rec_bucket *b, struct str key, struct s3_rec_object *out) MUST_USE;
 enum { S3_EXTENTS_WITH_RECORD = 16 };
-/* Writes the current object; `replaced` (NULL: there was none) gives its body up. `parts` (may be NULL) are kept as a
+/* Writes the current object as the bucket's versioning wants it: o->version_id and o->sequence are set; `replaced` (the current
+ * object so far; NULL: there was none) becomes an older version, or gives its body up. `parts` (may be NULL) are kept as a
  * manifest. o->extents or parts hold references that are the object's own. */
 status s3_object_save(struct call *c, const struct s3_rec_bucket *b, struct str key, struct s3_rec_object *o,
 	const struct s3_rec_parts *parts, const struct s3_rec_object *replaced) MUST_USE;
-/* Removes the current object and gives its body up. */
-status s3_object_drop(
-	struct call *c, const struct s3_rec_bucket *b, struct str key, const struct s3_rec_object *o) MUST_USE;
+/* Gives an object's body and manifest up; its record is the caller's business. */
+status s3_object_give_up(struct call *c, const struct s3_rec_bucket *b, const struct s3_rec_object *o) MUST_USE;
+/* Writes a current object's record again, with what changed in it (tags, ACL, …): its body and version stay. */
+void s3_object_rewrite(struct call *c, const struct s3_rec_bucket *b, struct str key, const struct s3_rec_object *o);
 /* The parts of a multipart object; NOT_FOUND where it has none. */
 status s3_object_parts(struct call *c, const struct s3_rec_bucket *b, const struct s3_rec_object *o,
 	struct s3_rec_parts *out) MUST_USE;

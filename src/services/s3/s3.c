@@ -11,6 +11,10 @@ static const struct service_op ops[S3_OP_COUNT] = {
 	[S3_OP_GET_BUCKET_LOCATION] = OP(s3_get_bucket_location, OP_READ),
 	[S3_OP_DELETE_BUCKET] = OP(s3_delete_bucket, 0),
 
+	[S3_OP_PUT_BUCKET_VERSIONING] = OP(s3_put_bucket_versioning, 0),
+	[S3_OP_GET_BUCKET_VERSIONING] = OP(s3_get_bucket_versioning, OP_READ),
+	[S3_OP_LIST_OBJECT_VERSIONS] = OP(s3_list_object_versions, OP_READ),
+
 	[S3_OP_PUT_OBJECT] = OP_STREAM(s3_put_object, 0, s3_put_object_prepare),
 	[S3_OP_GET_OBJECT] = OP(s3_get_object, OP_READ),
 	[S3_OP_HEAD_OBJECT] = OP(s3_head_object, OP_READ),
