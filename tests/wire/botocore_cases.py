@@ -7,6 +7,7 @@ be parsed by botocore to the same values. Needs botocore; says so and exits 77 w
 
 import base64
 import datetime
+import email.utils
 import json
 import os
 import random
@@ -35,6 +36,8 @@ PROTOCOLS = {"query": (1, "query"), "ec2": (2, "ec2"), "json10": (4, "json"), "j
 DEPTH = 4
 # What the generator does not set, or the HTTP layer adds: the status, the content's type, S3's Expires (text for us).
 IGNORED = ("ResponseMetadata", "StatusCode", "ContentType", "contentType", "Expires")
+# Dates that models/s3.overlay leaves to the service to read, as text.
+S3_TEXT_DATES = ("IfModifiedSince", "IfUnmodifiedSince", "CopySourceIfModifiedSince", "CopySourceIfUnmodifiedSince")
 # Operations that a request alone does not tell, or that botocore treats outside of its serializers and parsers.
 LEFT_OUT = {
     ("s3", "GetBucketLocation"): "botocore reads it in a handler",
@@ -132,6 +135,14 @@ def value(rnd, shape, depth, place="body", top=False):
     raise ValueError(kind)
 
 
+def expected_params(name, op, params):
+    params = plain(params)
+    for member, shape in op.input_shape.members.items() if name == "s3" and op.input_shape else ():
+        if shape.name in S3_TEXT_DATES and member in params:
+            params[member] = email.utils.formatdate(params[member], usegmt=True)
+    return params
+
+
 def plain(v, ignored=()):
     """Values as JSON tells them: bytes as text, times as seconds."""
     if isinstance(v, bytes):
@@ -208,7 +219,7 @@ def main():
                     result = value(rnd, op.output_shape, DEPTH, top=theirs.startswith("rest")) if op.output_shape else {}
                     request = request_of(serializer.serialize_to_request(params, op))
                     cases.append({"service": name, "op": op_name, "protocol": number, "request": request,
-                                  "params": plain(params), "result": plain(result, IGNORED)})
+                                  "params": expected_params(name, op, params), "result": plain(result, IGNORED)})
                     expected.append((op, theirs, plain(result, IGNORED)))
     with tempfile.TemporaryDirectory() as folder:
         path, back = os.path.join(folder, "cases"), os.path.join(folder, "responses")
