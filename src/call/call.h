@@ -87,9 +87,10 @@ struct service {
 	/* Optional, before the edge stops: answer what is parked (call_again on each), park nothing more. */
 	void (*drain)(void *state);
 	void (*stop)(void *state);
-	/* Optional, where policies are enforced: what the authorization reference does not tell. Adds demands (a copy's source),
-	 * the resources' owners, resource-based policies, tags and further condition keys; in may be NULL. FAILED: the failure
-	 * is recorded (a queue that does not exist). With it, unsigned requests are decided by policies, not refused at once. */
+	/* Optional, where policies are enforced: what the authorization reference does not tell. Adds demands (a copy's
+	 * source), the resources' owners, resource-based policies (authz_attach), tags and further condition keys; in may be
+	 * NULL. FAILED: the failure is recorded (a queue that does not exist). With it, unsigned requests are decided by
+	 * policies, not refused at once. */
 	status (*authorize)(struct call *c, struct store_tx *tx, const void *in, struct authz_demands *demands,
 		struct policy_context *context);
 	/* Optional: requests that the model does not describe (S3's browser forms, websites, CORS preflights). Runs before

@@ -104,10 +104,8 @@ static status gather(struct exchange *e, struct permit *p, struct store_tx *tx)
 		TRY(from->bundle(from->ctx, tx, c->arena, &p->who, c->principal.session_record, &p->bundle));
 	if (e->service && e->service->authorize) TRY(e->service->authorize(c, tx, e->in, &p->demands, &p->context));
 	for (size_t i = 0; from->account && i < p->demands.n; i++)
-		for (size_t j = 0; j < p->demands.v[i].n; j++) {
-			struct policy_resource *r = &p->demands.v[i].resources[j];
-			TRY(from->account(from->ctx, tx, c->arena, r->account, &r->rcps, &p->context));
-		}
+		for (size_t j = 0; j < p->demands.v[i].n; j++)
+			TRY(from->account(from->ctx, tx, c->arena, &p->demands, &p->demands.v[i].resources[j]));
 	return OK;
 }
 
@@ -130,6 +128,7 @@ status exchange_permit(struct exchange *e)
 	} else if (!status_is(s, STATUS_FAILED)) {
 		s = call_fail(c, ERR_INTERNAL, "The caller's policies could not be read.");
 	}
+	authz_release(&p.demands);
 	policy_bundle_release(p.bundle);
 	return s;
 }

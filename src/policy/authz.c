@@ -253,6 +253,27 @@ struct policy_resource *authz_add(struct arena *a, struct authz_demands *d, stru
 	return push_resource(a, &v[d->n++], arn);
 }
 
+void authz_hold(struct arena *a, struct authz_demands *d, struct policy *p)
+{
+	*VEC_PUSH(a, &d->held, &d->held.capacity) = p;
+}
+
+void authz_attach(struct arena *a, struct authz_demands *d, struct policy_resource *r, struct policy *p)
+{
+	const struct policy **v = arena_new_n(a, const struct policy *, r->policies.n + 1);
+	for (size_t i = 0; i < r->policies.n; i++) v[i] = r->policies.v[i];
+	v[r->policies.n] = p;
+	r->policies.v = v;
+	r->policies.n++;
+	authz_hold(a, d, p);
+}
+
+void authz_release(struct authz_demands *d)
+{
+	for (size_t i = 0; i < d->held.n; i++) policy_free(d->held.v[i]);
+	d->held.n = 0;
+}
+
 /* SQS's URLs are read before the account is written, so a URL's account takes effect in a second filling. */
 static void add_filled(struct demand_builder *d, const struct authz_target *t, const struct values *values,
 	size_t index)
@@ -330,7 +351,7 @@ void authz_demands(struct arena *a, const struct wire_match *m, const void *in, 
 	const struct authz_service *s = authz_find(str_c(m->service->name));
 	const struct authz_op *o = s ? authz_find_op(s, op) : NULL;
 	struct demand_builder d = {.arena = a, .match = m, .in = in, .place = place};
-	*out = (struct authz_demands){arena_new_n(a, struct authz_demand, (o ? o->checks.n : 0) + 1), 0};
+	*out = (struct authz_demands){.v = arena_new_n(a, struct authz_demand, (o ? o->checks.n : 0) + 1)};
 	for (uint32_t i = 0; o && i < o->checks.n; i++) {
 		const struct authz_check *c = &authz_checks[o->checks.first + i];
 		if (applies(&d, c)) demand(&d, c, &out->v[out->n++]);

@@ -93,6 +93,10 @@ struct authz_demand {
 struct authz_demands {
 	struct authz_demand *v;
 	size_t n;
+	struct {
+		struct policy **v;
+		size_t n, capacity;
+	} held; /* references that end with the decision: see authz_hold */
 };
 /* What the matched operation demands,
 	in the arena: always at least one. A name in the input that is an ARN already is taken
@@ -105,5 +109,10 @@ void authz_demands(struct arena *a, const struct wire_match *m, const void *in, 
 	for what services add in code. Owned by the caller's account until
  * told otherwise. */
 struct policy_resource *authz_add(struct arena *a, struct authz_demands *d, struct str action, struct str arn);
+/* Takes over a reference to a policy that the resources point at, until authz_release. */
+void authz_hold(struct arena *a, struct authz_demands *d, struct policy *p);
+/* A resource-based policy of this resource; takes over the reference. */
+void authz_attach(struct arena *a, struct authz_demands *d, struct policy_resource *r, struct policy *p);
+void authz_release(struct authz_demands *d);
 /* aws:RequestTag/KEY for each tag in the input and aws:TagKeys ("Controlling access during AWS requests"). */
 void authz_request_tags(struct arena *a, const struct wire_match *m, const void *in, struct policy_context *c);

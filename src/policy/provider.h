@@ -68,10 +68,10 @@ struct policy_provider {
 	 * error. */
 	status (*bundle)(void *ctx, struct store_tx *tx, struct arena *a, const struct policy_principal *who,
 		struct str session_record, struct policy_bundle **out);
-	/* Optional: resource control policies and aws:ResourceOrgID, … for resources of this account. */
-	status (*account)(void *ctx, struct store_tx *tx, struct arena *a, struct str account,
-		struct policy_levels *rcps,
-		struct policy_context *context);
+	/* Optional: what the owner's account adds to a resource: r->rcps (references kept with authz_hold), and keys such as
+	 * aws:ResourceOrgID in its context. */
+	status (*account)(
+		void *ctx, struct store_tx *tx, struct arena *a, struct authz_demands *d, struct policy_resource *r);
 };
 
 struct policy_verdict {

@@ -40,17 +40,30 @@ static status bundle(void *ctx, struct store_tx *tx, struct arena *a, const stru
 static status bucket_policy(struct call *c, struct store_tx *tx, const void *in, struct authz_demands *d,
 	struct policy_context *context)
 {
-	(void)c, (void)tx, (void)in, (void)context;
+	(void)tx, (void)in, (void)context;
 	struct policy_resource *r = &d->v[0].resources[0];
 	if (!str_starts(r->arn, STR("arn:aws:s3:::public"))) return OK;
-	static const struct policy *list[1];
-	list[0] = public_bucket;
-	r->policies = (struct policy_list){list, 1};
+	authz_attach(c->arena, d, r, policy_retain(public_bucket));
 	r->account = STR("111122223333");
 	return OK;
 }
 
-static struct policy_provider provider = {.bundle = bundle};
+/* Account 777788889999's resources are behind a resource control policy that allows nothing. */
+static status account(void *ctx, struct store_tx *tx, struct arena *a, struct authz_demands *d,
+	struct policy_resource *r)
+{
+	(void)ctx, (void)tx;
+	if (!str_is(r->account, "777788889999")) return OK;
+	struct policy_list *level = arena_new(a, struct policy_list);
+	const struct policy **v = arena_new(a, const struct policy *);
+	*v = scp;
+	authz_hold(a, d, policy_retain(scp));
+	*level = (struct policy_list){v, 1};
+	r->rcps = (struct policy_levels){level, 1};
+	return OK;
+}
+
+static struct policy_provider provider = {.bundle = bundle, .account = account};
 static struct service bucket_service = {.model = &wire_service_s3, .authorize = bucket_policy};
 
 struct setup {
@@ -137,6 +150,18 @@ TEST(allowed_and_refused)
 	begin(&s, &wire_service_s3, S3_OP_GET_OBJECT, &get);
 	s.http.peer = STR("[2001:db8::1]:5000");
 	CHECK(status_is(exchange_permit(&s.e), STATUS_FAILED));
+	arena_cleanup(&s.e.arena);
+}
+
+TEST(the_owner_binds_too)
+{
+	set_up();
+	struct setup s;
+	struct sqs_send_message_input send = {.queue_url = STR("http://localhost:4566/777788889999/q")};
+	begin(&s, &wire_service_sqs, SQS_OP_SEND_MESSAGE, &send);
+	CHECK(status_is(exchange_permit(&s.e), STATUS_FAILED));
+	CHECK(str_find(s.e.call.failure.message,
+		STR("because no resource control policy allows the sqs:SendMessage action")) > 0);
 	arena_cleanup(&s.e.arena);
 }
 
