@@ -109,6 +109,30 @@ static status gather(struct exchange *e, struct permit *p, struct store_tx *tx)
 	return OK;
 }
 
+/* aws:ResourceAccount and S3's own name of it. Resources of one owner that have no keys of their own share a context. */
+static void describe_resources(const struct exchange *e, struct authz_demands *d)
+{
+	struct arena *a = e->call.arena;
+	struct policy_context *shared = NULL;
+	struct str owner = STR("");
+	for (size_t i = 0; i < d->n; i++)
+		for (size_t j = 0; j < d->v[i].n; j++) {
+			struct policy_resource *r = &d->v[i].resources[j];
+			if (!r->account.n) continue;
+			if (!r->context && shared && str_eq(owner, r->account)) {
+				r->context = shared;
+				continue;
+			}
+			if (!r->context) {
+				r->context = shared = arena_new(a, struct policy_context);
+				*shared = POLICY_CONTEXT_IN(a);
+				owner = r->account;
+			}
+			policy_context_set(r->context, STR("aws:ResourceAccount"), r->account);
+			if (e->s3_dialect) policy_context_set(r->context, STR("s3:ResourceAccount"), r->account);
+		}
+}
+
 status exchange_permit(struct exchange *e)
 {
 	struct call *c = &e->call;
@@ -123,6 +147,7 @@ status exchange_permit(struct exchange *e)
 	if (tx) store_end(tx);
 	if (is_ok(s)) {
 		struct policy_verdict v;
+		describe_resources(e, &p.demands);
 		if (!policy_authorize(c->arena, &p.who, p.bundle, &p.demands, &p.context, e->s3_dialect,
 			&v)) s = refuse(e, &p.who, &v);
 	} else if (!status_is(s, STATUS_FAILED)) {

@@ -16,7 +16,7 @@ static struct policy_key *slot(struct policy_context *c, struct str name)
 	for (size_t i = 0; i < c->n; i++)
 		if (c->keys[i].hash == hash && str_ieq(c->keys[i].name, name)) return &c->keys[i];
 	if (c->n == c->capacity) {
-		size_t capacity = c->capacity ? c->capacity * 2 : 32;
+		size_t capacity = c->capacity ? c->capacity * 2 : 8;
 		struct policy_key *keys = arena_new_n(c->arena, struct policy_key, capacity);
 		for (size_t i = 0; i < c->n; i++) {
 			keys[i] = c->keys[i];

@@ -118,7 +118,7 @@ struct policy_resource {
 	struct policy_list policies;  /* resource-based (or trust) policies attached to it */
 	bool policy_required;         /* roles' trust policies and KMS key policies: nothing passes without them */
 	struct policy_levels rcps;    /* of the owner's account */
-	const struct policy_context *context; /* further keys of this resource alone, or NULL */
+	struct policy_context *context; /* further keys of this resource alone, or NULL */
 };
 struct policy_request {
 	const struct policy_principal *principal;

@@ -98,6 +98,7 @@ static void set_up(void)
 	readers = must("{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":[\"s3:Get*\","
 		"\"sqs:*\"],"
 		"\"Resource\":\"*\",\"Condition\":{\"StringEquals\":{\"aws:PrincipalTag/team\":\"red\"},"
+			"\"StringLike\":{\"aws:ResourceAccount\":[\"1111*\",\"7*\"]},"
 			"\"IpAddress\":{\"aws:SourceIp\":"
 		"\"127.0.0.0/8\"}}}]}", POLICY_IDENTITY, "arn:aws:iam::111122223333:policy/readers");
 	full = must("{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":\"*\","
@@ -150,6 +151,20 @@ TEST(allowed_and_refused)
 	begin(&s, &wire_service_s3, S3_OP_GET_OBJECT, &get);
 	s.http.peer = STR("[2001:db8::1]:5000");
 	CHECK(status_is(exchange_permit(&s.e), STATUS_FAILED));
+	arena_cleanup(&s.e.arena);
+}
+
+/* "aws:ResourceAccount" (AWS global condition context keys): alice's policy is for the queues of certain accounts. */
+TEST(the_owner_is_a_condition)
+{
+	set_up();
+	struct setup s;
+	struct sqs_send_message_input send = {.queue_url = STR("http://localhost:4566/111122223333/q")};
+	begin(&s, &wire_service_sqs, SQS_OP_SEND_MESSAGE, &send);
+	CHECK_OK(exchange_permit(&s.e));
+	send.queue_url = STR("http://localhost:4566/444455556666/q");
+	CHECK(status_is(exchange_permit(&s.e), STATUS_FAILED));
+	CHECK(str_find(s.e.call.failure.message, STR("because no identity-based policy allows")) > 0);
 	arena_cleanup(&s.e.arena);
 }
 
