@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-enum { SHORT_PIECE = 4096 };
 
 static struct edge_conn *conn_of(struct MHD_Connection *c)
 {
@@ -174,14 +173,14 @@ static enum MHD_Result park(struct edge_exchange *x)
 }
 
 /* libmicrohttpd takes a short read for "nothing more now" and then misses an end of stream that came with it: its epoll is
- * edge-triggered. A body of known length that is not whole is therefore looked after here. Only after short pieces, so
- * that a fast upload pays nothing. */
+ * edge-triggered. A body of known length that is not whole is therefore looked after here, at the cost of one look at the
+ * socket for each piece of some ten KiB. */
 static bool was_cut(struct edge_exchange *x, size_t n)
 {
 	char byte;
 
 	x->received += n;
-	if (x->request.content_length < 0 || x->received >= (uint64_t)x->request.content_length || n >= SHORT_PIECE) return false;
+	if (x->request.content_length < 0 || x->received >= (uint64_t)x->request.content_length) return false;
 	return recv(x->conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
