@@ -73,7 +73,7 @@ static void read_list(struct tags *g, const struct wire_shape *s, const struct w
 	const struct wire_member *key = string_member(g, element, keys), *value = string_member(g, element, values);
 	for (size_t i = 0; i < list->n; i++) {
 		const char *p = (const char *)list->v + i * s->size;
-		if (sparse) memcpy(&p, p, sizeof p);
+		if (sparse) memcpy(&p, (const void *)p, sizeof p);
 		if (!p) continue;
 		if (key) add_tag(g, string_at(p, key), value ? string_at(p, value) : STR_NONE);
 		else if (depth) read_members(g, element, p, depth - 1);
