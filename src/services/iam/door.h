@@ -1,0 +1,31 @@
+/* IAM's door for other rooms: looking up users, roles, managed policies and providers within a transaction, and checking
+ * MFA codes. Records are iam_state.h's. */
+#pragma once
+#include "call/call.h"
+#include "iam_state.h"
+#include "policy/policy.h"
+
+enum iam_kind { IAM_USER, IAM_GROUP, IAM_ROLE };
+
+/* NOT_FOUND where absent. Strings live in `a` or the transaction. */
+status iam_peek(struct store_tx *tx, struct arena *a, enum iam_kind kind, struct str account, struct str name,
+	struct iam_rec_entity *out) MUST_USE;
+/* The default version's text of a managed policy, AWS's own or the account's: NOT_FOUND. */
+status iam_policy_text(struct store_tx *tx, struct arena *a, struct str account, struct str arn, struct str *text) MUST_USE;
+/* The account-wide stamp: changes with every commit that decisions rest on; 0 where IAM was never used. */
+uint64_t iam_generation(struct store_tx *tx, struct arena *a, struct str account);
+
+/* Is this the device's code now? Marks it used in tx (which must be writable). INVALID: wrong, used, or the device is not the
+ * user's. */
+status iam_mfa_check(struct store_tx *tx, struct arena *a, struct str account, struct str user, struct str serial,
+	struct str code, int64_t now_ms) MUST_USE;
+
+/* An OIDC provider by its URL without scheme: NOT_FOUND. */
+status iam_oidc_peek(struct store_tx *tx, struct arena *a, struct str account, struct str url,
+	struct iam_rec_provider *out) MUST_USE;
+/* A SAML provider by its name. */
+status iam_saml_peek(struct store_tx *tx, struct arena *a, struct str account, struct str name,
+	struct iam_rec_provider *out) MUST_USE;
+
+/* The user or role behind a principal: the role's own ARN, with its path, of a session. */
+struct str iam_issuer_arn(struct arena *a, const struct principal *p);
