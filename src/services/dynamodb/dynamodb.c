@@ -2,16 +2,29 @@
 #include "services/dynamodb/service.h"
 
 static const struct service_op operations[DYNAMODB_OP_COUNT] = {
+	[DYNAMODB_OP_BATCH_GET_ITEM] = OP(dynamodb_batch_get_item, OP_READ),
+	[DYNAMODB_OP_BATCH_WRITE_ITEM] = OP(dynamodb_batch_write_item, 0),
 	[DYNAMODB_OP_CREATE_TABLE] = OP(dynamodb_create_table, 0),
 	[DYNAMODB_OP_DELETE_ITEM] = OP(dynamodb_delete_item, 0),
 	[DYNAMODB_OP_DELETE_TABLE] = OP(dynamodb_delete_table, 0),
+	[DYNAMODB_OP_DESCRIBE_CONTINUOUS_BACKUPS] = OP(dynamodb_describe_continuous_backups, OP_READ),
+	[DYNAMODB_OP_DESCRIBE_ENDPOINTS] = OP(dynamodb_describe_endpoints, OP_READ),
+	[DYNAMODB_OP_DESCRIBE_LIMITS] = OP(dynamodb_describe_limits, OP_READ),
 	[DYNAMODB_OP_DESCRIBE_TABLE] = OP(dynamodb_describe_table, OP_READ | OP_BLOCKING),
+	[DYNAMODB_OP_DESCRIBE_TIME_TO_LIVE] = OP(dynamodb_describe_time_to_live, OP_READ),
 	[DYNAMODB_OP_GET_ITEM] = OP(dynamodb_get_item, OP_READ),
 	[DYNAMODB_OP_LIST_TABLES] = OP(dynamodb_list_tables, OP_READ),
+	[DYNAMODB_OP_LIST_TAGS_OF_RESOURCE] = OP(dynamodb_list_tags_of_resource, OP_READ),
 	[DYNAMODB_OP_PUT_ITEM] = OP(dynamodb_put_item, 0),
 	[DYNAMODB_OP_QUERY] = OP(dynamodb_query, OP_READ),
 	[DYNAMODB_OP_SCAN] = OP(dynamodb_scan, OP_READ | OP_BLOCKING),
+	[DYNAMODB_OP_TAG_RESOURCE] = OP(dynamodb_tag_resource, 0),
+	[DYNAMODB_OP_TRANSACT_GET_ITEMS] = OP(dynamodb_transact_get_items, OP_READ),
+	[DYNAMODB_OP_TRANSACT_WRITE_ITEMS] = OP(dynamodb_transact_write_items, 0),
+	[DYNAMODB_OP_UNTAG_RESOURCE] = OP(dynamodb_untag_resource, 0),
 	[DYNAMODB_OP_UPDATE_ITEM] = OP(dynamodb_update_item, 0),
+	[DYNAMODB_OP_UPDATE_TABLE] = OP(dynamodb_update_table, 0),
+	[DYNAMODB_OP_UPDATE_TIME_TO_LIVE] = OP(dynamodb_update_time_to_live, 0),
 };
 
 extern const struct service service_dynamodb;
