@@ -111,7 +111,10 @@ static int open_vault(struct installation *v)
 	struct str why = STR_NONE;
 	status s = vault_open(&o, &v->arena, &v->cloud.vault, &why);
 	vault_wipe(v->settings.passphrase);
-	return is_ok(s) ? 0 : cli_fail("%.*s", STR_ARG(why));
+	if (!is_ok(s)) return cli_fail("%.*s", STR_ARG(why));
+	s = vault_match(v->cloud.vault, v->cloud.store, &v->arena);
+	if (status_is(s, STATUS_CORRUPT)) return cli_fail("root.key in %s is not the one that its secrets are wrapped by", o.dir);
+	return is_ok(s) ? 0 : cli_fail("cannot write to %s", o.dir);
 }
 
 static int build_cloud(struct installation *v)

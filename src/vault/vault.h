@@ -28,6 +28,10 @@ struct vault_options {
 status vault_open(const struct vault_options *o, struct arena *a, struct vault **out, struct str *why) MUST_USE;
 /* A vault with a random key that is kept nowhere, for tests. */
 struct vault *vault_new_forgetful(void);
+struct store;
+/* Is this the root key that the store's secrets were wrapped by? A store that was never asked remembers this one; durable on
+ * return. CORRUPT where it is another (root.key was lost and made anew, or belongs elsewhere). */
+status vault_match(const struct vault *v, struct store *s, struct arena *a) MUST_USE;
 /* Wipes the key. NULL is fine. */
 void vault_close(struct vault *v);
 

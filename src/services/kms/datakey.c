@@ -38,6 +38,7 @@ status kms_generate_data_key(struct call *c, const struct kms_generate_data_key_
 {
 	struct kms_scope s = kms_scope_of(c);
 	struct data_key d;
+	TRY(kms_check_grant_tokens(&s, &in->grant_tokens));
 	TRY(kms_check_recipient(&s, in->recipient));
 	TRY(data_key(&s, in->key_id, &in->encryption_context, in->key_spec, in->number_of_bytes, in->dry_run, "GenerateDataKey", &d));
 	out->ciphertext_blob = d.blob;
@@ -52,6 +53,7 @@ status kms_generate_data_key_without_plaintext(struct call *c, const struct kms_
 {
 	struct kms_scope s = kms_scope_of(c);
 	struct data_key d;
+	TRY(kms_check_grant_tokens(&s, &in->grant_tokens));
 	TRY(data_key(&s, in->key_id, &in->encryption_context, in->key_spec, in->number_of_bytes, in->dry_run,
 		"GenerateDataKeyWithoutPlaintext", &d));
 	vault_wipe(d.plain);
@@ -92,6 +94,7 @@ status kms_generate_data_key_pair(struct call *c, const struct kms_generate_data
 {
 	struct kms_scope s = kms_scope_of(c);
 	struct data_pair d;
+	TRY(kms_check_grant_tokens(&s, &in->grant_tokens));
 	TRY(kms_check_recipient(&s, in->recipient));
 	TRY(data_pair(&s, in->key_id, &in->encryption_context, in->key_pair_spec, in->dry_run, "GenerateDataKeyPair", &d));
 	out->private_key_ciphertext_blob = d.blob;
@@ -109,6 +112,7 @@ status kms_generate_data_key_pair_without_plaintext(struct call *c,
 {
 	struct kms_scope s = kms_scope_of(c);
 	struct data_pair d;
+	TRY(kms_check_grant_tokens(&s, &in->grant_tokens));
 	TRY(data_pair(&s, in->key_id, &in->encryption_context, in->key_pair_spec, in->dry_run, "GenerateDataKeyPairWithoutPlaintext",
 		&d));
 	vault_wipe(d.private_key);

@@ -68,6 +68,7 @@ status kms_encrypt(struct call *c, const struct kms_encrypt_input *in, struct km
 	struct kms_scope s = kms_scope_of(c);
 	struct kms_key k;
 	struct str algorithm = str_or(in->encryption_algorithm, STR("SYMMETRIC_DEFAULT"));
+	TRY(kms_check_grant_tokens(&s, &in->grant_tokens));
 	TRY(kms_find(&s, in->key_id, KMS_FIND_ALIAS | KMS_FIND_FOREIGN, &k));
 	TRY(kms_check_use(&s, &k, STR("ENCRYPT_DECRYPT"), "Encrypt"));
 	TRY(encrypt(&s, &k, algorithm, &in->encryption_context, in->plaintext, &out->ciphertext_blob));
@@ -96,6 +97,7 @@ status kms_decrypt(struct call *c, const struct kms_decrypt_input *in, struct km
 	struct kms_scope s = kms_scope_of(c);
 	struct source from = {0};
 	struct str algorithm = str_or(in->encryption_algorithm, STR("SYMMETRIC_DEFAULT"));
+	TRY(kms_check_grant_tokens(&s, &in->grant_tokens));
 	TRY(kms_check_recipient(&s, in->recipient));
 	if (in->dry_run_modifiers.n) return dry_run_without_ciphertext(&s, in->dry_run, in->key_id, "Decrypt");
 	if (!str_has(in->ciphertext_blob)) return kms_refuse(&s, ERR_VALIDATION, "CiphertextBlob is required.");
@@ -116,6 +118,7 @@ status kms_re_encrypt(struct call *c, const struct kms_re_encrypt_input *in, str
 	struct kms_key to;
 	struct str source_algorithm = str_or(in->source_encryption_algorithm, STR("SYMMETRIC_DEFAULT"));
 	struct str algorithm = str_or(in->destination_encryption_algorithm, STR("SYMMETRIC_DEFAULT"));
+	TRY(kms_check_grant_tokens(&s, &in->grant_tokens));
 	TRY(kms_find(&s, in->destination_key_id, KMS_FIND_ALIAS | KMS_FIND_FOREIGN, &to));
 	TRY(kms_check_use(&s, &to, STR("ENCRYPT_DECRYPT"), "ReEncryptTo"));
 	if (in->dry_run_modifiers.n) return dry_run_without_ciphertext(&s, in->dry_run, in->source_key_id, "ReEncryptFrom");

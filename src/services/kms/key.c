@@ -81,6 +81,7 @@ status kms_describe_key(struct call *c, const struct kms_describe_key_input *in,
 {
 	struct kms_scope s = kms_scope_of(c);
 	struct kms_key k;
+	TRY(kms_check_grant_tokens(&s, &in->grant_tokens));
 	/* "If you specify a predefined AWS alias (an AWS alias with no key ID), AWS KMS associates the alias with an AWS managed
 	 * key and returns its KeyId and Arn in the response." */
 	TRY(kms_find(&s, in->key_id, KMS_FIND_ALIAS | KMS_FIND_FOREIGN | KMS_FIND_MANAGED, &k));

@@ -1,6 +1,6 @@
 /* The door for other services; see keys.h. */
 #include "services/kms/keys.h"
-#include "services/kms/room.h"
+#include "services/kms/grants.h"
 #include "base/rand.h"
 
 extern const struct service service_kms;
@@ -154,4 +154,15 @@ status kms_use_policy(const struct kms_use *u, struct str key_arn, struct str *p
 	TRY(st);
 	*policy = k.r.policy;
 	return OK;
+}
+
+status kms_use_granted(const struct kms_use *u, struct str key_arn, const struct principal *who, struct str operation,
+	const struct kms_pair *context, size_t n_context, bool *granted)
+{
+	struct kms_scope s = scope_of(u);
+	struct kms_key k;
+	status st = kms_find(&s, key_arn, KMS_FIND_FOREIGN, &k);
+	if (status_is(st, STATUS_FAILED)) return STATUS(NOT_FOUND);
+	TRY(st);
+	return kms_grant_allows(&s, &k, who, operation, context, n_context, granted);
 }

@@ -68,3 +68,7 @@ status kms_ensure_managed_key(const struct kms_use *u, struct str alias, struct 
 
 /* For the policy step. The key policy of a key ARN; NOT_FOUND where there is no such key. */
 status kms_use_policy(const struct kms_use *u, struct str key_arn, struct str *policy) MUST_USE;
+/* Does a grant on that key let this caller do this operation (AWS's GrantOperation: "Decrypt", "ReEncryptFrom", …) with this
+ * encryption context? NOT_FOUND where there is no such key. */
+status kms_use_granted(const struct kms_use *u, struct str key_arn, const struct principal *who, struct str operation,
+	const struct kms_pair *context, size_t n_context, bool *granted) MUST_USE;

@@ -150,6 +150,9 @@ status kms_check_policy(struct kms_scope *s, struct str text, struct opt_bool by
 status kms_check_tags(struct kms_scope *s, const struct kms_tag *tags, size_t n) MUST_USE;
 void kms_tags_set(struct kms_scope *s, struct kms_rec_pairs *to, const struct kms_tag *tags, size_t n);
 
+/* ── grant.c ── InvalidGrantTokenException unless KMS made them all. */
+status kms_check_grant_tokens(struct kms_scope *s, const struct kms_grant_token_list *tokens) MUST_USE;
+
 /* ── metadata.c ── */
 struct kms_key_metadata *kms_metadata(struct kms_scope *s, const struct kms_key *k);
 
@@ -164,7 +167,8 @@ status kms_rotation_start(struct kms *k) MUST_USE;
 void kms_rotation_schedule(struct kms_scope *s, const struct kms_key *k);
 /* ── deletion.c ── */
 status kms_deletion_start(struct kms *k) MUST_USE;
-/* ── import.c ── */
+/* ── import.c ── complete: all material that this key's ciphertexts may need is there (always so, unless it is imported). */
+status kms_import_complete(struct kms_scope *s, const struct kms_key *k, bool *complete) MUST_USE;
 status kms_import_start(struct kms *k) MUST_USE;
 /* ── region.c ── Runs fn on the key of every region that is related to this multi-region key, itself included; without
  * multi-region only on itself. Each is written after fn. k is updated too. */
