@@ -93,8 +93,12 @@ node_modules() { # FOLDER
 		return
 	fi
 	echo "setup: installing by npm in $folder: $(sed -n '/"dependencies"/,/}/s/^ *"\([^"]*\)": "\(.*\)".*/\1@\2/p' "$folder/package.json" | xargs)"
-	(cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error </dev/null)
-	touch "$stamp"
+	if (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error </dev/null); then
+		touch "$stamp"
+	else
+		echo "setup: npm could not fetch them: what needs them will be skipped" >&2
+		rm -rf "$folder/node_modules"
+	fi
 }
 
 case ${1:-} in
