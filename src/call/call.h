@@ -79,6 +79,14 @@ struct service_op {
 	{.handler = (call_handler)(void (*)(void))(fn), .flags = (op_flags),                                           \
 		.prepare = (call_prepare)(void (*)(void))(prepare_fn)}
 
+/* What a service says to a browser's request of another origin. */
+enum { CALL_CORS_HEADERS = 8 };
+struct call_cors {
+	enum { CORS_UNSAID, CORS_ALLOWED, CORS_REFUSED } verdict;
+	struct wire_header headers[CALL_CORS_HEADERS]; /* of the answer, where it is allowed */
+	size_t n;
+};
+
 struct service {
 	const struct wire_service *model;
 	const struct service_op *ops; /* by operation index; model->tables.n_ops of them */
@@ -96,6 +104,10 @@ struct service {
 	/* Optional: requests that the model does not describe (S3's browser forms, websites, CORS preflights). Runs before
 	 * routing's own failure is answered. Returns true if it took the request: the response is in *response. */
 	bool (*raw)(struct call *c, const struct wire_request *r, struct wire_response *response);
+	/* Optional: rules of its own for requests of other origins (S3's buckets). r->path is rewritten for a virtual host. Leaves *out
+	 * as it is (UNSAID) where nobody set rules: then origins on this machine are allowed and others are not. For a preflight
+	 * that is not allowed the failure is recorded. */
+	void (*cors)(struct call *c, const struct wire_request *r, bool preflight, struct call_cors *out);
 	/* Optional: what `virga reset` has to drop beside all keys that begin with the service's name. Called twice: before these
 	 * keys go (gone false), while they still tell which blobs to release, and after (gone true). */
 	status (*reset)(struct cloud *cloud, void *state, bool gone);

@@ -142,6 +142,8 @@ static status begin_call(struct exchange *e)
 
 static void run_buffered(struct exchange *e)
 {
+	/* A website's address has no operations. */
+	if (e->host.website && try_raw(e)) return;
 	if (!e->routed) route(e);
 	if (e->route_failed || !e->op) {
 		if (try_raw(e)) return;
@@ -175,6 +177,38 @@ static void refuse(struct exchange *e)
 	if (!waits && r->content_length <= (int64_t)DRAIN_MAX && !r->chunked) return;
 	e->mode = MODE_ANSWERED;
 	exchange_answer_failure(e);
+}
+
+/* A foreign page must not drive somebody's cloud: an origin that is not on this machine needs a bucket's rule. Without one it may
+ * still read what it could not see (no header lets it). Returns true where the answer is given. */
+static bool judge_origin(struct exchange *e)
+{
+	struct call *c = &e->call;
+	const struct edge_request *r = c->http;
+	struct str origin = edge_header_get(r, STR("Origin"));
+	bool asks = str_is(r->method, "OPTIONS"), reads = str_is(r->method, "GET") || str_is(r->method, "HEAD");
+	if (!str_has(origin) && !(asks && e->s3_dialect)) return false;
+	bool local = str_has(origin) && origin_is_local(origin);
+	const struct service *s = e->s3_dialect ? cloud_service(c->cloud, STR("s3")) : NULL;
+	if (s && s->cors) s->cors(c, &e->wire, asks, &e->cors);
+	if (asks && e->cors.verdict == CORS_ALLOWED) {
+		answer_code(e, 200);
+		return true;
+	}
+	if (asks && (!local || e->cors.verdict == CORS_REFUSED) && str_has(c->failure.message)) {
+		c->match.service = s->model;
+		c->match.protocol = WIRE_REST_XML;
+		exchange_answer_failure(e);
+		return true;
+	}
+	c->failure = (struct wire_failure){0};
+	if (asks && local) {
+		answer_preflight(e);
+		return true;
+	}
+	if (local || e->cors.verdict == CORS_ALLOWED || (reads && s)) return false;
+	answer_code(e, 403);
+	return true;
 }
 
 static void *on_begin(void *ctx, struct edge_exchange *x, const struct edge_request *r)
@@ -217,19 +251,11 @@ static void *on_begin(void *ctx, struct edge_exchange *x, const struct edge_requ
 		e->wire.path = buf_done(&b);
 	}
 	new_request_id(e);
-	struct str origin = edge_header_get(r, STR("Origin"));
 	bool form = str_is(r->method, "POST") &&
 		    str_istarts(edge_header_get(r, STR("Content-Type")), STR("application/x-www-form-urlencoded"));
 
-	/* What no S3 request is without a body, and what bucket rules may still allow, is for S3 to say (raw). */
-	if (str_has(origin) && !origin_is_local(origin) && !e->s3_dialect) {
+	if (judge_origin(e)) {
 		e->mode = MODE_ANSWERED;
-		answer_code(e, 403);
-		return e;
-	}
-	if (str_is(r->method, "OPTIONS") && str_has(origin) && origin_is_local(origin)) {
-		e->mode = MODE_ANSWERED;
-		answer_preflight(e);
 		return e;
 	}
 	if (!is_ok(sigv4_read(&e->arena, &e->wire, e->s3_dialect, &e->sig, &c->failure))) {
@@ -243,7 +269,7 @@ static void *on_begin(void *ctx, struct edge_exchange *x, const struct edge_requ
 		return e;
 	}
 	e->wire.signing_name = e->sig.kind == SIG_NONE ? STR_NONE : e->sig.service;
-	if (!form) route(e);
+	if (!form && !e->host.website) route(e);
 	if (e->routed && !e->route_failed && c->match.op->flags & WIRE_O_STREAM_IN) {
 		e->mode = MODE_STREAM;
 		if (!is_ok(begin_stream(e))) refuse(e);

@@ -44,6 +44,7 @@ struct exchange {
 	struct wire_request wire; /* path rewritten for a virtual host */
 	struct wire_host host;
 	bool routed, route_failed, s3_dialect;
+	struct call_cors cors;
 	struct sigv4 sig;
 	uint8_t signing_key[32];
 	struct buf body;

@@ -1,6 +1,7 @@
 /* Buckets: made, found, listed, removed. */
 #include "base/rand.h"
 #include "base/vec.h"
+#include "services/s3/config.h"
 #include "services/s3/headers.h"
 #include "services/s3/multipart.h"
 #include "services/s3/names.h"
@@ -264,5 +265,6 @@ status s3_delete_bucket(struct call *c, const struct s3_delete_bucket_input *in,
 	TRY(require_empty(c, &b, STR("version")));
 	store_delete(c->tx, s3_key_bucket(c->arena, c->partition, b.name));
 	store_delete(c->tx, s3_key_owned(c->arena, c->partition, b.owner, b.name));
+	TRY(s3_config_drop_all(c, &b));
 	return s3_purge_uploads(c, &b);
 }

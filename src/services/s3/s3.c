@@ -1,4 +1,5 @@
 /* Amazon S3: what it does, on one screen. */
+#include "services/s3/cross_origin.h"
 #include "services/s3/multipart.h"
 #include "services/s3/object.h"
 #include "services/s3/put.h"
@@ -14,6 +15,10 @@ static const struct service_op ops[S3_OP_COUNT] = {
 	[S3_OP_PUT_BUCKET_VERSIONING] = OP(s3_put_bucket_versioning, 0),
 	[S3_OP_GET_BUCKET_VERSIONING] = OP(s3_get_bucket_versioning, OP_READ),
 	[S3_OP_LIST_OBJECT_VERSIONS] = OP(s3_list_object_versions, OP_READ),
+
+	[S3_OP_PUT_BUCKET_CORS] = OP(s3_put_bucket_cors, 0),
+	[S3_OP_GET_BUCKET_CORS] = OP(s3_get_bucket_cors, OP_READ),
+	[S3_OP_DELETE_BUCKET_CORS] = OP(s3_delete_bucket_cors, 0),
 
 	[S3_OP_PUT_OBJECT] = OP_STREAM(s3_put_object, 0, s3_put_object_prepare),
 	[S3_OP_GET_OBJECT] = OP(s3_get_object, OP_READ),
@@ -46,5 +51,6 @@ const struct service service_s3 = {
 	.ops = ops,
 	.start = start,
 	.reset = s3_reset,
+	.cors = s3_cross_origin,
 	.authorize = s3_authorize,
 };
