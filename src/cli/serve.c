@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/folders.h"
 #include "cli/settings.h"
+#include "cli/trim.h"
 #include "edge/ca.h"
 #include "store/blob.h"
 #include "vault/vault.h"
@@ -263,6 +264,7 @@ static int run_serve(const struct cli_args *args)
 	if (!code) code = start_edge(&v);
 	if (!code) {
 		tell(&v);
+		trim_text();
 		init_start(v.cloud.init);
 		int caught = 0;
 		while (sigwait(&wanted, &caught) != 0) continue;
