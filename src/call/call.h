@@ -12,7 +12,9 @@
 
 struct service;
 struct policy_provider;
+struct policy_library;
 struct policy_context;
+struct policy_resource;
 struct authz_demands;
 
 /* The installation: made by the composition root, handed to all. */
@@ -35,6 +37,7 @@ struct cloud {
 	bool ephemeral;             /* the data folder goes when virga stops */
 	void **service_state;       /* by index in services */
 	struct call_metrics *metrics;
+	struct policy_library *documents; /* compiled documents by what they say; NULL where policies is */
 	const struct policy_provider *policies; /* policy/provider.h; NULL: everyone who is known may do everything */
 	int64_t started_us;
 };
@@ -131,6 +134,10 @@ void call_after_commit(struct call *c, void (*fn)(void *ctx), void *ctx);
 
 /* For OP_NO_TX handlers: the answer waits until this ticket is durable too. */
 void call_ticket(struct call *c, store_ticket t);
+
+/* For a service's authorize: this text, a resource-based policy (trust: a role's), is attached to the resource. Compiled once and
+ * shared. A text that is no policy (stored before it was checked) allows nothing. */
+void call_attach_policy(struct call *c, struct authz_demands *d, struct policy_resource *r, bool trust, struct str text);
 
 /* Long polls. A handler that has to wait registers c with whatever will wake it and returns PENDING (its tx is dropped;
  * it must not have written). call_again runs the handler from the start, once, in a worker, with a new transaction; from any

@@ -2,7 +2,11 @@
 	and whether the caller's policies
  * allow it. It runs once the input is decoded and before anything is done. */
 #include "call/exchange.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "identity/digest.h"
 #include "policy/provider.h"
+#include "vault/vault.h"
 #include <stddef.h>
 
 static struct policy_principal caller_of(const struct call *c)
@@ -75,6 +79,25 @@ static bool needs_no_permission(const struct call *c)
 		"GetSessionToken"));
 }
 
+/* What DecodeAuthorizationMessage of STS shows to who may: sealed for the caller's account. */
+static struct str encode_denial(struct call *c, const struct policy_principal *who, const struct policy_verdict *v)
+{
+	if (!c->cloud->vault) return STR_NONE;
+	struct buf b = BUF_IN(c->arena);
+	buf_fmt(&b, "{\"allowed\":false,\"explicitDeny\":%s,\"matchedStatements\":{\"items\":[]},\"failures\":{\"items\":[]},"
+		    "\"context\":{\"principal\":{\"id\":", v->decision.outcome == POLICY_DENIED_EXPLICITLY ? "true" : "false");
+	json_quote(&b, who->user_id);
+	buf_lit(&b, ",\"arn\":");
+	json_quote(&b, who->arn);
+	buf_lit(&b, "},\"action\":");
+	json_quote(&b, v->action);
+	buf_lit(&b, ",\"resource\":");
+	json_quote(&b, v->resource);
+	buf_lit(&b, ",\"conditions\":{\"items\":[]}}}");
+	struct str context = str_cat(c->arena, STR("authorization-message/"), who->account);
+	return str_base64(c->arena, vault_wrap(c->cloud->vault, c->arena, context, buf_done(&b)));
+}
+
 static status refuse(struct exchange *e, const struct policy_principal *who, const struct policy_verdict *v)
 {
 	struct call *c = &e->call;
@@ -83,10 +106,24 @@ static status refuse(struct exchange *e, const struct policy_principal *who, con
 	bool foreign = v->resource_account.n && !str_eq(v->resource_account, who->account);
 	if (e->s3_dialect && (foreign || who->kind == POLICY_CALLER_ANONYMOUS))
 		return call_fail(c, ERR_ACCESS_DENIED, "Access Denied");
-	bool ec2 = strcmp(c->match.service->name, "ec2") == 0;
-	return call_fail(c, ERR_ACCESS_DENIED, "%s%.*s", ec2 ? "You are not authorized to perform this operation. "
-		: "",
-		STR_ARG(v->message));
+	if (strcmp(c->match.service->name, "ec2") != 0) return call_fail(c, ERR_ACCESS_DENIED, "%.*s", STR_ARG(v->message));
+	struct str encoded = encode_denial(c, who, v);
+	return call_fail(c, ERR_ACCESS_DENIED, "You are not authorized to perform this operation. %.*s%s%.*s", STR_ARG(v->message),
+		str_has(encoded) ? ". Encoded authorization failure message: " : "", STR_ARG(encoded));
+}
+
+void call_attach_policy(struct call *c, struct authz_demands *d, struct policy_resource *r, bool trust, struct str text)
+{
+	uint8_t hash[32];
+	digest_sha256(text, hash);
+	struct policy_source source = {.type = trust ? POLICY_TRUST : POLICY_RESOURCE, .label = STR("")};
+	struct str key = str_cat(c->arena, trust ? STR("trust/") : STR("resource/"), str_n(hash, sizeof(hash)));
+	struct policy *p = NULL;
+	struct policy_error why = {0};
+	if (is_ok(policy_library_get(c->cloud->documents, key, text, &source, &p, &why)))
+		authz_attach(c->arena, d, r, p);
+	else
+		log_warn("call", "policy-unreadable", "arn=\"%.*s\" why=\"%s\"", STR_ARG(r->arn), why.message);
 }
 
 struct permit {
@@ -96,12 +133,23 @@ struct permit {
 	struct policy_bundle *bundle;
 };
 
+/* The caller's sessions tell when they were authenticated with MFA; the age of that is of this instant. */
+static void set_mfa_age(struct call *c, struct permit *p)
+{
+	if (!p->bundle) return;
+	const struct policy_key *k = policy_context_get(policy_bundle_context(p->bundle), STR("virga:MultiFactorAuthTime"));
+	int64_t at_ms;
+	if (k && k->n == 1 && is_ok(str_to_i64(k->values ? k->values[0] : k->one, &at_ms)))
+		policy_context_set_i64(&p->context, STR("aws:MultiFactorAuthAge"), (c->now_ms - at_ms) / 1000);
+}
+
 static status gather(struct exchange *e, struct permit *p, struct store_tx *tx)
 {
 	struct call *c = &e->call;
 	const struct policy_provider *from = c->cloud->policies;
 	if (c->principal.kind != PRINCIPAL_ANONYMOUS)
 		TRY(from->bundle(from->ctx, tx, c->arena, &p->who, c->principal.session_record, &p->bundle));
+	set_mfa_age(c, p);
 	if (e->service && e->service->authorize) TRY(e->service->authorize(c, tx, e->in, &p->demands, &p->context));
 	for (size_t i = 0; from->account && i < p->demands.n; i++)
 		for (size_t j = 0; j < p->demands.v[i].n; j++)
@@ -137,7 +185,7 @@ status exchange_permit(struct exchange *e)
 {
 	struct call *c = &e->call;
 	if (!c->cloud->policies || needs_no_permission(c)) return OK;
-	if (c->principal.kind == PRINCIPAL_ANONYMOUS && c->match.op->flags & WIRE_O_ANONYMOUS) return OK;
+	if (c->match.op->flags & WIRE_O_ANONYMOUS) return OK;
 	struct permit p = {.who = caller_of(c), .context = POLICY_CONTEXT_IN(c->arena)};
 	struct authz_place place = {c->partition, c->region, c->account, e->wire.path};
 	authz_demands(c->arena, &c->match, e->in, &place, &p.demands);

@@ -86,6 +86,7 @@ status identity_resolve(struct store_tx *tx, struct arena *a, const struct sigv4
 		*why = (struct wire_failure){.id = ERR_INTERNAL, .message = STR("The access key could not be read.")};
 		return STATUS(FAILED);
 	}
+	if (k.revoked.v) return unknown_key(why, s);
 	TRY(check_token(s, &k, now_ms, why));
 	*out = identity_principal_of(&k, s->access_key);
 	return OK;

@@ -27,9 +27,12 @@ status identity_resolve(struct store_tx *tx, struct arena *a, const struct sigv4
 
 /* Issued keys, stored. Whoever issues (IAM, STS) fills all but `verified`; session_token "" for long-term keys. Of the token
  * only a hash is kept. Keys of a principal that ends, or that are switched off, are to be deleted here: they are looked up
- * for each request, so that takes effect with the transaction's commit. */
+ * for each request, so that takes effect with the transaction's commit. A deleted key stays known as one that was taken back:
+ * it is refused, and never becomes the default principal's. */
 void identity_key_put(struct store_tx *tx, struct arena *a, const struct principal *p, struct str session_token);
 void identity_key_delete(struct store_tx *tx, struct arena *a, struct str access_key);
+/* The account that an issued key belongs to: NOT_FOUND where no such key is active. */
+status identity_key_account(struct store_tx *tx, struct arena *a, struct str access_key, struct str *account) MUST_USE;
 /* AKIA… (long-term) or ASIA… (temporary) with 16 random characters of AWS's alphabet; account ids decode from them as AWS's do
  * not: they are looked up. */
 struct str identity_new_key_id(struct arena *a, bool temporary);

@@ -57,7 +57,17 @@ void identity_key_put(struct store_tx *tx, struct arena *a, const struct princip
 
 void identity_key_delete(struct store_tx *tx, struct arena *a, struct str access_key)
 {
-	store_delete(tx, key_of(a, access_key));
+	struct identity_rec_key k = {.revoked = SOME_BOOL(true)};
+	store_put(tx, key_of(a, access_key), identity_rec_key_encode(a, &k));
+}
+
+status identity_key_account(struct store_tx *tx, struct arena *a, struct str access_key, struct str *account)
+{
+	struct identity_rec_key k = {0};
+	TRY(identity_key_read(tx, a, access_key, &k));
+	if (k.revoked.v) return STATUS(NOT_FOUND);
+	*account = k.account;
+	return OK;
 }
 
 struct str identity_new_key_id(struct arena *a, bool temporary)

@@ -1,4 +1,5 @@
 """A virga of a test's own: on a free port of the loopback, with a data folder that goes with it."""
+import functools
 import os
 import shutil
 import signal
@@ -102,6 +103,8 @@ class Virga:
             config = config.merge(given)
         kw.setdefault("endpoint_url", self.endpoint)
         session = boto3.session.Session(key, secret, token, region_name=region)
+        # The services' descriptions are read once, not for each client.
+        session._session.register_component("data_loader", _loader())
         return session.client(service, config=config, **kw)
 
     def get(self, path, method="GET", headers=None, body=None):
@@ -129,6 +132,13 @@ def sdk_knows(service, method):
     import boto3
 
     return hasattr(boto3.session.Session("x", "x", region_name="us-east-1").client(service), method)
+
+
+@functools.cache
+def _loader():
+    import botocore.session
+
+    return botocore.session.get_session().get_component("data_loader")
 
 
 def wait_until(condition, limit=20, every=0.05):

@@ -151,5 +151,7 @@ status iam_profiles_of_role(struct call *c, struct str role, struct iam_instance
 
 /* See struct service. */
 status iam_reset(struct cloud *cloud, void *state, bool gone);
+status iam_authorize(struct call *c, struct store_tx *tx, const void *in, struct authz_demands *demands,
+	struct policy_context *context);
 
 #define IAM_FAIL(c, NAME, ...) call_fail((c), IAM_ERR_##NAME##_EXCEPTION, __VA_ARGS__)

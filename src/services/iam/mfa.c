@@ -59,7 +59,7 @@ static void device_put(struct store_tx *tx, struct arena *a, struct str account,
 }
 
 status iam_mfa_check(struct store_tx *tx, struct arena *a, struct str account, struct str user, struct str serial,
-	struct str code, int64_t now_ms)
+	struct str code, int64_t now_ms, bool use)
 {
 	struct iam_rec_mfa d;
 	status s = device_peek(tx, a, account, serial, &d);
@@ -69,7 +69,7 @@ status iam_mfa_check(struct store_tx *tx, struct arena *a, struct str account, s
 	for (int64_t step = now - WINDOW_CHECK; step <= now + WINDOW_CHECK; step++) {
 		if (step <= d.last_step.v || !str_eq_secret(iam_totp(a, d.seed, step), code)) continue;
 		d.last_step = SOME_I64(step);
-		device_put(tx, a, account, &d);
+		if (use) device_put(tx, a, account, &d);
 		return OK;
 	}
 	return STATUS(INVALID);

@@ -177,6 +177,7 @@ struct subjects *iam_subjects_new(struct cloud *cloud)
 	s->bundles = policy_cache_new(BUNDLES_MAX);
 	s->documents = policy_library_new(DOCUMENTS_MAX);
 	s->provider = (struct policy_provider){.ctx = s, .bundle = provide};
+	cloud->documents = s->documents;
 	cloud->policies = &s->provider;
 	return s;
 }
