@@ -1,6 +1,8 @@
 /* The load generator: closed loop, keep-alive, one request in flight per connection, real SigV4 signatures.
  *     bench_load [options] get http://127.0.0.1:8080/file
  *     bench_load [options] caller-identity | s3-put SIZE | s3-get SIZE
+ *     bench_load [options] json SERVICE TARGET BODY      e.g. json dynamodb DynamoDB_20120810.GetItem '{"TableName":"t",…}';
+ *                                                        each % of BODY becomes the request's number modulo the keys
  * -e host:port of the endpoint (127.0.0.1:4566)   -c connections (16)   -j threads (1)   -t seconds (5) or -n requests
  * -k keys that puts and gets spread over (1000)   -u UNSIGNED-PAYLOAD instead of the body's SHA-256
  * -A access key, -S secret (test, test)           -J one JSON line      -b bucket (bench-load)
@@ -24,12 +26,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum kind { GET, CALLER_IDENTITY, S3_PUT, S3_GET };
-enum { HEAD_MAX = 8192, RECV_MAX = 256 * 1024, BUCKETS = 64 * 32, STALL_S = 20 };
+enum kind { GET, CALLER_IDENTITY, S3_PUT, S3_GET, JSON };
+enum { JSON_MAX = 16384, HEAD_MAX = 8192, RECV_MAX = 256 * 1024, BUCKETS = 64 * 32, STALL_S = 20 };
 
 struct options {
 	enum kind kind;
 	const char *kind_name, *path, *access_key, *secret, *bucket;
+	const char *service, *target, *template; /* of JSON */
 	char host[128];
 	struct sockaddr_in address;
 	unsigned connections, threads, keys;
@@ -107,7 +110,7 @@ static void signer_tick(struct signer *s, const struct options *o)
 	unsigned char k[32];
 	char first[128];
 	struct hmac h;
-	const char *service = o->kind == CALLER_IDENTITY ? "sts" : "s3";
+	const char *service = o->kind == CALLER_IDENTITY ? "sts" : o->kind == JSON ? o->service : "s3";
 
 	if (now == s->second) return;
 	s->second = now;
@@ -153,9 +156,32 @@ static size_t sign(struct signer *s, const struct options *o, const char *method
 /* ── requests ─────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 struct request {
-	char head[2048];
+	char head[2048], json[JSON_MAX];
 	size_t head_n, body_n;
 };
+
+static void fill_template(struct request *r, const struct options *o, uint64_t number)
+{
+	size_t n = 0;
+
+	for (const char *p = o->template; *p && n + 24 < JSON_MAX; p++) {
+		if (*p == '%') n += (size_t)snprintf(r->json + n, 24, "%llu", (unsigned long long)(number % o->keys));
+		else r->json[n++] = *p;
+	}
+	r->body_n = n;
+}
+
+static void make_json(struct request *r, struct signer *s, const struct options *o, uint64_t number)
+{
+	char hash[65];
+
+	fill_template(r, o, number);
+	sha256_hex(r->json, r->body_n, hash);
+	r->head_n = (size_t)snprintf(r->head, sizeof(r->head),
+		"POST / HTTP/1.1\r\nContent-Length: %zu\r\nContent-Type: application/x-amz-json-1.0\r\nX-Amz-Target: %s\r\n", r->body_n,
+		o->target);
+	r->head_n += sign(s, o, "POST", "/", hash, r->head + r->head_n, sizeof(r->head) - r->head_n);
+}
 
 static void make_request(
 	struct request *r, struct signer *s, const struct options *o, enum kind kind, const char *method, const char *path)
@@ -188,6 +214,7 @@ static void next_request(struct request *r, struct signer *s, const struct optio
 		snprintf(path, sizeof(path), "/%s/key-%llu", o->bucket, (unsigned long long)(number % o->keys));
 		make_request(r, s, o, o->kind, o->kind == S3_PUT ? "PUT" : "GET", path);
 		break;
+	case JSON: make_json(r, s, o, number); break;
 	}
 }
 
@@ -279,7 +306,7 @@ static bool send_more(struct worker *w, struct connection *c)
 		union {
 			const char *in;
 			void *out;
-		} body = {w->o->body + body_at};
+		} body = {(w->o->kind == JSON ? c->request.json : w->o->body) + body_at};
 		if (c->sent < c->request.head_n)
 			v[n++] = (struct iovec){c->request.head + c->sent, c->request.head_n - c->sent};
 		if (body_at < c->request.body_n) v[n++] = (struct iovec){body.out, c->request.body_n - body_at};
@@ -604,8 +631,16 @@ int main(int argc, char **argv)
 	} else if ((strcmp(kind, "s3-put") == 0 || strcmp(kind, "s3-get") == 0) && arg) {
 		o.kind = kind[3] == 'p' ? S3_PUT : S3_GET;
 		set_body(&o, size_of(arg));
+	} else if (strcmp(kind, "json") == 0 && optind + 3 < argc) {
+		o.kind = JSON;
+		o.service = arg;
+		o.target = argv[optind + 2];
+		o.template = argv[optind + 3];
+		if (strlen(o.template) > JSON_MAX / 2) fail("the body is too long");
+		const char *dot = strrchr(o.target, '.');
+		o.kind_name = dot ? dot + 1 : o.target;
 	} else {
-		fail("kinds: get URL, caller-identity, s3-put SIZE, s3-get SIZE");
+		fail("kinds: get URL, caller-identity, s3-put SIZE, s3-get SIZE, json SERVICE TARGET BODY");
 	}
 	sha256_hex("", 0, o.empty_hash);
 	sha256_hex(o.body ? o.body : "", o.body_n, o.body_hash);
