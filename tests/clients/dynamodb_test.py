@@ -733,6 +733,67 @@ class TimeToLive(Case):
                      TimeToLiveSpecification={"Enabled": True, "AttributeName": "until"})
 
 
+class PartiQL(Case):
+    def run_(self, statement, *parameters, **k):
+        return self.d.execute_statement(Statement=statement, **({"Parameters": list(parameters)} if parameters else {}), **k)
+
+    def test_statements(self):
+        name = self.table("pk:S", "sk:N", gsi=[("gsi", "a:S", None)])
+        t = f'"{name}"'
+        for i in range(6):
+            self.run_(f"INSERT INTO {t} VALUE {{'pk': 'p', 'sk': ?, 'a': 'x', 'm': {{'l': [1, 'it''s', {{}}], 's': <<'a','b'>>, 'b': true, 'n': null}}}}", N(i))
+        item = self.get(name, pk=S("p"), sk=N(3))
+        self.assertEqual(sorted(item["m"]["M"].pop("s")["SS"]), ["a", "b"])
+        self.assertEqual(item["m"], {"M": {"l": {"L": [N(1), S("it's"), {"M": {}}]}, "b": {"BOOL": True}, "n": {"NULL": True}}})
+        self.refused("DuplicateItemException", "Duplicate primary key exists in table", self.run_,
+                     f"INSERT INTO {t} VALUE {{'pk': 'p', 'sk': 1}}")
+        sks = lambda q, *p, **k: [int(i["sk"]["N"]) for i in self.run_(q, *p, **k)["Items"]]
+        self.assertEqual(sks(f"SELECT sk FROM {t} WHERE pk = ? AND sk BETWEEN 1 AND 3", S("p")), [1, 2, 3])
+        self.assertEqual(sks(f"SELECT * FROM {t} WHERE pk = 'p' ORDER BY sk DESC"), [5, 4, 3, 2, 1, 0])
+        self.assertEqual(sorted(sks(f"SELECT * FROM {t} WHERE sk IN [1, 4] AND m.l[0] = 1")), [1, 4])
+        self.assertEqual(len(sks(f'SELECT * FROM {t}."gsi" WHERE a = \'x\'')), 6)
+        self.assertEqual(sks(f"SELECT * FROM {t} WHERE pk = 'p' AND other IS NOT MISSING"), [])
+        self.assertEqual(len(sks(f"SELECT * FROM {t} WHERE m.n IS NULL AND NOT contains(m.s, 'z') AND size(m.l) >= 3")), 6)
+        first = self.run_(f"SELECT * FROM {t} WHERE pk = 'p'", Limit=4)
+        rest = self.run_(f"SELECT * FROM {t} WHERE pk = 'p'", NextToken=first["NextToken"])
+        self.assertEqual([i["sk"]["N"] for i in first["Items"] + rest["Items"]], list("012345"))
+        r = self.run_(f"UPDATE {t} SET v = 5 SET m.l[1] = 'new' REMOVE a WHERE pk = 'p' AND sk = 1 RETURNING MODIFIED NEW *")
+        self.assertEqual(r["Items"], [{"v": N(5), "m": {"M": {"l": {"L": [S("new")]}}}}])
+        self.run_(f"UPDATE {t} SET v = v + ? WHERE pk = 'p' AND sk = 1 AND v = 5", N(2))
+        self.run_(f"UPDATE {t} SET m.s = set_add(m.s, <<'c'>>) WHERE pk = 'p' AND sk = 1")
+        got = self.get(name, pk=S("p"), sk=N(1))
+        self.assertEqual((got["v"], sorted(got["m"]["M"]["s"]["SS"])), (N(7), ["a", "b", "c"]))
+        self.refused("ConditionalCheckFailedException", "The conditional request failed", self.run_,
+                     f"UPDATE {t} SET v = 1 WHERE pk = 'p' AND sk = 99")
+        self.assertEqual(self.run_(f"DELETE FROM {t} WHERE pk = 'p' AND sk = 1 RETURNING ALL OLD *")["Items"][0]["v"], N(7))
+        self.run_(f"DELETE FROM {t} WHERE pk = 'p' AND sk = 1")
+        self.refused("ConditionalCheckFailedException", "The conditional request failed", self.run_,
+                     f"DELETE FROM {t} WHERE pk = 'p' AND sk = 2 AND a = 'y'")
+        self.invalid("Where clause does not contain a mandatory equality on all key attributes", self.run_, f"DELETE FROM {t} WHERE pk = 'p'")
+        self.invalid("Number of parameters in request and statement don't match.", self.run_, f"SELECT * FROM {t} WHERE pk = ?")
+        self.invalid("Statement wasn't well formed, can't be processed: Unexpected token: SELEC at position 1", self.run_, "SELEC * FROM x")
+
+    def test_batches_and_transactions(self):
+        name = self.table()
+        t = f'"{name}"'
+        r = self.d.batch_execute_statement(Statements=[
+            {"Statement": f"INSERT INTO {t} VALUE {{'pk': '{k}', 'v': 1}}"} for k in "aab"])["Responses"]
+        self.assertEqual([x.get("Error", {}).get("Code") for x in r], [None, "DuplicateItem", None])
+        r = self.d.batch_execute_statement(Statements=[
+            {"Statement": f"SELECT * FROM {t} WHERE pk = ?", "Parameters": [S(k)]} for k in "abc"])["Responses"]
+        self.assertEqual([x.get("Item", {}).get("v") for x in r], [N(1), N(1), None])
+        self.d.execute_transaction(TransactStatements=[
+            {"Statement": f"EXISTS(SELECT * FROM {t} WHERE pk = 'a' AND v = 1)"},
+            {"Statement": f"UPDATE {t} SET v = 2 WHERE pk = 'b'"}, {"Statement": f"INSERT INTO {t} VALUE {{'pk': 'c'}}"}])
+        r = self.refused("TransactionCanceledException",
+                         "Transaction cancelled, please refer cancellation reasons for specific reasons [ConditionalCheckFailed, None]",
+                         self.d.execute_transaction, TransactStatements=[
+                             {"Statement": f"EXISTS(SELECT * FROM {t} WHERE pk = 'a' AND v = 9)"},
+                             {"Statement": f"DELETE FROM {t} WHERE pk = 'b'"}])
+        got = self.d.execute_transaction(TransactStatements=[{"Statement": f"SELECT v FROM {t} WHERE pk = '{k}'"} for k in "ab"])
+        self.assertEqual([x["Item"]["v"] for x in got["Responses"]], [N(1), N(2)])
+
+
 class Resources(Case):
     def test_boto3_s_table(self):
         name = self.table("pk:S", "sk:N")

@@ -2,6 +2,7 @@
 #include "services/dynamodb/service.h"
 
 static const struct service_op operations[DYNAMODB_OP_COUNT] = {
+	[DYNAMODB_OP_BATCH_EXECUTE_STATEMENT] = OP(dynamodb_batch_execute_statement, 0),
 	[DYNAMODB_OP_BATCH_GET_ITEM] = OP(dynamodb_batch_get_item, OP_READ),
 	[DYNAMODB_OP_BATCH_WRITE_ITEM] = OP(dynamodb_batch_write_item, 0),
 	[DYNAMODB_OP_CREATE_TABLE] = OP(dynamodb_create_table, 0),
@@ -12,6 +13,8 @@ static const struct service_op operations[DYNAMODB_OP_COUNT] = {
 	[DYNAMODB_OP_DESCRIBE_LIMITS] = OP(dynamodb_describe_limits, OP_READ),
 	[DYNAMODB_OP_DESCRIBE_TABLE] = OP(dynamodb_describe_table, OP_READ | OP_BLOCKING),
 	[DYNAMODB_OP_DESCRIBE_TIME_TO_LIVE] = OP(dynamodb_describe_time_to_live, OP_READ),
+	[DYNAMODB_OP_EXECUTE_STATEMENT] = OP(dynamodb_execute_statement, 0),
+	[DYNAMODB_OP_EXECUTE_TRANSACTION] = OP(dynamodb_execute_transaction, 0),
 	[DYNAMODB_OP_GET_ITEM] = OP(dynamodb_get_item, OP_READ),
 	[DYNAMODB_OP_LIST_TABLES] = OP(dynamodb_list_tables, OP_READ),
 	[DYNAMODB_OP_LIST_TAGS_OF_RESOURCE] = OP(dynamodb_list_tags_of_resource, OP_READ),

@@ -108,3 +108,18 @@ status ddb_refuse(struct work *w, const struct mutation *m, const struct refusal
 	}
 	return s;
 }
+
+void ddb_mutation_returned(struct work *w, const struct mutation *m, struct str wanted, struct dynamodb_attribute_map *out)
+{
+	bool old = str_is(wanted, "ALL_OLD") || str_is(wanted, "UPDATED_OLD"), all = str_starts(wanted, STR("ALL_"));
+	if (!str_has(wanted) || str_is(wanted, "NONE") || (old ? !m->had : !m->has)) return;
+	const struct value *item = old ? &m->old : &m->new;
+	struct value part = *item;
+	if (!all) {
+		struct projection touched = {arena_new_n(w->a, struct path, m->update.n), m->update.n};
+		for (size_t i = 0; i < m->update.n; i++) touched.v[i] = m->update.v[i].path;
+		part = expr_project(w->a, &touched, item);
+		if (part.n == 0) return;
+	}
+	ddb_map_write(w->a, &part, out);
+}

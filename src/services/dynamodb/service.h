@@ -214,6 +214,8 @@ status ddb_mutation_check(struct work *w, struct mutation *m) MUST_USE;
 status ddb_mutate(struct work *w, struct mutation *m, struct refusal *why) MUST_USE;
 /* Records the refusal in the call; return_values_on_failure: ALL_OLD or not. */
 status ddb_refuse(struct work *w, const struct mutation *m, const struct refusal *why, struct str return_values_on_failure) MUST_USE;
+/* What ReturnValues asks for, of a mutation that was done; nothing where there is nothing. */
+void ddb_mutation_returned(struct work *w, const struct mutation *m, struct str wanted, struct dynamodb_attribute_map *out);
 /* Reads a generated map of values; FAILED with AWS's words. */
 status ddb_read_map(struct work *w, const void *generated, struct value *out) MUST_USE;
 

@@ -103,21 +103,6 @@ status dynamodb_delete_item(struct call *c, const struct dynamodb_delete_item_in
 	return work_end(&w, delete_item(&w, in, out));
 }
 
-static void returned(struct work *w, const struct mutation *m, struct str wanted, struct dynamodb_attribute_map *out)
-{
-	bool old = str_is(wanted, "ALL_OLD") || str_is(wanted, "UPDATED_OLD"), all = str_starts(wanted, STR("ALL_"));
-	if (!str_has(wanted) || str_is(wanted, "NONE") || (old && !m->had)) return;
-	const struct value *item = old ? &m->old : &m->new;
-	struct value part = *item;
-	if (!all) {
-		struct projection touched = {arena_new_n(w->a, struct path, m->update.n), m->update.n};
-		for (size_t i = 0; i < m->update.n; i++) touched.v[i] = m->update.v[i].path;
-		part = expr_project(w->a, &touched, item);
-		if (part.n == 0) return;
-	}
-	ddb_map_write(w->a, &part, out);
-}
-
 static status update_item(struct work *w, const struct dynamodb_update_item_input *in, struct dynamodb_update_item_output *out)
 {
 	struct asked q = ASKED(in);
@@ -140,7 +125,7 @@ static status update_item(struct work *w, const struct dynamodb_update_item_inpu
 	TRY(read_condition(w, &s, &q, &m));
 	TRY(ddb_open(w, q.table, &m.t));
 	TRY(execute(w, &q, &m, &out->consumed_capacity, &out->item_collection_metrics));
-	returned(w, &m, q.return_values, &out->attributes);
+	ddb_mutation_returned(w, &m, q.return_values, &out->attributes);
 	return OK;
 }
 
