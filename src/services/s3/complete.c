@@ -1,5 +1,6 @@
 /* CompleteMultipartUpload: the parts' bodies become the object's, none is copied. Asked again, it answers as it did. */
 #include "base/vec.h"
+#include "services/s3/changed.h"
 #include "services/s3/checksum.h"
 #include "services/s3/condition.h"
 #include "services/s3/multipart.h"
@@ -237,6 +238,7 @@ status s3_complete_multipart_upload(struct call *c, const struct s3_complete_mul
 	for (size_t i = 0; i < parts.n; i++)
 		parts.v[i].md5 = parts.v[i].claimed_algorithm = parts.v[i].claimed = STR_NONE;
 	TRY(s3_object_save(c, &b, in->key, &o, &parts, replaced));
+	TRY(s3_changed(c, &b, in->key, S3_CREATED_MULTIPART, &o));
 	answer(c, in, &b, &o, out);
 	return OK;
 }

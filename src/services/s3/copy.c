@@ -1,5 +1,6 @@
 /* CopyObject: the copy shares its source's bytes. Only what the source does not know of itself as one piece (the MD5 of
  * what was uploaded in parts, a checksum that is asked for anew) is read for. */
+#include "services/s3/changed.h"
 #include "services/s3/checksum.h"
 #include "services/s3/condition.h"
 #include "services/s3/headers.h"
@@ -151,6 +152,7 @@ status s3_copy_object(struct call *c, const struct s3_copy_object_input *in, str
 	o.extents = beside ? (struct s3_rec_extents){0} : x;
 	TRY(s3_extents_retain(c->tx, &x));
 	TRY(s3_object_save(c, &b, in->key, &o, beside ? &parts : NULL, replaced));
+	TRY(s3_changed(c, &b, in->key, S3_CREATED_COPY, &o));
 
 	struct s3_copy_object_result *r = out->copy_object_result = arena_new(c->arena, struct s3_copy_object_result);
 	r->e_tag = s3_quoted(c->arena, o.e_tag);

@@ -1,5 +1,6 @@
 /* DeleteObject and DeleteObjects. What is not there is deleted already. */
 #include "base/vec.h"
+#include "services/s3/changed.h"
 #include "services/s3/checksum.h"
 #include "services/s3/condition.h"
 #include "services/s3/object.h"
@@ -21,8 +22,14 @@ static status delete_one(struct call *c, const struct s3_rec_bucket *b, struct s
 		if (!is_ok(s) && !status_is(s, STATUS_NOT_FOUND)) return s;
 		TRY(s3_write_condition(c, if_match, STR_NONE, key, is_ok(s) ? &o : NULL));
 	}
-	return str_has(version_id) ? s3_version_delete(c, b, key, version_id, deleted)
-				   : s3_version_mark_deleted(c, b, key, deleted);
+	if (str_has(version_id))
+		TRY(s3_version_delete(c, b, key, version_id, deleted));
+	else
+		TRY(s3_version_mark_deleted(c, b, key, deleted));
+	if (!deleted->found) return OK;
+	bool marked = deleted->marker && !str_has(version_id);
+	struct s3_rec_object what = {.version_id = deleted->version_id, .marker = SOME_BOOL(deleted->marker)};
+	return s3_changed(c, b, key, marked ? S3_REMOVED_MARKER : S3_REMOVED, &what);
 }
 
 status s3_delete_object(struct call *c, const struct s3_delete_object_input *in, struct s3_delete_object_output *out)

@@ -1,5 +1,6 @@
 /* PutObject: everything that the headers tell is checked before the body is read; what the body has to be is checked
  * after. */
+#include "services/s3/changed.h"
 #include "services/s3/checksum.h"
 #include "services/s3/condition.h"
 #include "services/s3/headers.h"
@@ -99,6 +100,7 @@ status s3_put_object(struct call *c, const struct s3_put_object_input *in, struc
 	o.checksum = str_base64(c->arena, s3_checksum_bytes(c->arena, kept, &body->digests));
 	s3_extents_adopt(c, body, &o.extents);
 	TRY(s3_object_save(c, &b, in->key, &o, NULL, replaced));
+	TRY(s3_changed(c, &b, in->key, S3_CREATED_PUT, &o));
 
 	out->e_tag = s3_quoted(c->arena, o.e_tag);
 	out->version_id = s3_version_shown(&b, &o);

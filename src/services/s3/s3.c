@@ -1,4 +1,5 @@
 /* Amazon S3: what it does, on one screen. */
+#include "services/s3/changed.h"
 #include "services/s3/cross_origin.h"
 #include "services/s3/multipart.h"
 #include "services/s3/object.h"
@@ -19,6 +20,8 @@ static const struct service_op ops[S3_OP_COUNT] = {
 	[S3_OP_PUT_BUCKET_CORS] = OP(s3_put_bucket_cors, 0),
 	[S3_OP_GET_BUCKET_CORS] = OP(s3_get_bucket_cors, OP_READ),
 	[S3_OP_DELETE_BUCKET_CORS] = OP(s3_delete_bucket_cors, 0),
+	[S3_OP_PUT_BUCKET_NOTIFICATION_CONFIGURATION] = OP(s3_put_bucket_notification_configuration, OP_BLOCKING),
+	[S3_OP_GET_BUCKET_NOTIFICATION_CONFIGURATION] = OP(s3_get_bucket_notification_configuration, OP_READ),
 
 	[S3_OP_PUT_OBJECT] = OP_STREAM(s3_put_object, 0, s3_put_object_prepare),
 	[S3_OP_GET_OBJECT] = OP(s3_get_object, OP_READ),
@@ -43,6 +46,7 @@ static status start(struct cloud *cloud, void **state)
 {
 	*state = NULL;
 	s3_purge_register(cloud);
+	s3_notify_register(cloud);
 	return OK;
 }
 

@@ -238,13 +238,14 @@ status s3_version_mark_deleted(struct call *c, const struct s3_rec_bucket *b, st
 	bool found = is_ok(s);
 	if (!found && !status_is(s, STATUS_NOT_FOUND)) return s;
 	if (found) store_delete(c->tx, s3_key_object(c->arena, b, key));
+	out->found = found;
 	if (!s3_versioned(b)) return found ? s3_object_give_up(c, b, &o) : OK;
 	TRY(s3_version_make_room(c, b, key, found ? &o : NULL, &marker));
 	marker.marker = SOME_BOOL(true);
 	marker.modified = SOME_TIME(c->now_ms / 1000 * 1000);
 	marker.owner = c->account;
 	put_version(c, b, key, UINT64_MAX - sequence_of(&marker), &marker);
-	*out = (struct s3_deleted){id_of(&marker), true};
+	*out = (struct s3_deleted){id_of(&marker), true, true};
 	return OK;
 }
 
@@ -274,6 +275,7 @@ status s3_version_delete(struct call *c, const struct s3_rec_bucket *b, struct s
 	if (status_is(s, STATUS_NOT_FOUND)) return OK; /* what is not there is deleted already */
 	TRY(s);
 	out->marker = o.marker.v;
+	out->found = true;
 	if (place.current) {
 		store_delete(c->tx, s3_key_object(c->arena, b, key));
 		TRY(s3_object_give_up(c, b, &o));

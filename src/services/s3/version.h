@@ -32,6 +32,7 @@ status s3_version_make_room(struct call *c, const struct s3_rec_bucket *b, struc
 struct s3_deleted {
 	struct str version_id; /* of the version deleted, or of the marker made */
 	bool marker;           /* a marker was made or deleted */
+	bool found;            /* something was there, or was made: it is a change */
 };
 /* DELETE without a version id: removes the object, or puts a marker above it. */
 status s3_version_mark_deleted(struct call *c, const struct s3_rec_bucket *b, struct str key, struct s3_deleted *out) MUST_USE;

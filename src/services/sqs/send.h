@@ -1,0 +1,17 @@
+/* The door by which other services put messages into queues (S3's notifications, SNS's fan-out, …). */
+#pragma once
+#include "call/call.h"
+
+struct sqs_delivery {
+	struct str queue_arn;
+	struct str body;
+	struct str service;        /* who sends: s3.amazonaws.com */
+	struct str source_arn;     /* aws:SourceArn of the queue's policy: the bucket, the topic, … */
+	struct str source_account; /* aws:SourceAccount */
+};
+/* OK: the queue takes it. NOT_FOUND: there is no such queue. LIMIT: it is a FIFO queue, which takes no such messages. INVALID:
+ * where policies are enforced, its policy does not let the service send. body is not looked at. */
+status sqs_delivery_check(struct cloud *cloud, struct arena *a, const struct sqs_delivery *d) MUST_USE;
+/* Checks, and puts the message into the queue in a transaction of its own: when this returns OK, receivers see it; it is durable
+ * when what is committed afterwards is. Blocks for the queue's lock. */
+status sqs_deliver(struct cloud *cloud, struct arena *a, const struct sqs_delivery *d) MUST_USE;
