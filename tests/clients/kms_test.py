@@ -965,6 +965,136 @@ class Imports(Case):
                          hmac.new(materials[1], b"m", "sha256").digest())
 
 
+class Permissions(Case):
+    """Key policies, identity policies and grants decide together ("Determining access to AWS KMS keys")."""
+
+    def user(self, *statements):
+        iam, name = self.virga.client("iam"), f"u{random.getrandbits(40):x}"
+        arn = iam.create_user(UserName=name)["User"]["Arn"]
+        if statements:
+            iam.put_user_policy(UserName=name, PolicyName="p",
+                                PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": list(statements)}))
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        return arn, self.virga.client("kms", key=key["AccessKeyId"], secret=key["SecretAccessKey"])
+
+    def allow(self, actions, resource="*", **kw):
+        return {"Effect": "Allow", "Action": actions, "Resource": resource, **kw}
+
+    def policy(self, *statements):
+        return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+    def root(self, account=ACCOUNT, actions="kms:*"):
+        return {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}, "Action": actions, "Resource": "*"}
+
+    def test_identity_policies_through_the_account(self):
+        m, other = self.key(), self.key()
+        name = f"alias/{random.getrandbits(40):x}"
+        self.kms.create_alias(AliasName=name, TargetKeyId=m["KeyId"])
+        arn, nobody = self.user()
+        message = self.refused("AccessDeniedException", nobody.encrypt, KeyId=name, Plaintext=b"x")
+        self.assertIn(f"User: {arn} is not authorized to perform: kms:Encrypt on resource: {m['Arn']}", message)
+        _, user = self.user(self.allow("kms:Encrypt", m["Arn"]))
+        for reference in (m["KeyId"], m["Arn"], name, f"arn:aws:kms:us-east-1:{ACCOUNT}:{name}"):
+            blob = user.encrypt(KeyId=reference, Plaintext=b"x")["CiphertextBlob"]
+        self.refused("AccessDeniedException", user.encrypt, KeyId=other["KeyId"], Plaintext=b"x")
+        # The key behind a ciphertext is the resource, though no parameter names it.
+        self.refused("AccessDeniedException", user.decrypt, CiphertextBlob=blob)
+        _, reader = self.user(self.allow("kms:Decrypt", m["Arn"]))
+        self.assertEqual(reader.decrypt(CiphertextBlob=blob)["Plaintext"], b"x")
+        self.refused("AccessDeniedException", reader.re_encrypt, CiphertextBlob=blob, DestinationKeyId=other["KeyId"])
+        _, mover = self.user(self.allow("kms:ReEncryptFrom", m["Arn"]), self.allow("kms:ReEncryptTo", other["Arn"]))
+        mover.re_encrypt(CiphertextBlob=blob, DestinationKeyId=other["KeyId"])
+        self.refused("AccessDeniedException", mover.re_encrypt, CiphertextBlob=blob, DestinationKeyId=m["KeyId"])
+
+    def test_key_policies(self):
+        arn, user = self.user(self.allow("kms:*"))
+        m = self.key()
+        blob = user.encrypt(KeyId=m["KeyId"], Plaintext=b"x")["CiphertextBlob"]
+        # Without the account in the key policy, no identity policy counts, nor does being the root.
+        only_admin = self.policy(self.root(actions=["kms:PutKeyPolicy", "kms:GetKeyPolicy"]))
+        self.kms.put_key_policy(KeyId=m["KeyId"], Policy=only_admin)
+        self.refused("AccessDeniedException", user.decrypt, CiphertextBlob=blob)
+        self.refused("AccessDeniedException", self.kms.decrypt, CiphertextBlob=blob)
+        direct = {"Effect": "Allow", "Principal": {"AWS": arn}, "Action": "kms:Decrypt", "Resource": "*"}
+        self.kms.put_key_policy(KeyId=m["KeyId"], Policy=self.policy(json.loads(only_admin)["Statement"][0], direct))
+        self.assertEqual(user.decrypt(CiphertextBlob=blob)["Plaintext"], b"x")
+        bare_arn, bare = self.user()
+        self.refused("AccessDeniedException", bare.decrypt, CiphertextBlob=blob)
+        direct["Principal"]["AWS"] = bare_arn
+        self.kms.put_key_policy(KeyId=m["KeyId"], Policy=self.policy(json.loads(only_admin)["Statement"][0], direct))
+        self.assertEqual(bare.decrypt(CiphertextBlob=blob)["Plaintext"], b"x")
+        deny = {**direct, "Effect": "Deny"}
+        self.kms.put_key_policy(KeyId=m["KeyId"], Policy=self.policy(self.root(), direct, deny))
+        self.refused("AccessDeniedException", bare.decrypt, CiphertextBlob=blob)
+
+    def test_conditions(self):
+        m = self.key(Tags=[{"TagKey": "team", "TagValue": "a"}])
+        name = f"alias/{random.getrandbits(40):x}"
+        self.kms.create_alias(AliasName=name, TargetKeyId=m["KeyId"])
+        cases = [
+            ({"StringEquals": {"kms:EncryptionContext:tenant": "one"}}, {"EncryptionContext": {"tenant": "one", "x": "y"}},
+             {"EncryptionContext": {"tenant": "two"}}),
+            ({"ForAllValues:StringEquals": {"kms:EncryptionContextKeys": ["tenant"]}, "Null": {"kms:EncryptionContextKeys": "false"}},
+             {"EncryptionContext": {"tenant": "one"}}, {"EncryptionContext": {"tenant": "one", "x": "y"}}),
+            ({"StringEquals": {"kms:RequestAlias": name}}, {"KeyId": name}, {}),
+            ({"StringEquals": {"kms:EncryptionAlgorithm": SYMMETRIC}}, {"EncryptionAlgorithm": SYMMETRIC}, {}),
+        ]
+        for condition, good, bad in cases:
+            _, user = self.user(self.allow("kms:Encrypt", Condition=condition))
+            user.encrypt(**{"KeyId": m["KeyId"], "Plaintext": b"x", **good})
+            self.refused("AccessDeniedException", user.encrypt, **{"KeyId": m["KeyId"], "Plaintext": b"x", **bad})
+        plain = self.key()
+        for condition in ({"StringEquals": {"aws:ResourceTag/team": "a"}}, {"ForAnyValue:StringLike": {"kms:ResourceAliases": name}}):
+            _, user = self.user(self.allow("kms:Encrypt", Condition=condition))
+            user.encrypt(KeyId=m["KeyId"], Plaintext=b"x")
+            self.refused("AccessDeniedException", user.encrypt, KeyId=plain["KeyId"], Plaintext=b"x")
+
+    def test_grants(self):
+        m = self.key()
+        arn, user = self.user()
+        blob = self.kms.encrypt(KeyId=m["KeyId"], Plaintext=b"x", EncryptionContext={"a": "b"})["CiphertextBlob"]
+        self.refused("AccessDeniedException", user.decrypt, CiphertextBlob=blob, EncryptionContext={"a": "b"})
+        r = self.kms.create_grant(KeyId=m["KeyId"], GranteePrincipal=arn, Operations=["Decrypt", "DescribeKey"], RetiringPrincipal=arn,
+                                  Constraints={"EncryptionContextEquals": {"a": "b"}})
+        self.assertEqual(user.decrypt(CiphertextBlob=blob, EncryptionContext={"a": "b"})["Plaintext"], b"x")
+        user.describe_key(KeyId=m["KeyId"])
+        self.refused("AccessDeniedException", user.decrypt, CiphertextBlob=blob, EncryptionContext={"a": "c"})
+        self.refused("AccessDeniedException", user.encrypt, KeyId=m["KeyId"], Plaintext=b"x", EncryptionContext={"a": "b"})
+        _, stranger = self.user()
+        self.refused("AccessDeniedException", stranger.retire_grant, GrantToken=r["GrantToken"])
+        user.retire_grant(GrantToken=r["GrantToken"])
+        self.refused("AccessDeniedException", user.decrypt, CiphertextBlob=blob, EncryptionContext={"a": "b"})
+        _, manager = self.user(self.allow("kms:RetireGrant"))
+        r = self.kms.create_grant(KeyId=m["KeyId"], GranteePrincipal=arn, Operations=["Decrypt"])
+        manager.retire_grant(KeyId=m["Arn"], GrantId=r["GrantId"])
+
+    def test_other_accounts(self):
+        m = self.key()
+        stranger = self.virga.client("kms", key="444455556666")
+        self.refused("AccessDeniedException", stranger.encrypt, KeyId=m["Arn"], Plaintext=b"x")
+        self.kms.put_key_policy(KeyId=m["KeyId"], Policy=self.policy(self.root(), self.root("444455556666", ["kms:Encrypt"])))
+        blob = stranger.encrypt(KeyId=m["Arn"], Plaintext=b"x")["CiphertextBlob"]
+        self.refused("AccessDeniedException", stranger.decrypt, CiphertextBlob=blob)
+        self.assertEqual(self.kms.decrypt(CiphertextBlob=blob)["Plaintext"], b"x")
+
+    def test_managed_keys_serve_their_service_only(self):
+        m = self.kms.describe_key(KeyId="alias/aws/sns")["KeyMetadata"]
+        self.refused("AccessDeniedException", self.kms.encrypt, KeyId=m["KeyId"], Plaintext=b"x")
+        self.kms.get_key_policy(KeyId=m["KeyId"])
+
+    def test_aliases_need_their_key_too(self):
+        m = self.key()
+        name = f"alias/{random.getrandbits(40):x}"
+        alias_arn = f"arn:aws:kms:us-east-1:{ACCOUNT}:{name}"
+        actions = ["kms:CreateAlias", "kms:DeleteAlias"]
+        _, half = self.user(self.allow(actions, alias_arn))
+        _, whole = self.user(self.allow(actions, [alias_arn, m["Arn"]]))
+        self.refused("AccessDeniedException", half.create_alias, AliasName=name, TargetKeyId=m["KeyId"])
+        whole.create_alias(AliasName=name, TargetKeyId=m["KeyId"])
+        self.refused("AccessDeniedException", half.delete_alias, AliasName=name)
+        whole.delete_alias(AliasName=name)
+
+
 class RootKey(unittest.TestCase):
     def refuses_to_start(self, virga):
         with self.assertRaises(RuntimeError) as caught:

@@ -14,28 +14,12 @@ static status check_name(struct kms_scope *s, struct str name)
 	return OK;
 }
 
-static status aliases_of(struct kms_scope *s, struct str key_id, size_t *count)
-{
-	struct key prefix = key_for(s->arena, STR("kms"), STR("alias"), s->account, s->region);
-	struct str from = key_done(&prefix), key, value;
-	struct store_scan *scan = store_scan_begin(s->tx, from, key_after(s->arena, from), false);
-	*count = 0;
-	while (store_scan_next(scan, &key, &value)) {
-		struct kms_rec_alias r = {0};
-		TRY(kms_rec_alias_decode(s->arena, value, &r));
-		*count += str_eq(r.key_id, key_id);
-	}
-	return store_scan_end(scan);
-}
-
 static status check_target(struct kms_scope *s, struct str reference, struct kms_key *k)
 {
-	size_t count;
 	TRY(kms_find(s, reference, 0, k));
 	TRY(kms_check_customer(s, k));
 	TRY(kms_check_state(s, k, KMS_IN_DISABLED | KMS_IN_PENDING_IMPORT));
-	TRY(aliases_of(s, k->id, &count));
-	if (count < KMS_ALIASES_PER_KEY_MAX) return OK;
+	if (k->r.aliases.n < KMS_ALIASES_PER_KEY_MAX) return OK;
 	return kms_refuse(s, KMS_ERR_LIMIT_EXCEEDED_EXCEPTION, "The key %.*s has %d aliases already.", STR_ARG(k->arn),
 		KMS_ALIASES_PER_KEY_MAX);
 }
@@ -53,6 +37,8 @@ status kms_create_alias(struct call *c, const struct kms_create_alias_input *in,
 		return kms_refuse(&s, KMS_ERR_ALREADY_EXISTS_EXCEPTION, "An alias with the name %.*s already exists",
 			STR_ARG(kms_arn(c->arena, c->region, c->account, STR(""), in->alias_name)));
 	if (!status_is(st, STATUS_NOT_FOUND)) return st;
+	kms_alias_add(&s, &k, in->alias_name);
+	kms_key_put(&s, &k);
 	r = (struct kms_rec_alias){.key_id = k.id, .created = SOME_TIME(s.now_ms), .updated = SOME_TIME(s.now_ms)};
 	kms_alias_put(&s, in->alias_name, &r);
 	return OK;
@@ -83,6 +69,12 @@ status kms_update_alias(struct call *c, const struct kms_update_alias_input *in,
 			"Alias %.*s cannot be updated: the current and new keys must be of the same type and key usage.",
 			STR_ARG(kms_arn(c->arena, c->region, c->account, STR(""), in->alias_name)));
 	if (!is_ok(st) && !status_is(st, STATUS_NOT_FOUND)) return st;
+	if (is_ok(st) && !str_eq(now.id, to.id)) {
+		kms_alias_remove(&now, in->alias_name);
+		kms_key_put(&s, &now);
+		kms_alias_add(&s, &to, in->alias_name);
+		kms_key_put(&s, &to);
+	}
 	r.key_id = to.id;
 	r.updated = SOME_TIME(s.now_ms);
 	kms_alias_put(&s, in->alias_name, &r);
@@ -93,8 +85,15 @@ status kms_delete_alias(struct call *c, const struct kms_delete_alias_input *in,
 {
 	(void)out;
 	struct kms_scope s = kms_scope_of(c);
+	struct kms_key k;
 	struct kms_rec_alias r;
 	TRY(find_alias(&s, in->alias_name, &r));
+	status st = kms_key_get(&s, c->account, c->region, r.key_id, &k);
+	if (!is_ok(st) && !status_is(st, STATUS_NOT_FOUND)) return st;
+	if (is_ok(st)) {
+		kms_alias_remove(&k, in->alias_name);
+		kms_key_put(&s, &k);
+	}
 	store_delete(c->tx, kms_alias_key(c->arena, c->account, c->region, in->alias_name));
 	return OK;
 }

@@ -82,20 +82,6 @@ static status delete_below(struct kms_scope *s, struct str prefix, bool cached)
 	return store_scan_end(scan);
 }
 
-/* "AWS KMS deletes … all aliases that point to it." */
-static status delete_aliases(struct kms_scope *s, const struct kms_key *k)
-{
-	struct key prefix = key_for(s->arena, STR("kms"), STR("alias"), k->account, k->region);
-	struct str from = key_done(&prefix), key, value;
-	struct store_scan *scan = store_scan_begin(s->tx, from, key_after(s->arena, from), false);
-	while (store_scan_next(scan, &key, &value)) {
-		struct kms_rec_alias r = {0};
-		TRY(kms_rec_alias_decode(s->arena, value, &r));
-		if (str_eq(r.key_id, k->id)) store_delete(s->tx, str_dup(s->arena, key));
-	}
-	return store_scan_end(scan);
-}
-
 static void without_region(struct kms_key *k, void *ctx)
 {
 	const struct str *region = ctx;
@@ -129,7 +115,9 @@ static status delete_key(struct kms_scope *s, struct kms_key *k)
 	TRY(leave_related(s, k));
 	if (last) TRY(delete_below(s, kms_material_prefix(s, k), true));
 	TRY(delete_below(s, kms_grant_prefix(s, k), false));
-	TRY(delete_aliases(s, k));
+	/* "AWS KMS deletes … all aliases that point to it." */
+	for (size_t i = 0; i < k->r.aliases.n; i++)
+		store_delete(s->tx, kms_alias_key(s->arena, k->account, k->region, k->r.aliases.v[i]));
 	k->r.rotation = SOME_BOOL(false);
 	kms_rotation_schedule(s, k);
 	struct key usage = key_for(s->arena, STR("kms"), STR("usage"), k->account, k->region);

@@ -1,5 +1,7 @@
 /* AWS Key Management Service: what it does, operation by operation. The rows of custom key stores (CloudHSM clusters and
  * external key managers) are left out. */
+#include "policy/provider.h"
+#include "services/kms/permit.h"
 #include "services/kms/room.h"
 #include <stdlib.h>
 
@@ -61,6 +63,7 @@ static status start(struct cloud *cloud, void **state)
 	k->cloud = cloud;
 	k->cache = kms_cache_new();
 	k->usage = kms_usage_new(cloud);
+	k->policies = kms_policies_new();
 	*state = k;
 	TRY(kms_rotation_start(k));
 	TRY(kms_deletion_start(k));
@@ -72,6 +75,7 @@ static void stop(void *state)
 	struct kms *k = state;
 	kms_usage_free(k->usage);
 	kms_cache_free(k->cache);
+	policy_library_free(k->policies);
 	free(k);
 }
 
@@ -86,4 +90,5 @@ static status reset(struct cloud *cloud, void *state, bool gone)
 
 extern const struct service service_kms;
 const struct service service_kms = {.model = &wire_service_kms, .ops = operations, .start = start, .stop = stop,
+	.authorize = kms_authorize,
 	.reset = reset};

@@ -33,6 +33,7 @@ status kms_managed_make(struct kms_scope *s, struct str alias, struct kms_key *o
 	r->rotation_days = SOME_I32(KMS_DEFAULT_ROTATION_DAYS);
 	r->rotation_next = SOME_TIME(s->now_ms + KMS_DEFAULT_ROTATION_DAYS * DAY_MS);
 	TRY(kms_material_make(s, out, STR("")));
+	kms_alias_add(s, out, alias);
 	kms_key_put(s, out);
 	kms_rotation_schedule(s, out);
 	struct kms_rec_alias a = {

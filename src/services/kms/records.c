@@ -125,6 +125,23 @@ void kms_alias_put(struct kms_scope *s, struct str name, const struct kms_rec_al
 	store_put(s->tx, kms_alias_key(s->arena, s->account, s->region, name), kms_rec_alias_encode(s->arena, r));
 }
 
+void kms_alias_add(struct kms_scope *s, struct kms_key *k, struct str name)
+{
+	struct kms_rec_strings grown = {0};
+	size_t capacity = 0;
+	for (size_t i = 0; i < k->r.aliases.n; i++) *VEC_PUSH(s->arena, &grown, &capacity) = k->r.aliases.v[i];
+	*VEC_PUSH(s->arena, &grown, &capacity) = name;
+	k->r.aliases = grown;
+}
+
+void kms_alias_remove(struct kms_key *k, struct str name)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < k->r.aliases.n; i++)
+		if (!str_eq(k->r.aliases.v[i], name)) k->r.aliases.v[kept++] = k->r.aliases.v[i];
+	k->r.aliases.n = kept;
+}
+
 struct str kms_grant_prefix(struct kms_scope *s, const struct kms_key *k)
 {
 	struct key key = key_for(s->arena, SERVICE, STR("grant"), k->account, k->region);

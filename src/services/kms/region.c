@@ -90,6 +90,7 @@ status kms_replicate_key(struct call *c, const struct kms_replicate_key_input *i
 	r->description = str_or(in->description, STR(""));
 	r->policy = kms_default_policy(&s, c->account);
 	r->tags = (struct kms_rec_pairs){0};
+	r->aliases = (struct kms_rec_strings){0};
 	kms_tags_set(&s, &r->tags, in->tags.v, in->tags.n);
 	if (str_has(in->policy)) {
 		TRY(kms_check_policy(&s, in->policy, in->bypass_policy_lockout_safety_check, &replica));

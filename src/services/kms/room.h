@@ -32,6 +32,7 @@ struct kms {
 	struct cloud *cloud;
 	struct kms_cache *cache;
 	struct kms_usage *usage;
+	struct policy_library *policies; /* compiled key policies, by their hash */
 };
 
 /* On whose behalf and where: a client's call, another service's use, or a job. A refusal is recorded here, and in the call
@@ -71,6 +72,9 @@ void kms_material_put(struct kms_scope *s, const struct kms_key *k, struct str i
 status kms_alias_get(struct kms_scope *s, struct str account, struct str region, struct str name, struct kms_rec_alias *out)
 	MUST_USE;
 void kms_alias_put(struct kms_scope *s, struct str name, const struct kms_rec_alias *r);
+/* Notes in the key that an alias points to it, or no longer does; the key is not written. */
+void kms_alias_add(struct kms_scope *s, struct kms_key *k, struct str name);
+void kms_alias_remove(struct kms_key *k, struct str name);
 struct str kms_alias_key(struct arena *a, struct str account, struct str region, struct str name);
 /* (kms, grant, …, key id): the prefix of its grants. */
 struct str kms_grant_prefix(struct kms_scope *s, const struct kms_key *k);
