@@ -1,5 +1,6 @@
 /* Who may use which bucket from where, and the errors that many operations share. Until a bucket can say otherwise, it
  * is its owner's alone. */
+#include "services/s3/access.h"
 #include "services/s3/names.h"
 #include "services/s3/records.h"
 
@@ -92,6 +93,11 @@ status s3_bucket_load(struct call *c, struct str name, struct str expected_owner
 	if (c->principal.kind == PRINCIPAL_ANONYMOUS || str_is(c->region, "*") || str_eq(c->region, out->region))
 		return OK;
 	return wrong_region(c, out);
+}
+
+void s3_bucket_save(struct call *c, const struct s3_rec_bucket *b)
+{
+	store_put(c->tx, s3_key_bucket(c->arena, c->partition, b->name), s3_rec_bucket_encode(c->arena, b));
 }
 
 struct str s3_canonical_id(struct arena *a, struct str account)

@@ -85,8 +85,6 @@ static status copy_tags(struct call *c, const struct s3_create_bucket_configurat
 static status refuse_unbuilt(struct call *c, const struct s3_create_bucket_input *in)
 {
 	const struct s3_create_bucket_configuration *conf = in->create_bucket_configuration;
-	if (in->object_lock_enabled_for_bucket.v)
-		return s3_header_not_implemented(c, STR("x-amz-bucket-object-lock-enabled"));
 	if (str_has(in->bucket_namespace) && !str_is(in->bucket_namespace, "global"))
 		return s3_header_not_implemented(c, STR("x-amz-bucket-namespace"));
 	if (conf && (conf->location || conf->bucket))
@@ -147,6 +145,10 @@ status s3_create_bucket(struct call *c, const struct s3_create_bucket_input *in,
 	} else if (status_is(s, STATUS_NOT_FOUND)) {
 		TRY(check_count(c));
 		b.id = SOME_I64((int64_t)(rand_u64() >> 1));
+		if (in->object_lock_enabled_for_bucket.v) {
+			b.lock = SOME_BOOL(true);
+			b.versioning = STR("Enabled");
+		}
 		store_put(c->tx, key, s3_rec_bucket_encode(c->arena, &b));
 		store_put(c->tx, s3_key_owned(c->arena, c->partition, c->account, in->bucket), STR(""));
 	} else {

@@ -40,7 +40,7 @@ static struct str key_of(struct arena *a, const struct s3_rec_bucket *b, enum s3
 	return key_done(&k);
 }
 
-static status check_digest(struct call *c)
+status s3_config_check_digest(struct call *c)
 {
 	static const char *const headers[] = {"x-amz-checksum-crc32", "x-amz-checksum-crc32c", "x-amz-checksum-crc64nvme",
 		"x-amz-checksum-sha1", "x-amz-checksum-sha256", "x-amz-checksum-md5", "x-amz-checksum-sha512",
@@ -61,7 +61,7 @@ static status check_digest(struct call *c)
 
 status s3_config_put(struct call *c, struct s3_rec_bucket *b, enum s3_config kind, struct str id)
 {
-	TRY(check_digest(c));
+	TRY(s3_config_check_digest(c));
 	store_put(c->tx, key_of(c->arena, b, kind, id), c->body);
 	b->configured = SOME_I64((int64_t)((uint64_t)b->configured.v | 1ull << kind));
 	/* Rewritten also where the bit stood: whoever is writing an object by the old configuration does so again. */

@@ -39,6 +39,9 @@ status s3_config_decode(struct arena *a, enum s3_config kind, struct str text, v
 /* All of a bucket that goes. */
 status s3_config_drop_all(struct call *c, const struct s3_rec_bucket *b) MUST_USE;
 
+/* The request body against its Content-MD5 or x-amz-checksum-*, where it has one. */
+status s3_config_check_digest(struct call *c) MUST_USE;
+
 /* The bucket without a client: of that name in any partition. NOT_FOUND. For what no request with a region asks. */
 status s3_bucket_by_name(struct store_tx *tx, struct arena *a, struct str name, struct s3_rec_bucket *out, struct str *partition)
 	MUST_USE;

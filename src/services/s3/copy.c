@@ -4,6 +4,7 @@
 #include "services/s3/checksum.h"
 #include "services/s3/condition.h"
 #include "services/s3/headers.h"
+#include "services/s3/lock.h"
 #include "services/s3/names.h"
 #include "services/s3/object.h"
 #include "services/s3/version.h"
@@ -85,6 +86,7 @@ static status describe(struct call *c, const struct s3_rec_bucket *b, const stru
 	*o = replace ? own : source->object;
 	o->acl = own.acl;
 	o->owner = own.owner;
+	s3_lock_move(&own, o);
 	o->storage_class = own.storage_class;
 	o->website_redirect = own.website_redirect;
 	o->tags = replace_tags ? own.tags : source->object.tags;

@@ -3,6 +3,7 @@
 #include "services/s3/headers.h"
 #include "base/buf.h"
 #include "base/vec.h"
+#include "services/s3/lock.h"
 #include "services/s3/names.h"
 
 enum { USER_METADATA_MAX = 2048, TAGS_MAX = 10, TAG_KEY_MAX = 128, TAG_VALUE_MAX = 256 };
@@ -50,10 +51,7 @@ status s3_headers_access(
 		return s3_header_not_implemented(c, STR("x-amz-server-side-encryption-aws-kms-key-id"));
 	if (str_has(h->sse_customer_algorithm) || str_has(h->sse_customer_key))
 		return s3_header_not_implemented(c, STR("x-amz-server-side-encryption-customer-algorithm"));
-	if (str_has(h->object_lock_mode) || str_has(h->object_lock_legal_hold_status) ||
-		h->object_lock_retain_until_date.has)
-		return call_fail(c, S3_ERR_INVALID_REQUEST, "Bucket is missing Object Lock Configuration");
-	return OK;
+	return s3_lock_read(c, b, h, o);
 }
 
 /* ── metadata ── */

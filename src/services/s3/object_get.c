@@ -191,6 +191,10 @@ static bool standard(struct str storage_class)
 		(out)->website_redirect_location = o_->website_redirect;                                               \
 		(out)->metadata = (f)->metadata;                                                                       \
 		if (!standard(o_->storage_class)) (out)->storage_class = o_->storage_class;                            \
+		(out)->object_lock_mode = o_->lock_mode;                                                               \
+		(out)->object_lock_retain_until_date = o_->retain_until;                                               \
+		if (o_->legal_hold.has)                                                                                \
+			(out)->object_lock_legal_hold_status = o_->legal_hold.v ? STR("ON") : STR("OFF");              \
 		if (o_->tags.n) (out)->tag_count = SOME_I32((int32_t)o_->tags.n);                                      \
 		if ((w)->part_number.has && o_->parts_count.has) (out)->parts_count = o_->parts_count;                 \
 		if (str_is((w)->checksum_mode, "ENABLED") && str_has((f)->checksum)) {                                 \

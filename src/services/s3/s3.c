@@ -23,6 +23,20 @@ static const struct service_op ops[S3_OP_COUNT] = {
 	[S3_OP_PUT_BUCKET_NOTIFICATION_CONFIGURATION] = OP(s3_put_bucket_notification_configuration, OP_BLOCKING),
 	[S3_OP_GET_BUCKET_NOTIFICATION_CONFIGURATION] = OP(s3_get_bucket_notification_configuration, OP_READ),
 
+	[S3_OP_PUT_BUCKET_TAGGING] = OP(s3_put_bucket_tagging, 0),
+	[S3_OP_GET_BUCKET_TAGGING] = OP(s3_get_bucket_tagging, OP_READ),
+	[S3_OP_DELETE_BUCKET_TAGGING] = OP(s3_delete_bucket_tagging, 0),
+	[S3_OP_PUT_OBJECT_TAGGING] = OP(s3_put_object_tagging, 0),
+	[S3_OP_GET_OBJECT_TAGGING] = OP(s3_get_object_tagging, OP_READ),
+	[S3_OP_DELETE_OBJECT_TAGGING] = OP(s3_delete_object_tagging, 0),
+
+	[S3_OP_PUT_OBJECT_LOCK_CONFIGURATION] = OP(s3_put_object_lock_configuration, 0),
+	[S3_OP_GET_OBJECT_LOCK_CONFIGURATION] = OP(s3_get_object_lock_configuration, OP_READ),
+	[S3_OP_PUT_OBJECT_RETENTION] = OP(s3_put_object_retention, 0),
+	[S3_OP_GET_OBJECT_RETENTION] = OP(s3_get_object_retention, OP_READ),
+	[S3_OP_PUT_OBJECT_LEGAL_HOLD] = OP(s3_put_object_legal_hold, 0),
+	[S3_OP_GET_OBJECT_LEGAL_HOLD] = OP(s3_get_object_legal_hold, OP_READ),
+
 	[S3_OP_PUT_OBJECT] = OP_STREAM(s3_put_object, 0, s3_put_object_prepare),
 	[S3_OP_GET_OBJECT] = OP(s3_get_object, OP_READ),
 	[S3_OP_HEAD_OBJECT] = OP(s3_head_object, OP_READ),

@@ -2,6 +2,7 @@
  * by one get; the version called null is found by a pointer of its own. */
 #include "services/s3/version.h"
 #include "base/rand.h"
+#include "services/s3/lock.h"
 #include "services/s3/object.h"
 
 enum { ID_BYTES = 24, ID_LENGTH = 32 };
@@ -274,6 +275,7 @@ status s3_version_delete(struct call *c, const struct s3_rec_bucket *b, struct s
 	status s = s3_version_load(c, b, key, version_id, &o, &place);
 	if (status_is(s, STATUS_NOT_FOUND)) return OK; /* what is not there is deleted already */
 	TRY(s);
+	TRY(s3_lock_check_delete(c, &o));
 	out->marker = o.marker.v;
 	out->found = true;
 	if (place.current) {

@@ -14,6 +14,9 @@ status s3_put_bucket_versioning(
 		return call_fail(c, S3_ERR_ILLEGAL_VERSIONING_CONFIGURATION_EXCEPTION,
 			"The Versioning element must be specified");
 	if (str_is(conf->mfa_delete, "Enabled")) return s3_header_not_implemented(c, STR("x-amz-mfa"));
+	if (b.lock.v && str_is(conf->status, "Suspended"))
+		return call_fail(c, S3_ERR_INVALID_BUCKET_STATE,
+			"An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.");
 	b.versioning = conf->status;
 	store_put(c->tx, s3_key_bucket(c->arena, c->partition, b.name), s3_rec_bucket_encode(c->arena, &b));
 	return OK;
