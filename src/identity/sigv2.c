@@ -178,5 +178,5 @@ status sigv2_verify(struct arena *a, const struct wire_request *r, const struct 
 		    "method."));
 	sig_fail_detail(why, STR("AWSAccessKeyId"), s->access_key);
 	sig_fail_detail(why, STR("StringToSign"), text);
-	return failed;
+	return sig_fail_as_text(a, failed, why);
 }
