@@ -13,7 +13,9 @@ struct body_plan {
 	uint64_t max_size;   /* decoded bytes; more is EntityTooLarge. 0: 5 GiB */
 	/* Optional: stands between the decoded bytes and the blob (encryption). */
 	status (*filter)(void *ctx, struct blob_writer *w, const void *p, size_t n);
+	uint64_t (*filter_size)(uint64_t plain); /* bytes that it makes of so many */
 	status (*filter_end)(void *ctx, struct blob_writer *w);
+	void (*filter_free)(void *ctx); /* at the call's end, however it ends */
 	void *filter_ctx;
 };
 
@@ -23,6 +25,7 @@ struct body {
 	struct blob_writer *writer; /* sealed; blob_adopt it. The call frees it */
 	struct blob_ref ref;
 	struct digests digests;
+	void *filter_ctx;           /* the plan's */
 	const struct wire_header *trailers; /* of aws-chunked: x-amz-checksum-… */
 	size_t n_trailers;
 

@@ -36,6 +36,7 @@ status stage_begin(struct exchange *e)
 		c->tx = NULL;
 		TRY(s);
 	}
+	g->body->filter_ctx = g->plan.filter_ctx;
 	if (!g->plan.max_size) g->plan.max_size = (uint64_t)MAX_OBJECT << 30;
 	uint64_t expected = UINT64_MAX;
 	if (is_chunked(e->sig.payload)) {
@@ -53,6 +54,7 @@ status stage_begin(struct exchange *e)
 	if (e->sig.kind != SIG_NONE && e->sig.payload == SIG_PAYLOAD_HASH && str_has(e->sig.payload_hash))
 		wanted |= DIGEST_SHA256;
 	g->digester = digester_new(wanted);
+	if (g->plan.filter && expected != UINT64_MAX) expected = g->plan.filter_size(expected);
 	g->writer = blob_writer_new(c->cloud->store, expected);
 	return OK;
 }
@@ -102,4 +104,5 @@ void stage_cleanup(struct exchange *e)
 	digester_free(e->stage.digester);
 	chunked_free(e->stage.chunked);
 	blob_writer_free(e->stage.writer);
+	if (e->stage.plan.filter_free) e->stage.plan.filter_free(e->stage.plan.filter_ctx);
 }

@@ -236,7 +236,6 @@ class Buckets(S3Case):
     def test_what_is_not_there_says_so(self):
         self.fails("NotImplemented", self.s3.get_bucket_replication, Bucket=self.bucket)
         self.assertEqual(self.raw("PUT", "/" + name(), {"x-amz-bucket-object-lock-enabled": "true"}).error, "NotImplemented")
-        self.assertEqual(self.object("PUT", "k", headers={"x-amz-server-side-encryption": "aws:kms"}).error, "NotImplemented")
 
     def test_virtual_host(self):
         host = f"{self.bucket}.s3.localhost:{self.virga.port}"

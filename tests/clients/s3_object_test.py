@@ -91,7 +91,7 @@ class Objects(S3Case):
                 ({"Content-MD5": md5(b"other")}, "BadDigest"),
                 ({"x-amz-write-offset-bytes": "0"}, "NotImplemented"),
                 ({"If-None-Match": '"tag"'}, "NotImplemented"),
-                ({"x-amz-server-side-encryption-customer-algorithm": "AES256"}, "NotImplemented")):
+                ({"x-amz-server-side-encryption-customer-algorithm": "AES256"}, "InvalidArgument")):
             with self.subTest(headers=headers):
                 self.assertEqual(self.object("PUT", "k", headers=headers, body=b"x").error, code)
         self.fails("NoSuchKey", self.read, "k")

@@ -2,6 +2,7 @@
 #include "base/vec.h"
 #include "services/s3/checksum.h"
 #include "services/s3/object.h"
+#include "services/s3/sse.h"
 #include "services/s3/version.h"
 #include "services/s3/page.h"
 
@@ -68,6 +69,9 @@ status s3_get_object_attributes(
 	TRY(s3_key_check(c, in->key));
 	TRY(read_wanted(c, &in->object_attributes, &wanted));
 	TRY(s3_version_find(c, &b, in->key, in->version_id, &o, NULL));
+	struct s3_customer customer;
+	TRY(S3_CUSTOMER(c, in, &customer));
+	TRY(s3_sse_check(c, &o, &customer));
 	out->version_id = s3_version_shown(&b, &o);
 	out->last_modified = o.modified;
 	if (wanted & E_TAG) out->e_tag = o.e_tag; /* without quotes here, unlike everywhere else */

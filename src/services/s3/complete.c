@@ -5,6 +5,7 @@
 #include "services/s3/condition.h"
 #include "services/s3/multipart.h"
 #include "services/s3/object.h"
+#include "services/s3/sse.h"
 #include "services/s3/version.h"
 
 static struct str unquoted(struct str e_tag)
@@ -163,6 +164,11 @@ static void answer(struct call *c, const struct s3_complete_multipart_upload_inp
 	out->key = in->key;
 	out->e_tag = s3_quoted(c->arena, o->e_tag);
 	out->version_id = s3_version_shown(b, o);
+	if (o->sse && !s3_sse_is_customer(o->sse)) {
+		out->server_side_encryption = o->sse->algorithm;
+		out->ssekms_key_id = o->sse->kms_key;
+		if (o->sse->bucket_key.v) out->bucket_key_enabled = SOME_BOOL(true);
+	}
 	out->checksum_type = o->checksum_type;
 	S3_SET_CHECKSUM(out, o->checksum_algorithm, o->checksum);
 }

@@ -7,6 +7,7 @@
 #include "services/s3/lock.h"
 #include "services/s3/names.h"
 #include "services/s3/object.h"
+#include "services/s3/sse.h"
 #include "services/s3/version.h"
 
 /* ── the source ── */
@@ -73,11 +74,10 @@ static status describe(struct call *c, const struct s3_rec_bucket *b, const stru
 	bool replace, replace_tags;
 	TRY(read_directive(c, STR("x-amz-metadata-directive"), in->metadata_directive, &replace));
 	TRY(read_directive(c, STR("x-amz-tagging-directive"), in->tagging_directive, &replace_tags));
-	if (str_has(in->copy_source_sse_customer_algorithm))
-		return s3_header_not_implemented(c, STR("x-amz-copy-source-server-side-encryption-customer-algorithm"));
 	TRY(s3_headers_read(c, b, &h, &own));
 	bool same = str_eq(b->name, source->bucket.name) && str_eq(in->key, source->key) && !source->version_named;
-	bool changes = replace || str_has(in->storage_class) || str_has(in->website_redirect_location);
+	bool changes = replace || str_has(in->storage_class) || str_has(in->website_redirect_location) ||
+		       str_has(in->server_side_encryption) || str_has(in->sse_customer_algorithm);
 	if (same && !changes)
 		return call_fail(c, S3_ERR_INVALID_REQUEST,
 			"This copy request is illegal because it is trying to copy an object to itself without "
@@ -88,6 +88,10 @@ static status describe(struct call *c, const struct s3_rec_bucket *b, const stru
 	o->owner = own.owner;
 	s3_lock_move(&own, o);
 	o->storage_class = own.storage_class;
+	/* Encryption is the request's or the bucket's, never the source's. */
+	o->sse = own.sse;
+	o->transitioned = o->accessed = (struct opt_time){0};
+	o->restore = NULL;
 	o->website_redirect = own.website_redirect;
 	o->tags = replace_tags ? own.tags : source->object.tags;
 	return OK;
@@ -108,10 +112,11 @@ static status summarise(struct call *c, const struct s3_copy_object_input *in, c
 				   "[CRC32, CRC32C, CRC64NVME, SHA1, SHA256]");
 	if (!g) g = s3_algorithm(STR("CRC64NVME"));
 	bool whole_sum = str_eq(g->name, from->checksum_algorithm) && str_is(from->checksum_type, "FULL_OBJECT");
-	uint32_t wanted = (from->parts_count.has ? DIGEST_MD5 : 0) | (whole_sum ? 0 : g->digest);
+	bool same_tag = !from->parts_count.has && s3_sse_has_md5_tag(from->sse) && s3_sse_has_md5_tag(o->sse);
+	uint32_t wanted = (same_tag || !s3_sse_has_md5_tag(o->sse) ? 0 : DIGEST_MD5) | (whole_sum ? 0 : g->digest);
 	struct digests d = {0};
 	if (wanted) TRY(s3_body_digest(c, x, wanted, &d));
-	o->e_tag = from->parts_count.has ? str_hex(c->arena, str_n(d.md5, sizeof d.md5)) : from->e_tag;
+	o->e_tag = same_tag ? from->e_tag : str_hex(c->arena, s3_sse_tag(c, o->sse, d.md5));
 	o->checksum_algorithm = g->name;
 	o->checksum_type = STR("FULL_OBJECT");
 	o->checksum = whole_sum ? from->checksum : str_base64(c->arena, s3_checksum_bytes(c->arena, g, &d));
@@ -126,8 +131,12 @@ status s3_copy_object(struct call *c, const struct s3_copy_object_input *in, str
 	struct s3_conditions conditions = {in->copy_source_if_match, in->copy_source_if_none_match,
 		s3_condition_date(in->copy_source_if_modified_since),
 		s3_condition_date(in->copy_source_if_unmodified_since)};
+	struct s3_customer customer, of_source;
+	struct s3_wrap wrap;
 	TRY(s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b));
 	TRY(s3_key_check(c, in->key));
+	TRY(S3_CUSTOMER(c, in, &customer));
+	TRY(S3_CUSTOMER_OF_SOURCE(c, in, &of_source));
 	TRY(s3_copy_source_load(c, in->copy_source, in->expected_source_bucket_owner, &conditions, &source));
 	TRY(describe(c, &b, in, &source, &o));
 	if (source.object.size.v > (int64_t)S3_BODY_MAX)
@@ -140,8 +149,10 @@ status s3_copy_object(struct call *c, const struct s3_copy_object_input *in, str
 	TRY(s3_write_condition(c, in->if_match, in->if_none_match, in->key, replaced));
 
 	struct s3_rec_extents x;
-	TRY(s3_object_extents(c, &source.bucket, &source.object, &x));
+	TRY(s3_sse_extents(c, &source.bucket, &source.object, &of_source, &x));
 	TRY(summarise(c, in, &source, &x, &o));
+	TRY(s3_sse_make(c, &b, in->key, &o, &customer, &wrap));
+	s3_sse_lock(c, &wrap, &x);
 	o.size = source.object.size;
 	o.modified = SOME_TIME(c->now_ms / 1000 * 1000);
 	o.manifest = (struct opt_i64){0};
@@ -161,6 +172,8 @@ status s3_copy_object(struct call *c, const struct s3_copy_object_input *in, str
 	out->version_id = s3_version_shown(&b, &o);
 	out->copy_source_version_id = s3_version_shown(&source.bucket, &source.object);
 	r->last_modified = o.modified;
+	S3_SSE_SHOW(out, o.sse, &customer);
+	out->ssekms_encryption_context = o.sse->given_context;
 	r->checksum_type = o.checksum_type;
 	S3_SET_CHECKSUM(r, o.checksum_algorithm, o.checksum);
 	return OK;

@@ -5,6 +5,7 @@
 #include "base/vec.h"
 #include "services/s3/lock.h"
 #include "services/s3/names.h"
+#include "services/s3/sse.h"
 
 enum { USER_METADATA_MAX = 2048, TAGS_MAX = 10, TAG_KEY_MAX = 128, TAG_VALUE_MAX = 256 };
 
@@ -45,12 +46,10 @@ status s3_headers_access(
 	TRY(check_acl(c, b, h));
 	if (str_has(h->acl)) o->acl = h->acl;
 	o->owner = str_is(b->ownership, "BucketOwnerEnforced") ? b->owner : c->account;
-	if (str_has(h->server_side_encryption))
-		return s3_header_not_implemented(c, STR("x-amz-server-side-encryption"));
-	if (str_has(h->ssekms_key_id))
-		return s3_header_not_implemented(c, STR("x-amz-server-side-encryption-aws-kms-key-id"));
-	if (str_has(h->sse_customer_algorithm) || str_has(h->sse_customer_key))
-		return s3_header_not_implemented(c, STR("x-amz-server-side-encryption-customer-algorithm"));
+	struct s3_sse_wish wish = {h->server_side_encryption, h->ssekms_key_id, h->ssekms_encryption_context, h->bucket_key_enabled,
+		{STR_NONE, STR_NONE}};
+	TRY(S3_CUSTOMER(c, h, &wish.customer));
+	TRY(s3_sse_choose(c, b, &wish, &o->sse));
 	return s3_lock_read(c, b, h, o);
 }
 

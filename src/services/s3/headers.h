@@ -7,7 +7,9 @@ struct s3_headers {
 	struct str acl, grant_full_control, grant_read, grant_read_acp, grant_write_acp;
 	struct str cache_control, content_disposition, content_encoding, content_language, content_type, expires;
 	struct str storage_class, website_redirect_location, tagging;
-	struct str server_side_encryption, sse_customer_algorithm, sse_customer_key, ssekms_key_id;
+	struct str server_side_encryption, sse_customer_algorithm, sse_customer_key, sse_customer_key_md5, ssekms_key_id;
+	struct str ssekms_encryption_context;
+	struct opt_bool bucket_key_enabled;
 	struct str object_lock_mode, object_lock_legal_hold_status;
 	struct opt_time object_lock_retain_until_date;
 	struct s3_metadata metadata;
@@ -32,6 +34,9 @@ struct s3_headers {
 		.sse_customer_algorithm = (in)->sse_customer_algorithm,                                                \
 		.sse_customer_key = (in)->sse_customer_key,                                                            \
 		.ssekms_key_id = (in)->ssekms_key_id,                                                                  \
+		.sse_customer_key_md5 = (in)->sse_customer_key_md5,                                                    \
+		.ssekms_encryption_context = (in)->ssekms_encryption_context,                                          \
+		.bucket_key_enabled = (in)->bucket_key_enabled,                                                        \
 		.object_lock_mode = (in)->object_lock_mode,                                                            \
 		.object_lock_legal_hold_status = (in)->object_lock_legal_hold_status,                                  \
 		.object_lock_retain_until_date = (in)->object_lock_retain_until_date,                                  \

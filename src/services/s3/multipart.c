@@ -8,6 +8,8 @@
 #include "services/s3/headers.h"
 #include "services/s3/object.h"
 #include "services/s3/put.h"
+#include "services/s3/sealer.h"
+#include "services/s3/sse.h"
 
 status s3_upload_load(
 	struct call *c, const struct s3_rec_bucket *b, struct str key, struct str upload_id, struct s3_rec_upload *out)
@@ -80,10 +82,15 @@ status s3_create_multipart_upload(struct call *c, const struct s3_create_multipa
 	struct s3_rec_object o = {0};
 	struct s3_rec_upload u = {.initiated = SOME_TIME(c->now_ms), .initiator = c->account, .object = &o};
 	struct s3_headers h = S3_HEADERS(in);
+	struct s3_customer customer;
+	struct s3_wrap wrap;
 	TRY(s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b));
 	TRY(s3_key_check(c, in->key));
 	TRY(s3_headers_read(c, &b, &h, &o));
 	TRY(choose_checksum(c, in, &u));
+	TRY(S3_CUSTOMER(c, in, &customer));
+	/* What wraps the parts' keys is made here, and asked for with each part. */
+	TRY(s3_sse_make(c, &b, in->key, &o, &customer, &wrap));
 	struct str alphabet = STR("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._");
 	struct str id = str_fmt(
 		c->arena, "%012llx%.*s", (unsigned long long)c->now_ms, STR_ARG(rand_text(c->arena, alphabet, 52)));
@@ -91,6 +98,8 @@ status s3_create_multipart_upload(struct call *c, const struct s3_create_multipa
 	out->bucket = in->bucket;
 	out->key = in->key;
 	out->upload_id = id;
+	S3_SSE_SHOW(out, o.sse, &customer);
+	out->ssekms_encryption_context = o.sse->given_context;
 	if (!u.checksum_implied.v) {
 		out->checksum_algorithm = u.checksum_algorithm;
 		out->checksum_type = u.checksum_type;
@@ -101,14 +110,14 @@ status s3_create_multipart_upload(struct call *c, const struct s3_create_multipa
 /* ── UploadPart ── */
 
 static status read_request(struct call *c, const struct s3_upload_part_input *in, struct s3_rec_bucket *b,
-	struct s3_rec_upload *u, struct s3_claim *claim)
+	struct s3_rec_upload *u, struct s3_claim *claim, struct s3_customer *customer, struct s3_wrap *wrap)
 {
 	struct s3_checksums sums = S3_CHECKSUMS(in);
 	TRY(s3_bucket_load(c, in->bucket, in->expected_bucket_owner, b));
 	TRY(s3_part_number_check(c, in->part_number));
 	TRY(s3_upload_load(c, b, in->key, in->upload_id, u));
-	if (str_has(in->sse_customer_algorithm))
-		return s3_header_not_implemented(c, STR("x-amz-server-side-encryption-customer-algorithm"));
+	TRY(S3_CUSTOMER(c, in, customer));
+	TRY(s3_sse_open_part(c, u->object, customer, wrap));
 	TRY(s3_claim_read(c, &sums, in->content_md5, in->checksum_algorithm, claim));
 	struct str expected = u->checksum_implied.v ? STR("null") : str_lower(c->arena, u->checksum_algorithm);
 	struct str actual = claim->algorithm ? str_lower(c->arena, claim->algorithm->name) : STR("null");
@@ -126,9 +135,12 @@ status s3_upload_part_prepare(struct call *c, const struct s3_upload_part_input 
 	struct s3_rec_bucket b;
 	struct s3_rec_upload u;
 	struct s3_claim claim;
-	TRY(read_request(c, in, &b, &u, &claim));
+	struct s3_customer customer;
+	struct s3_wrap wrap;
+	TRY(read_request(c, in, &b, &u, &claim, &customer, &wrap));
 	TRY(s3_length_check(c));
 	plan->max_size = S3_BODY_MAX;
+	s3_sealer_plan(c, plan);
 	plan->digests = DIGEST_MD5 | s3_claim_digests(&claim) | s3_algorithm(u.checksum_algorithm)->digest;
 	return OK;
 }
@@ -153,14 +165,16 @@ status s3_upload_part(struct call *c, const struct s3_upload_part_input *in, str
 	struct s3_rec_bucket b;
 	struct s3_rec_upload u;
 	struct s3_claim claim;
+	struct s3_customer customer;
+	struct s3_wrap wrap;
 	const struct body *body = in->body;
-	TRY(read_request(c, in, &b, &u, &claim));
+	TRY(read_request(c, in, &b, &u, &claim, &customer, &wrap));
 	TRY(s3_claim_check(c, &claim, &body->digests, body->trailers, body->n_trailers));
 	const struct s3_algorithm *g = s3_algorithm(u.checksum_algorithm);
 	struct s3_rec_part part = {
 		.number = in->part_number,
 		.size = SOME_I64((int64_t)body->size),
-		.md5 = str_n(body->digests.md5, sizeof body->digests.md5),
+		.md5 = s3_sse_tag(c, u.object->sse, body->digests.md5),
 		.modified = SOME_TIME(c->now_ms / 1000 * 1000),
 		.checksum = s3_checksum_bytes(c->arena, g, &body->digests),
 	};
@@ -170,10 +184,11 @@ status s3_upload_part(struct call *c, const struct s3_upload_part_input *in, str
 		part.claimed_algorithm = told->name;
 		part.claimed = sum;
 	}
-	s3_extents_adopt(c, body, &part.extents);
+	s3_sse_adopt(c, body, &wrap, &part.extents);
 	TRY(save_part(c, &b, in->upload_id, &part));
 	out->e_tag = s3_quoted(c->arena, str_hex(c->arena, part.md5));
 	if (told) S3_SET_CHECKSUM(out, told->name, sum);
+	S3_SSE_SHOW(out, u.object->sse, &customer);
 	return OK;
 }
 
@@ -216,8 +231,11 @@ status s3_upload_part_copy(
 	TRY(s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b));
 	TRY(s3_part_number_check(c, in->part_number));
 	TRY(s3_upload_load(c, &b, in->key, in->upload_id, &u));
-	if (str_has(in->sse_customer_algorithm) || str_has(in->copy_source_sse_customer_algorithm))
-		return s3_header_not_implemented(c, STR("x-amz-server-side-encryption-customer-algorithm"));
+	struct s3_customer customer, of_source;
+	struct s3_wrap wrap;
+	TRY(S3_CUSTOMER(c, in, &customer));
+	TRY(S3_CUSTOMER_OF_SOURCE(c, in, &of_source));
+	TRY(s3_sse_open_part(c, u.object, &customer, &wrap));
 	TRY(s3_copy_source_load(c, in->copy_source, in->expected_source_bucket_owner, &conditions, &source));
 	TRY(copied_range(c, in->copy_source_range, (uint64_t)source.object.size.v, &offset, &length));
 	if (length > S3_BODY_MAX)
@@ -233,17 +251,19 @@ status s3_upload_part_copy(
 		.modified = SOME_TIME(c->now_ms / 1000 * 1000),
 	};
 	struct digests d;
-	TRY(s3_object_extents(c, &source.bucket, &source.object, &all));
+	TRY(s3_sse_extents(c, &source.bucket, &source.object, &of_source, &all));
 	s3_extents_slice(c->arena, &all, offset, length, &part.extents);
 	TRY(s3_body_digest(c, &part.extents, DIGEST_MD5 | g->digest, &d));
-	part.md5 = str_n(d.md5, sizeof d.md5);
+	part.md5 = s3_sse_tag(c, u.object->sse, d.md5);
 	part.checksum = s3_checksum_bytes(c->arena, g, &d);
+	s3_sse_lock(c, &wrap, &part.extents);
 	TRY(s3_extents_retain(c->tx, &part.extents));
 	TRY(save_part(c, &b, in->upload_id, &part));
 
 	struct s3_copy_part_result *r = out->copy_part_result = arena_new(c->arena, struct s3_copy_part_result);
 	r->e_tag = s3_quoted(c->arena, str_hex(c->arena, part.md5));
 	r->last_modified = part.modified;
+	S3_SSE_SHOW(out, u.object->sse, &customer);
 	if (!u.checksum_implied.v) S3_SET_CHECKSUM(r, g->name, str_base64(c->arena, part.checksum));
 	return OK;
 }

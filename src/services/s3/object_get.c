@@ -2,11 +2,13 @@
 #include "services/s3/checksum.h"
 #include "services/s3/condition.h"
 #include "services/s3/object.h"
+#include "services/s3/sse.h"
 #include "services/s3/version.h"
 
 /* What both operations ask. */
 struct wanted {
-	struct str bucket, key, range, version_id, checksum_mode, expected_bucket_owner, customer_algorithm;
+	struct str bucket, key, range, version_id, checksum_mode, expected_bucket_owner;
+	struct str sse_customer_algorithm, sse_customer_key, sse_customer_key_md5;
 	struct str cache_control, content_disposition, content_encoding, content_language, content_type;
 	struct opt_time expires;
 	struct opt_i32 part_number;
@@ -20,7 +22,9 @@ struct wanted {
 		.version_id = (in)->version_id,                                                                        \
 		.checksum_mode = (in)->checksum_mode,                                                                  \
 		.expected_bucket_owner = (in)->expected_bucket_owner,                                                  \
-		.customer_algorithm = (in)->sse_customer_algorithm,                                                    \
+		.sse_customer_algorithm = (in)->sse_customer_algorithm,                                                \
+		.sse_customer_key = (in)->sse_customer_key,                                                            \
+		.sse_customer_key_md5 = (in)->sse_customer_key_md5,                                                    \
 		.cache_control = (in)->response_cache_control,                                                         \
 		.content_disposition = (in)->response_content_disposition,                                             \
 		.content_encoding = (in)->response_content_encoding,                                                   \
@@ -41,6 +45,7 @@ struct found {
 	struct str content_range; /* absent: the whole object, as asked */
 	struct str checksum, checksum_type;
 	struct s3_metadata metadata;
+	struct s3_customer customer;
 };
 
 static status unsatisfiable(struct call *c, struct str range, uint64_t size)
@@ -130,9 +135,8 @@ static status find(struct call *c, const struct wanted *w, bool head, struct fou
 	TRY(s3_key_check(c, w->key));
 	status s;
 	TRY(s3_version_find(c, &f->bucket, w->key, w->version_id, &f->object, NULL));
-	if (str_has(w->customer_algorithm))
-		return call_fail(
-			c, S3_ERR_INVALID_REQUEST, "The encryption parameters are not applicable to this object.");
+	TRY(S3_CUSTOMER(c, w, &f->customer));
+	TRY(s3_sse_check(c, &f->object, &f->customer));
 	struct str header = STR_NONE;
 	switch (s3_conditions_judge(&w->conditions, f->object.e_tag, f->object.modified.ms, &header)) {
 	case S3_PRECONDITION_FAILED:
@@ -189,6 +193,7 @@ static bool standard(struct str storage_class)
 		(out)->content_language = str_or((w)->content_language, o_->content_language);                         \
 		(out)->content_type = str_or((w)->content_type, o_->content_type);                                     \
 		(out)->website_redirect_location = o_->website_redirect;                                               \
+		S3_SSE_SHOW((out), o_->sse, &(f)->customer);                                                           \
 		(out)->metadata = (f)->metadata;                                                                       \
 		if (!standard(o_->storage_class)) (out)->storage_class = o_->storage_class;                            \
 		(out)->object_lock_mode = o_->lock_mode;                                                               \
@@ -211,7 +216,7 @@ status s3_get_object(struct call *c, const struct s3_get_object_input *in, struc
 	ANSWER(out, c, &w, &f);
 	if (f.not_modified) return OK;
 	struct s3_rec_extents x;
-	TRY(s3_object_extents(c, &f.bucket, &f.object, &x));
+	TRY(s3_sse_extents(c, &f.bucket, &f.object, &f.customer, &x));
 	return s3_body_open(c, &x, f.offset, f.size, &out->body);
 }
 

@@ -8,6 +8,8 @@
 #include "services/s3/object.h"
 #include "services/s3/version.h"
 #include "services/s3/put.h"
+#include "services/s3/sealer.h"
+#include "services/s3/sse.h"
 
 status s3_key_check(struct call *c, struct str key)
 {
@@ -74,6 +76,7 @@ status s3_put_object_prepare(struct call *c, const struct s3_put_object_input *i
 	TRY(check_query(c));
 	TRY(s3_length_check(c));
 	plan->max_size = S3_BODY_MAX;
+	s3_sealer_plan(c, plan);
 	plan->digests = DIGEST_MD5 | s3_claim_digests(&claim) | kept_algorithm(&claim)->digest;
 	return OK;
 }
@@ -83,22 +86,26 @@ status s3_put_object(struct call *c, const struct s3_put_object_input *in, struc
 	struct s3_rec_bucket b;
 	struct s3_rec_object o = {0}, existing;
 	struct s3_claim claim;
+	struct s3_customer customer;
+	struct s3_wrap wrap;
 	const struct body *body = in->body;
 	TRY(read_request(c, in, &b, &o, &claim));
+	TRY(S3_CUSTOMER(c, in, &customer));
 	TRY(s3_claim_check(c, &claim, &body->digests, body->trailers, body->n_trailers));
 	status found = s3_object_load(c, &b, in->key, &existing);
 	if (!is_ok(found) && !status_is(found, STATUS_NOT_FOUND)) return found;
 	const struct s3_rec_object *replaced = is_ok(found) ? &existing : NULL;
 	TRY(s3_write_condition(c, in->if_match, in->if_none_match, in->key, replaced));
 
+	TRY(s3_sse_make(c, &b, in->key, &o, &customer, &wrap));
 	const struct s3_algorithm *kept = kept_algorithm(&claim);
 	o.size = SOME_I64((int64_t)body->size);
-	o.e_tag = str_hex(c->arena, str_n(body->digests.md5, sizeof body->digests.md5));
+	o.e_tag = str_hex(c->arena, s3_sse_tag(c, o.sse, body->digests.md5));
 	o.modified = SOME_TIME(c->now_ms / 1000 * 1000);
 	o.checksum_algorithm = kept->name;
 	o.checksum_type = STR("FULL_OBJECT");
 	o.checksum = str_base64(c->arena, s3_checksum_bytes(c->arena, kept, &body->digests));
-	s3_extents_adopt(c, body, &o.extents);
+	s3_sse_adopt(c, body, &wrap, &o.extents);
 	TRY(s3_object_save(c, &b, in->key, &o, NULL, replaced));
 	TRY(s3_changed(c, &b, in->key, S3_CREATED_PUT, &o));
 
@@ -106,5 +113,7 @@ status s3_put_object(struct call *c, const struct s3_put_object_input *in, struc
 	out->version_id = s3_version_shown(&b, &o);
 	S3_SET_CHECKSUM(out, o.checksum_algorithm, o.checksum);
 	out->checksum_type = o.checksum_type;
+	S3_SSE_SHOW(out, o.sse, &customer);
+	out->ssekms_encryption_context = o.sse->given_context;
 	return OK;
 }

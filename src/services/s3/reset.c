@@ -1,6 +1,6 @@
 /* `virga reset`: S3 forgets everything. The buckets go first, in transactions, so that a write under way into one of
  * them loses; then every record that holds bodies gives them up, so that their files go too. */
-#include "services/s3/records.h"
+#include "services/s3/sse.h"
 
 enum { RECORDS_AT_ONCE = 256 };
 
@@ -68,8 +68,9 @@ static status drop_kind(struct store *store, struct str kind, release_fn release
 
 status s3_reset(struct cloud *cloud, void *state, bool gone)
 {
-	(void)state;
-	if (gone) return OK;
+	struct s3_state *st = state;
+	/* The keyring's records went with the others. */
+	if (gone) return s3_keyring_rewrap(st->keyring);
 	TRY(drop_kind(cloud->store, STR("bucket"), NULL));
 	TRY(drop_kind(cloud->store, STR("object"), release_object));
 	TRY(drop_kind(cloud->store, STR("manifest"), release_manifest));

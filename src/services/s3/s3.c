@@ -5,6 +5,8 @@
 #include "services/s3/object.h"
 #include "services/s3/put.h"
 #include "services/s3/room.h"
+#include "services/s3/sse.h"
+#include <stdlib.h>
 
 static const struct service_op ops[S3_OP_COUNT] = {
 	[S3_OP_LIST_BUCKETS] = OP(s3_list_buckets, OP_READ),
@@ -37,6 +39,10 @@ static const struct service_op ops[S3_OP_COUNT] = {
 	[S3_OP_PUT_OBJECT_LEGAL_HOLD] = OP(s3_put_object_legal_hold, 0),
 	[S3_OP_GET_OBJECT_LEGAL_HOLD] = OP(s3_get_object_legal_hold, OP_READ),
 
+	[S3_OP_PUT_BUCKET_ENCRYPTION] = OP(s3_put_bucket_encryption, 0),
+	[S3_OP_GET_BUCKET_ENCRYPTION] = OP(s3_get_bucket_encryption, OP_READ),
+	[S3_OP_DELETE_BUCKET_ENCRYPTION] = OP(s3_delete_bucket_encryption, 0),
+
 	[S3_OP_PUT_OBJECT] = OP_STREAM(s3_put_object, 0, s3_put_object_prepare),
 	[S3_OP_GET_OBJECT] = OP(s3_get_object, OP_READ),
 	[S3_OP_HEAD_OBJECT] = OP(s3_head_object, OP_READ),
@@ -58,16 +64,25 @@ static const struct service_op ops[S3_OP_COUNT] = {
 
 static status start(struct cloud *cloud, void **state)
 {
-	*state = NULL;
+	struct s3_state *st = mem_new(sizeof *st);
+	*state = st;
 	s3_purge_register(cloud);
 	s3_notify_register(cloud);
-	return OK;
+	return s3_keyring_open(cloud->store, cloud->vault, &st->keyring);
+}
+
+static void stop(void *state)
+{
+	struct s3_state *st = state;
+	if (st) s3_keyring_free(st->keyring);
+	free(st);
 }
 
 const struct service service_s3 = {
 	.model = &wire_service_s3,
 	.ops = ops,
 	.start = start,
+	.stop = stop,
 	.reset = s3_reset,
 	.cors = s3_cross_origin,
 	.authorize = s3_authorize,
