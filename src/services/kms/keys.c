@@ -10,7 +10,7 @@ struct kms_use kms_use_of(struct call *c)
 	return (struct kms_use){c->cloud, c->tx, c->arena, c->account, c->region, c->now_ms};
 }
 
-static struct kms *state_of(const struct cloud *cloud)
+struct kms *kms_state_of(const struct cloud *cloud)
 {
 	for (size_t i = 0; i < cloud->n_services; i++)
 		if (cloud->services[i] == &service_kms) return cloud->service_state[i];
@@ -21,7 +21,7 @@ static struct kms_scope scope_of(const struct kms_use *u)
 {
 	struct kms outside = {.cloud = u->cloud};
 	struct kms_scope s = kms_scope_at(&outside, u->tx, u->arena, u->account, u->region);
-	s.kms = state_of(u->cloud);
+	s.kms = kms_state_of(u->cloud);
 	s.now_ms = u->now_ms;
 	return s;
 }

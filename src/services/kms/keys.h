@@ -66,6 +66,14 @@ status kms_use_find(const struct kms_use *u, struct str reference, struct str *k
 /* Makes the AWS managed key behind alias/aws/NAME where it is not there yet. */
 status kms_ensure_managed_key(const struct kms_use *u, struct str alias, struct str *key_arn, struct kms_refusal *why) MUST_USE;
 
+/* For another service's authorize (see struct service): the caller must be allowed to do `action` ("kms:GenerateDataKey",
+ * "kms:Decrypt") on this key by way of that service (its name in ViaService: "s3", "sqs", "secretsmanager", "ssm", "ec2").
+ * Adds the demand with the key's policy, its grants to the caller, tags and condition keys. context: what the service will
+ * use. A key that is not there adds a demand on the name as it is; its use will say that it is not there. */
+struct authz_demands;
+status kms_use_demand(struct call *c, struct store_tx *tx, struct authz_demands *demands, struct str reference,
+	struct str action, struct str via, const struct kms_pair *pairs, size_t n_pairs) MUST_USE;
+
 /* For the policy step. The key policy of a key ARN; NOT_FOUND where there is no such key. */
 status kms_use_policy(const struct kms_use *u, struct str key_arn, struct str *policy) MUST_USE;
 /* Does a grant on that key let this caller do this operation (AWS's GrantOperation: "Decrypt", "ReEncryptFrom", …) with this

@@ -18,11 +18,11 @@ static struct str managed_policy(struct kms_scope *s, struct str service)
 		STR_ARG(s->account));
 }
 
-status kms_managed_make(struct kms_scope *s, struct str alias, struct kms_key *out)
+struct kms_key kms_managed_new(struct kms_scope *s, struct str alias)
 {
 	struct str service = str_dup(s->arena, str_from(alias, STR("alias/aws/").n));
-	*out = kms_key_new(s, kms_spec_find(STR("SYMMETRIC_DEFAULT")), STR("ENCRYPT_DECRYPT"), STR("AWS_KMS"), false);
-	struct kms_rec_key *r = &out->r;
+	struct kms_key k = kms_key_new(s, kms_spec_find(STR("SYMMETRIC_DEFAULT")), STR("ENCRYPT_DECRYPT"), STR("AWS_KMS"), false);
+	struct kms_rec_key *r = &k.r;
 	r->manager = STR("AWS");
 	r->description = str_fmt(s->arena, "Default key that protects my %.*s when no other key is defined",
 		STR_ARG(str_is(service, "s3") ? STR("S3 objects")
@@ -32,8 +32,14 @@ status kms_managed_make(struct kms_scope *s, struct str alias, struct kms_key *o
 	r->rotation = SOME_BOOL(true);
 	r->rotation_days = SOME_I32(KMS_DEFAULT_ROTATION_DAYS);
 	r->rotation_next = SOME_TIME(s->now_ms + KMS_DEFAULT_ROTATION_DAYS * DAY_MS);
+	kms_alias_add(s, &k, alias);
+	return k;
+}
+
+status kms_managed_make(struct kms_scope *s, struct str alias, struct kms_key *out)
+{
+	*out = kms_managed_new(s, alias);
 	TRY(kms_material_make(s, out, STR("")));
-	kms_alias_add(s, out, alias);
 	kms_key_put(s, out);
 	kms_rotation_schedule(s, out);
 	struct kms_rec_alias a = {

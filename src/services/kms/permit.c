@@ -6,6 +6,7 @@
 #include "policy/authz.h"
 #include "policy/provider.h"
 #include "services/kms/grants.h"
+#include "services/kms/keys.h"
 #include "services/kms/permit.h"
 
 #define POLICIES_MAX 4096
@@ -15,8 +16,10 @@ struct policy_library *kms_policies_new(void) { return policy_library_new(POLICI
 struct permit {
 	struct kms_scope s;
 	struct authz_demands *demands;
-	const void *in;
+	const void *in;  /* the input; NULL where another service uses a key for its caller */
 	uint32_t op;
+	struct str via;  /* that service: s3; STR_NONE where the client calls KMS itself */
+	struct kms_encryption_context_type context; /* that service's */
 };
 
 /* ── the request ──────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -108,6 +111,7 @@ static void describe_context(struct arena *a, const struct kms_encryption_contex
 static const struct kms_encryption_context_type *context_for(const struct permit *p, struct str action)
 {
 	static const struct kms_encryption_context_type none = {0};
+	if (str_has(p->via)) return &p->context;
 	const char *name = str_is(action, "kms:ReEncryptFrom") ? "SourceEncryptionContext"
 		: str_is(action, "kms:ReEncryptTo")            ? "DestinationEncryptionContext"
 							       : "EncryptionContext";
@@ -163,6 +167,12 @@ static void describe_key(struct permit *p, const struct kms_key *k, struct polic
 			str_eq(k->r.primary_region, k->region) ? STR("PRIMARY") : STR("REPLICA"));
 	for (size_t i = 0; i < k->r.tags.n; i++)
 		policy_context_set_tag(x, STR("aws:ResourceTag/"), str_dup(a, k->r.tags.v[i].key), k->r.tags.v[i].value);
+	if (str_has(p->via)) {
+		/* s3.us-east-1.amazonaws.com */
+		policy_context_set(x, STR("kms:ViaService"),
+			str_fmt(a, "%.*s.%.*s.amazonaws.com", STR_ARG(p->via), STR_ARG(p->s.region)));
+		policy_context_set_bool(x, STR("aws:ViaAWSService"), true);
+	}
 	if (k->r.aliases.n) policy_context_set_list(x, STR("kms:ResourceAliases"), k->r.aliases.v, k->r.aliases.n);
 }
 
@@ -173,7 +183,11 @@ static status attach_policy(struct permit *p, struct policy_resource *r, struct 
 	struct policy_source source = {.type = POLICY_RESOURCE, .label = label};
 	struct policy_error why;
 	digest_sha256(text, hash);
-	TRY(policy_library_get(p->s.kms->policies, str_n(hash, sizeof(hash)), text, &source, &policy, &why));
+	/* Without KMS's own state (the user left the service out) nothing is kept between calls. */
+	if (p->s.kms)
+		TRY(policy_library_get(p->s.kms->policies, str_n(hash, sizeof(hash)), text, &source, &policy, &why));
+	else
+		TRY(policy_parse(text, &source, &policy, &why));
 	authz_attach(p->s.arena, p->demands, r, policy);
 	return OK;
 }
@@ -211,8 +225,12 @@ static status set_key(struct permit *p, struct str action, struct policy_resourc
 	struct kms_scope quiet = p->s;
 	quiet.call = NULL;
 	status st = kms_find(&quiet, in_this_region(p, reference), KMS_FIND_ALIAS | KMS_FIND_FOREIGN, &k);
-	if (status_is(st, STATUS_FAILED)) return OK;
-	TRY(st);
+	if (status_is(st, STATUS_FAILED) && str_has(p->via) && kms_alias_is_predefined(reference))
+		k = kms_managed_new(&p->s, reference); /* as it will be made by this very use */
+	else if (status_is(st, STATUS_FAILED))
+		return OK;
+	else
+		TRY(st);
 	r->arn = k.arn;
 	r->account = k.account;
 	r->policy_required = true;
@@ -263,6 +281,22 @@ static status demand_retirement(struct permit *p)
 	if (!is_ok(st)) return attach_allowance(p, r, STR("kms:RetireGrant"));
 	TRY(set_key(p, STR("kms:RetireGrant"), r));
 	return x.allowed ? attach_allowance(p, r, STR("kms:RetireGrant")) : OK;
+}
+
+status kms_use_demand(struct call *c, struct store_tx *tx, struct authz_demands *demands, struct str reference,
+	struct str action, struct str via, const struct kms_pair *pairs, size_t n_pairs)
+{
+	struct permit p = {.s = kms_scope_of(c), .demands = demands, .op = UINT32_MAX, .via = via};
+	p.s.tx = tx;
+	p.s.kms = kms_state_of(c->cloud);
+	size_t capacity = 0;
+	for (size_t i = 0; i < n_pairs; i++)
+		*VEC_PUSH(c->arena, &p.context, &capacity) =
+			(struct kms_encryption_context_type_entry){pairs[i].key, pairs[i].value};
+	/* A name is put behind the account's prefix, as the authorization reference's templates do. */
+	struct str arn = str_starts(reference, STR("arn:")) ? reference
+							    : kms_arn(c->arena, c->region, c->account, STR("key"), reference);
+	return set_key(&p, action, authz_add(c->arena, demands, action, arn));
 }
 
 status kms_authorize(struct call *c, struct store_tx *tx, const void *in, struct authz_demands *demands,

@@ -48,6 +48,8 @@ struct kms_scope {
 	error_id error;          /* a KMS_ERR_… or ERR_… */
 	struct str message;
 };
+/* KMS's state; NULL where the user left KMS out. */
+struct kms *kms_state_of(const struct cloud *cloud);
 struct kms_scope kms_scope_of(struct call *c);
 /* For jobs: in this account and region. */
 struct kms_scope kms_scope_at(struct kms *k, struct store_tx *tx, struct arena *a, struct str account, struct str region);
@@ -163,6 +165,8 @@ struct kms_key_metadata *kms_metadata(struct kms_scope *s, const struct kms_key 
 /* ── key.c ── A fresh key, not written: id, names, creation, default policy. */
 struct kms_key kms_key_new(struct kms_scope *s, const struct kms_spec *spec, struct str usage, struct str origin, bool multi_region);
 /* ── managed.c ── Makes the AWS managed key behind a predefined alias. */
+/* As it would be, without material, nothing written. */
+struct kms_key kms_managed_new(struct kms_scope *s, struct str alias);
 status kms_managed_make(struct kms_scope *s, struct str alias, struct kms_key *out) MUST_USE;
 
 /* ── rotation.c ── */
