@@ -288,6 +288,9 @@ class Keys(Case):
         r = self.kms.encrypt(KeyId=m["KeyId"], Plaintext=b"x")
         usage = self.kms.get_key_last_usage(KeyId=m["KeyId"])["KeyLastUsage"]
         self.assertEqual((usage["Operation"], usage["KmsRequestId"]), ("Encrypt", r["ResponseMetadata"]["RequestId"]))
+        self.virga.stop()
+        self.virga.start(self.virga.port)
+        self.assertEqual(self.kms.get_key_last_usage(KeyId=m["KeyId"])["KeyLastUsage"], usage)
 
 
 class Symmetric(Case):
@@ -1081,6 +1084,15 @@ class Permissions(Case):
         m = self.kms.describe_key(KeyId="alias/aws/sns")["KeyMetadata"]
         self.refused("AccessDeniedException", self.kms.encrypt, KeyId=m["KeyId"], Plaintext=b"x")
         self.kms.get_key_policy(KeyId=m["KeyId"])
+
+    def test_unsigned_requests(self):
+        m = self.key()
+        everybody = {"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}
+        self.kms.put_key_policy(KeyId=m["KeyId"], Policy=self.policy(everybody))
+        body = json.dumps({"KeyId": m["KeyId"], "Plaintext": "eA=="}).encode()
+        code, _, text = self.virga.get("/", "POST", {"X-Amz-Target": "TrentService.Encrypt",
+                                                     "Content-Type": "application/x-amz-json-1.1"}, body)
+        self.assertEqual((code, json.loads(text)["__type"].split("#")[-1]), (400, "MissingAuthenticationTokenException"), text)
 
     def test_aliases_need_their_key_too(self):
         m = self.key()

@@ -304,7 +304,10 @@ status kms_authorize(struct call *c, struct store_tx *tx, const void *in, struct
 {
 	struct permit p = {.s = kms_scope_of(c), .demands = demands, .in = in, .op = c->match.op_index};
 	p.s.tx = tx;
-	if (!tx || c->principal.kind == PRINCIPAL_ANONYMOUS) return OK;
+	if (!tx) return OK;
+	/* A key policy that names everybody means everybody who signs: KMS answers no unsigned request. */
+	if (c->principal.kind == PRINCIPAL_ANONYMOUS)
+		return call_fail(c, ERR_MISSING_AUTHENTICATION, "Request is missing Authentication Token");
 	describe_members(c, in, context);
 	policy_context_set(context, STR("kms:CallerAccount"), c->account);
 	if (p.op == KMS_OP_RETIRE_GRANT) return demand_retirement(&p);
