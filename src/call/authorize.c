@@ -2,6 +2,8 @@
 #include "call/exchange.h"
 #include <stdlib.h>
 
+#define SKEW_MS (15 * 60 * 1000)
+
 static struct str partition_of(struct str region)
 {
 	if (str_starts(region, STR("cn-"))) return STR("aws-cn");
@@ -9,13 +11,17 @@ static struct str partition_of(struct str region)
 	return STR("aws");
 }
 
-/* Where virtual time was moved, clients still sign with their own clocks: a header's time may be near either. A presigned URL
- * lives on virtual time alone, so that moving time ends it. */
+/* Where virtual time was moved, clients still sign with their own clocks. A header's time may be near either. A presigned URL made
+ * after the move lives by the machine's clock as its maker does; one from before lives on virtual time, so that moving time ends it.
+ * Version 2 does not tell when it signed: the machine's clock it is. */
 static int64_t time_to_judge_by(const struct exchange *e)
 {
-	int64_t offset = clock_offset(e->call.cloud->clock), virtual = e->call.now_ms, machine = virtual - offset;
-	if (!offset || e->sig.kind != SIG_HEADER) return virtual;
-	return llabs(e->sig.time_ms - machine) < llabs(e->sig.time_ms - virtual) ? machine : virtual;
+	const struct clock *clock = e->call.cloud->clock;
+	int64_t offset = clock_offset(clock), virtual = e->call.now_ms, machine = virtual - offset, at = e->sig.time_ms;
+	if (!offset) return virtual;
+	if (e->sig.kind == SIG_V2 && e->sig.expires_s >= 0) return machine;
+	if (e->sig.kind == SIG_QUERY) return at + 1000 > clock_moved_at(clock) && at <= machine + SKEW_MS ? machine : virtual;
+	return llabs(at - machine) < llabs(at - virtual) ? machine : virtual;
 }
 
 status exchange_authenticate(struct exchange *e, const uint8_t *body_sha256)

@@ -20,7 +20,7 @@ struct timer {
 };
 struct clock {
 	struct store *store;
-	_Atomic int64_t offset;
+	_Atomic int64_t offset, moved_at;
 	pthread_mutex_t lock, set_lock;
 	pthread_cond_t changed;
 	pthread_t thread;
@@ -45,6 +45,7 @@ int64_t clock_monotonic_us(void)
 }
 
 int64_t clock_offset(const struct clock *c) { return atomic_load_explicit(&c->offset, memory_order_relaxed); }
+int64_t clock_moved_at(const struct clock *c) { return atomic_load_explicit(&c->moved_at, memory_order_relaxed); }
 int64_t clock_now(const struct clock *c) { return machine_ms() + clock_offset(c); }
 
 /* ── heap ────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -167,20 +168,26 @@ static struct str offset_key(struct arena *a)
 	return key_done(&k);
 }
 
-static int64_t load_offset(struct store *s)
+/* What is stored: the offset, and the machine's time when it was set. */
+struct moved {
+	int64_t offset, at;
+};
+
+static struct moved load_offset(struct store *s)
 {
 	struct arena a;
 	arena_init(&a);
 	struct store_tx *tx = store_begin(s, &a, true);
 	struct str v;
-	int64_t offset = 0;
-	if (is_ok(store_get(tx, offset_key(&a), &v)) && v.n == sizeof offset) memcpy(&offset, v.p, sizeof offset);
+	struct moved m = {0};
+	/* Data folders from before the second number have the first alone. */
+	if (is_ok(store_get(tx, offset_key(&a), &v)) && (v.n == sizeof m || v.n == sizeof m.offset)) memcpy(&m, v.p, v.n);
 	store_end(tx);
 	arena_cleanup(&a);
-	return offset;
+	return m;
 }
 
-static status store_offset(struct store *s, int64_t offset)
+static status store_offset(struct store *s, struct moved m)
 {
 	struct arena a;
 	arena_init(&a);
@@ -188,7 +195,7 @@ static status store_offset(struct store *s, int64_t offset)
 	store_ticket t = 0;
 	do {
 		struct store_tx *tx = store_begin(s, &a, false);
-		store_put(tx, offset_key(&a), str_n(&offset, sizeof offset));
+		store_put(tx, offset_key(&a), str_n(&m, sizeof m));
 		r = store_commit(tx, &t);
 	} while (status_is(r, STATUS_CONFLICT));
 	if (is_ok(r)) store_wait(s, t);
@@ -199,9 +206,11 @@ static status store_offset(struct store *s, int64_t offset)
 /* With set_lock held. */
 static status move(struct clock *c, int64_t offset)
 {
-	if (c->store) TRY(store_offset(c->store, offset));
+	struct moved m = {offset, offset ? machine_ms() : 0};
+	if (c->store) TRY(store_offset(c->store, m));
 	pthread_mutex_lock(&c->lock);
 	atomic_store_explicit(&c->offset, offset, memory_order_relaxed);
+	atomic_store_explicit(&c->moved_at, m.at, memory_order_relaxed);
 	pthread_cond_signal(&c->changed);
 	pthread_mutex_unlock(&c->lock);
 	return OK;
@@ -243,7 +252,9 @@ struct clock *clock_new(struct store *s)
 {
 	struct clock *c = mem_new(sizeof *c);
 	c->store = s;
-	if (s) atomic_init(&c->offset, load_offset(s));
+	struct moved m = s ? load_offset(s) : (struct moved){0};
+	atomic_init(&c->offset, m.offset);
+	atomic_init(&c->moved_at, m.at);
 	pthread_condattr_t monotonic;
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -19,6 +19,8 @@ status clock_set(struct clock *c, int64_t to_ms) MUST_USE;
 /* Back to the machine's time: the one way in which time runs backwards. */
 status clock_reset(struct clock *c) MUST_USE;
 int64_t clock_offset(const struct clock *c);
+/* When time was last moved, by the machine's clock; 0: never since the data folder was made or its clock reset. */
+int64_t clock_moved_at(const struct clock *c);
 
 /* Timers on virtual time. fn runs in the clock's thread and must be short; a moved clock fires what became due, in
  * order. Returns an id for clock_cancel (0 is never an id). */

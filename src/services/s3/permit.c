@@ -55,6 +55,8 @@ status s3_authorize(struct call *c, struct store_tx *tx, const void *in, struct 
 		TRY(demand_source(c, ((const struct s3_upload_part_copy_input *)in)->copy_source, demands));
 	else if (c->match.op_index == S3_OP_DELETE_OBJECTS)
 		demand_versions(c, in, demands);
+	/* A bucket to be made belongs to who makes it, whoever has that name already. */
+	if (c->match.op_index == S3_OP_CREATE_BUCKET) return OK;
 	for (size_t i = 0; tx && i < demands->n; i++)
 		for (size_t j = 0; j < demands->v[i].n; j++) TRY(set_owner(c, tx, &demands->v[i].resources[j]));
 	return OK;
