@@ -1,13 +1,13 @@
 /* The load generator: closed loop, keep-alive, one request in flight per connection, real SigV4 signatures.
  *     bench_load [options] get http://127.0.0.1:8080/file
  *     bench_load [options] caller-identity | s3-put SIZE | s3-get SIZE
- *     bench_load [options] json SERVICE TARGET BODY      e.g. json dynamodb DynamoDB_20120810.GetItem '{"TableName":"t",…}';
- *                                                        each % of BODY becomes the request's number modulo the keys
- * -e host:port of the endpoint (127.0.0.1:4566)   -c connections (16)   -j threads (1)   -t seconds (5) or -n requests
- * -k keys that puts and gets spread over (1000)   -u UNSIGNED-PAYLOAD instead of the body's SHA-256
- * -A access key, -S secret (test, test)           -J one JSON line      -b bucket (bench-load)
- * Signing costs two SHA-256 chains of a few blocks: the derived key is kept per day, the body's hash is computed once. The
- * generator's own share of the machine is printed as cpu (1.00 is one core). An answer other than 2xx is an error. */
+ *     bench_load [options] json SERVICE TARGET BODY      e.g. json dynamodb DynamoDB_20120810.GetItem
+ * '{"TableName":"t",…}'; each % of BODY becomes the request's number modulo the keys -e host:port of the endpoint
+ * (127.0.0.1:4566)   -c connections (16)   -j threads (1)   -t seconds (5) or -n requests -k keys that puts and gets
+ * spread over (1000)   -u UNSIGNED-PAYLOAD instead of the body's SHA-256 -A access key, -S secret (test, test) -J one
+ * JSON line      -b bucket (bench-load) Signing costs two SHA-256 chains of a few blocks: the derived key is kept per
+ * day, the body's hash is computed once. The generator's own share of the machine is printed as cpu (1.00 is one core).
+ * An answer other than 2xx is an error. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "base/arena.h"
 #include "base/str.h"
@@ -140,14 +140,15 @@ static size_t sign(struct signer *s, const struct options *o, const char *method
 
 	signer_tick(s, o);
 	n = snprintf(canonical, sizeof(canonical),
-		"%s\n%s\n\nhost:%s\nx-amz-content-sha256:%s\nx-amz-date:%s\n\nhost;x-amz-content-sha256;x-amz-date\n%s", method,
-		path, o->host, payload, s->stamp, payload);
+		"%s\n%s\n\nhost:%s\nx-amz-content-sha256:%s\nx-amz-date:%s\n\nhost;x-amz-content-sha256;x-amz-date\n%s",
+		method, path, o->host, payload, s->stamp, payload);
 	sha256_hex(canonical, (size_t)n, digest);
 	n = snprintf(to_sign, sizeof(to_sign), "AWS4-HMAC-SHA256\n%s\n%s\n%s", s->stamp, s->scope, digest);
 	hmac_of(&s->key, to_sign, (size_t)n, mac);
 	hex(mac, digest);
 	n = snprintf(out, size,
-		"Host: %s\r\nX-Amz-Content-Sha256: %s\r\nX-Amz-Date: %s\r\nAuthorization: AWS4-HMAC-SHA256 Credential=%s/%s, "
+		"Host: %s\r\nX-Amz-Content-Sha256: %s\r\nX-Amz-Date: %s\r\nAuthorization: AWS4-HMAC-SHA256 "
+		"Credential=%s/%s, "
 		"SignedHeaders=host;x-amz-content-sha256;x-amz-date, Signature=%s\r\n\r\n",
 		o->host, payload, s->stamp, o->access_key, s->scope, digest);
 	return (size_t)n;
@@ -165,8 +166,10 @@ static void fill_template(struct request *r, const struct options *o, uint64_t n
 	size_t n = 0;
 
 	for (const char *p = o->template; *p && n + 24 < JSON_MAX; p++) {
-		if (*p == '%') n += (size_t)snprintf(r->json + n, 24, "%llu", (unsigned long long)(number % o->keys));
-		else r->json[n++] = *p;
+		if (*p == '%')
+			n += (size_t)snprintf(r->json + n, 24, "%llu", (unsigned long long)(number % o->keys));
+		else
+			r->json[n++] = *p;
 	}
 	r->body_n = n;
 }
@@ -178,26 +181,29 @@ static void make_json(struct request *r, struct signer *s, const struct options 
 	fill_template(r, o, number);
 	sha256_hex(r->json, r->body_n, hash);
 	r->head_n = (size_t)snprintf(r->head, sizeof(r->head),
-		"POST / HTTP/1.1\r\nContent-Length: %zu\r\nContent-Type: application/x-amz-json-1.0\r\nX-Amz-Target: %s\r\n", r->body_n,
-		o->target);
+		"POST / HTTP/1.1\r\nContent-Length: %zu\r\nContent-Type: application/x-amz-json-1.0\r\nX-Amz-Target: "
+		"%s\r\n",
+		r->body_n, o->target);
 	r->head_n += sign(s, o, "POST", "/", hash, r->head + r->head_n, sizeof(r->head) - r->head_n);
 }
 
-static void make_request(
-	struct request *r, struct signer *s, const struct options *o, enum kind kind, const char *method, const char *path)
+static void make_request(struct request *r, struct signer *s, const struct options *o, enum kind kind,
+	const char *method, const char *path)
 {
 	bool body = kind == CALLER_IDENTITY || kind == S3_PUT;
 	const char *payload = o->unsigned_payload && kind != CALLER_IDENTITY ? "UNSIGNED-PAYLOAD"
-			      : body && o->body_n			     ? o->body_hash
+			      : body && o->body_n                            ? o->body_hash
 									     : o->empty_hash;
 
 	r->body_n = body ? o->body_n : 0;
 	r->head_n = (size_t)snprintf(r->head, sizeof(r->head), "%s %s HTTP/1.1\r\n", method, path);
 	if (body)
-		r->head_n += (size_t)snprintf(r->head + r->head_n, sizeof(r->head) - r->head_n, "Content-Length: %zu\r\n%s",
-			r->body_n, kind == CALLER_IDENTITY ? "Content-Type: application/x-www-form-urlencoded\r\n" : "");
+		r->head_n += (size_t)snprintf(r->head + r->head_n, sizeof(r->head) - r->head_n,
+			"Content-Length: %zu\r\n%s", r->body_n,
+			kind == CALLER_IDENTITY ? "Content-Type: application/x-www-form-urlencoded\r\n" : "");
 	if (kind == GET)
-		r->head_n += (size_t)snprintf(r->head + r->head_n, sizeof(r->head) - r->head_n, "Host: %s\r\n\r\n", o->host);
+		r->head_n +=
+			(size_t)snprintf(r->head + r->head_n, sizeof(r->head) - r->head_n, "Host: %s\r\n\r\n", o->host);
 	else
 		r->head_n += sign(s, o, method, path, payload, r->head + r->head_n, sizeof(r->head) - r->head_n);
 }
@@ -207,14 +213,20 @@ static void next_request(struct request *r, struct signer *s, const struct optio
 	char path[256];
 
 	switch (o->kind) {
-	case GET: make_request(r, s, o, GET, "GET", o->path); break;
-	case CALLER_IDENTITY: make_request(r, s, o, CALLER_IDENTITY, "POST", "/"); break;
+	case GET:
+		make_request(r, s, o, GET, "GET", o->path);
+		break;
+	case CALLER_IDENTITY:
+		make_request(r, s, o, CALLER_IDENTITY, "POST", "/");
+		break;
 	case S3_PUT:
 	case S3_GET:
 		snprintf(path, sizeof(path), "/%s/key-%llu", o->bucket, (unsigned long long)(number % o->keys));
 		make_request(r, s, o, o->kind, o->kind == S3_PUT ? "PUT" : "GET", path);
 		break;
-	case JSON: make_json(r, s, o, number); break;
+	case JSON:
+		make_json(r, s, o, number);
+		break;
 	}
 }
 
@@ -374,7 +386,8 @@ static int receive(struct worker *w, struct connection *c)
 	}
 	w->bytes += n;
 	if (c->chunked) {
-		/* The last chunk ends the answer; a body that holds these bytes at a piece's end is not asked for here. */
+		/* The last chunk ends the answer; a body that holds these bytes at a piece's end is not asked for here.
+		 */
 		for (size_t i = n < 5 ? 0 : n - 5; i < n; i++) {
 			memmove(c->tail, c->tail + 1, 4);
 			c->tail[4] = p[i];
@@ -416,7 +429,8 @@ static void *worker_main(void *ctx)
 				close(c->fd);
 				c->fd = -1;
 			}
-			if (whole < 0 || c->code / 100 != 2) w->errors++;
+			if (whole < 0 || c->code / 100 != 2)
+				w->errors++;
 			else {
 				w->done++;
 				w->bytes += c->request.body_n;
@@ -452,7 +466,8 @@ static double cpu_seconds(void)
 	struct rusage u;
 
 	getrusage(RUSAGE_SELF, &u);
-	return (double)u.ru_utime.tv_sec + (double)u.ru_stime.tv_sec + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+	return (double)u.ru_utime.tv_sec + (double)u.ru_stime.tv_sec +
+	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
 static void run(const struct options *o, struct result *r)
@@ -497,16 +512,20 @@ static void print(const struct options *o, const struct result *r)
 	double rate = (double)r->done / r->seconds, megabytes = (double)r->bytes / r->seconds / 1e6;
 
 	if (o->json)
-		printf("{\"kind\":\"%s\",\"size\":%zu,\"connections\":%u,\"requests\":%llu,\"errors\":%llu,\"seconds\":%.3f,"
-		       "\"rps\":%.0f,\"mb_s\":%.1f,\"p50_us\":%.1f,\"p90_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"cpu\":%.2f}\n",
-			o->kind_name, o->body_n, o->connections, (unsigned long long)r->done, (unsigned long long)r->errors,
-			r->seconds, rate, megabytes, percentile(r, .5), percentile(r, .9), percentile(r, .99), percentile(r, .999),
-			r->cpu);
+		printf("{\"kind\":\"%s\",\"size\":%zu,\"connections\":%u,\"requests\":%llu,\"errors\":%llu,\"seconds\":"
+		       "%.3f,"
+		       "\"rps\":%.0f,\"mb_s\":%.1f,\"p50_us\":%.1f,\"p90_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,"
+		       "\"cpu\":%.2f}\n",
+			o->kind_name, o->body_n, o->connections, (unsigned long long)r->done,
+			(unsigned long long)r->errors, r->seconds, rate, megabytes, percentile(r, .5),
+			percentile(r, .9), percentile(r, .99), percentile(r, .999), r->cpu);
 	else
-		printf("%-16s %9.0f req/s %9.1f MB/s  p50 %.0f us  p90 %.0f us  p99 %.0f us  p99.9 %.0f us  errors %llu of %llu  "
+		printf("%-16s %9.0f req/s %9.1f MB/s  p50 %.0f us  p90 %.0f us  p99 %.0f us  p99.9 %.0f us  errors "
+		       "%llu of %llu  "
 		       "cpu %.2f\n",
 			o->kind_name, rate, megabytes, percentile(r, .5), percentile(r, .9), percentile(r, .99),
-			percentile(r, .999), (unsigned long long)r->errors, (unsigned long long)(r->done + r->errors), r->cpu);
+			percentile(r, .999), (unsigned long long)r->errors, (unsigned long long)(r->done + r->errors),
+			r->cpu);
 }
 
 static _Noreturn void fail(const char *text)
@@ -537,9 +556,12 @@ static size_t size_of(const char *text)
 	char *end;
 	unsigned long long n = strtoull(text, &end, 10);
 
-	if (*end == 'k' || *end == 'K') n <<= 10, end++;
-	else if (*end == 'm' || *end == 'M') n <<= 20, end++;
-	else if (*end == 'g' || *end == 'G') n <<= 30, end++;
+	if (*end == 'k' || *end == 'K')
+		n <<= 10, end++;
+	else if (*end == 'm' || *end == 'M')
+		n <<= 20, end++;
+	else if (*end == 'g' || *end == 'G')
+		n <<= 30, end++;
 	if (*end) fail("a size looks like 1024, 64k, 5m, 1g");
 	return (size_t)n;
 }
@@ -595,31 +617,60 @@ static void prepare(const struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct options o = {.access_key = "test", .secret = "test", .bucket = "bench-load", .connections = 16, .threads = 1,
-		.keys = 1000, .seconds = 5};
+	struct options o = {.access_key = "test",
+		.secret = "test",
+		.bucket = "bench-load",
+		.connections = 16,
+		.threads = 1,
+		.keys = 1000,
+		.seconds = 5};
 	struct result *r = mem_new(sizeof(*r));
 	int c;
 
 	set_endpoint(&o, "127.0.0.1:4566", 14);
 	while ((c = getopt(argc, argv, "e:c:j:t:n:k:uA:S:Jb:")) != -1) {
 		switch (c) {
-		case 'e': set_endpoint(&o, optarg, strlen(optarg)); break;
-		case 'c': o.connections = (unsigned)strtoul(optarg, NULL, 10); break;
-		case 'j': o.threads = (unsigned)strtoul(optarg, NULL, 10); break;
-		case 't': o.seconds = strtod(optarg, NULL); break;
-		case 'n': o.requests = strtoull(optarg, NULL, 10); break;
-		case 'k': o.keys = (unsigned)strtoul(optarg, NULL, 10); break;
-		case 'u': o.unsigned_payload = true; break;
-		case 'A': o.access_key = optarg; break;
-		case 'S': o.secret = optarg; break;
-		case 'b': o.bucket = optarg; break;
-		case 'J': o.json = true; break;
-		default: fail("see the head of bench/load.c");
+		case 'e':
+			set_endpoint(&o, optarg, strlen(optarg));
+			break;
+		case 'c':
+			o.connections = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'j':
+			o.threads = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 't':
+			o.seconds = strtod(optarg, NULL);
+			break;
+		case 'n':
+			o.requests = strtoull(optarg, NULL, 10);
+			break;
+		case 'k':
+			o.keys = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'u':
+			o.unsigned_payload = true;
+			break;
+		case 'A':
+			o.access_key = optarg;
+			break;
+		case 'S':
+			o.secret = optarg;
+			break;
+		case 'b':
+			o.bucket = optarg;
+			break;
+		case 'J':
+			o.json = true;
+			break;
+		default:
+			fail("see the head of bench/load.c");
 		}
 	}
 	const char *kind = optind < argc ? argv[optind] : "", *arg = optind + 1 < argc ? argv[optind + 1] : NULL;
 	o.kind_name = kind;
-	if (o.threads == 0 || o.connections < o.threads || o.keys == 0) fail("connections, threads and keys must be at least 1");
+	if (o.threads == 0 || o.connections < o.threads || o.keys == 0)
+		fail("connections, threads and keys must be at least 1");
 	if (strcmp(kind, "get") == 0 && arg && strncmp(arg, "http://", 7) == 0) {
 		const char *slash = strchr(arg + 7, '/');
 		set_endpoint(&o, arg + 7, slash ? (size_t)(slash - arg - 7) : strlen(arg + 7));

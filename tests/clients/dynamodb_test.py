@@ -1,6 +1,7 @@
 """DynamoDB through boto3: every operation that virga serves, and AWS's words where it refuses."""
 import decimal
 import itertools
+import json
 import os
 import random
 import subprocess
@@ -792,6 +793,63 @@ class PartiQL(Case):
                              {"Statement": f"DELETE FROM {t} WHERE pk = 'b'"}])
         got = self.d.execute_transaction(TransactStatements=[{"Statement": f"SELECT v FROM {t} WHERE pk = '{k}'"} for k in "ab"])
         self.assertEqual([x["Item"]["v"] for x in got["Responses"]], [N(1), N(2)])
+
+
+class Access(Case):
+    """Policies that look at keys and attributes: what "Using IAM policy conditions for fine-grained access control" shows."""
+
+    def user(self, name, *statements):
+        iam = self.virga.client("iam")
+        iam.create_user(UserName=name)
+        iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": list(statements)}))
+        k = iam.create_access_key(UserName=name)["AccessKey"]
+        return self.virga.client("dynamodb", key=k["AccessKeyId"], secret=k["SecretAccessKey"])
+
+    def denied(self, call, *a, **k):
+        with self.assertRaises(ClientError) as caught:
+            call(*a, **k)
+        self.assertEqual(caught.exception.response["Error"]["Code"], "AccessDeniedException")
+
+    def test_leading_keys(self):
+        name, other = self.table("pk:S", "sk:N"), self.table()
+        arn = f"arn:aws:dynamodb:us-east-1:000000000000:table/{name}"
+        u = self.user("leading", {"Effect": "Allow", "Action": "dynamodb:*", "Resource": arn, "Condition": {
+            "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["mine"]}, "Null": {"dynamodb:LeadingKeys": "false"}}})
+        key = lambda pk, sk=1: {"pk": S(pk), "sk": N(sk)}
+        u.put_item(TableName=name, Item=key("mine"))
+        self.denied(u.put_item, TableName=name, Item=key("yours"))
+        u.get_item(TableName=name, Key=key("mine"))
+        self.denied(u.get_item, TableName=name, Key=key("yours"))
+        q = lambda pk: u.query(TableName=name, KeyConditionExpression="pk = :p", ExpressionAttributeValues={":p": S(pk)})
+        self.assertEqual(q("mine")["Count"], 1)
+        self.denied(q, "yours")
+        self.denied(u.scan, TableName=name)
+        u.batch_get_item(RequestItems={name: {"Keys": [key("mine"), key("mine", 2)]}})
+        self.denied(u.batch_get_item, RequestItems={name: {"Keys": [key("mine"), key("yours", 2)]}})
+        self.denied(u.batch_write_item, RequestItems={name: [{"PutRequest": {"Item": key("yours")}}]})
+        self.denied(u.transact_write_items, TransactItems=[{"Put": {"TableName": name, "Item": key("mine")}},
+                                                           {"Delete": {"TableName": name, "Key": key("yours")}}])
+        u.transact_write_items(TransactItems=[{"Put": {"TableName": name, "Item": key("mine")}}, {"Delete": {"TableName": name, "Key": key("mine", 2)}}])
+        u.execute_statement(Statement=f"SELECT * FROM \"{name}\" WHERE pk = 'mine'")
+        self.denied(u.execute_statement, Statement=f"SELECT * FROM \"{name}\" WHERE pk = 'yours'")
+        self.denied(u.execute_statement, Statement=f"SELECT * FROM \"{name}\"")
+        self.denied(u.get_item, TableName=other, Key={"pk": S("mine")})
+
+    def test_attributes(self):
+        name = self.table()
+        u = self.user("attributes", {"Effect": "Allow", "Action": "dynamodb:*", "Resource": "*", "Condition": {
+            "ForAllValues:StringEquals": {"dynamodb:Attributes": ["pk", "open"]},
+            "StringEqualsIfExists": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES", "dynamodb:ReturnValues": ["NONE", "UPDATED_OLD", "UPDATED_NEW"]}}})
+        self.put(name, pk=S("a"), open=N(1), secret=N(2))
+        get = lambda **k: u.get_item(TableName=name, Key={"pk": S("a")}, **k)["Item"]
+        self.assertEqual(get(ProjectionExpression="#o", ExpressionAttributeNames={"#o": "open"}), {"open": N(1)})
+        self.denied(get)
+        self.denied(get, ProjectionExpression="secret")
+        up = lambda e, **k: u.update_item(TableName=name, Key={"pk": S("a")}, UpdateExpression=e, **k)
+        up("REMOVE #o", ExpressionAttributeNames={"#o": "open"})
+        self.denied(up, "REMOVE secret")
+        self.denied(up, "SET #o = secret", ExpressionAttributeNames={"#o": "open"})
+        self.denied(u.put_item, TableName=name, Item={"pk": S("a"), "secret": N(1)})
 
 
 class Resources(Case):

@@ -1,10 +1,13 @@
-/* Any bytes as every kind of expression, over an item and placeholders: parsed, tested, applied, projected. What parses must
- * evaluate without harm, and what an update leaves must be storable and read back as it was. */
+/* Any bytes as every kind of expression, over an item and placeholders: parsed, tested, applied, projected. What parses
+ * must evaluate without harm, and what an update leaves must be storable and read back as it was. */
 #include "services/dynamodb/expr/expr.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct value number(struct arena *a, int64_t v) { return value_text(V_N, ddb_number_from_i64(a, v)); }
+static struct value number(struct arena *a, int64_t v)
+{
+	return value_text(V_N, ddb_number_from_i64(a, v));
+}
 
 static struct value item(struct arena *a)
 {

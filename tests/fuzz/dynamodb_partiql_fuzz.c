@@ -7,7 +7,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct arena a;
 	arena_init(&a);
-	struct value number = value_text(V_N, ddb_number_from_i64(&a, 3)), text = value_text(V_S, STR("x")), item = ddb_map(), inner = ddb_map();
+	struct value number = value_text(V_N, ddb_number_from_i64(&a, 3)), text = value_text(V_S, STR("x")),
+		     item = ddb_map(), inner = ddb_map();
 	ddb_set(&a, &inner, STR("n"), &number);
 	ddb_set(&a, &item, STR("pk"), &text);
 	ddb_set(&a, &item, STR("m"), &inner);
@@ -26,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct value changed = ddb_copy(&a, q.kind == PARTIQL_INSERT ? &q.item : &item), back;
 		struct str error;
 		if (expr_apply(&a, &q.update, &changed, &error))
-			INVARIANT(is_ok(ddb_item_load(&a, ddb_item_store(&a, &changed), &back)) && ddb_equal(&changed, &back));
+			INVARIANT(is_ok(ddb_item_load(&a, ddb_item_store(&a, &changed), &back)) &&
+				  ddb_equal(&changed, &back));
 	}
 	arena_cleanup(&a);
 	return 0;

@@ -27,7 +27,8 @@ static void add_cost(struct cost *to, const struct cost *more, double factor)
 	}
 }
 
-static void consumed(struct work *w, struct str wanted, const struct costs *l, struct dynamodb_consumed_capacity_multiple *out)
+static void consumed(
+	struct work *w, struct str wanted, const struct costs *l, struct dynamodb_consumed_capacity_multiple *out)
 {
 	size_t capacity = 0;
 	for (size_t i = 0; i < l->n; i++) {
@@ -48,11 +49,15 @@ static bool admitted(struct work *w, const struct table *t, bool write)
 static status throttled(struct work *w)
 {
 	return call_fail(w->c, DYNAMODB_ERR_PROVISIONED_THROUGHPUT_EXCEEDED_EXCEPTION,
-		"The level of configured provisioned throughput for the table was exceeded. Consider increasing your provisioning level with "
+		"The level of configured provisioned throughput for the table was exceeded. Consider increasing your "
+		"provisioning level with "
 		"the UpdateTable API.");
 }
 
-static status duplicates(struct work *w) { return VALIDATION(w, "Provided list of item keys contains duplicates"); }
+static status duplicates(struct work *w)
+{
+	return VALIDATION(w, "Provided list of item keys contains duplicates");
+}
 
 /* ── BatchGetItem ── */
 
@@ -62,8 +67,9 @@ struct get_state {
 	bool refused;
 };
 
-static status get_table(struct work *w, struct get_state *g, struct str name, const struct dynamodb_keys_and_attributes *q,
-	struct dynamodb_batch_get_item_output *out, size_t *responses, size_t *unprocessed)
+static status get_table(struct work *w, struct get_state *g, struct str name,
+	const struct dynamodb_keys_and_attributes *q, struct dynamodb_batch_get_item_output *out, size_t *responses,
+	size_t *unprocessed)
 {
 	struct params p = {0};
 	struct scope s;
@@ -119,7 +125,8 @@ static status get_table(struct work *w, struct get_state *g, struct str name, co
 	return OK;
 }
 
-static status batch_get(struct work *w, const struct dynamodb_batch_get_item_input *in, struct dynamodb_batch_get_item_output *out)
+static status batch_get(
+	struct work *w, const struct dynamodb_batch_get_item_input *in, struct dynamodb_batch_get_item_output *out)
 {
 	const struct dynamodb_batch_get_request_map *q = &in->request_items;
 	size_t total = 0, responses = 0, unprocessed = 0;
@@ -128,13 +135,15 @@ static status batch_get(struct work *w, const struct dynamodb_batch_get_item_inp
 	struct get_state g = {.costs.v = arena_new_n(w->a, struct cost, q->n)};
 	VEC_PRESENT(w->a, &out->responses);
 	VEC_PRESENT(w->a, &out->unprocessed_keys);
-	for (size_t i = 0; i < q->n; i++) TRY(get_table(w, &g, q->v[i].key, &q->v[i].value, out, &responses, &unprocessed));
+	for (size_t i = 0; i < q->n; i++)
+		TRY(get_table(w, &g, q->v[i].key, &q->v[i].value, out, &responses, &unprocessed));
 	if (g.refused && g.got == 0) return throttled(w);
 	consumed(w, in->return_consumed_capacity, &g.costs, &out->consumed_capacity);
 	return OK;
 }
 
-status dynamodb_batch_get_item(struct call *c, const struct dynamodb_batch_get_item_input *in, struct dynamodb_batch_get_item_output *out)
+status dynamodb_batch_get_item(
+	struct call *c, const struct dynamodb_batch_get_item_input *in, struct dynamodb_batch_get_item_output *out)
 {
 	struct work w;
 	work_begin(&w, c);
@@ -153,26 +162,29 @@ static status read_write(struct work *w, struct table *t, const struct dynamodb_
 	if ((q->put_request != NULL) + (q->delete_request != NULL) != 1)
 		return VALIDATION(w, "Supplied WriteRequest must contain exactly one of PutRequest and DeleteRequest");
 	*m = (struct mutation){.type = q->put_request ? MUTATE_PUT : MUTATE_DELETE, .t = t};
-	TRY(ddb_read_map(w, q->put_request ? (const void *)&q->put_request->item : (const void *)&q->delete_request->key, &m->item));
+	TRY(ddb_read_map(w,
+		q->put_request ? (const void *)&q->put_request->item : (const void *)&q->delete_request->key,
+		&m->item));
 	return ddb_mutation_check(w, m);
 }
 
-static void collect(struct work *w, const struct dynamodb_batch_write_item_input *in, const struct table *t, struct str name,
-	const struct value *item, struct dynamodb_batch_write_item_output *out, size_t *capacity)
+static void collect(struct work *w, const struct dynamodb_batch_write_item_input *in, const struct table *t,
+	struct str name, const struct value *item, struct dynamodb_batch_write_item_output *out, size_t *capacity)
 {
 	struct dynamodb_item_collection_metrics *m = ddb_collection(w, in->return_item_collection_metrics, t, item);
 	if (!m) return;
 	struct dynamodb_item_collection_metrics_per_table *l = &out->item_collection_metrics;
 	if (!l->n || !str_eq(l->v[l->n - 1].key, name)) VEC_PUSH(w->a, l, capacity)->key = name;
 	struct dynamodb_item_collection_metrics_multiple *of = &l->v[l->n - 1].value;
-	struct dynamodb_item_collection_metrics *grown = arena_new_n(w->a, struct dynamodb_item_collection_metrics, of->n + 1);
+	struct dynamodb_item_collection_metrics *grown =
+		arena_new_n(w->a, struct dynamodb_item_collection_metrics, of->n + 1);
 	if (of->n) memcpy(grown, of->v, of->n * sizeof(*grown));
 	grown[of->n++] = *m;
 	of->v = grown;
 }
 
-static status write_table(struct work *w, struct put_state *p, const struct dynamodb_batch_write_item_input *in, size_t which,
-	struct dynamodb_batch_write_item_output *out, size_t *unprocessed, size_t *metrics)
+static status write_table(struct work *w, struct put_state *p, const struct dynamodb_batch_write_item_input *in,
+	size_t which, struct dynamodb_batch_write_item_output *out, size_t *unprocessed, size_t *metrics)
 {
 	const struct dynamodb_write_requests *q = &in->request_items.v[which].value;
 	struct str name = in->request_items.v[which].key;
@@ -204,11 +216,13 @@ static status write_table(struct work *w, struct put_state *p, const struct dyna
 		p->done++;
 	}
 	if (left.n)
-		*VEC_PUSH(w->a, &out->unprocessed_items, unprocessed) = (struct dynamodb_batch_write_item_request_map_entry){name, left};
+		*VEC_PUSH(w->a, &out->unprocessed_items, unprocessed) =
+			(struct dynamodb_batch_write_item_request_map_entry){name, left};
 	return OK;
 }
 
-static status batch_write(struct work *w, const struct dynamodb_batch_write_item_input *in, struct dynamodb_batch_write_item_output *out)
+static status batch_write(
+	struct work *w, const struct dynamodb_batch_write_item_input *in, struct dynamodb_batch_write_item_output *out)
 {
 	const struct dynamodb_batch_write_item_request_map *q = &in->request_items;
 	size_t total = 0, unprocessed = 0, metrics = 0;
@@ -222,8 +236,8 @@ static status batch_write(struct work *w, const struct dynamodb_batch_write_item
 	return OK;
 }
 
-status dynamodb_batch_write_item(struct call *c, const struct dynamodb_batch_write_item_input *in,
-	struct dynamodb_batch_write_item_output *out)
+status dynamodb_batch_write_item(
+	struct call *c, const struct dynamodb_batch_write_item_input *in, struct dynamodb_batch_write_item_output *out)
 {
 	struct work w;
 	work_begin(&w, c);

@@ -1,5 +1,5 @@
-/* Capacity: what operations consume, and what a provisioned table has to give ("DynamoDB provisioned capacity mode", "Burst
- * capacity": up to 300 seconds of what was not used). Buckets fill by virtual time. */
+/* Capacity: what operations consume, and what a provisioned table has to give ("DynamoDB provisioned capacity mode",
+ * "Burst capacity": up to 300 seconds of what was not used). Buckets fill by virtual time. */
 #include "services/dynamodb/service.h"
 #include <math.h>
 
@@ -9,7 +9,10 @@ double ddb_read_units(size_t bytes, bool consistent)
 	return consistent ? blocks : blocks / 2;
 }
 
-double ddb_write_units(size_t bytes) { return bytes ? (double)((bytes + 1023) / 1024) : 1; }
+double ddb_write_units(size_t bytes)
+{
+	return bytes ? (double)((bytes + 1023) / 1024) : 1;
+}
 
 static double rate_of(const struct table *t, const struct index *x, bool write)
 {
@@ -47,7 +50,8 @@ status ddb_admit(struct work *w, const struct table *t, const struct index *x, b
 	pthread_mutex_unlock(&t->live->lock);
 	if (has) return OK;
 	return call_fail(w->c, DYNAMODB_ERR_PROVISIONED_THROUGHPUT_EXCEEDED_EXCEPTION,
-		"The level of configured provisioned throughput for %s was exceeded. Consider increasing your provisioning level with the "
+		"The level of configured provisioned throughput for %s was exceeded. Consider increasing your "
+		"provisioning level with the "
 		"UpdateTable API.",
 		x && x->global ? "one or more global secondary indexes of the table" : "the table");
 }
@@ -78,7 +82,8 @@ static void set_units(struct dynamodb_capacity *c, double units, bool writes, bo
 	if (detailed && !writes) c->read_capacity_units = SOME_F64(units);
 }
 
-struct dynamodb_consumed_capacity *ddb_consumed(struct work *w, struct str wanted, const struct cost *cost, bool detailed)
+struct dynamodb_consumed_capacity *ddb_consumed(
+	struct work *w, struct str wanted, const struct cost *cost, bool detailed)
 {
 	bool indexes = str_is(wanted, "INDEXES");
 	if (!indexes && !str_is(wanted, "TOTAL")) return NULL;
@@ -97,7 +102,8 @@ struct dynamodb_consumed_capacity *ddb_consumed(struct work *w, struct str wante
 		if (!cost->used[i]) continue;
 		const struct index *x = &cost->t->indexes[i];
 		struct dynamodb_secondary_indexes_capacity_map_entry *e =
-			x->global ? VEC_PUSH(w->a, &c->global_secondary_indexes, &global) : VEC_PUSH(w->a, &c->local_secondary_indexes, &local);
+			x->global ? VEC_PUSH(w->a, &c->global_secondary_indexes, &global)
+				  : VEC_PUSH(w->a, &c->local_secondary_indexes, &local);
 		e->key = x->name;
 		set_units(&e->value, cost->index[i], cost->writes, detailed);
 	}

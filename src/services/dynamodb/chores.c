@@ -1,5 +1,5 @@
-/* Durable jobs over a table: fill a new index, remove what a deleted table or index leaves. Each works in small transactions of
- * its own and begins anew after a crash; what it does twice comes to the same. */
+/* Durable jobs over a table: fill a new index, remove what a deleted table or index leaves. Each works in small
+ * transactions of its own and begins anew after a crash; what it does twice comes to the same. */
 #include "services/dynamodb/service.h"
 
 static const char backfill_kind[] = "dynamodb.backfill", purge_kind[] = "dynamodb.purge";
@@ -21,8 +21,8 @@ static status fill(struct work *w, const struct dynamodb_rec_chore *chore, struc
 	TRY(ddb_find(w, chore->account, chore->region, chore->table, &t));
 	const struct index *x = t->id == (uint64_t)chore->id.v ? index_by_id(t, (uint64_t)chore->index.v) : NULL;
 	if (!x) return STATUS(NOT_FOUND);
-	struct store_scan *scan =
-		store_scan_begin(w->tx, str_has(*from) ? *from : t->item_prefix, key_after(w->a, t->item_prefix), false);
+	struct store_scan *scan = store_scan_begin(
+		w->tx, str_has(*from) ? *from : t->item_prefix, key_after(w->a, t->item_prefix), false);
 	size_t n = 0;
 	while (n < FILL_AT_ONCE && store_scan_next(scan, &key, &bytes)) keys[n++] = str_dup(w->a, key);
 	TRY(store_scan_end(scan));
@@ -88,12 +88,16 @@ static status backfill(void *ctx, struct store_tx *tx, struct arena *a, const st
 
 void ddb_backfill(struct work *w, const struct dynamodb_rec_table *r, uint64_t index_id)
 {
-	struct dynamodb_rec_chore chore = {
-		.account = r->account, .region = r->region, .table = r->name, .id = r->id, .index = SOME_I64((int64_t)index_id)};
-	jobs_schedule(w->tx, &(struct job){.kind = str_c(backfill_kind),
-				     .id = str_fmt(w->a, "%llx.%llx", (unsigned long long)r->id.v, (unsigned long long)index_id),
-				     .due_ms = w->c->now_ms,
-				     .payload = dynamodb_rec_chore_encode(w->a, &chore)});
+	struct dynamodb_rec_chore chore = {.account = r->account,
+		.region = r->region,
+		.table = r->name,
+		.id = r->id,
+		.index = SOME_I64((int64_t)index_id)};
+	jobs_schedule(w->tx,
+		&(struct job){.kind = str_c(backfill_kind),
+			.id = str_fmt(w->a, "%llx.%llx", (unsigned long long)r->id.v, (unsigned long long)index_id),
+			.due_ms = w->c->now_ms,
+			.payload = dynamodb_rec_chore_encode(w->a, &chore)});
 }
 
 /* ── purge ── */
@@ -149,7 +153,8 @@ static status purge(void *ctx, struct store_tx *tx, struct arena *a, const struc
 static void schedule_purge(struct work *w, const struct dynamodb_rec_chore *chore)
 {
 	jobs_schedule(w->tx, &(struct job){.kind = str_c(purge_kind),
-				     .id = str_fmt(w->a, "%llx.%llx", (unsigned long long)chore->id.v, (unsigned long long)chore->index.v),
+				     .id = str_fmt(w->a, "%llx.%llx", (unsigned long long)chore->id.v,
+					     (unsigned long long)chore->index.v),
 				     .due_ms = w->c->now_ms,
 				     .payload = dynamodb_rec_chore_encode(w->a, chore)});
 }

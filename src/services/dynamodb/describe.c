@@ -1,7 +1,8 @@
-/* A table as DescribeTable and its kin tell it; its counts of items and bytes. AWS counts "approximately every six hours"; here
- * a table is counted again when it is asked for, unless the last count took more than a hundredth of the time since. */
-#include "services/dynamodb/service.h"
+/* A table as DescribeTable and its kin tell it; its counts of items and bytes. AWS counts "approximately every six
+ * hours"; here a table is counted again when it is asked for, unless the last count took more than a hundredth of the
+ * time since. */
 #include "clock/clock.h"
+#include "services/dynamodb/service.h"
 
 static void add_key(struct work *w, struct dynamodb_key_schema *out, const struct dynamodb_rec_schema *s)
 {
@@ -22,9 +23,11 @@ static struct dynamodb_projection *projection(struct work *w, const struct dynam
 	return p;
 }
 
-static struct dynamodb_provisioned_throughput_description *throughput(struct work *w, const struct dynamodb_rec_throughput *t)
+static struct dynamodb_provisioned_throughput_description *throughput(
+	struct work *w, const struct dynamodb_rec_throughput *t)
 {
-	struct dynamodb_provisioned_throughput_description *d = arena_new(w->a, struct dynamodb_provisioned_throughput_description);
+	struct dynamodb_provisioned_throughput_description *d =
+		arena_new(w->a, struct dynamodb_provisioned_throughput_description);
 	d->number_of_decreases_today = SOME_I64(t ? t->decreases_today.v : 0);
 	d->read_capacity_units = SOME_I64(t ? t->read.v : 0);
 	d->write_capacity_units = SOME_I64(t ? t->write.v : 0);
@@ -42,12 +45,13 @@ static struct dynamodb_on_demand_throughput *limits(struct work *w, const struct
 	return o;
 }
 
-static void add_index(struct work *w, struct dynamodb_table_description *d, const struct dynamodb_rec_index *x, struct str word,
-	size_t *locals, size_t *globals)
+static void add_index(struct work *w, struct dynamodb_table_description *d, const struct dynamodb_rec_index *x,
+	struct str word, size_t *locals, size_t *globals)
 {
 	struct str arn = str_fmt(w->a, "%.*s/index/%.*s", STR_ARG(d->table_arn), STR_ARG(x->name));
 	if (!x->global.v) {
-		struct dynamodb_local_secondary_index_description *l = VEC_PUSH(w->a, &d->local_secondary_indexes, locals);
+		struct dynamodb_local_secondary_index_description *l =
+			VEC_PUSH(w->a, &d->local_secondary_indexes, locals);
 		*l = (struct dynamodb_local_secondary_index_description){.index_name = x->name, .index_arn = arn};
 		add_key(w, &l->key_schema, x->schema);
 		l->projection = projection(w, x);
@@ -78,7 +82,8 @@ struct dynamodb_table_description *ddb_describe(struct work *w, const struct dyn
 	d->attribute_definitions.n = r->definitions.n;
 	d->attribute_definitions.v = arena_new_n(w->a, struct dynamodb_attribute_definition, r->definitions.n);
 	for (size_t i = 0; i < r->definitions.n; i++)
-		d->attribute_definitions.v[i] = (struct dynamodb_attribute_definition){r->definitions.v[i].name, r->definitions.v[i].type};
+		d->attribute_definitions.v[i] =
+			(struct dynamodb_attribute_definition){r->definitions.v[i].name, r->definitions.v[i].type};
 	add_key(w, &d->key_schema, r->schema);
 	d->provisioned_throughput = throughput(w, r->throughput);
 	d->on_demand_throughput = limits(w, r->throughput);
@@ -86,7 +91,8 @@ struct dynamodb_table_description *ddb_describe(struct work *w, const struct dyn
 		d->billing_mode_summary = arena_new(w->a, struct dynamodb_billing_mode_summary);
 		d->billing_mode_summary->billing_mode = r->on_demand.v ? STR("PAY_PER_REQUEST") : STR("PROVISIONED");
 		if (r->on_demand_since.has)
-			d->billing_mode_summary->last_update_to_pay_per_request_date_time = SOME_TIME(r->on_demand_since.v);
+			d->billing_mode_summary->last_update_to_pay_per_request_date_time =
+				SOME_TIME(r->on_demand_since.v);
 	}
 	for (size_t i = 0; i < r->indexes.n; i++) add_index(w, d, &r->indexes.v[i], word, &locals, &globals);
 	if (str_has(r->stream_view)) {
@@ -96,7 +102,8 @@ struct dynamodb_table_description *ddb_describe(struct work *w, const struct dyn
 	}
 	if (str_has(r->stream_label)) {
 		d->latest_stream_label = r->stream_label;
-		d->latest_stream_arn = str_fmt(w->a, "%.*s/stream/%.*s", STR_ARG(d->table_arn), STR_ARG(r->stream_label));
+		d->latest_stream_arn =
+			str_fmt(w->a, "%.*s/stream/%.*s", STR_ARG(d->table_arn), STR_ARG(r->stream_label));
 	}
 	if (str_has(r->table_class)) {
 		d->table_class_summary = arena_new(w->a, struct dynamodb_table_class_summary);
@@ -138,7 +145,8 @@ void ddb_count(struct work *w, struct table *t)
 	struct live *l = t->live;
 	int64_t now = clock_monotonic_us();
 	pthread_mutex_lock(&l->lock);
-	bool fresh = l->counted && l->counted_version == (uint64_t)t->record.version.v && now - l->counted_us < 100 * l->count_took_us;
+	bool fresh = l->counted && l->counted_version == (uint64_t)t->record.version.v &&
+		     now - l->counted_us < 100 * l->count_took_us;
 	pthread_mutex_unlock(&l->lock);
 	if (fresh) return;
 	struct tally table = count(w, t->item_prefix), index[INDEXES_MAX] = {{0}};
@@ -173,7 +181,8 @@ static void add_counts(struct table *t, struct dynamodb_table_description *d)
 	pthread_mutex_unlock(&l->lock);
 }
 
-static status describe_table(struct work *w, const struct dynamodb_describe_table_input *in, struct dynamodb_describe_table_output *out)
+static status describe_table(
+	struct work *w, const struct dynamodb_describe_table_input *in, struct dynamodb_describe_table_output *out)
 {
 	struct table *t;
 	TRY(ddb_open_named(w, in->table_name, &t));
@@ -183,7 +192,8 @@ static status describe_table(struct work *w, const struct dynamodb_describe_tabl
 	return OK;
 }
 
-status dynamodb_describe_table(struct call *c, const struct dynamodb_describe_table_input *in, struct dynamodb_describe_table_output *out)
+status dynamodb_describe_table(
+	struct call *c, const struct dynamodb_describe_table_input *in, struct dynamodb_describe_table_output *out)
 {
 	struct work w;
 	work_begin(&w, c);

@@ -36,5 +36,6 @@ const struct service service_dynamodb = {
 	.ops = operations,
 	.start = ddb_start,
 	.stop = ddb_stop,
+	.authorize = ddb_authorize,
 	.reset = ddb_reset,
 };

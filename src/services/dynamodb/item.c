@@ -14,10 +14,11 @@ static size_t larger(const struct value *x, const struct value *y)
 	return nx > ny ? nx : ny;
 }
 
-void ddb_write_entry(struct work *w, const struct table *t, const struct index *x, const struct value *old, const struct value *new,
-	struct cost *cost)
+void ddb_write_entry(struct work *w, const struct table *t, const struct index *x, const struct value *old,
+	const struct value *new, struct cost *cost)
 {
-	struct str from = old ? ddb_entry_key(w->a, t, x, old) : STR_NONE, to = new ? ddb_entry_key(w->a, t, x, new) : STR_NONE;
+	struct str from = old ? ddb_entry_key(w->a, t, x, old) : STR_NONE,
+		   to = new ? ddb_entry_key(w->a, t, x, new) : STR_NONE;
 	struct value was, is;
 	if (str_has(from)) was = ddb_projected(w->a, t, x, old);
 	if (str_has(to)) is = ddb_projected(w->a, t, x, new);
@@ -38,20 +39,23 @@ void ddb_write_entry(struct work *w, const struct table *t, const struct index *
 	}
 }
 
-void ddb_write_item(struct work *w, const struct table *t, struct str key, const struct value *old, const struct value *new,
-	bool expired, struct cost *cost)
+void ddb_write_item(struct work *w, const struct table *t, struct str key, const struct value *old,
+	const struct value *new, bool expired, struct cost *cost)
 {
-	if (new) store_put(w->tx, key, ddb_item_store(w->a, new));
-	else if (old) store_delete(w->tx, key);
+	if (new)
+		store_put(w->tx, key, ddb_item_store(w->a, new));
+	else if (old)
+		store_delete(w->tx, key);
 	if (cost) cost->table += ddb_write_units(larger(old, new));
 	for (size_t i = 0; i < t->n_indexes; i++) ddb_write_entry(w, t, &t->indexes[i], old, new, cost);
 	ddb_ttl_write(w, t, key, old, new);
 	if (t->streams) ddb_stream_write(w, t, old, new, expired);
 }
 
-/* "ItemCollectionMetrics": of tables with local indexes, the size of all that has the partition key, in whole gigabytes. */
-struct dynamodb_item_collection_metrics *ddb_collection(struct work *w, struct str wanted, const struct table *t,
-	const struct value *item)
+/* "ItemCollectionMetrics": of tables with local indexes, the size of all that has the partition key, in whole
+ * gigabytes. */
+struct dynamodb_item_collection_metrics *ddb_collection(
+	struct work *w, struct str wanted, const struct table *t, const struct value *item)
 {
 	if (!str_is(wanted, "SIZE") || !t->has_local) return NULL;
 	const struct value *hash = ddb_get(item, t->key.hash);

@@ -1,7 +1,8 @@
-/* Keys of items and of index entries: from attribute values to bytes that sort as the values do, and what is checked of them
+/* Keys of items and of index entries: from attribute values to bytes that sort as the values do, and what is checked of
+ * them
  * ("Core components: primary key", "Service quotas: partition and sort keys"). */
-#include "services/dynamodb/service.h"
 #include "base/map.h"
+#include "services/dynamodb/service.h"
 
 enum value_type ddb_scalar_type(struct str name)
 {
@@ -12,9 +13,11 @@ static status check_size(struct work *w, const struct value *v, bool hash)
 {
 	if (v->n <= (hash ? KEY_HASH_MAX : KEY_RANGE_MAX) || v->type == V_N) return OK;
 	if (hash)
-		return VALIDATION(w, "One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit of2048 "
+		return VALIDATION(w, "One or more parameter values were invalid: Size of hashkey has exceeded the "
+				     "maximum size limit of2048 "
 				     "bytes");
-	return VALIDATION(w, "One or more parameter values were invalid: Aggregated size of all range keys has exceeded the size limit of "
+	return VALIDATION(w, "One or more parameter values were invalid: Aggregated size of all range keys has "
+			     "exceeded the size limit of "
 			     "1024 bytes");
 }
 
@@ -22,7 +25,8 @@ static status check_full(struct work *w, const struct value *v, struct str name)
 {
 	if (v->n > 0) return OK;
 	return VALIDATION(w,
-		"One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value. Key: "
+		"One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "
+		"empty %s value. Key: "
 		"%.*s",
 		v->type == V_S ? "string" : "binary", STR_ARG(name));
 }
@@ -31,7 +35,8 @@ status ddb_check_key(struct work *w, const struct key_schema *k, const struct va
 {
 	size_t wanted = str_has(k->range) ? 2 : 1;
 	const struct value *hash = ddb_get(key, k->hash), *range = str_has(k->range) ? ddb_get(key, k->range) : NULL;
-	if (key->n != wanted || !hash || hash->type != k->hash_type || (str_has(k->range) && (!range || range->type != k->range_type)))
+	if (key->n != wanted || !hash || hash->type != k->hash_type ||
+		(str_has(k->range) && (!range || range->type != k->range_type)))
 		return VALIDATION(w, "The provided key element does not match the schema");
 	TRY(check_full(w, hash, k->hash));
 	if (range) TRY(check_full(w, range, k->range));
@@ -42,27 +47,33 @@ status ddb_check_key(struct work *w, const struct key_schema *k, const struct va
 static status check_own(struct work *w, const struct value *item, struct str name, enum value_type type, bool hash)
 {
 	const struct value *v = ddb_get(item, name);
-	if (!v) return VALIDATION(w, "One or more parameter values were invalid: Missing the key %.*s in the item", STR_ARG(name));
+	if (!v)
+		return VALIDATION(w, "One or more parameter values were invalid: Missing the key %.*s in the item",
+			STR_ARG(name));
 	if (v->type != type)
-		return VALIDATION(w, "One or more parameter values were invalid: Type mismatch for key %.*s expected: %s actual: %s",
+		return VALIDATION(w,
+			"One or more parameter values were invalid: Type mismatch for key %.*s expected: %s actual: %s",
 			STR_ARG(name), ddb_type_name(type), ddb_type_name(v->type));
 	TRY(check_full(w, v, name));
 	return check_size(w, v, hash);
 }
 
-static status check_indexed(struct work *w, const struct index *x, const struct value *item, struct str name, enum value_type type,
-	bool hash)
+static status check_indexed(struct work *w, const struct index *x, const struct value *item, struct str name,
+	enum value_type type, bool hash)
 {
 	const struct value *v = ddb_get(item, name);
 	if (!v) return OK;
 	if (v->type != type)
 		return VALIDATION(w,
-			"One or more parameter values were invalid: Type mismatch for Index Key %.*s Expected: %s Actual: %s IndexName: %.*s",
+			"One or more parameter values were invalid: Type mismatch for Index Key %.*s Expected: %s "
+			"Actual: %s IndexName: %.*s",
 			STR_ARG(name), ddb_type_name(type), ddb_type_name(v->type), STR_ARG(x->name));
 	if (v->n == 0)
 		return VALIDATION(w,
-			"One or more parameter values are not valid. A value specified for a secondary index key is not supported. The "
-			"AttributeValue for a key attribute cannot contain an empty %s value. IndexName: %.*s, IndexKey: %.*s",
+			"One or more parameter values are not valid. A value specified for a secondary index key is "
+			"not supported. The "
+			"AttributeValue for a key attribute cannot contain an empty %s value. IndexName: %.*s, "
+			"IndexKey: %.*s",
 			type == V_S ? "string" : "binary", STR_ARG(x->name), STR_ARG(name));
 	return check_size(w, v, hash);
 }
@@ -115,7 +126,8 @@ struct str ddb_index_prefix(struct arena *a, const struct table *t, const struct
 
 struct str ddb_entry_key(struct arena *a, const struct table *t, const struct index *x, const struct value *item)
 {
-	const struct value *hash = ddb_get(item, x->key.hash), *range = str_has(x->key.range) ? ddb_get(item, x->key.range) : NULL;
+	const struct value *hash = ddb_get(item, x->key.hash),
+			   *range = str_has(x->key.range) ? ddb_get(item, x->key.range) : NULL;
 	if (!hash || hash->type != x->key.hash_type || hash->n == 0) return STR_NONE;
 	if (str_has(x->key.range) && (!range || range->type != x->key.range_type || range->n == 0)) return STR_NONE;
 	struct key k = ddb_partition(a, ddb_index_prefix(a, t, x), hash);

@@ -7,8 +7,10 @@ static status check_update(struct work *w, const struct mutation *m)
 	for (size_t i = 0; i < m->update.n; i++) {
 		struct str name = m->update.v[i].path.steps[0].name;
 		if (str_eq(name, m->t->key.hash) || (str_has(m->t->key.range) && str_eq(name, m->t->key.range)))
-			return VALIDATION(w, "One or more parameter values were invalid: Cannot update attribute %.*s. This attribute is part of "
-					     "the key",
+			return VALIDATION(w,
+				"One or more parameter values were invalid: Cannot update attribute %.*s. This "
+				"attribute is part of "
+				"the key",
 				STR_ARG(name));
 	}
 	return OK;
@@ -21,7 +23,8 @@ status ddb_mutation_check(struct work *w, struct mutation *m)
 		return check_update(w, m);
 	}
 	TRY(ddb_check_item(w, m->t, &m->item));
-	if (ddb_item_size(&m->item) > ITEM_BYTES_MAX) return VALIDATION(w, "Item size has exceeded the maximum allowed size");
+	if (ddb_item_size(&m->item) > ITEM_BYTES_MAX)
+		return VALIDATION(w, "Item size has exceeded the maximum allowed size");
 	return OK;
 }
 
@@ -47,7 +50,8 @@ static status check_updated(struct work *w, struct mutation *m, struct refusal *
 		return refuse(why, ERR_VALIDATION, STR("Item size to update has exceeded the maximum allowed size"));
 	if (too_deep(&m->new, 0))
 		return refuse(why, ERR_VALIDATION,
-			STR("Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit"));
+			STR("Nesting Levels have exceeded supported limits: Attributes in the item have nested levels "
+			    "beyond supported limit"));
 	status s = ddb_check_item(w, m->t, &m->new);
 	if (is_ok(s)) return OK;
 	if (!status_is(s, STATUS_FAILED)) return s;
@@ -55,9 +59,12 @@ static status check_updated(struct work *w, struct mutation *m, struct refusal *
 	ptrdiff_t type = str_find(said, STR("Type mismatch for Index Key"));
 	/* The same findings in the words of updates. */
 	if (type >= 0)
-		said = str_fmt(w->a, "The update expression attempted to update the secondary index key to unsupported type");
+		said = str_fmt(
+			w->a, "The update expression attempted to update the secondary index key to unsupported type");
 	else if (str_find(said, STR("A value specified for a secondary index key")) >= 0)
-		said = str_fmt(w->a, "The update expression attempted to update a secondary index key to a value that is not supported. %.*s",
+		said = str_fmt(w->a,
+			"The update expression attempted to update a secondary index key to a value that is not "
+			"supported. %.*s",
 			STR_ARG(str_from(said, (size_t)str_find(said, STR("The AttributeValue")))));
 	w->c->failure = (struct wire_failure){0};
 	return refuse(why, ERR_VALIDATION, said);
@@ -73,7 +80,8 @@ status ddb_mutate(struct work *w, struct mutation *m, struct refusal *why)
 	m->had = is_ok(s);
 	if ((m->condition && !expr_test(m->condition, m->had ? &m->old : &empty)) || (m->must_exist && !m->had)) {
 		m->cost.table = ddb_write_units(m->had ? ddb_item_size(&m->old) : 0);
-		return refuse(why, DYNAMODB_ERR_CONDITIONAL_CHECK_FAILED_EXCEPTION, STR("The conditional request failed"));
+		return refuse(
+			why, DYNAMODB_ERR_CONDITIONAL_CHECK_FAILED_EXCEPTION, STR("The conditional request failed"));
 	}
 	switch (m->type) {
 	case MUTATE_PUT:
@@ -88,7 +96,9 @@ status ddb_mutate(struct work *w, struct mutation *m, struct refusal *why)
 		TRY(check_updated(w, m, why));
 		break;
 	}
-	case MUTATE_DELETE: m->has = false; break;
+	case MUTATE_DELETE:
+		m->has = false;
+		break;
 	case MUTATE_CHECK:
 		m->cost.table = ddb_write_units(m->had ? ddb_item_size(&m->old) : 0);
 		return OK;
@@ -97,10 +107,12 @@ status ddb_mutate(struct work *w, struct mutation *m, struct refusal *why)
 	return OK;
 }
 
-status ddb_refuse(struct work *w, const struct mutation *m, const struct refusal *why, struct str return_values_on_failure)
+status ddb_refuse(
+	struct work *w, const struct mutation *m, const struct refusal *why, struct str return_values_on_failure)
 {
 	status s = call_fail(w->c, why->id, "%.*s", STR_ARG(why->message));
-	if (why->id == DYNAMODB_ERR_CONDITIONAL_CHECK_FAILED_EXCEPTION && str_is(return_values_on_failure, "ALL_OLD") && m->had) {
+	if (why->id == DYNAMODB_ERR_CONDITIONAL_CHECK_FAILED_EXCEPTION && str_is(return_values_on_failure, "ALL_OLD") &&
+		m->had) {
 		struct dynamodb_conditional_check_failed_exception *e =
 			arena_new(w->a, struct dynamodb_conditional_check_failed_exception);
 		ddb_map_write(w->a, &m->old, &e->item);
@@ -109,7 +121,8 @@ status ddb_refuse(struct work *w, const struct mutation *m, const struct refusal
 	return s;
 }
 
-void ddb_mutation_returned(struct work *w, const struct mutation *m, struct str wanted, struct dynamodb_attribute_map *out)
+void ddb_mutation_returned(
+	struct work *w, const struct mutation *m, struct str wanted, struct dynamodb_attribute_map *out)
 {
 	bool old = str_is(wanted, "ALL_OLD") || str_is(wanted, "UPDATED_OLD"), all = str_starts(wanted, STR("ALL_"));
 	if (!str_has(wanted) || str_is(wanted, "NONE") || (old ? !m->had : !m->has)) return;

@@ -66,7 +66,10 @@ static enum number_result in_range(const struct decimal *x)
 
 /* ── text ── */
 
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
 
 /* [eE][+-]?digits, to the end of the text; saturates. */
 static bool read_exponent(struct str s, long *out)
@@ -88,7 +91,8 @@ static enum number_result read_decimal(struct str s, struct decimal *x)
 	*x = (struct decimal){0};
 	size_t i = 0, zeros = 0;
 	bool point = false, any = false, too_many = false;
-	long before = 0, exponent = 0; /* digits of the whole part from the first that is not zero; minus zeros behind the point */
+	long before = 0,
+	     exponent = 0; /* digits of the whole part from the first that is not zero; minus zeros behind the point */
 	if (s.n && (s.p[0] == '-' || s.p[0] == '+')) x->negative = s.p[i++] == '-';
 	for (; i < s.n; i++) {
 		char c = s.p[i];
@@ -164,14 +168,17 @@ void ddb_number_write(struct buf *b, struct str number)
 struct str ddb_number_problem(struct arena *a, enum number_result r, struct str text)
 {
 	switch (r) {
-	case NUMBER_OK: break;
+	case NUMBER_OK:
+		break;
 	case NUMBER_SYNTAX:
 		return str_fmt(a, "The parameter cannot be converted to a numeric value: %.*s", STR_ARG(text));
-	case NUMBER_DIGITS_EXCEEDED: return STR("Attempting to store more than 38 significant digits in a Number");
+	case NUMBER_DIGITS_EXCEEDED:
+		return STR("Attempting to store more than 38 significant digits in a Number");
 	case NUMBER_OVERFLOW:
 		return STR("Number overflow. Attempting to store a number with magnitude larger than supported range");
 	case NUMBER_UNDERFLOW:
-		return STR("Number underflow. Attempting to store a number with magnitude smaller than supported range");
+		return STR(
+			"Number underflow. Attempting to store a number with magnitude smaller than supported range");
 	}
 	return STR_NONE;
 }

@@ -1,6 +1,6 @@
 /* DynamoDB's numbers: decimal, up to 38 significant digits, exact, magnitudes from 1E-130 to 9.99…E+125 ("Data types:
- * Number"). One form serves storing, keys and comparing: bytes whose memcmp order is the numbers' order and of which each
- * number has exactly one.
+ * Number"). One form serves storing, keys and comparing: bytes whose memcmp order is the numbers' order and of which
+ * each number has exactly one.
  *
  *   class     0x40 negative, 0x80 zero (then nothing follows), 0xc0 positive
  *   exponent  one byte: e + 129 for 0.d1d2… × 10^e; complemented for negative numbers

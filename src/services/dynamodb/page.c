@@ -1,5 +1,5 @@
-/* Reading an ordered range of a table or an index, page by page: what Query, Scan and PartiQL's SELECT share. A page ends at its
- * limit or at 1 MB read, before the filter ("Paginating table query results"). */
+/* Reading an ordered range of a table or an index, page by page: what Query, Scan and PartiQL's SELECT share. A page
+ * ends at its limit or at 1 MB read, before the filter ("Paginating table query results"). */
 #include "services/dynamodb/page.h"
 
 status ddb_page_index(struct work *w, struct reading *r, struct str name)
@@ -37,7 +37,8 @@ static status check_held(struct work *w, struct reading *r)
 		if (r->x->projection == PROJECT_ALL) return OK;
 		if (r->x->global)
 			return VALIDATION(w,
-				"One or more parameter values were invalid: Select type ALL_ATTRIBUTES is not supported for global secondary "
+				"One or more parameter values were invalid: Select type ALL_ATTRIBUTES is not "
+				"supported for global secondary "
 				"index %.*s because its projection type is not ALL",
 				STR_ARG(r->x->name));
 		r->fetches = true;
@@ -52,7 +53,9 @@ static status check_held(struct work *w, struct reading *r)
 	}
 	if (b.n == 0) return OK;
 	if (r->x->global)
-		return VALIDATION(w, "One or more parameter values were invalid: Global secondary index %.*s does not project [%.*s]",
+		return VALIDATION(w,
+			"One or more parameter values were invalid: Global secondary index %.*s does not project "
+			"[%.*s]",
 			STR_ARG(r->x->name), STR_ARG(buf_done(&b)));
 	r->fetches = true;
 	return OK;
@@ -67,15 +70,20 @@ status ddb_page_selection(struct work *w, struct reading *r, struct str select, 
 		if (specific) return VALIDATION(w, "Cannot specify the %s when choosing to get ALL_ATTRIBUTES", what);
 		r->selection = SELECT_ALL;
 	} else if (str_is(select, "ALL_PROJECTED_ATTRIBUTES")) {
-		if (specific) return VALIDATION(w, "Cannot specify the %s when choosing to get ALL_PROJECTED_ATTRIBUTES", what);
-		if (!r->x) return VALIDATION(w, "One or more parameter values were invalid: ALL_PROJECTED_ATTRIBUTES can be used only when "
-						"Querying using an IndexName");
+		if (specific)
+			return VALIDATION(
+				w, "Cannot specify the %s when choosing to get ALL_PROJECTED_ATTRIBUTES", what);
+		if (!r->x)
+			return VALIDATION(w, "One or more parameter values were invalid: ALL_PROJECTED_ATTRIBUTES can "
+					     "be used only when "
+					     "Querying using an IndexName");
 		r->selection = SELECT_PROJECTED;
 	} else if (str_is(select, "COUNT")) {
 		if (specific) return VALIDATION(w, "Cannot specify the %s when choosing to get only the Count", what);
 		r->selection = SELECT_COUNT;
 	} else if (str_is(select, "SPECIFIC_ATTRIBUTES") && !specific) {
-		return VALIDATION(w, "Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES");
+		return VALIDATION(w, "Must specify the AttributesToGet or ProjectionExpression when choosing to get "
+				     "SPECIFIC_ATTRIBUTES");
 	}
 	if (r->consistent && r->x && r->x->global)
 		return VALIDATION(w, "Consistent reads are not supported on global secondary indexes");
@@ -93,7 +101,8 @@ static status check_start(struct work *w, const struct reading *r, const struct 
 		const struct key_schema *both[] = {&r->t->key, r->key};
 		for (int k = 0; k < 2; k++) {
 			if (str_eq(name, both[k]->hash) && start->map[i].value.type != both[k]->hash_type) good = false;
-			if (str_has(both[k]->range) && str_eq(name, both[k]->range) && start->map[i].value.type != both[k]->range_type)
+			if (str_has(both[k]->range) && str_eq(name, both[k]->range) &&
+				start->map[i].value.type != both[k]->range_type)
 				good = false;
 		}
 	}
@@ -101,8 +110,9 @@ static status check_start(struct work *w, const struct reading *r, const struct 
 	for (int i = 0; i < 4; i++)
 		if (str_has(needed[i]) && !ddb_get(start, needed[i])) good = false;
 	if (good) return OK;
-	return VALIDATION(w, r->x ? "The provided starting key is invalid"
-				  : "The provided starting key is invalid: The provided key element does not match the schema");
+	return VALIDATION(
+		w, r->x ? "The provided starting key is invalid"
+			: "The provided starting key is invalid: The provided key element does not match the schema");
 }
 
 status ddb_page_start(struct work *w, struct reading *r, const struct dynamodb_key *given, bool query)
@@ -114,11 +124,16 @@ status ddb_page_start(struct work *w, struct reading *r, const struct dynamodb_k
 	struct str key = r->x ? ddb_entry_key(w->a, r->t, r->x, &start) : ddb_item_key(w->a, r->t, &start);
 	if (!str_has(key)) return VALIDATION(w, "The provided starting key is invalid");
 	if (str_cmp(key, r->from) < 0 || str_cmp(key, r->to) >= 0)
-		return VALIDATION(w, query ? "The provided starting key is outside query boundaries based on provided conditions"
-					   : "The provided starting key is invalid: Invalid ExclusiveStartKey. Please use ExclusiveStartKey "
-					     "with correct Segment. TotalSegments and Segment of the request must match those of the key");
-	if (r->backwards) r->to = key;
-	else r->from = key_next(w->a, key);
+		return VALIDATION(
+			w, query ? "The provided starting key is outside query boundaries based on provided conditions"
+				 : "The provided starting key is invalid: Invalid ExclusiveStartKey. Please use "
+				   "ExclusiveStartKey "
+				   "with correct Segment. TotalSegments and Segment of the request must match those of "
+				   "the key");
+	if (r->backwards)
+		r->to = key;
+	else
+		r->from = key_next(w->a, key);
 	return OK;
 }
 
@@ -200,15 +215,24 @@ void ddb_page_bounds(struct work *w, struct reading *r, const struct key_conditi
 	r->to = key_after(w->a, r->from);
 	struct str low = c->type == RANGE_NONE ? STR_NONE : with(w->a, &p, &c->low);
 	switch (c->type) {
-	case RANGE_NONE: break;
+	case RANGE_NONE:
+		break;
 	case RANGE_EQ:
 		r->from = low;
 		r->to = key_after(w->a, low);
 		break;
-	case RANGE_LT: r->to = low; break;
-	case RANGE_LE: r->to = key_after(w->a, low); break;
-	case RANGE_GT: r->from = key_after(w->a, low); break;
-	case RANGE_GE: r->from = low; break;
+	case RANGE_LT:
+		r->to = low;
+		break;
+	case RANGE_LE:
+		r->to = key_after(w->a, low);
+		break;
+	case RANGE_GT:
+		r->from = key_after(w->a, low);
+		break;
+	case RANGE_GE:
+		r->from = low;
+		break;
 	case RANGE_BETWEEN:
 		r->from = low;
 		r->to = key_after(w->a, with(w->a, &p, &c->high));
@@ -225,19 +249,24 @@ status ddb_page_types(struct work *w, const struct key_schema *k, const struct k
 	bool bad = c->hash.type != k->hash_type;
 	if (c->type != RANGE_NONE && c->low.type != k->range_type) bad = true;
 	if (c->type == RANGE_BETWEEN && c->high.type != k->range_type) bad = true;
-	if (bad) return VALIDATION(w, "One or more parameter values were invalid: Condition parameter type does not match schema type");
+	if (bad)
+		return VALIDATION(w, "One or more parameter values were invalid: Condition parameter type does not "
+				     "match schema type");
 	if (c->hash.n == 0)
 		return VALIDATION(w,
-			"One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value. "
+			"One or more parameter values are not valid. The AttributeValue for a key attribute cannot "
+			"contain an empty %s value. "
 			"Key: %.*s",
 			c->hash.type == V_B ? "binary" : "string", STR_ARG(k->hash));
 	if (c->type == RANGE_EQ && c->low.n == 0)
 		return VALIDATION(w,
-			"One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value. "
+			"One or more parameter values are not valid. The AttributeValue for a key attribute cannot "
+			"contain an empty %s value. "
 			"Key: %.*s",
 			c->low.type == V_B ? "binary" : "string", STR_ARG(k->range));
 	if (c->hash.n > KEY_HASH_MAX)
-		return VALIDATION(w, "One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit of2048 "
+		return VALIDATION(w, "One or more parameter values were invalid: Size of hashkey has exceeded the "
+				     "maximum size limit of2048 "
 				     "bytes");
 	return OK;
 }

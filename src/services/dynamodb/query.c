@@ -16,8 +16,9 @@ static status check_filter(struct work *w, const struct reading *r, bool legacy)
 {
 	struct str used = r->filter ? expr_uses(r->filter, r->key->hash, r->key->range) : STR_NONE;
 	if (!str_has(used)) return OK;
-	return VALIDATION(w, legacy ? "QueryFilter can only contain non-primary key attributes: Primary key attribute: %.*s"
-				    : "Filter Expression can only contain non-primary key attributes: Primary key attribute: %.*s",
+	return VALIDATION(w,
+		legacy ? "QueryFilter can only contain non-primary key attributes: Primary key attribute: %.*s"
+		       : "Filter Expression can only contain non-primary key attributes: Primary key attribute: %.*s",
 		STR_ARG(used));
 }
 
@@ -38,10 +39,12 @@ static status query(struct work *w, const struct dynamodb_query_input *in, struc
 	ddb_params_add(w, &p, false, "KeyConditionExpression", str_has(in->key_condition_expression));
 	TRY(ddb_params_check(w, &p, &in->expression_attribute_names, &in->expression_attribute_values,
 		"FilterExpression and KeyConditionExpression are null"));
-	if (!scope_init(&s, w->a, &in->expression_attribute_names, &in->expression_attribute_values)) return ddb_scope_failed(w, &s);
+	if (!scope_init(&s, w->a, &in->expression_attribute_names, &in->expression_attribute_values))
+		return ddb_scope_failed(w, &s);
 	TRY(ddb_read_projection(w, &s, in->projection_expression, &in->attributes_to_get, &r.projection));
 	bool good = true;
-	if (str_has(in->filter_expression)) good = expr_parse_condition(&s, EXPR_FILTER, in->filter_expression, &r.filter);
+	if (str_has(in->filter_expression))
+		good = expr_parse_condition(&s, EXPR_FILTER, in->filter_expression, &r.filter);
 	else if (in->query_filter.v || str_has(in->conditional_operator))
 		good = legacy_conditions(&s, &in->query_filter, in->conditional_operator, &r.filter);
 	if (!good) return ddb_scope_failed(w, &s);
@@ -51,7 +54,8 @@ static status query(struct work *w, const struct dynamodb_query_input *in, struc
 		const struct dynamodb_filter_condition_map alike = {(void *)in->key_conditions.v, in->key_conditions.n};
 		good = legacy_conditions(&s, &alike, STR_NONE, &condition);
 	} else {
-		return VALIDATION(w, "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.");
+		return VALIDATION(w, "Either the KeyConditions or KeyConditionExpression parameter must be specified "
+				     "in the request.");
 	}
 	if (!good || !scope_all_used(&s)) return ddb_scope_failed(w, &s);
 	TRY(ddb_open(w, in->table_name, &r.t));
@@ -85,15 +89,18 @@ static status segment(struct work *w, struct reading *r, const struct dynamodb_s
 	r->to = key_after(w->a, r->prefix);
 	if (!in->segment.has && !in->total_segments.has) return OK;
 	if (!in->segment.has)
-		return VALIDATION(w, "The Segment parameter is required but was not present in the request when parameter TotalSegments is "
+		return VALIDATION(w, "The Segment parameter is required but was not present in the request when "
+				     "parameter TotalSegments is "
 				     "present");
 	if (!in->total_segments.has)
-		return VALIDATION(w, "The TotalSegments parameter is required but was not present in the request when Segment parameter is "
+		return VALIDATION(w, "The TotalSegments parameter is required but was not present in the request when "
+				     "Segment parameter is "
 				     "present");
 	uint64_t n = (uint64_t)in->total_segments.v, i = (uint64_t)in->segment.v;
 	if (i >= n)
 		return VALIDATION(w,
-			"The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: %d is not less than "
+			"The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: "
+			"%d is not less than "
 			"TotalSegments: %d",
 			in->segment.v, in->total_segments.v);
 	unsigned __int128 whole = (unsigned __int128)1 << 64;
@@ -119,11 +126,14 @@ static status scan(struct work *w, const struct dynamodb_scan_input *in, struct 
 	ddb_params_add(w, &p, true, "ConditionalOperator", str_has(in->conditional_operator));
 	ddb_params_add(w, &p, false, "ProjectionExpression", str_has(in->projection_expression));
 	ddb_params_add(w, &p, false, "FilterExpression", str_has(in->filter_expression));
-	TRY(ddb_params_check(w, &p, &in->expression_attribute_names, &in->expression_attribute_values, "FilterExpression is null"));
-	if (!scope_init(&s, w->a, &in->expression_attribute_names, &in->expression_attribute_values)) return ddb_scope_failed(w, &s);
+	TRY(ddb_params_check(
+		w, &p, &in->expression_attribute_names, &in->expression_attribute_values, "FilterExpression is null"));
+	if (!scope_init(&s, w->a, &in->expression_attribute_names, &in->expression_attribute_values))
+		return ddb_scope_failed(w, &s);
 	TRY(ddb_read_projection(w, &s, in->projection_expression, &in->attributes_to_get, &r.projection));
 	bool good = true;
-	if (str_has(in->filter_expression)) good = expr_parse_condition(&s, EXPR_FILTER, in->filter_expression, &r.filter);
+	if (str_has(in->filter_expression))
+		good = expr_parse_condition(&s, EXPR_FILTER, in->filter_expression, &r.filter);
 	else if (in->scan_filter.v || str_has(in->conditional_operator))
 		good = legacy_conditions(&s, &in->scan_filter, in->conditional_operator, &r.filter);
 	if (!good || !scope_all_used(&s)) return ddb_scope_failed(w, &s);

@@ -1,13 +1,15 @@
 /* GetItem, and what reading operations share: what is projected. */
 #include "services/dynamodb/service.h"
 
-status ddb_read_projection(struct work *w, struct scope *s, struct str expression, const struct dynamodb_attribute_name_list *names,
-	struct projection *out)
+status ddb_read_projection(struct work *w, struct scope *s, struct str expression,
+	const struct dynamodb_attribute_name_list *names, struct projection *out)
 {
 	*out = (struct projection){0};
 	bool good = true;
-	if (str_has(expression)) good = expr_parse_projection(s, expression, out);
-	else if (names && names->v) good = legacy_attributes(s, names, out);
+	if (str_has(expression))
+		good = expr_parse_projection(s, expression, out);
+	else if (names && names->v)
+		good = legacy_attributes(s, names, out);
 	return good ? OK : ddb_scope_failed(w, s);
 }
 

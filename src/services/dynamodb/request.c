@@ -1,7 +1,10 @@
 /* What many requests are given alike: placeholders beside expressions, legacy parameters, maps of values. */
 #include "services/dynamodb/service.h"
 
-status ddb_scope_failed(struct work *w, const struct scope *s) { return VALIDATION(w, "%.*s", STR_ARG(s->error)); }
+status ddb_scope_failed(struct work *w, const struct scope *s)
+{
+	return VALIDATION(w, "%.*s", STR_ARG(s->error));
+}
 
 status ddb_read_map(struct work *w, const void *generated, struct value *out)
 {
@@ -17,18 +20,21 @@ void ddb_params_add(struct work *w, struct params *p, bool legacy, const char *n
 	*list = str_has(*list) ? str_fmt(w->a, "%.*s, %s", STR_ARG(*list), name) : str_c(name);
 }
 
-status ddb_params_check(struct work *w, const struct params *p, const struct dynamodb_expression_attribute_name_map *names,
+status ddb_params_check(struct work *w, const struct params *p,
+	const struct dynamodb_expression_attribute_name_map *names,
 	const struct dynamodb_expression_attribute_value_map *values, const char *without)
 {
 	if (str_has(p->legacy) && str_has(p->expressions))
 		return VALIDATION(w,
-			"Can not use both expression and non-expression parameters in the same request: Non-expression parameters: {%.*s} "
+			"Can not use both expression and non-expression parameters in the same request: Non-expression "
+			"parameters: {%.*s} "
 			"Expression parameters: {%.*s}",
 			STR_ARG(p->legacy), STR_ARG(p->expressions));
 	if (names->v && !str_has(p->expressions)) {
 		if (str_has(p->legacy))
 			return VALIDATION(w,
-				"Can not use both expression and non-expression parameters in the same request: Non-expression parameters: "
+				"Can not use both expression and non-expression parameters in the same request: "
+				"Non-expression parameters: "
 				"{%.*s} Expression parameters: {ExpressionAttributeNames}",
 				STR_ARG(p->legacy));
 		return VALIDATION(w, "ExpressionAttributeNames can only be specified when using expressions");
@@ -36,10 +42,12 @@ status ddb_params_check(struct work *w, const struct params *p, const struct dyn
 	if (values && values->v && !p->takes_values) {
 		if (str_has(p->legacy))
 			return VALIDATION(w,
-				"Can not use both expression and non-expression parameters in the same request: Non-expression parameters: "
+				"Can not use both expression and non-expression parameters in the same request: "
+				"Non-expression parameters: "
 				"{%.*s} Expression parameters: {ExpressionAttributeValues}",
 				STR_ARG(p->legacy));
-		return VALIDATION(w, "ExpressionAttributeValues can only be specified when using expressions: %s", without);
+		return VALIDATION(
+			w, "ExpressionAttributeValues can only be specified when using expressions: %s", without);
 	}
 	return OK;
 }

@@ -1,14 +1,12 @@
-/* What the files of this service share: tables as handlers see them, keys of items, reading and writing items with their
- * indexes and streams, capacity. Keys of records:
+/* What the files of this service share: tables as handlers see them, keys of items, reading and writing items with
+ * their indexes and streams, capacity. Keys of records:
  *
  *   (dynamodb, table, account, region, name)               record table
- *   (dynamodb, version, account, region, name)             16 bytes: id, version. Every call reads it; what is cached of a
- *                                                          table holds while it says the same
- *   (dynamodb, item, table id, hash, key [, sort key])     an item; hash: 8 bytes over the partition key, so that a segment
- *                                                          of a parallel scan is a range
- *   (dynamodb, index, table id, index id, hash, key [, sort key], table's key [, its sort key])   what an index projects
- *   (dynamodb, ttl, table id, expiry in seconds, item's key)   of tables with a time to live
- *   (dynamodb, stream, account, region, table, label)      record stream
+ *   (dynamodb, version, account, region, name)             16 bytes: id, version. Every call reads it; what is cached
+ * of a table holds while it says the same (dynamodb, item, table id, hash, key [, sort key])     an item; hash: 8 bytes
+ * over the partition key, so that a segment of a parallel scan is a range (dynamodb, index, table id, index id, hash,
+ * key [, sort key], table's key [, its sort key])   what an index projects (dynamodb, ttl, table id, expiry in seconds,
+ * item's key)   of tables with a time to live (dynamodb, stream, account, region, table, label)      record stream
  *   (dynamodb, shard, stream id)                           the next sequence number
  *   (dynamodb, change, stream id, sequence number)         record change
  *   (dynamodb, token, account, region, token)              record token */
@@ -54,7 +52,7 @@ struct bucket { /* capacity units that may be used; filled by virtual time */
 /* A table's life beyond a version of its record: what is not stored. Lives as long as the service. */
 struct live {
 	uint64_t id;
-	pthread_mutex_t lock; /* guards the rest */
+	pthread_mutex_t lock;                                        /* guards the rest */
 	struct bucket read[INDEXES_MAX + 1], write[INDEXES_MAX + 1]; /* 0: the table; 1 + position: an index */
 	struct tally {
 		int64_t items, bytes;
@@ -95,7 +93,7 @@ struct work {
 	struct opened {
 		struct table *table;
 		struct opened *next;
-	} *opened;
+	} * opened;
 };
 void work_begin(struct work *w, struct call *c);
 /* Gives the tables back; returns s. */
@@ -154,28 +152,31 @@ struct cost {
 };
 double ddb_read_units(size_t bytes, bool consistent);
 double ddb_write_units(size_t bytes);
-/* ProvisionedThroughputExceededException where a provisioned table, or an index, has no units left; takes them otherwise. */
+/* ProvisionedThroughputExceededException where a provisioned table, or an index, has no units left; takes them
+ * otherwise. */
 status ddb_admit(struct work *w, const struct table *t, const struct index *x, bool write) MUST_USE;
 void ddb_charge(struct work *w, const struct cost *cost);
-/* The answer's ConsumedCapacity, where asked for (wanted: NONE, TOTAL, INDEXES or absent). detailed: with Read/Write units, as
- * transactions tell. NULL where not asked for. */
-struct dynamodb_consumed_capacity *ddb_consumed(struct work *w, struct str wanted, const struct cost *cost, bool detailed);
+/* The answer's ConsumedCapacity, where asked for (wanted: NONE, TOTAL, INDEXES or absent). detailed: with Read/Write
+ * units, as transactions tell. NULL where not asked for. */
+struct dynamodb_consumed_capacity *ddb_consumed(
+	struct work *w, struct str wanted, const struct cost *cost, bool detailed);
 
 /* ── item.c ── */
 /* NOT_FOUND, or the item. validated: the commit fails if it changed meanwhile. */
 status ddb_read_item(struct work *w, struct str key, bool validated, struct value *item) MUST_USE;
-/* Replaces old (NULL: there was none) by new (NULL: it goes): the item, its index entries, its expiry, its stream record.
- * Adds to cost. expired: by time to live. */
-void ddb_write_item(struct work *w, const struct table *t, struct str key, const struct value *old, const struct value *new,
-	bool expired, struct cost *cost);
+/* Replaces old (NULL: there was none) by new (NULL: it goes): the item, its index entries, its expiry, its stream
+ * record. Adds to cost. expired: by time to live. */
+void ddb_write_item(struct work *w, const struct table *t, struct str key, const struct value *old,
+	const struct value *new, bool expired, struct cost *cost);
 /* Entries of one index only: for a backfill. */
 void ddb_write_entry(struct work *w, const struct table *t, const struct index *x, const struct value *old,
 	const struct value *new, struct cost *cost);
-struct dynamodb_item_collection_metrics *ddb_collection(struct work *w, struct str wanted, const struct table *t,
-	const struct value *item);
+struct dynamodb_item_collection_metrics *ddb_collection(
+	struct work *w, struct str wanted, const struct table *t, const struct value *item);
 
 /* ── stream.c ── */
-void ddb_stream_write(struct work *w, const struct table *t, const struct value *old, const struct value *new, bool expired);
+void ddb_stream_write(
+	struct work *w, const struct table *t, const struct value *old, const struct value *new, bool expired);
 void ddb_stream_open(struct work *w, struct dynamodb_rec_table *r, struct str view);
 void ddb_stream_close(struct work *w, struct dynamodb_rec_table *r);
 struct str ddb_stream_arn(struct arena *a, const struct dynamodb_rec_stream *s);
@@ -184,7 +185,8 @@ void ddb_stream_jobs(struct cloud *cloud);
 /* ── ttl.c ── */
 /* The item's expiry in seconds; false where it has none, or one that does not count. */
 bool ddb_expiry(const struct table *t, const struct value *item, int64_t *seconds);
-void ddb_ttl_write(struct work *w, const struct table *t, struct str key, const struct value *old, const struct value *new);
+void ddb_ttl_write(
+	struct work *w, const struct table *t, struct str key, const struct value *old, const struct value *new);
 void ddb_ttl_jobs(struct ddb *d);
 struct str ddb_ttl_prefix(struct arena *a, uint64_t table_id);
 
@@ -213,27 +215,32 @@ status ddb_mutation_check(struct work *w, struct mutation *m) MUST_USE;
 /* Reads, tests, writes. FAILED: *why tells; nothing was recorded in the call. m->old is there also then. */
 status ddb_mutate(struct work *w, struct mutation *m, struct refusal *why) MUST_USE;
 /* Records the refusal in the call; return_values_on_failure: ALL_OLD or not. */
-status ddb_refuse(struct work *w, const struct mutation *m, const struct refusal *why, struct str return_values_on_failure) MUST_USE;
+status ddb_refuse(struct work *w, const struct mutation *m, const struct refusal *why,
+	struct str return_values_on_failure) MUST_USE;
 /* What ReturnValues asks for, of a mutation that was done; nothing where there is nothing. */
-void ddb_mutation_returned(struct work *w, const struct mutation *m, struct str wanted, struct dynamodb_attribute_map *out);
+void ddb_mutation_returned(
+	struct work *w, const struct mutation *m, struct str wanted, struct dynamodb_attribute_map *out);
 /* Reads a generated map of values; FAILED with AWS's words. */
 status ddb_read_map(struct work *w, const void *generated, struct value *out) MUST_USE;
 
 /* ── schema.c: what CreateTable and UpdateTable are given ── */
-status ddb_check_create(struct work *w, const struct dynamodb_create_table_input *in, struct dynamodb_rec_table *r) MUST_USE;
+status ddb_check_create(
+	struct work *w, const struct dynamodb_create_table_input *in, struct dynamodb_rec_table *r) MUST_USE;
 status ddb_check_new_index(struct work *w, struct str name, const struct dynamodb_key_schema *schema,
 	const struct dynamodb_projection *projection, bool global, const struct dynamodb_rec_definitions *definitions,
 	const struct dynamodb_rec_table *r, struct dynamodb_rec_index *out) MUST_USE;
-status ddb_check_definitions(struct work *w, const struct dynamodb_attribute_definitions *in, struct dynamodb_rec_definitions *out) MUST_USE;
+status ddb_check_definitions(
+	struct work *w, const struct dynamodb_attribute_definitions *in, struct dynamodb_rec_definitions *out) MUST_USE;
 /* No definition is left over. */
 status ddb_check_all_defined(struct work *w, const struct dynamodb_rec_table *r) MUST_USE;
-status ddb_check_throughput(struct work *w, const struct dynamodb_provisioned_throughput *p, bool on_demand, struct str place,
-	struct dynamodb_rec_throughput **out) MUST_USE;
+status ddb_check_throughput(struct work *w, const struct dynamodb_provisioned_throughput *p, bool on_demand,
+	struct str place, struct dynamodb_rec_throughput **out) MUST_USE;
 status ddb_check_stream(struct work *w, const struct dynamodb_stream_specification *s) MUST_USE;
 status ddb_check_tags(struct work *w, const struct dynamodb_tag_list *tags) MUST_USE;
 
 /* ── describe.c ── */
-struct dynamodb_table_description *ddb_describe(struct work *w, const struct dynamodb_rec_table *r, struct str status_word);
+struct dynamodb_table_description *ddb_describe(
+	struct work *w, const struct dynamodb_rec_table *r, struct str status_word);
 /* Counts, where asked for and the last count has become old. */
 void ddb_count(struct work *w, struct table *t);
 
@@ -251,13 +258,21 @@ struct params {
 	bool takes_values; /* one of the expressions may use ExpressionAttributeValues */
 };
 void ddb_params_add(struct work *w, struct params *p, bool legacy, const char *name, bool there);
-/* Both kinds in one request, placeholders without an expression. without: "ConditionExpression is null". values may be NULL. */
-status ddb_params_check(struct work *w, const struct params *p, const struct dynamodb_expression_attribute_name_map *names,
+/* Both kinds in one request, placeholders without an expression. without: "ConditionExpression is null". values may be
+ * NULL. */
+status ddb_params_check(struct work *w, const struct params *p,
+	const struct dynamodb_expression_attribute_name_map *names,
 	const struct dynamodb_expression_attribute_value_map *values, const char *without) MUST_USE;
 /* The scope's error becomes the call's. */
 status ddb_scope_failed(struct work *w, const struct scope *s) MUST_USE;
 
 /* ── read.c ── */
 /* ProjectionExpression or AttributesToGet; nothing of either: an empty projection, which takes all. */
-status ddb_read_projection(struct work *w, struct scope *s, struct str expression, const struct dynamodb_attribute_name_list *names,
-	struct projection *out) MUST_USE;
+status ddb_read_projection(struct work *w, struct scope *s, struct str expression,
+	const struct dynamodb_attribute_name_list *names, struct projection *out) MUST_USE;
+
+/* ── authorize.c ── */
+struct authz_demands;
+struct policy_context;
+status ddb_authorize(struct call *c, struct store_tx *tx, const void *in, struct authz_demands *demands,
+	struct policy_context *context) MUST_USE;

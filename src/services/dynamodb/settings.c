@@ -1,8 +1,12 @@
-/* What is set beside a table: tags, time to live; what is told of the account: limits, endpoints, continuous backups. */
+/* What is set beside a table: tags, time to live; what is told of the account: limits, endpoints, continuous backups.
+ */
 #include "services/dynamodb/service.h"
 #include <stdlib.h>
 
-static void poke(void *ctx) { jobs_poke(ctx); }
+static void poke(void *ctx)
+{
+	jobs_poke(ctx);
+}
 
 /* ── tags ── */
 
@@ -14,8 +18,8 @@ static status open_resource(struct work *w, struct str arn, struct table **out)
 	TRY(ddb_table_name(w, arn, &name));
 	status s = ddb_find(w, w->c->account, w->c->region, name, out);
 	if (!status_is(s, STATUS_NOT_FOUND)) return s;
-	return call_fail(w->c, DYNAMODB_ERR_RESOURCE_NOT_FOUND_EXCEPTION, "Requested resource not found: ResourcArn: %.*s not found",
-		STR_ARG(arn));
+	return call_fail(w->c, DYNAMODB_ERR_RESOURCE_NOT_FOUND_EXCEPTION,
+		"Requested resource not found: ResourcArn: %.*s not found", STR_ARG(arn));
 }
 
 static status tag(struct work *w, const struct dynamodb_tag_resource_input *in)
@@ -35,7 +39,8 @@ static status tag(struct work *w, const struct dynamodb_tag_resource_input *in)
 		*e = (struct dynamodb_rec_tags_entry){in->tags.v[i].key, in->tags.v[i].value};
 	}
 	if (tags.n > 50)
-		return VALIDATION(w, "One or more parameter values were invalid: Too many tags: a resource can have at most 50");
+		return VALIDATION(
+			w, "One or more parameter values were invalid: Too many tags: a resource can have at most 50");
 	r.tags = tags;
 	ddb_put_table(w, &r);
 	return OK;
@@ -82,7 +87,8 @@ static status list_tags(struct work *w, const struct dynamodb_list_tags_of_resou
 	TRY(open_resource(w, in->resource_arn, &t));
 	VEC_PRESENT(w->a, &out->tags);
 	for (size_t i = 0; i < t->record.tags.n; i++)
-		*VEC_PUSH(w->a, &out->tags, &capacity) = (struct dynamodb_tag){t->record.tags.v[i].key, t->record.tags.v[i].value};
+		*VEC_PUSH(w->a, &out->tags, &capacity) =
+			(struct dynamodb_tag){t->record.tags.v[i].key, t->record.tags.v[i].value};
 	return OK;
 }
 
@@ -96,7 +102,8 @@ status dynamodb_list_tags_of_resource(struct call *c, const struct dynamodb_list
 
 /* ── time to live ── */
 
-static status update_ttl(struct work *w, const struct dynamodb_update_time_to_live_input *in, struct dynamodb_update_time_to_live_output *out)
+static status update_ttl(struct work *w, const struct dynamodb_update_time_to_live_input *in,
+	struct dynamodb_update_time_to_live_output *out)
 {
 	struct table *t;
 	const struct dynamodb_time_to_live_specification *s = in->time_to_live_specification;
@@ -106,7 +113,8 @@ static status update_ttl(struct work *w, const struct dynamodb_update_time_to_li
 	if (s->enabled.v && on) return VALIDATION(w, "TimeToLive is already enabled");
 	if (!s->enabled.v && !on) return VALIDATION(w, "TimeToLive is already disabled");
 	if (!s->enabled.v && !str_eq(r.ttl_attribute, s->attribute_name))
-		return VALIDATION(w, "TimeToLive is active on a different AttributeName: current AttributeName is %.*s", STR_ARG(r.ttl_attribute));
+		return VALIDATION(w, "TimeToLive is active on a different AttributeName: current AttributeName is %.*s",
+			STR_ARG(r.ttl_attribute));
 	r.ttl_attribute = s->enabled.v ? s->attribute_name : STR_NONE;
 	ddb_put_table(w, &r);
 	if (s->enabled.v) {
@@ -159,7 +167,8 @@ static status describe_backups(struct work *w, const struct dynamodb_describe_co
 	if (status_is(s, STATUS_NOT_FOUND))
 		return call_fail(w->c, DYNAMODB_ERR_TABLE_NOT_FOUND_EXCEPTION, "Table not found: %.*s", STR_ARG(name));
 	TRY(s);
-	struct dynamodb_continuous_backups_description *d = arena_new(w->a, struct dynamodb_continuous_backups_description);
+	struct dynamodb_continuous_backups_description *d =
+		arena_new(w->a, struct dynamodb_continuous_backups_description);
 	d->continuous_backups_status = STR("ENABLED");
 	d->point_in_time_recovery_description = arena_new(w->a, struct dynamodb_point_in_time_recovery_description);
 	d->point_in_time_recovery_description->point_in_time_recovery_status = STR("DISABLED");
@@ -176,7 +185,8 @@ status dynamodb_describe_continuous_backups(struct call *c, const struct dynamod
 }
 
 /* "Service, account, and table quotas in Amazon DynamoDB": the defaults of a region. */
-status dynamodb_describe_limits(struct call *c, const struct dynamodb_describe_limits_input *in, struct dynamodb_describe_limits_output *out)
+status dynamodb_describe_limits(
+	struct call *c, const struct dynamodb_describe_limits_input *in, struct dynamodb_describe_limits_output *out)
 {
 	(void)c, (void)in;
 	out->account_max_read_capacity_units = out->account_max_write_capacity_units = SOME_I64(80000);

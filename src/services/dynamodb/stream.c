@@ -1,8 +1,9 @@
-/* What a table writes for its stream: one record per change of an item, in the transaction of the change. A stream has one
- * shard; its next sequence number is a record that each writing transaction reads, so numbers have no gaps, are in the order of
- * commits, and a reader can never pass one that is still to come ("Change data capture for DynamoDB Streams"). */
-#include "services/dynamodb/service.h"
+/* What a table writes for its stream: one record per change of an item, in the transaction of the change. A stream has
+ * one shard; its next sequence number is a record that each writing transaction reads, so numbers have no gaps, are in
+ * the order of commits, and a reader can never pass one that is still to come ("Change data capture for DynamoDB
+ * Streams"). */
 #include "base/rand.h"
+#include "services/dynamodb/service.h"
 
 static const char trim_kind[] = "dynamodb.trim";
 enum { TRIM_EVERY_MS = 3600 * 1000, TRIM_AT_ONCE = 2000 };
@@ -26,17 +27,21 @@ static struct str stream_key(struct arena *a, const struct dynamodb_rec_stream *
 
 struct str ddb_stream_arn(struct arena *a, const struct dynamodb_rec_stream *s)
 {
-	return str_fmt(a, "arn:%.*s:dynamodb:%.*s:%.*s:table/%.*s/stream/%.*s", STR_ARG(s->partition), STR_ARG(s->region),
-		STR_ARG(s->account), STR_ARG(s->table), STR_ARG(s->label));
+	return str_fmt(a, "arn:%.*s:dynamodb:%.*s:%.*s:table/%.*s/stream/%.*s", STR_ARG(s->partition),
+		STR_ARG(s->region), STR_ARG(s->account), STR_ARG(s->table), STR_ARG(s->label));
 }
 
-static void blob_item(struct work *w, const struct value *item, struct str *out) { *out = ddb_item_store(w->a, item); }
+static void blob_item(struct work *w, const struct value *item, struct str *out)
+{
+	*out = ddb_item_store(w->a, item);
+}
 
-void ddb_stream_write(struct work *w, const struct table *t, const struct value *old, const struct value *new, bool expired)
+void ddb_stream_write(
+	struct work *w, const struct table *t, const struct value *old, const struct value *new, bool expired)
 {
 	if (!old && !new) return;
 	/* "PutItem or UpdateItem operations that don't change any data … don't write a stream record." */
-	if (old && new && ddb_equal(old, new)) return;
+	if (old && new &&ddb_equal(old, new)) return;
 	uint64_t stream = (uint64_t)t->record.stream_id.v, seq = 0;
 	struct str key = shard_key(w->a, stream), value, view = t->record.stream_view;
 	if (is_ok(store_get(w->tx, key, &value)) && value.n == 8) memcpy(&seq, value.p, 8);
@@ -44,7 +49,9 @@ void ddb_stream_write(struct work *w, const struct table *t, const struct value 
 	store_put(w->tx, key, str_n(arena_copy(w->a, &seq, 8), 8));
 	struct value keys = ddb_key_of(w->a, t, new ? new : old);
 	struct dynamodb_rec_change change = {
-		.event = !old ? STR("INSERT") : !new ? STR("REMOVE") : STR("MODIFY"),
+		.event = !old   ? STR("INSERT")
+			 : !new ? STR("REMOVE")
+				: STR("MODIFY"),
 		.at = SOME_I64(clock_now(w->d->cloud->clock)),
 		.expired = SOME_BOOL(expired),
 		.id = str_hex(w->a, str_n(&(uint64_t[]){rand_u64(), rand_u64()}, 16)),
@@ -84,7 +91,8 @@ void ddb_stream_open(struct work *w, struct dynamodb_rec_table *r, struct str vi
 	r->stream_label = s.label;
 	r->stream_id = s.id;
 	store_put(w->tx, stream_key(w->a, &s), dynamodb_rec_stream_encode(w->a, &s));
-	struct dynamodb_rec_chore chore = {.account = s.account, .region = s.region, .table = s.table, .id = s.id, .at = s.label};
+	struct dynamodb_rec_chore chore = {
+		.account = s.account, .region = s.region, .table = s.table, .id = s.id, .at = s.label};
 	jobs_schedule(w->tx, &(struct job){.kind = str_c(trim_kind),
 				     .id = str_fmt(w->a, "%llx", (unsigned long long)s.id.v),
 				     .due_ms = w->c->now_ms + TRIM_EVERY_MS,
@@ -95,7 +103,11 @@ void ddb_stream_open(struct work *w, struct dynamodb_rec_table *r, struct str vi
 void ddb_stream_close(struct work *w, struct dynamodb_rec_table *r)
 {
 	if (!str_has(r->stream_view)) return;
-	struct dynamodb_rec_stream at = {.account = r->account, .region = r->region, .table = r->name, .label = r->stream_label}, s = {0};
+	struct dynamodb_rec_stream at = {.account = r->account,
+					   .region = r->region,
+					   .table = r->name,
+					   .label = r->stream_label},
+				   s = {0};
 	struct str key = stream_key(w->a, &at), bytes;
 	if (is_ok(store_get(w->tx, key, &bytes)) && is_ok(dynamodb_rec_stream_decode(w->a, bytes, &s))) {
 		s.disabled = SOME_I64(w->c->now_ms);
@@ -114,7 +126,8 @@ static status trim(void *ctx, struct store_tx *tx, struct arena *a, const struct
 	struct str key, value, bytes;
 	int64_t now = clock_now(cloud->clock), horizon = now - STREAM_KEEP_MS;
 	TRY(dynamodb_rec_chore_decode(a, job->payload, &chore));
-	struct dynamodb_rec_stream at = {.account = chore.account, .region = chore.region, .table = chore.table, .label = chore.at};
+	struct dynamodb_rec_stream at = {
+		.account = chore.account, .region = chore.region, .table = chore.table, .label = chore.at};
 	struct key k = ddb_key(a, "change");
 	key_u64(&k, (uint64_t)chore.id.v);
 	struct str prefix = key_done(&k);
@@ -143,4 +156,7 @@ static status trim(void *ctx, struct store_tx *tx, struct arena *a, const struct
 	return OK;
 }
 
-void ddb_stream_jobs(struct cloud *cloud) { jobs_register(cloud->jobs, trim_kind, trim, cloud); }
+void ddb_stream_jobs(struct cloud *cloud)
+{
+	jobs_register(cloud->jobs, trim_kind, trim, cloud);
+}

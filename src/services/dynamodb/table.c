@@ -1,7 +1,8 @@
-/* Tables as handlers see them: found by name, parsed once per version, kept in memory while the stored version is the same. */
-#include "services/dynamodb/service.h"
+/* Tables as handlers see them: found by name, parsed once per version, kept in memory while the stored version is the
+ * same. */
 #include "base/log.h"
 #include "base/map.h"
+#include "services/dynamodb/service.h"
 #include <stdlib.h>
 
 struct key ddb_key(struct arena *a, const char *kind)
@@ -26,7 +27,8 @@ bool ddb_name_valid(struct str s)
 	if (s.n < 3 || s.n > 255) return false;
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.'))
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+			    c == '-' || c == '.'))
 			return false;
 	}
 	return true;
@@ -34,8 +36,8 @@ bool ddb_name_valid(struct str s)
 
 struct str ddb_table_arn(struct arena *a, const struct dynamodb_rec_table *r)
 {
-	return str_fmt(a, "arn:%.*s:dynamodb:%.*s:%.*s:table/%.*s", STR_ARG(r->partition), STR_ARG(r->region), STR_ARG(r->account),
-		STR_ARG(r->name));
+	return str_fmt(a, "arn:%.*s:dynamodb:%.*s:%.*s:table/%.*s", STR_ARG(r->partition), STR_ARG(r->region),
+		STR_ARG(r->account), STR_ARG(r->name));
 }
 
 const struct index *ddb_index(const struct table *t, struct str name)
@@ -169,16 +171,19 @@ status ddb_table_name(struct work *w, struct str given, struct str *name)
 		for (int i = 0; i < 5; i++) parts[i] = str_cut(&rest, ':');
 		parts[5] = rest;
 		if (!str_has(rest) || !str_is(parts[2], "dynamodb") || !str_starts(parts[5], STR("table/")))
-			return VALIDATION(w, "Invalid table/index name.  Table/index names must be between 3 and 255 characters long, and may "
+			return VALIDATION(w, "Invalid table/index name.  Table/index names must be between 3 and 255 "
+					     "characters long, and may "
 					     "contain only the characters a-z, A-Z, 0-9, '_', '-', and '.'");
 		if (!str_eq(parts[4], w->c->account) || !str_eq(parts[3], w->c->region))
 			return call_fail(w->c, ERR_ACCESS_DENIED,
-				"User: %.*s is not authorized to access this resource: %.*s", STR_ARG(w->c->principal.arn), STR_ARG(given));
+				"User: %.*s is not authorized to access this resource: %.*s",
+				STR_ARG(w->c->principal.arn), STR_ARG(given));
 		*name = str_from(parts[5], 6);
 		*name = str_cut(name, '/');
 	}
 	if (ddb_name_valid(*name)) return OK;
-	return VALIDATION(w, "Invalid table/index name.  Table/index names must be between 3 and 255 characters long, and may contain "
+	return VALIDATION(w, "Invalid table/index name.  Table/index names must be between 3 and 255 characters long, "
+			     "and may contain "
 			     "only the characters a-z, A-Z, 0-9, '_', '-', and '.'");
 }
 
@@ -189,17 +194,26 @@ static status open_as(struct work *w, struct str given, bool named, struct table
 	status s = ddb_find(w, w->c->account, w->c->region, name, out);
 	if (!status_is(s, STATUS_NOT_FOUND)) return s;
 	if (named)
-		return call_fail(w->c, DYNAMODB_ERR_RESOURCE_NOT_FOUND_EXCEPTION, "Requested resource not found: Table: %.*s not found",
-			STR_ARG(name));
+		return call_fail(w->c, DYNAMODB_ERR_RESOURCE_NOT_FOUND_EXCEPTION,
+			"Requested resource not found: Table: %.*s not found", STR_ARG(name));
 	return call_fail(w->c, DYNAMODB_ERR_RESOURCE_NOT_FOUND_EXCEPTION, "Requested resource not found");
 }
 
-status ddb_open(struct work *w, struct str name, struct table **out) { return open_as(w, name, false, out); }
-status ddb_open_named(struct work *w, struct str name, struct table **out) { return open_as(w, name, true, out); }
+status ddb_open(struct work *w, struct str name, struct table **out)
+{
+	return open_as(w, name, false, out);
+}
+status ddb_open_named(struct work *w, struct str name, struct table **out)
+{
+	return open_as(w, name, true, out);
+}
 
 /* ── changing ── */
 
-struct dynamodb_rec_table ddb_edit(const struct table *t) { return t->record; }
+struct dynamodb_rec_table ddb_edit(const struct table *t)
+{
+	return t->record;
+}
 
 void ddb_put_table(struct work *w, struct dynamodb_rec_table *r)
 {
@@ -232,7 +246,10 @@ status ddb_start(struct cloud *cloud, void **state)
 	return OK;
 }
 
-static void release_entry(void *t) { release(t); }
+static void release_entry(void *t)
+{
+	release(t);
+}
 
 void ddb_stop(void *state)
 {

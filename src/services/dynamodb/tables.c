@@ -1,9 +1,12 @@
-/* CreateTable, DeleteTable, ListTables. A table is there, or gone, as soon as the call is answered; its answer says CREATING or
- * DELETING, as AWS's does. */
-#include "services/dynamodb/service.h"
+/* CreateTable, DeleteTable, ListTables. A table is there, or gone, as soon as the call is answered; its answer says
+ * CREATING or DELETING, as AWS's does. */
 #include "base/rand.h"
+#include "services/dynamodb/service.h"
 
-static void poke(void *ctx) { jobs_poke(ctx); }
+static void poke(void *ctx)
+{
+	jobs_poke(ctx);
+}
 
 static void set_tags(struct work *w, struct dynamodb_rec_table *r, const struct dynamodb_tag_list *tags)
 {
@@ -13,7 +16,8 @@ static void set_tags(struct work *w, struct dynamodb_rec_table *r, const struct 
 		r->tags.v[i] = (struct dynamodb_rec_tags_entry){tags->v[i].key, tags->v[i].value};
 }
 
-static status create_table(struct work *w, const struct dynamodb_create_table_input *in, struct dynamodb_create_table_output *out)
+static status create_table(
+	struct work *w, const struct dynamodb_create_table_input *in, struct dynamodb_create_table_output *out)
 {
 	struct table *existing;
 	struct str name = STR_NONE;
@@ -35,7 +39,9 @@ static status create_table(struct work *w, const struct dynamodb_create_table_in
 	};
 	TRY(ddb_check_create(w, in, &r));
 	status s = ddb_find(w, w->c->account, w->c->region, name, &existing);
-	if (is_ok(s)) return call_fail(w->c, DYNAMODB_ERR_RESOURCE_IN_USE_EXCEPTION, "Table already exists: %.*s", STR_ARG(name));
+	if (is_ok(s))
+		return call_fail(
+			w->c, DYNAMODB_ERR_RESOURCE_IN_USE_EXCEPTION, "Table already exists: %.*s", STR_ARG(name));
 	if (!status_is(s, STATUS_NOT_FOUND)) return s;
 	if (r.on_demand.v) {
 		r.on_demand_since = SOME_I64(w->c->now_ms);
@@ -59,19 +65,22 @@ static status create_table(struct work *w, const struct dynamodb_create_table_in
 	return OK;
 }
 
-status dynamodb_create_table(struct call *c, const struct dynamodb_create_table_input *in, struct dynamodb_create_table_output *out)
+status dynamodb_create_table(
+	struct call *c, const struct dynamodb_create_table_input *in, struct dynamodb_create_table_output *out)
 {
 	struct work w;
 	work_begin(&w, c);
 	return work_end(&w, create_table(&w, in, out));
 }
 
-static status delete_table(struct work *w, const struct dynamodb_delete_table_input *in, struct dynamodb_delete_table_output *out)
+static status delete_table(
+	struct work *w, const struct dynamodb_delete_table_input *in, struct dynamodb_delete_table_output *out)
 {
 	struct table *t;
 	TRY(ddb_open_named(w, in->table_name, &t));
 	if (t->record.deletion_protection.v)
-		return VALIDATION(w, "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection "
+		return VALIDATION(w, "Resource cannot be deleted as it is currently protected against deletion. "
+				     "Disable deletion protection "
 				     "first.");
 	struct dynamodb_rec_table r = ddb_edit(t);
 	ddb_stream_close(w, &r);
@@ -82,14 +91,16 @@ static status delete_table(struct work *w, const struct dynamodb_delete_table_in
 	return OK;
 }
 
-status dynamodb_delete_table(struct call *c, const struct dynamodb_delete_table_input *in, struct dynamodb_delete_table_output *out)
+status dynamodb_delete_table(
+	struct call *c, const struct dynamodb_delete_table_input *in, struct dynamodb_delete_table_output *out)
 {
 	struct work w;
 	work_begin(&w, c);
 	return work_end(&w, delete_table(&w, in, out));
 }
 
-static status list_tables(struct work *w, const struct dynamodb_list_tables_input *in, struct dynamodb_list_tables_output *out)
+static status list_tables(
+	struct work *w, const struct dynamodb_list_tables_input *in, struct dynamodb_list_tables_output *out)
 {
 	size_t limit = in->limit.has ? (size_t)in->limit.v : 100, capacity = 0;
 	struct key k = ddb_key(w->a, "version");
@@ -118,7 +129,8 @@ static status list_tables(struct work *w, const struct dynamodb_list_tables_inpu
 	return ended;
 }
 
-status dynamodb_list_tables(struct call *c, const struct dynamodb_list_tables_input *in, struct dynamodb_list_tables_output *out)
+status dynamodb_list_tables(
+	struct call *c, const struct dynamodb_list_tables_input *in, struct dynamodb_list_tables_output *out)
 {
 	struct work w;
 	work_begin(&w, c);

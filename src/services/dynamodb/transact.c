@@ -92,12 +92,13 @@ static const char *reason_code(error_id id)
 {
 	return id == DYNAMODB_ERR_CONDITIONAL_CHECK_FAILED_EXCEPTION ? "ConditionalCheckFailed"
 	       : id == DYNAMODB_ERR_DUPLICATE_ITEM_EXCEPTION         ? "DuplicateItem"
-								       : "ValidationError";
+								     : "ValidationError";
 }
 
 static status cancel(struct work *w, const struct transaction *t)
 {
-	struct dynamodb_transaction_canceled_exception *e = arena_new(w->a, struct dynamodb_transaction_canceled_exception);
+	struct dynamodb_transaction_canceled_exception *e =
+		arena_new(w->a, struct dynamodb_transaction_canceled_exception);
 	struct buf codes = BUF_IN(w->a);
 	e->cancellation_reasons.n = t->n;
 	e->cancellation_reasons.v = arena_new_n(w->a, struct dynamodb_cancellation_reason, t->n);
@@ -106,13 +107,15 @@ static status cancel(struct work *w, const struct transaction *t)
 		const struct refusal *why = &t->refusals[i];
 		r->code = why->id ? str_c(reason_code(why->id)) : STR("None");
 		if (why->id) r->message = why->message;
-		bool old = why->id == DYNAMODB_ERR_CONDITIONAL_CHECK_FAILED_EXCEPTION && str_is(t->on_failure[i], "ALL_OLD");
+		bool old = why->id == DYNAMODB_ERR_CONDITIONAL_CHECK_FAILED_EXCEPTION &&
+			   str_is(t->on_failure[i], "ALL_OLD");
 		if (old && t->v[i].had) ddb_map_write(w->a, &t->v[i].old, &r->item);
 		if (i) buf_lit(&codes, ", ");
 		buf_str(&codes, r->code);
 	}
 	status s = call_fail(w->c, DYNAMODB_ERR_TRANSACTION_CANCELED_EXCEPTION,
-		"Transaction cancelled, please refer cancellation reasons for specific reasons [%.*s]", STR_ARG(buf_done(&codes)));
+		"Transaction cancelled, please refer cancellation reasons for specific reasons [%.*s]",
+		STR_ARG(buf_done(&codes)));
 	call_fail_members(w->c, e);
 	return s;
 }
@@ -125,7 +128,8 @@ static status distinct(struct work *w, const struct transaction *t)
 		keys[i] = ddb_item_key(w->a, t->v[i].t, &t->v[i].item);
 		for (size_t j = 0; j < i; j++)
 			if (str_has(keys[j]) && str_eq(keys[i], keys[j]))
-				return VALIDATION(w, "Transaction request cannot include multiple operations on one item");
+				return VALIDATION(
+					w, "Transaction request cannot include multiple operations on one item");
 	}
 	return OK;
 }
@@ -140,7 +144,8 @@ status ddb_transact(struct work *w, struct transaction *t)
 		bytes += ddb_item_size(&t->v[i].item);
 	}
 	if (bytes > TRANSACTION_BYTES_MAX)
-		return VALIDATION(w, "Collection of items in the transaction exceeds the maximum aggregate size of 4 MB");
+		return VALIDATION(
+			w, "Collection of items in the transaction exceeds the maximum aggregate size of 4 MB");
 	for (size_t i = 0; i < t->n; i++) {
 		if (!t->refusals[i].id) {
 			status s = ddb_mutate(w, &t->v[i], &t->refusals[i]);
@@ -195,12 +200,14 @@ struct part { /* one of the four, whatever its struct is called */
 		.names = &(x)->expression_attribute_names, .values = &(x)->expression_attribute_values,                \
 	}
 
-static status read_part(struct work *w, const struct part *p, struct mutation *m, struct refusal *refusal, uint64_t *digest)
+static status read_part(
+	struct work *w, const struct part *p, struct mutation *m, struct refusal *refusal, uint64_t *digest)
 {
 	struct scope s;
 	if (!scope_init(&s, w->a, p->names, p->values)) return ddb_scope_failed(w, &s);
 	if (str_has(p->update) && !expr_parse_update(&s, p->update, &m->update)) return ddb_scope_failed(w, &s);
-	if (str_has(p->condition) && !expr_parse_condition(&s, EXPR_CONDITION, p->condition, &m->condition)) return ddb_scope_failed(w, &s);
+	if (str_has(p->condition) && !expr_parse_condition(&s, EXPR_CONDITION, p->condition, &m->condition))
+		return ddb_scope_failed(w, &s);
 	if (!scope_all_used(&s)) return ddb_scope_failed(w, &s);
 	TRY(ddb_read_map(w, p->map, &m->item));
 	TRY(ddb_open(w, p->table, &m->t));
@@ -216,11 +223,13 @@ static status read_part(struct work *w, const struct part *p, struct mutation *m
 	*digest = ddb_digest(*digest, p->update);
 	*digest = ddb_digest_value(*digest, &m->item);
 	for (size_t i = 0; i < s.n_names; i++) *digest += ddb_digest(ddb_digest(1, s.names[i].key), s.names[i].name);
-	for (size_t i = 0; i < s.n_values; i++) *digest += ddb_digest_value(ddb_digest(2, s.values[i].key), &s.values[i].value);
+	for (size_t i = 0; i < s.n_values; i++)
+		*digest += ddb_digest_value(ddb_digest(2, s.values[i].key), &s.values[i].value);
 	return OK;
 }
 
-static status read_write(struct work *w, const struct dynamodb_transact_write_item *x, struct transaction *t, size_t i, uint64_t *digest)
+static status read_write(
+	struct work *w, const struct dynamodb_transact_write_item *x, struct transaction *t, size_t i, uint64_t *digest)
 {
 	struct mutation *m = &t->v[i];
 	struct part p;
@@ -247,7 +256,8 @@ static status read_write(struct work *w, const struct dynamodb_transact_write_it
 	return read_part(w, &p, m, &t->refusals[i], digest);
 }
 
-static void collect(struct work *w, const struct transaction *t, struct str wanted, struct dynamodb_item_collection_metrics_per_table *out)
+static void collect(struct work *w, const struct transaction *t, struct str wanted,
+	struct dynamodb_item_collection_metrics_per_table *out)
 {
 	size_t capacity = 0;
 	for (size_t i = 0; i < t->n; i++) {
@@ -298,10 +308,12 @@ status dynamodb_transact_write_items(struct call *c, const struct dynamodb_trans
 
 /* ── TransactGetItems ── */
 
-static status transact_get(struct work *w, const struct dynamodb_transact_get_items_input *in, struct dynamodb_transact_get_items_output *out)
+static status transact_get(struct work *w, const struct dynamodb_transact_get_items_input *in,
+	struct dynamodb_transact_get_items_output *out)
 {
 	size_t n = in->transact_items.n, bytes = 0;
-	struct transaction t = {.n = n, .v = arena_new_n(w->a, struct mutation, n), .refusals = arena_new_n(w->a, struct refusal, n)};
+	struct transaction t = {
+		.n = n, .v = arena_new_n(w->a, struct mutation, n), .refusals = arena_new_n(w->a, struct refusal, n)};
 	struct projection *projections = arena_new_n(w->a, struct projection, n);
 	for (size_t i = 0; i < n; i++) {
 		const struct dynamodb_get *g = in->transact_items.v[i].get;
@@ -328,7 +340,8 @@ static status transact_get(struct work *w, const struct dynamodb_transact_get_it
 		ddb_charge(w, &t.v[i].cost);
 		bytes += size;
 		if (bytes > TRANSACTION_BYTES_MAX)
-			return VALIDATION(w, "Collection of items in the transaction exceeds the maximum aggregate size of 4 MB");
+			return VALIDATION(
+				w, "Collection of items in the transaction exceeds the maximum aggregate size of 4 MB");
 		if (!is_ok(s)) continue;
 		if (projections[i].n) item = expr_project(w->a, &projections[i], &item);
 		ddb_map_write(w->a, &item, &out->responses.v[i].item);

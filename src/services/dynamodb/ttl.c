@@ -1,8 +1,8 @@
-/* Time to live: items whose attribute names a second that has passed are deleted in the background, on virtual time. Expiries
- * are kept in order beside the items, so that finding what is due is one short scan; a job looks every minute. "Items with a
- * time older than five years are not deleted." */
-#include "services/dynamodb/service.h"
+/* Time to live: items whose attribute names a second that has passed are deleted in the background, on virtual time.
+ * Expiries are kept in order beside the items, so that finding what is due is one short scan; a job looks every minute.
+ * "Items with a time older than five years are not deleted." */
 #include "base/log.h"
+#include "services/dynamodb/service.h"
 
 static const char ttl_kind[] = "dynamodb.ttl";
 enum { LOOK_EVERY_MS = 60 * 1000, AT_ONCE = 64, FILL_AT_ONCE = 256 };
@@ -16,7 +16,8 @@ struct str ddb_ttl_prefix(struct arena *a, uint64_t table_id)
 
 bool ddb_expiry(const struct table *t, const struct value *item, int64_t *seconds)
 {
-	const struct value *v = str_has(t->record.ttl_attribute) && item ? ddb_get(item, t->record.ttl_attribute) : NULL;
+	const struct value *v =
+		str_has(t->record.ttl_attribute) && item ? ddb_get(item, t->record.ttl_attribute) : NULL;
 	return v && v->type == V_N && ddb_number_to_i64(value_str(v), seconds) && *seconds > 0;
 }
 
@@ -29,7 +30,8 @@ static struct str entry_key(struct arena *a, const struct table *t, int64_t seco
 	return key_done(&k);
 }
 
-void ddb_ttl_write(struct work *w, const struct table *t, struct str key, const struct value *old, const struct value *new)
+void ddb_ttl_write(
+	struct work *w, const struct table *t, struct str key, const struct value *old, const struct value *new)
 {
 	int64_t was = 0, is = 0;
 	if (!str_has(t->record.ttl_attribute)) return;
@@ -94,7 +96,8 @@ static status expire(struct work *w, struct table *t, struct step *s)
 	return OK;
 }
 
-/* Steps until there is no more, each in a transaction of its own. NOT_FOUND: the table, or its time to live, is gone. */
+/* Steps until there is no more, each in a transaction of its own. NOT_FOUND: the table, or its time to live, is gone.
+ */
 static status run(struct step *s, struct arena *keep, status (*fn)(struct work *, struct table *, struct step *))
 {
 	struct arena a;
@@ -106,7 +109,8 @@ static status run(struct step *s, struct arena *keep, status (*fn)(struct work *
 		struct table *t;
 		store_ticket ticket;
 		r = ddb_find(&w, s->chore->account, s->chore->region, s->chore->table, &t);
-		if (is_ok(r) && (t->id != (uint64_t)s->chore->id.v || !str_has(t->record.ttl_attribute))) r = STATUS(NOT_FOUND);
+		if (is_ok(r) && (t->id != (uint64_t)s->chore->id.v || !str_has(t->record.ttl_attribute)))
+			r = STATUS(NOT_FOUND);
 		struct step before = *s;
 		if (is_ok(r)) r = fn(&w, t, s);
 		if (is_ok(r)) r = store_commit(w.tx, &ticket);
@@ -142,8 +146,10 @@ static status job(void *ctx, struct store_tx *tx, struct arena *a, const struct 
 	TRY(r);
 	if (!chore.stage.v) {
 		chore.stage = SOME_I64(1);
-		jobs_schedule(tx, &(struct job){.kind = j->kind, .id = j->id, .due_ms = now + LOOK_EVERY_MS,
-					   .payload = dynamodb_rec_chore_encode(a, &chore)});
+		jobs_schedule(tx, &(struct job){.kind = j->kind,
+					  .id = j->id,
+					  .due_ms = now + LOOK_EVERY_MS,
+					  .payload = dynamodb_rec_chore_encode(a, &chore)});
 	}
 	*again_ms = now + LOOK_EVERY_MS;
 	return OK;
@@ -158,4 +164,7 @@ void ddb_ttl_begin(struct work *w, const struct dynamodb_rec_table *r)
 				     .payload = dynamodb_rec_chore_encode(w->a, &chore)});
 }
 
-void ddb_ttl_jobs(struct ddb *d) { jobs_register(d->cloud->jobs, ttl_kind, job, d); }
+void ddb_ttl_jobs(struct ddb *d)
+{
+	jobs_register(d->cloud->jobs, ttl_kind, job, d);
+}

@@ -1,11 +1,14 @@
-/* UpdateTable: billing and throughput, global indexes, streams, protection, class, encryption. A new index is filled by a
- * durable job while the table serves; writers keep its entries from the moment the call is answered. */
+/* UpdateTable: billing and throughput, global indexes, streams, protection, class, encryption. A new index is filled by
+ * a durable job while the table serves; writers keep its entries from the moment the call is answered. */
 #include "services/dynamodb/service.h"
 
-static void poke(void *ctx) { jobs_poke(ctx); }
+static void poke(void *ctx)
+{
+	jobs_poke(ctx);
+}
 
-static struct dynamodb_rec_throughput *changed(struct work *w, const struct dynamodb_rec_throughput *was,
-	const struct dynamodb_provisioned_throughput *to)
+static struct dynamodb_rec_throughput *changed(
+	struct work *w, const struct dynamodb_rec_throughput *was, const struct dynamodb_provisioned_throughput *to)
 {
 	struct dynamodb_rec_throughput *t = arena_new(w->a, struct dynamodb_rec_throughput);
 	if (was) *t = *was;
@@ -32,19 +35,24 @@ static status billing(struct work *w, const struct dynamodb_update_table_input *
 	bool was = r->on_demand.v, is = str_has(in->billing_mode) ? str_is(in->billing_mode, "PAY_PER_REQUEST") : was;
 	const struct dynamodb_provisioned_throughput *p = in->provisioned_throughput;
 	if (is && p)
-		return VALIDATION(w, "One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be "
+		return VALIDATION(w, "One or more parameter values were invalid: Neither ReadCapacityUnits nor "
+				     "WriteCapacityUnits can be "
 				     "specified when BillingMode is PAY_PER_REQUEST");
 	if (!is && was && !p)
-		return VALIDATION(w, "One or more parameter values were invalid: ProvisionedThroughput must be specified when BillingMode is "
+		return VALIDATION(w, "One or more parameter values were invalid: ProvisionedThroughput must be "
+				     "specified when BillingMode is "
 				     "PROVISIONED");
 	if (!is && !was && p && same(r->throughput, p) && !in->global_secondary_index_updates.n)
 		return VALIDATION(w,
-			"The provisioned throughput for the table will not change. The requested value equals the current value. Current "
-			"ReadCapacityUnits provisioned for the table: %lld. Requested ReadCapacityUnits: %lld. Current WriteCapacityUnits "
-			"provisioned for the table: %lld. Requested WriteCapacityUnits: %lld. Refer to the Amazon DynamoDB Developer Guide for "
+			"The provisioned throughput for the table will not change. The requested value equals the "
+			"current value. Current "
+			"ReadCapacityUnits provisioned for the table: %lld. Requested ReadCapacityUnits: %lld. Current "
+			"WriteCapacityUnits "
+			"provisioned for the table: %lld. Requested WriteCapacityUnits: %lld. Refer to the Amazon "
+			"DynamoDB Developer Guide for "
 			"current limits and how to request higher limits.",
-			(long long)r->throughput->read.v, (long long)p->read_capacity_units.v, (long long)r->throughput->write.v,
-			(long long)p->write_capacity_units.v);
+			(long long)r->throughput->read.v, (long long)p->read_capacity_units.v,
+			(long long)r->throughput->write.v, (long long)p->write_capacity_units.v);
 	if (str_has(in->billing_mode)) r->billing_told = SOME_BOOL(true);
 	if (is && !was) {
 		r->on_demand_since = SOME_I64(w->c->now_ms);
@@ -74,10 +82,12 @@ static struct dynamodb_rec_index *find(struct dynamodb_rec_table *r, struct str 
 
 static status no_index(struct work *w, struct str name)
 {
-	return call_fail(w->c, DYNAMODB_ERR_RESOURCE_NOT_FOUND_EXCEPTION, "Requested resource not found: Index: %.*s not found", STR_ARG(name));
+	return call_fail(w->c, DYNAMODB_ERR_RESOURCE_NOT_FOUND_EXCEPTION,
+		"Requested resource not found: Index: %.*s not found", STR_ARG(name));
 }
 
-static status create_index(struct work *w, const struct dynamodb_create_global_secondary_index_action *in, struct dynamodb_rec_table *r)
+static status create_index(
+	struct work *w, const struct dynamodb_create_global_secondary_index_action *in, struct dynamodb_rec_table *r)
 {
 	struct dynamodb_rec_index x;
 	for (size_t i = 0; i < r->indexes.n; i++) {
@@ -85,7 +95,8 @@ static status create_index(struct work *w, const struct dynamodb_create_global_s
 			return VALIDATION(w, "Attempting to create an index which already exists");
 		if (str_is(r->indexes.v[i].status, "CREATING"))
 			return call_fail(w->c, DYNAMODB_ERR_LIMIT_EXCEEDED_EXCEPTION,
-				"Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table");
+				"Subscriber limit exceeded: Only 1 online index can be created or deleted "
+				"simultaneously per table");
 	}
 	TRY(ddb_check_new_index(w, in->index_name, &in->key_schema, in->projection, true, &r->definitions, r, &x));
 	TRY(ddb_check_throughput(w, in->provisioned_throughput, r->on_demand.v, x.name, &x.throughput));
@@ -108,7 +119,8 @@ static void drop_definitions(struct dynamodb_rec_table *r)
 		struct str name = r->definitions.v[i].name;
 		bool used = str_eq(name, r->schema->hash) || str_eq(name, r->schema->range);
 		for (size_t j = 0; j < r->indexes.n; j++)
-			used |= str_eq(name, r->indexes.v[j].schema->hash) || str_eq(name, r->indexes.v[j].schema->range);
+			used |= str_eq(name, r->indexes.v[j].schema->hash) ||
+				str_eq(name, r->indexes.v[j].schema->range);
 		if (used) r->definitions.v[kept++] = r->definitions.v[i];
 	}
 	r->definitions.n = kept;
@@ -127,23 +139,28 @@ static status delete_index(struct work *w, struct str name, struct dynamodb_rec_
 	return OK;
 }
 
-static status update_index(struct work *w, const struct dynamodb_update_global_secondary_index_action *in, struct dynamodb_rec_table *r)
+static status update_index(
+	struct work *w, const struct dynamodb_update_global_secondary_index_action *in, struct dynamodb_rec_table *r)
 {
 	struct dynamodb_rec_index *x = find(r, in->index_name);
 	if (!x) return no_index(w, in->index_name);
 	if (r->on_demand.v && in->provisioned_throughput)
-		return VALIDATION(w, "One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be "
+		return VALIDATION(w, "One or more parameter values were invalid: Neither ReadCapacityUnits nor "
+				     "WriteCapacityUnits can be "
 				     "specified when BillingMode is PAY_PER_REQUEST");
 	if (!in->provisioned_throughput) return OK;
 	if (same(x->throughput, in->provisioned_throughput))
-		return VALIDATION(w, "The provisioned throughput for the index %.*s will not change. The requested value equals the current value.",
+		return VALIDATION(w,
+			"The provisioned throughput for the index %.*s will not change. The requested value equals the "
+			"current value.",
 			STR_ARG(x->name));
 	x->throughput = changed(w, x->throughput, in->provisioned_throughput);
 	return OK;
 }
 
 /* The table's definitions and the request's together. */
-static status merge_definitions(struct work *w, const struct dynamodb_attribute_definitions *in, struct dynamodb_rec_table *r)
+static status merge_definitions(
+	struct work *w, const struct dynamodb_attribute_definitions *in, struct dynamodb_rec_table *r)
 {
 	struct dynamodb_rec_definitions given = {0}, merged = {0};
 	size_t capacity = 0;
@@ -154,7 +171,9 @@ static status merge_definitions(struct work *w, const struct dynamodb_attribute_
 		for (size_t j = 0; j < r->definitions.n; j++)
 			if (str_eq(r->definitions.v[j].name, given.v[i].name)) was = &r->definitions.v[j];
 		if (was && !str_eq(was->type, given.v[i].type))
-			return VALIDATION(w, "One or more parameter values were invalid: The attribute type of %.*s cannot change", STR_ARG(was->name));
+			return VALIDATION(w,
+				"One or more parameter values were invalid: The attribute type of %.*s cannot change",
+				STR_ARG(was->name));
 		if (!was) *VEC_PUSH(w->a, &merged, &capacity) = given.v[i];
 	}
 	r->definitions = merged;
@@ -168,11 +187,13 @@ static status indexes(struct work *w, const struct dynamodb_update_table_input *
 	for (size_t i = 0; i < l->n; i++) {
 		const struct dynamodb_global_secondary_index_update *u = &l->v[i];
 		if ((u->create != NULL) + (u->delete != NULL) + (u->update != NULL) != 1)
-			return VALIDATION(w, "One or more parameter values were invalid: Only one global secondary index action is allowed in "
+			return VALIDATION(w, "One or more parameter values were invalid: Only one global secondary "
+					     "index action is allowed in "
 					     "each update");
 		if ((u->create || u->delete) && ++online > 1)
 			return call_fail(w->c, DYNAMODB_ERR_LIMIT_EXCEEDED_EXCEPTION,
-				"Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table");
+				"Subscriber limit exceeded: Only 1 online index can be created or deleted "
+				"simultaneously per table");
 		if (u->create) {
 			TRY(merge_definitions(w, &in->attribute_definitions, r));
 			TRY(create_index(w, u->create, r));
@@ -197,8 +218,10 @@ static status streams(struct work *w, const struct dynamodb_stream_specification
 		return VALIDATION(w, "Table already has an enabled stream: TableName: %.*s", STR_ARG(r->name));
 	if (!s->stream_enabled.v && !on)
 		return VALIDATION(w, "Table has no stream to disable: TableName: %.*s", STR_ARG(r->name));
-	if (s->stream_enabled.v) ddb_stream_open(w, r, s->stream_view_type);
-	else ddb_stream_close(w, r);
+	if (s->stream_enabled.v)
+		ddb_stream_open(w, r, s->stream_view_type);
+	else
+		ddb_stream_close(w, r);
 	return OK;
 }
 
@@ -206,20 +229,23 @@ static void encryption(struct work *w, const struct dynamodb_sse_specification *
 {
 	if (!s) return;
 	r->sse_type = s->enabled.v ? STR("KMS") : STR_NONE;
-	r->sse_key = !s->enabled.v                        ? STR_NONE
+	r->sse_key = !s->enabled.v                   ? STR_NONE
 		     : str_has(s->kms_master_key_id) ? s->kms_master_key_id
 						     : call_arn(w->c, STR("kms"), "alias/aws/dynamodb");
 }
 
-static status update_table(struct work *w, const struct dynamodb_update_table_input *in, struct dynamodb_update_table_output *out)
+static status update_table(
+	struct work *w, const struct dynamodb_update_table_input *in, struct dynamodb_update_table_output *out)
 {
 	struct table *t;
 	if (in->replica_updates.v || str_has(in->multi_region_consistency) || in->global_table_witness_updates.v)
-		return call_fail(w->c, ERR_NOT_IMPLEMENTED, "virga does not implement replicas of DynamoDB tables yet.");
-	if (!in->provisioned_throughput && !str_has(in->billing_mode) && !in->global_secondary_index_updates.v && !in->stream_specification &&
-		!in->sse_specification && !str_has(in->table_class) && !in->deletion_protection_enabled.has && !in->on_demand_throughput &&
-		!in->warm_throughput)
-		return VALIDATION(w, "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates or "
+		return call_fail(
+			w->c, ERR_NOT_IMPLEMENTED, "virga does not implement replicas of DynamoDB tables yet.");
+	if (!in->provisioned_throughput && !str_has(in->billing_mode) && !in->global_secondary_index_updates.v &&
+		!in->stream_specification && !in->sse_specification && !str_has(in->table_class) &&
+		!in->deletion_protection_enabled.has && !in->on_demand_throughput && !in->warm_throughput)
+		return VALIDATION(w, "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, "
+				     "GlobalSecondaryIndexUpdates or "
 				     "SSESpecification or ReplicaUpdates is required");
 	TRY(ddb_open_named(w, in->table_name, &t));
 	struct dynamodb_rec_table r = ddb_edit(t);
@@ -236,14 +262,17 @@ static status update_table(struct work *w, const struct dynamodb_update_table_in
 	}
 	for (size_t i = 0; i < r.indexes.n && !r.on_demand.v; i++)
 		if (r.indexes.v[i].global.v && !r.indexes.v[i].throughput)
-			return VALIDATION(w, "One or more parameter values were invalid: ProvisionedThroughput must be specified for index: %.*s",
+			return VALIDATION(w,
+				"One or more parameter values were invalid: ProvisionedThroughput must be specified "
+				"for index: %.*s",
 				STR_ARG(r.indexes.v[i].name));
 	ddb_put_table(w, &r);
 	out->table_description = ddb_describe(w, &r, STR("UPDATING"));
 	return OK;
 }
 
-status dynamodb_update_table(struct call *c, const struct dynamodb_update_table_input *in, struct dynamodb_update_table_output *out)
+status dynamodb_update_table(
+	struct call *c, const struct dynamodb_update_table_input *in, struct dynamodb_update_table_output *out)
 {
 	struct work w;
 	work_begin(&w, c);

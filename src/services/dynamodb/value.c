@@ -3,11 +3,17 @@
 #include <stdlib.h>
 
 static const char *const names[] = {"", "S", "N", "B", "SS", "NS", "BS", "L", "M", "NULL", "BOOL"};
-static const char *const words[] = {"", "STRING", "NUMBER", "BINARY", "STRING_SET", "NUMBER_SET", "BINARY_SET", "LIST", "MAP",
-	"NULL", "BOOLEAN"};
+static const char *const words[] = {
+	"", "STRING", "NUMBER", "BINARY", "STRING_SET", "NUMBER_SET", "BINARY_SET", "LIST", "MAP", "NULL", "BOOLEAN"};
 
-const char *ddb_type_name(unsigned type) { return names[type]; }
-const char *ddb_type_word(unsigned type) { return words[type]; }
+const char *ddb_type_name(unsigned type)
+{
+	return names[type];
+}
+const char *ddb_type_word(unsigned type)
+{
+	return words[type];
+}
 
 uint32_t ddb_map_room(uint32_t n)
 {
@@ -16,7 +22,10 @@ uint32_t ddb_map_room(uint32_t n)
 	return room;
 }
 
-struct value ddb_map(void) { return (struct value){.type = V_M}; }
+struct value ddb_map(void)
+{
+	return (struct value){.type = V_M};
+}
 
 struct value *ddb_get(const struct value *map, struct str name)
 {
@@ -60,7 +69,8 @@ struct value ddb_copy(struct arena *a, const struct value *v)
 		for (uint32_t i = 0; i < v->n; i++) out.list[i] = ddb_copy(a, &v->list[i]);
 	} else if (v->type == V_M) {
 		out.map = arena_array(a, ddb_map_room(v->n), sizeof(*out.map));
-		for (uint32_t i = 0; i < v->n; i++) out.map[i] = (struct attr){v->map[i].name, ddb_copy(a, &v->map[i].value)};
+		for (uint32_t i = 0; i < v->n; i++)
+			out.map[i] = (struct attr){v->map[i].name, ddb_copy(a, &v->map[i].value)};
 	}
 	return out;
 }
@@ -71,9 +81,12 @@ bool ddb_equal(const struct value *x, const struct value *y)
 	switch ((enum value_type)x->type) {
 	case V_S:
 	case V_N:
-	case V_B: return str_eq(value_str(x), value_str(y));
-	case V_BOOL: return x->truth == y->truth;
-	case V_NULL: return true;
+	case V_B:
+		return str_eq(value_str(x), value_str(y));
+	case V_BOOL:
+		return x->truth == y->truth;
+	case V_NULL:
+		return true;
 	case V_SS:
 	case V_NS:
 	case V_BS:
@@ -93,22 +106,29 @@ bool ddb_equal(const struct value *x, const struct value *y)
 			if (!other || !ddb_equal(&x->map[i].value, other)) return false;
 		}
 		return true;
-	case V_NONE: break;
+	case V_NONE:
+		break;
 	}
 	return false;
 }
 
-int ddb_compare(const struct value *x, const struct value *y) { return str_cmp(value_str(x), value_str(y)); }
+int ddb_compare(const struct value *x, const struct value *y)
+{
+	return str_cmp(value_str(x), value_str(y));
+}
 
 size_t ddb_value_size(const struct value *v)
 {
 	size_t n = 0;
 	switch ((enum value_type)v->type) {
 	case V_S:
-	case V_B: return v->n;
-	case V_N: return ddb_number_size(value_str(v));
+	case V_B:
+		return v->n;
+	case V_N:
+		return ddb_number_size(value_str(v));
 	case V_BOOL:
-	case V_NULL: return 1;
+	case V_NULL:
+		return 1;
 	case V_SS:
 	case V_BS:
 		for (uint32_t i = 0; i < v->n; i++) n += v->set[i].n;
@@ -122,7 +142,8 @@ size_t ddb_value_size(const struct value *v)
 	case V_M:
 		for (uint32_t i = 0; i < v->n; i++) n += 1 + v->map[i].name.n + ddb_value_size(&v->map[i].value);
 		return n + 3;
-	case V_NONE: break;
+	case V_NONE:
+		break;
 	}
 	return 0;
 }
@@ -134,8 +155,14 @@ size_t ddb_item_size(const struct value *item)
 	return n;
 }
 
-enum value_type ddb_set_of(unsigned type) { return type == V_S ? V_SS : type == V_N ? V_NS : type == V_B ? V_BS : V_NONE; }
-enum value_type ddb_element_of(unsigned type) { return type == V_SS ? V_S : type == V_NS ? V_N : type == V_BS ? V_B : V_NONE; }
+enum value_type ddb_set_of(unsigned type)
+{
+	return type == V_S ? V_SS : type == V_N ? V_NS : type == V_B ? V_BS : V_NONE;
+}
+enum value_type ddb_element_of(unsigned type)
+{
+	return type == V_SS ? V_S : type == V_NS ? V_N : type == V_BS ? V_B : V_NONE;
+}
 
 bool ddb_set_has(const struct value *set, struct str element)
 {
@@ -169,9 +196,12 @@ struct value ddb_set_minus(struct arena *a, const struct value *x, const struct 
 
 static void describe_text(struct buf *b, unsigned type, struct str s)
 {
-	if (type == V_N) ddb_number_write(b, s);
-	else if (type == V_B) buf_base64(b, s);
-	else buf_str(b, s);
+	if (type == V_N)
+		ddb_number_write(b, s);
+	else if (type == V_B)
+		buf_base64(b, s);
+	else
+		buf_str(b, s);
 }
 
 void ddb_value_describe(struct buf *b, const struct value *v)
@@ -180,9 +210,15 @@ void ddb_value_describe(struct buf *b, const struct value *v)
 	switch ((enum value_type)v->type) {
 	case V_S:
 	case V_N:
-	case V_B: describe_text(b, v->type, value_str(v)); break;
-	case V_BOOL: buf_str(b, v->truth ? STR("true") : STR("false")); break;
-	case V_NULL: buf_lit(b, "true"); break;
+	case V_B:
+		describe_text(b, v->type, value_str(v));
+		break;
+	case V_BOOL:
+		buf_str(b, v->truth ? STR("true") : STR("false"));
+		break;
+	case V_NULL:
+		buf_lit(b, "true");
+		break;
 	case V_SS:
 	case V_NS:
 	case V_BS:
@@ -211,7 +247,8 @@ void ddb_value_describe(struct buf *b, const struct value *v)
 		}
 		buf_byte(b, '}');
 		break;
-	case V_NONE: break;
+	case V_NONE:
+		break;
 	}
 	buf_byte(b, '}');
 }

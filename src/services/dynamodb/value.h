@@ -1,7 +1,7 @@
-/* Attribute values as this service works with them: a tagged tree of 16-byte nodes in an arena, whose strings point into what
- * it was read from. Numbers are the bytes of number.h; sets are sorted, so that equal sets are equal element by element. An
- * item is a value of type V_M. Three forms are told here: the tree, what is on the wire (the generated structs), and what is
- * stored (compact, self-delimiting). */
+/* Attribute values as this service works with them: a tagged tree of 16-byte nodes in an arena, whose strings point
+ * into what it was read from. Numbers are the bytes of number.h; sets are sorted, so that equal sets are equal element
+ * by element. An item is a value of type V_M. Three forms are told here: the tree, what is on the wire (the generated
+ * structs), and what is stored (compact, self-delimiting). */
 #pragma once
 #include "dynamodb.h"
 #include "services/dynamodb/number.h"
@@ -35,7 +35,10 @@ static inline struct value value_text(enum value_type t, struct str s)
 {
 	return (struct value){.type = (uint8_t)t, .n = (uint32_t)s.n, .p = s.p};
 }
-static inline struct str value_str(const struct value *v) { return str_n(v->p, v->n); }
+static inline struct str value_str(const struct value *v)
+{
+	return str_n(v->p, v->n);
+}
 /* S, N, BOOL, …: as the API names the type. */
 const char *ddb_type_name(unsigned type);
 /* STRING, NUMBER, …: as some messages do. */

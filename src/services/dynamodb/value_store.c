@@ -1,5 +1,5 @@
-/* Values as they are stored: a byte of type, then a varint length or count, then bytes or elements. An item begins with a
- * byte that names this format. */
+/* Values as they are stored: a byte of type, then a varint length or count, then bytes or elements. An item begins with
+ * a byte that names this format. */
 #include "services/dynamodb/value.h"
 
 enum { FORMAT = 1, STORED_FALSE = 0x20, STORED_TRUE = 0x21 };
@@ -34,7 +34,9 @@ void ddb_value_store(struct buf *b, const struct value *v)
 	switch ((enum value_type)v->type) {
 	case V_S:
 	case V_N:
-	case V_B: put_str(b, value_str(v)); break;
+	case V_B:
+		put_str(b, value_str(v));
+		break;
 	case V_SS:
 	case V_NS:
 	case V_BS:
@@ -45,10 +47,14 @@ void ddb_value_store(struct buf *b, const struct value *v)
 		put_length(b, v->n);
 		for (uint32_t i = 0; i < v->n; i++) ddb_value_store(b, &v->list[i]);
 		break;
-	case V_M: put_map(b, v); break;
+	case V_M:
+		put_map(b, v);
+		break;
 	case V_NULL:
-	case V_BOOL: break;
-	case V_NONE: UNREACHABLE();
+	case V_BOOL:
+		break;
+	case V_NONE:
+		UNREACHABLE();
 	}
 }
 
@@ -134,11 +140,19 @@ static bool get_value(struct arena *a, struct str *s, struct value *v, int depth
 		for (uint32_t i = 0; i < n; i++)
 			if (!get_value(a, s, &v->list[i], depth + 1)) return false;
 		return true;
-	case V_M: return get_map(a, s, v, depth + 1);
-	case V_NULL: *v = (struct value){.type = V_NULL}; return true;
-	case STORED_FALSE: *v = (struct value){.type = V_BOOL}; return true;
-	case STORED_TRUE: *v = (struct value){.type = V_BOOL, .truth = true}; return true;
-	default: return false;
+	case V_M:
+		return get_map(a, s, v, depth + 1);
+	case V_NULL:
+		*v = (struct value){.type = V_NULL};
+		return true;
+	case STORED_FALSE:
+		*v = (struct value){.type = V_BOOL};
+		return true;
+	case STORED_TRUE:
+		*v = (struct value){.type = V_BOOL, .truth = true};
+		return true;
+	default:
+		return false;
 	}
 }
 

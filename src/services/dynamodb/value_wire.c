@@ -1,6 +1,6 @@
 /* Values from and to the generated structs, with what DynamoDB checks of any value wherever it stands. */
-#include "services/dynamodb/value.h"
 #include "dynamodbstreams.h"
+#include "services/dynamodb/value.h"
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -13,7 +13,8 @@ _Static_assert(sizeof(entry) == sizeof(struct dynamodb_key_entry) &&
 		       sizeof(entry) == sizeof(struct dynamodb_item_collection_key_attribute_map_entry) &&
 		       sizeof(entry) == sizeof(struct dynamodbstreams_attribute_map_entry) &&
 		       sizeof(struct dynamodb_attribute_value) == sizeof(struct dynamodbstreams_attribute_value) &&
-		       offsetof(struct dynamodb_attribute_value, bool_) == offsetof(struct dynamodbstreams_attribute_value, bool_),
+		       offsetof(struct dynamodb_attribute_value, bool_) ==
+			       offsetof(struct dynamodbstreams_attribute_value, bool_),
 	"the generated maps of values are alike");
 struct entries {
 	entry *v;
@@ -36,7 +37,10 @@ static bool read_number(struct arena *a, struct str text, struct str *out, struc
 	return r == NUMBER_OK || fail(why, ddb_number_problem(a, r, text));
 }
 
-static int by_bytes(const void *x, const void *y) { return str_cmp(*(const struct str *)x, *(const struct str *)y); }
+static int by_bytes(const void *x, const void *y)
+{
+	return str_cmp(*(const struct str *)x, *(const struct str *)y);
+}
 
 static bool duplicates(struct arena *a, enum value_type t, const struct strings *in, struct str *why)
 {
@@ -55,9 +59,11 @@ static bool read_set(struct arena *a, enum value_type t, const void *generated, 
 {
 	const struct strings *in = generated;
 	if (in->n == 0)
-		return fail(why, t == V_SS   ? STR("One or more parameter values were invalid: An string set  may not be empty")
-				 : t == V_NS ? STR("One or more parameter values were invalid: An number set  may not be empty")
-					     : STR("One or more parameter values were invalid: Binary sets should not be empty"));
+		return fail(why,
+			t == V_SS ? STR("One or more parameter values were invalid: An string set  may not be empty")
+			: t == V_NS
+				? STR("One or more parameter values were invalid: An number set  may not be empty")
+				: STR("One or more parameter values were invalid: Binary sets should not be empty"));
 	*out = (struct value){.type = (uint8_t)t, .n = (uint32_t)in->n};
 	out->set = arena_array(a, in->n, sizeof(*out->set));
 	for (size_t i = 0; i < in->n; i++) {
@@ -73,7 +79,8 @@ static bool read_set(struct arena *a, enum value_type t, const void *generated, 
 	return true;
 }
 
-static bool read_any(struct arena *a, const struct dynamodb_attribute_value *in, struct value *out, int depth, struct str *why);
+static bool read_any(
+	struct arena *a, const struct dynamodb_attribute_value *in, struct value *out, int depth, struct str *why);
 
 /* Of equal names the last counts. */
 static void drop_doubles(struct value *map)
@@ -88,7 +95,10 @@ static void drop_doubles(struct value *map)
 		}
 }
 
-static int by_name(const void *x, const void *y) { return str_cmp(*(const struct str *)x, *(const struct str *)y); }
+static int by_name(const void *x, const void *y)
+{
+	return str_cmp(*(const struct str *)x, *(const struct str *)y);
+}
 
 static bool has_doubles(struct arena *a, const struct value *map)
 {
@@ -113,17 +123,22 @@ static bool read_map(struct arena *a, const struct entries *in, struct value *ou
 	return true;
 }
 
-static bool read_any(struct arena *a, const struct dynamodb_attribute_value *in, struct value *out, int depth, struct str *why)
+static bool read_any(
+	struct arena *a, const struct dynamodb_attribute_value *in, struct value *out, int depth, struct str *why)
 {
-	unsigned set = (unsigned)str_has(in->s) + str_has(in->n) + str_has(in->b) + (in->ss.v != NULL) + (in->ns.v != NULL) +
-		       (in->bs.v != NULL) + (in->m.v != NULL) + (in->l.v != NULL) + in->null.has + in->bool_.has;
+	unsigned set = (unsigned)str_has(in->s) + str_has(in->n) + str_has(in->b) + (in->ss.v != NULL) +
+		       (in->ns.v != NULL) + (in->bs.v != NULL) + (in->m.v != NULL) + (in->l.v != NULL) + in->null.has +
+		       in->bool_.has;
 	if (set == 0)
-		return fail(why, STR("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"));
+		return fail(why,
+			STR("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"));
 	if (set > 1)
-		return fail(why, STR("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the "
-				     "supported datatypes"));
+		return fail(why,
+			STR("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the "
+			    "supported datatypes"));
 	if (depth > VALUE_DEPTH_MAX)
-		return fail(why, STR("Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond "
+		return fail(why, STR("Nesting Levels have exceeded supported limits: Attributes in the item have "
+				     "nested levels beyond "
 				     "supported limit"));
 	if (str_has(in->s)) {
 		*out = value_text(V_S, in->s);
@@ -148,7 +163,8 @@ static bool read_any(struct arena *a, const struct dynamodb_attribute_value *in,
 			if (!read_any(a, &in->l.v[i], &out->list[i], depth + 1, why)) return false;
 	} else if (in->null.has) {
 		if (!in->null.v)
-			return fail(why, STR("One or more parameter values were invalid: Null attribute value types must have the value "
+			return fail(why, STR("One or more parameter values were invalid: Null attribute value types "
+					     "must have the value "
 					     "of true"));
 		*out = (struct value){.type = V_NULL};
 	} else {
@@ -192,21 +208,40 @@ void ddb_value_write(struct arena *a, const struct value *v, void *generated_val
 {
 	struct dynamodb_attribute_value *out = generated_value;
 	switch ((enum value_type)v->type) {
-	case V_S: out->s = value_str(v); break;
-	case V_N: out->n = number_text(a, value_str(v)); break;
-	case V_B: out->b = value_str(v); break;
-	case V_SS: write_set(a, v, &out->ss); break;
-	case V_NS: write_set(a, v, &out->ns); break;
-	case V_BS: write_set(a, v, &out->bs); break;
-	case V_M: ddb_map_write(a, v, &out->m); break;
+	case V_S:
+		out->s = value_str(v);
+		break;
+	case V_N:
+		out->n = number_text(a, value_str(v));
+		break;
+	case V_B:
+		out->b = value_str(v);
+		break;
+	case V_SS:
+		write_set(a, v, &out->ss);
+		break;
+	case V_NS:
+		write_set(a, v, &out->ns);
+		break;
+	case V_BS:
+		write_set(a, v, &out->bs);
+		break;
+	case V_M:
+		ddb_map_write(a, v, &out->m);
+		break;
 	case V_L:
 		out->l.v = arena_array(a, v->n, sizeof(*out->l.v));
 		out->l.n = v->n;
 		for (uint32_t i = 0; i < v->n; i++) ddb_value_write(a, &v->list[i], &out->l.v[i]);
 		break;
-	case V_NULL: out->null = SOME_BOOL(true); break;
-	case V_BOOL: out->bool_ = SOME_BOOL(v->truth); break;
-	case V_NONE: UNREACHABLE();
+	case V_NULL:
+		out->null = SOME_BOOL(true);
+		break;
+	case V_BOOL:
+		out->bool_ = SOME_BOOL(v->truth);
+		break;
+	case V_NONE:
+		UNREACHABLE();
 	}
 }
 

@@ -20,15 +20,17 @@ struct asked {
 static status read_condition(struct work *w, struct scope *s, const struct asked *q, struct mutation *m)
 {
 	if (str_has(q->condition)) {
-		if (!expr_parse_condition(s, EXPR_CONDITION, q->condition, &m->condition)) return ddb_scope_failed(w, s);
+		if (!expr_parse_condition(s, EXPR_CONDITION, q->condition, &m->condition))
+			return ddb_scope_failed(w, s);
 	} else if (q->expected->v || str_has(q->conditional_operator)) {
-		if (!legacy_expected(s, q->expected, q->conditional_operator, &m->condition)) return ddb_scope_failed(w, s);
+		if (!legacy_expected(s, q->expected, q->conditional_operator, &m->condition))
+			return ddb_scope_failed(w, s);
 	}
 	return scope_all_used(s) ? OK : ddb_scope_failed(w, s);
 }
 
-static status execute(struct work *w, const struct asked *q, struct mutation *m, struct dynamodb_consumed_capacity **consumed,
-	struct dynamodb_item_collection_metrics **collection)
+static status execute(struct work *w, const struct asked *q, struct mutation *m,
+	struct dynamodb_consumed_capacity **consumed, struct dynamodb_item_collection_metrics **collection)
 {
 	struct refusal why;
 	TRY(ddb_mutation_check(w, m));
@@ -76,7 +78,8 @@ status dynamodb_put_item(struct call *c, const struct dynamodb_put_item_input *i
 	return work_end(&w, put_item(&w, in, out));
 }
 
-static status delete_item(struct work *w, const struct dynamodb_delete_item_input *in, struct dynamodb_delete_item_output *out)
+static status delete_item(
+	struct work *w, const struct dynamodb_delete_item_input *in, struct dynamodb_delete_item_output *out)
 {
 	struct asked q = ASKED(in);
 	struct mutation m = {.type = MUTATE_DELETE};
@@ -96,14 +99,16 @@ static status delete_item(struct work *w, const struct dynamodb_delete_item_inpu
 	return OK;
 }
 
-status dynamodb_delete_item(struct call *c, const struct dynamodb_delete_item_input *in, struct dynamodb_delete_item_output *out)
+status dynamodb_delete_item(
+	struct call *c, const struct dynamodb_delete_item_input *in, struct dynamodb_delete_item_output *out)
 {
 	struct work w;
 	work_begin(&w, c);
 	return work_end(&w, delete_item(&w, in, out));
 }
 
-static status update_item(struct work *w, const struct dynamodb_update_item_input *in, struct dynamodb_update_item_output *out)
+static status update_item(
+	struct work *w, const struct dynamodb_update_item_input *in, struct dynamodb_update_item_output *out)
 {
 	struct asked q = ASKED(in);
 	struct mutation m = {.type = MUTATE_UPDATE};
@@ -129,7 +134,8 @@ static status update_item(struct work *w, const struct dynamodb_update_item_inpu
 	return OK;
 }
 
-status dynamodb_update_item(struct call *c, const struct dynamodb_update_item_input *in, struct dynamodb_update_item_output *out)
+status dynamodb_update_item(
+	struct call *c, const struct dynamodb_update_item_input *in, struct dynamodb_update_item_output *out)
 {
 	struct work w;
 	work_begin(&w, c);

@@ -1,5 +1,5 @@
-/* Amazon DynamoDB Streams: reading what DynamoDB's tables write (services/dynamodb/stream.c). A stream has one shard, open while
- * the stream is enabled; its records can be read for 24 hours. */
+/* Amazon DynamoDB Streams: reading what DynamoDB's tables write (services/dynamodb/stream.c). A stream has one shard,
+ * open while the stream is enabled; its records can be read for 24 hours. */
 #include "dynamodbstreams.h"
 #include "services/dynamodb/service.h"
 
@@ -13,7 +13,10 @@ static struct str shard_id(struct arena *a, const struct dynamodb_rec_stream *s)
 }
 
 /* 21 digits, so that they sort as text too. */
-static struct str sequence_text(struct arena *a, uint64_t seq) { return str_fmt(a, "1%020llu", (unsigned long long)seq); }
+static struct str sequence_text(struct arena *a, uint64_t seq)
+{
+	return str_fmt(a, "1%020llu", (unsigned long long)seq);
+}
 
 static bool sequence_read(struct str text, uint64_t *seq)
 {
@@ -22,8 +25,8 @@ static bool sequence_read(struct str text, uint64_t *seq)
 
 static status not_found(struct call *c, struct str arn)
 {
-	return call_fail(c, DYNAMODBSTREAMS_ERR_RESOURCE_NOT_FOUND_EXCEPTION, "Requested resource not found: Stream: %.*s not found",
-		STR_ARG(arn));
+	return call_fail(c, DYNAMODBSTREAMS_ERR_RESOURCE_NOT_FOUND_EXCEPTION,
+		"Requested resource not found: Stream: %.*s not found", STR_ARG(arn));
 }
 
 /* arn:…:dynamodb:region:account:table/NAME/stream/LABEL */
@@ -129,7 +132,8 @@ status dynamodbstreams_describe_stream(struct call *c, const struct dynamodbstre
 	d->key_schema.n = str_has(s.schema->range) ? 2 : 1;
 	d->key_schema.v = arena_new_n(c->arena, struct dynamodbstreams_key_schema_element, d->key_schema.n);
 	d->key_schema.v[0] = (struct dynamodbstreams_key_schema_element){s.schema->hash, STR("HASH")};
-	if (d->key_schema.n == 2) d->key_schema.v[1] = (struct dynamodbstreams_key_schema_element){s.schema->range, STR("RANGE")};
+	if (d->key_schema.n == 2)
+		d->key_schema.v[1] = (struct dynamodbstreams_key_schema_element){s.schema->range, STR("RANGE")};
 	VEC_PRESENT(c->arena, &d->shards);
 	struct str id = shard_id(c->arena, &s);
 	if (str_has(in->exclusive_start_shard_id)) {
@@ -141,13 +145,15 @@ status dynamodbstreams_describe_stream(struct call *c, const struct dynamodbstre
 	shard->shard_id = id;
 	shard->sequence_number_range = arena_new(c->arena, struct dynamodbstreams_sequence_number_range);
 	shard->sequence_number_range->starting_sequence_number = sequence_text(c->arena, 1);
-	if (s.disabled.has) shard->sequence_number_range->ending_sequence_number = sequence_text(c->arena, last_sequence(c, &s));
+	if (s.disabled.has)
+		shard->sequence_number_range->ending_sequence_number = sequence_text(c->arena, last_sequence(c, &s));
 	return OK;
 }
 
 /* ── iterators ── */
 
-/* ARN|1|base64(next sequence number, when it was made): what an iterator says is no secret, and whose it is is checked. */
+/* ARN|1|base64(next sequence number, when it was made): what an iterator says is no secret, and whose it is is checked.
+ */
 static struct str iterator(struct call *c, struct str arn, uint64_t next)
 {
 	char bytes[16];
@@ -168,7 +174,8 @@ static status iterator_read(struct call *c, struct str text, struct str *arn, ui
 	memcpy(&made, bytes.p + 8, 8);
 	if (made > c->now_ms - ITERATOR_LIFE_MS) return OK;
 	return call_fail(c, DYNAMODBSTREAMS_ERR_EXPIRED_ITERATOR_EXCEPTION,
-		"Iterator expired. The iterator was created at time %.*s while right now it is %.*s which is further in the future than the "
+		"Iterator expired. The iterator was created at time %.*s while right now it is %.*s which is further "
+		"in the future than the "
 		"tolerated delay of 900000 milliseconds.",
 		STR_ARG(time_iso8601(c->arena, made, false)), STR_ARG(time_iso8601(c->arena, c->now_ms, false)));
 }
@@ -187,14 +194,17 @@ status dynamodbstreams_get_shard_iterator(struct call *c, const struct dynamodbs
 	TRY(find(c, in->stream_arn, &s));
 	if (!str_eq(in->shard_id, shard_id(c->arena, &s)))
 		return call_fail(c, DYNAMODBSTREAMS_ERR_RESOURCE_NOT_FOUND_EXCEPTION,
-			"Requested resource not found: Shard: %.*s in Stream: %.*s not found", STR_ARG(in->shard_id), STR_ARG(in->stream_arn));
-	bool at = str_is(in->shard_iterator_type, "AT_SEQUENCE_NUMBER"), after = str_is(in->shard_iterator_type, "AFTER_SEQUENCE_NUMBER");
+			"Requested resource not found: Shard: %.*s in Stream: %.*s not found", STR_ARG(in->shard_id),
+			STR_ARG(in->stream_arn));
+	bool at = str_is(in->shard_iterator_type, "AT_SEQUENCE_NUMBER"),
+	     after = str_is(in->shard_iterator_type, "AFTER_SEQUENCE_NUMBER");
 	if (at || after) {
 		if (!str_has(in->sequence_number))
 			return call_fail(c, ERR_VALIDATION, "SequenceNumber is required for ShardIteratorType %.*s",
 				STR_ARG(in->shard_iterator_type));
 		if (!sequence_read(in->sequence_number, &seq))
-			return call_fail(c, ERR_VALIDATION, "Invalid SequenceNumber: %.*s", STR_ARG(in->sequence_number));
+			return call_fail(
+				c, ERR_VALIDATION, "Invalid SequenceNumber: %.*s", STR_ARG(in->sequence_number));
 		struct str bytes;
 		struct dynamodb_rec_change change;
 		status found = store_peek(c->tx, change_key(c, &s, seq), &bytes);
@@ -222,8 +232,8 @@ static status write_image(struct call *c, struct str bytes, struct dynamodbstrea
 	return OK;
 }
 
-static status write_record(struct call *c, const struct dynamodb_rec_stream *s, const struct dynamodb_rec_change *change, uint64_t seq,
-	struct dynamodbstreams_record *r)
+static status write_record(struct call *c, const struct dynamodb_rec_stream *s,
+	const struct dynamodb_rec_change *change, uint64_t seq, struct dynamodbstreams_record *r)
 {
 	r->event_id = change->id;
 	r->event_name = change->event;
@@ -252,7 +262,8 @@ status dynamodbstreams_get_records(struct call *c, const struct dynamodbstreams_
 	struct dynamodb_rec_stream s = {0};
 	struct str arn = STR_NONE, key, bytes;
 	uint64_t next = 0;
-	size_t limit = in->limit.has && in->limit.v < RECORDS_MAX ? (size_t)in->limit.v : RECORDS_MAX, size = 0, capacity = 0;
+	size_t limit = in->limit.has && in->limit.v < RECORDS_MAX ? (size_t)in->limit.v : RECORDS_MAX, size = 0,
+	       capacity = 0;
 	TRY(iterator_read(c, in->shard_iterator, &arn, &next));
 	TRY(find(c, arn, &s));
 	struct str prefix = change_prefix(c, &s);

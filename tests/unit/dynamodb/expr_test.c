@@ -10,7 +10,10 @@ static struct value n(const char *t)
 	INVARIANT(ddb_number_read(&a, str_c(t), &out) == NUMBER_OK);
 	return value_text(V_N, out);
 }
-static struct value s(const char *t) { return value_text(V_S, str_c(t)); }
+static struct value s(const char *t)
+{
+	return value_text(V_S, str_c(t));
+}
 
 /* {id: "x", n: 5, t: {a: 1, b: "two"}, l: [1, 2, 3], tags: {"a", "b"}, yes: true} */
 static struct value item(void)
@@ -41,8 +44,8 @@ static struct scope scope(void)
 	l.list[0] = n("4");
 	struct value set = {.type = V_SS, .n = 2, .set = arena_new_n(&a, struct str, 2)};
 	set.set[0] = STR("b"), set.set[1] = STR("c");
-	struct scope_value values[] = {{STR(":one"), n("1"), 0}, {STR(":five"), n("5"), 0}, {STR(":x"), s("x"), 0}, {STR(":a"), s("a"), 0},
-		{STR(":l"), l, 0}, {STR(":set"), set, 0}, {STR(":S"), s("S"), 0}};
+	struct scope_value values[] = {{STR(":one"), n("1"), 0}, {STR(":five"), n("5"), 0}, {STR(":x"), s("x"), 0},
+		{STR(":a"), s("a"), 0}, {STR(":l"), l, 0}, {STR(":set"), set, 0}, {STR(":S"), s("S"), 0}};
 	sc.n_values = sizeof(values) / sizeof(values[0]);
 	sc.values = arena_copy(&a, values, sizeof(values));
 	return sc;
@@ -113,30 +116,35 @@ TEST(errors_of_conditions)
 	COND("n = = :one", "Syntax error; token: \"=\", near: \"= = :one\"");
 	COND("n & :one", "Syntax error; token: \"&\", near: \"n & :one\"");
 	COND("a = :undefined b", "Syntax error; token: \"b\", near: \":undefined b\"");
-	COND("n = :undefined", "An expression attribute value used in expression is not defined; attribute value: :undefined");
+	COND("n = :undefined",
+		"An expression attribute value used in expression is not defined; attribute value: :undefined");
 	COND("#u = :one", "An expression attribute name used in the document path is not defined; attribute name: #u");
 	COND("size = :one", "Attribute name is a reserved keyword; reserved keyword: size");
 	COND("nosuch(n)", "Invalid function name; function: nosuch");
 	COND("size(n)", "The function is not allowed to be used this way in an expression; function: size");
 	COND("attribute_exists(n) = :one",
 		"The function is not allowed to be used this way in an expression; function: attribute_exists");
-	COND("attribute_exists(n, :one)",
-		"Incorrect number of operands for operator or function; operator or function: attribute_exists, number of operands: 2");
-	COND("attribute_exists(:one)", "Operator or function requires a document path; operator or function: attribute_exists");
+	COND("attribute_exists(n, :one)", "Incorrect number of operands for operator or function; operator or "
+					  "function: attribute_exists, number of operands: 2");
+	COND("attribute_exists(:one)",
+		"Operator or function requires a document path; operator or function: attribute_exists");
 	COND("begins_with(id, :one)",
 		"Incorrect operand type for operator or function; operator or function: begins_with, operand type: N");
 	COND("n < :l", "Incorrect operand type for operator or function; operator or function: <, operand type: L");
-	COND("n = n", "The first operand must be distinct from the remaining operands for this operator or function; operator: =, "
+	COND("n = n", "The first operand must be distinct from the remaining operands for this operator or function; "
+		      "operator: =, "
 		      "first operand: [n]");
-	COND("n BETWEEN :five AND :one",
-		"The BETWEEN operator requires upper bound to be greater than or equal to lower bound; lower bound operand: "
-		"AttributeValue: {N:5}, upper bound operand: AttributeValue: {N:1}");
-	COND("n BETWEEN :five AND :x",
-		"The BETWEEN operator requires same data type for lower and upper bounds; lower bound operand: AttributeValue: {N:5}, "
-		"upper bound operand: AttributeValue: {S:x}");
-	COND("attribute_type(n, :x)", "Invalid attribute type name found; type: x, valid types: {B,NULL,SS,BOOL,L,BS,N,NS,S,M}");
+	COND("n BETWEEN :five AND :one", "The BETWEEN operator requires upper bound to be greater than or equal to "
+					 "lower bound; lower bound operand: "
+					 "AttributeValue: {N:5}, upper bound operand: AttributeValue: {N:1}");
+	COND("n BETWEEN :five AND :x", "The BETWEEN operator requires same data type for lower and upper bounds; lower "
+				       "bound operand: AttributeValue: {N:5}, "
+				       "upper bound operand: AttributeValue: {S:x}");
+	COND("attribute_type(n, :x)",
+		"Invalid attribute type name found; type: x, valid types: {B,NULL,SS,BOOL,L,BS,N,NS,S,M}");
 	COND("((n = :one))", "The expression has redundant parentheses;");
-	COND("if_not_exists(n, :one) = :one", "The function is not allowed in a condition expression; function: if_not_exists");
+	COND("if_not_exists(n, :one) = :one",
+		"The function is not allowed in a condition expression; function: if_not_exists");
 }
 
 TEST(errors_of_updates)
@@ -144,18 +152,22 @@ TEST(errors_of_updates)
 #define UPD(text, want) check_error(EXPR_UPDATE, text, "Invalid UpdateExpression: " want)
 	UPD("SET", "Syntax error; token: \"<EOF>\", near: \"SET\"");
 	UPD("SET n = :one SET id = :x", "The \"SET\" section can only be used once in an update expression;");
-	UPD("SET n = :one, n = :five",
-		"Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [n], path two: [n]");
-	UPD("SET t.a = :one, t = :five",
-		"Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [t, a], path two: [t]");
-	UPD("SET t.a = :one, t[0] = :five",
-		"Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [t, a], path two: [t, [0]]");
-	UPD("ADD n :x", "Incorrect operand type for operator or function; operator: ADD, operand type: STRING, typeSet: "
-			"ALLOWED_FOR_ADD_OPERAND");
-	UPD("SET n = :x + :one", "Incorrect operand type for operator or function; operator or function: +, operand type: S");
-	UPD("SET n = attribute_exists(n)", "The function is not allowed in an update expression; function: attribute_exists");
+	UPD("SET n = :one, n = :five", "Two document paths overlap with each other; must remove or rewrite one of "
+				       "these paths; path one: [n], path two: [n]");
+	UPD("SET t.a = :one, t = :five", "Two document paths overlap with each other; must remove or rewrite one of "
+					 "these paths; path one: [t, a], path two: [t]");
+	UPD("SET t.a = :one, t[0] = :five", "Two document paths conflict with each other; must remove or rewrite one "
+					    "of these paths; path one: [t, a], path two: [t, [0]]");
+	UPD("ADD n :x",
+		"Incorrect operand type for operator or function; operator: ADD, operand type: STRING, typeSet: "
+		"ALLOWED_FOR_ADD_OPERAND");
+	UPD("SET n = :x + :one",
+		"Incorrect operand type for operator or function; operator or function: +, operand type: S");
+	UPD("SET n = attribute_exists(n)",
+		"The function is not allowed in an update expression; function: attribute_exists");
 	check_error(EXPR_PROJECTION, "t, t.a",
-		"Invalid ProjectionExpression: Two document paths overlap with each other; must remove or rewrite one of these paths; path "
+		"Invalid ProjectionExpression: Two document paths overlap with each other; must remove or rewrite one "
+		"of these paths; path "
 		"one: [t], path two: [t, a]");
 }
 
@@ -237,13 +249,16 @@ TEST(stored_form_reads_back)
 	CHECK_OK(ddb_item_load(&a, bytes, &y));
 	CHECK(ddb_equal(&x, &y));
 	for (size_t i = 0; i < bytes.n; i++) CHECK(!is_ok(ddb_item_load(&a, str_sub(bytes, 0, i), &y)));
-	CHECK(ddb_item_size(&x) == 2 + 1 + 1 + 2 + (1 + 3 + (1 + 1 + 2) + (1 + 1 + 3)) + (1 + 3 + 3 * 3) + (4 + 2) + (3 + 1));
+	CHECK(ddb_item_size(&x) ==
+		2 + 1 + 1 + 2 + (1 + 3 + (1 + 1 + 2) + (1 + 1 + 3)) + (1 + 3 + 3 * 3) + (4 + 2) + (3 + 1));
 }
 
 TEST(reserved_words)
 {
-	CHECK(expr_is_reserved(STR("name")) && expr_is_reserved(STR("ABORT")) && expr_is_reserved(STR("Zone")) && expr_is_reserved(STR("status")));
-	CHECK(!expr_is_reserved(STR("id")) && !expr_is_reserved(STR("names_")) && !expr_is_reserved(STR("zz")) && !expr_is_reserved(STR("")));
+	CHECK(expr_is_reserved(STR("name")) && expr_is_reserved(STR("ABORT")) && expr_is_reserved(STR("Zone")) &&
+		expr_is_reserved(STR("status")));
+	CHECK(!expr_is_reserved(STR("id")) && !expr_is_reserved(STR("names_")) && !expr_is_reserved(STR("zz")) &&
+		!expr_is_reserved(STR("")));
 }
 
 TEST_MAIN()

@@ -1,6 +1,6 @@
 /* Numbers: their text, their order as bytes, sums; against plain integer arithmetic and known limits. */
-#include "services/dynamodb/number.h"
 #include "base/rand.h"
+#include "services/dynamodb/number.h"
 #include "test.h"
 
 static struct arena a;
@@ -27,18 +27,33 @@ static enum number_result result(const char *t)
 TEST(normal_form)
 {
 	static const char *const pairs[][2] = {
-		{"0", "0"}, {"-0", "0"}, {"0.00", "0"}, {"0e5", "0"}, {"1", "1"}, {"01", "1"}, {"1.0", "1"}, {"1.50", "1.5"}, {"+7", "7"},
-		{"-12.340", "-12.34"}, {".5", "0.5"}, {"5.", "5"}, {"1e2", "100"}, {"1E-3", "0.001"}, {"123e-5", "0.00123"},
+		{"0", "0"},
+		{"-0", "0"},
+		{"0.00", "0"},
+		{"0e5", "0"},
+		{"1", "1"},
+		{"01", "1"},
+		{"1.0", "1"},
+		{"1.50", "1.5"},
+		{"+7", "7"},
+		{"-12.340", "-12.34"},
+		{".5", "0.5"},
+		{"5.", "5"},
+		{"1e2", "100"},
+		{"1E-3", "0.001"},
+		{"123e-5", "0.00123"},
 		{"12345678901234567890123456789012345678", "12345678901234567890123456789012345678"},
 		{"0.00000000000000000000000000000000000001", "0.00000000000000000000000000000000000001"},
 		{"100000000000000000000000000000000000000000", "100000000000000000000000000000000000000000"},
 	};
-	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) CHECK_STR(text(number(pairs[i][0])), str_c(pairs[i][1]));
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+		CHECK_STR(text(number(pairs[i][0])), str_c(pairs[i][1]));
 }
 
 TEST(refusals)
 {
-	static const char *const bad[] = {"", "-", "+", ".", "x", "1x", "1..2", "1e", "e5", "0x10", "NaN", "Infinity", " 1", "1 ", "--1", "1e+"};
+	static const char *const bad[] = {
+		"", "-", "+", ".", "x", "1x", "1..2", "1e", "e5", "0x10", "NaN", "Infinity", " 1", "1 ", "--1", "1e+"};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) CHECK(result(bad[i]) == NUMBER_SYNTAX);
 	CHECK(result("9.9999999999999999999999999999999999999E+125") == NUMBER_OK);
 	CHECK(result("1E126") == NUMBER_OVERFLOW);
@@ -66,16 +81,19 @@ TEST(order_and_sums_as_integers)
 		int c = str_cmp(nx, ny);
 		CHECK((c < 0) == (x < y) && (c == 0) == (x == y));
 		CHECK(ddb_number_to_i64(nx, &back) && back == x);
-		CHECK(ddb_number_add(&a, nx, ny, false, &sum) == NUMBER_OK && str_eq(sum, ddb_number_from_i64(&a, x + y)));
-		CHECK(ddb_number_add(&a, nx, ny, true, &sum) == NUMBER_OK && str_eq(sum, ddb_number_from_i64(&a, x - y)));
+		CHECK(ddb_number_add(&a, nx, ny, false, &sum) == NUMBER_OK &&
+			str_eq(sum, ddb_number_from_i64(&a, x + y)));
+		CHECK(ddb_number_add(&a, nx, ny, true, &sum) == NUMBER_OK &&
+			str_eq(sum, ddb_number_from_i64(&a, x - y)));
 		if (i % 1000 == 0) arena_reset(&a);
 	}
 }
 
 TEST(order_of_fractions_and_extremes)
 {
-	static const char *const sorted[] = {"-9.9E125", "-1E100", "-123", "-12.5", "-12", "-1.23", "-1.2", "-1", "-0.5", "-1E-130", "0",
-		"1E-130", "0.001", "0.0011", "0.5", "1", "1.2", "1.23", "9", "10", "12", "12.5", "99", "100", "123", "1E100", "9.9E125"};
+	static const char *const sorted[] = {"-9.9E125", "-1E100", "-123", "-12.5", "-12", "-1.23", "-1.2", "-1",
+		"-0.5", "-1E-130", "0", "1E-130", "0.001", "0.0011", "0.5", "1", "1.2", "1.23", "9", "10", "12", "12.5",
+		"99", "100", "123", "1E100", "9.9E125"};
 	for (size_t i = 0; i < sizeof(sorted) / sizeof(sorted[0]); i++)
 		for (size_t j = 0; j < sizeof(sorted) / sizeof(sorted[0]); j++) {
 			int c = str_cmp(number(sorted[i]), number(sorted[j]));
@@ -94,7 +112,8 @@ TEST(sums)
 	CHECK(ddb_number_add(&a, number("9.9E125"), number("9E124"), false, &sum) == NUMBER_OVERFLOW);
 	CHECK(ddb_number_add(&a, number("1.5E-129"), number("1.4E-129"), true, &sum) == NUMBER_OK);
 	CHECK_STR(sum, number("1E-130"));
-	CHECK(ddb_number_add(&a, number("99999999999999999999999999999999999999"), number("1"), false, &sum) == NUMBER_OK);
+	CHECK(ddb_number_add(&a, number("99999999999999999999999999999999999999"), number("1"), false, &sum) ==
+		NUMBER_OK);
 	CHECK_STR(text(sum), STR("100000000000000000000000000000000000000"));
 	CHECK(ddb_number_add(&a, number("-1000"), number("0.001"), false, &sum) == NUMBER_OK);
 	CHECK_STR(text(sum), STR("-999.999"));
@@ -112,8 +131,8 @@ TEST(sizes)
 
 TEST(damaged_bytes_are_no_numbers)
 {
-	static const struct str bad[] = {STR("\xc0"), STR("\xc0\x82\x01\x00"), STR("\xc0\x82\x0b\x00\x00"), STR("\xc0\x82\x66\x00"),
-		STR("\x80\x00"), STR("\x40\x82\x05\x00")};
+	static const struct str bad[] = {STR("\xc0"), STR("\xc0\x82\x01\x00"), STR("\xc0\x82\x0b\x00\x00"),
+		STR("\xc0\x82\x66\x00"), STR("\x80\x00"), STR("\x40\x82\x05\x00")};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) CHECK(!ddb_number_valid(bad[i]));
 }
 

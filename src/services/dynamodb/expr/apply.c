@@ -1,5 +1,5 @@
-/* Updates applied to an item ("Update expressions"). All operands are computed over the item as it was; then the actions run:
- * SET, REMOVE, ADD, DELETE. */
+/* Updates applied to an item ("Update expressions"). All operands are computed over the item as it was; then the
+ * actions run: SET, REMOVE, ADD, DELETE. */
 #include "services/dynamodb/expr/expr.h"
 
 static const char missing[] = "The provided expression refers to an attribute that does not exist in the item";
@@ -12,9 +12,11 @@ static bool fail(struct str *error, const char *text)
 	return false;
 }
 
-static bool compute(struct arena *a, const struct node *n, const struct value *item, struct value *out, struct str *error);
+static bool compute(
+	struct arena *a, const struct node *n, const struct value *item, struct value *out, struct str *error);
 
-static bool compute_call(struct arena *a, const struct node *n, const struct value *item, struct value *out, struct str *error)
+static bool compute_call(
+	struct arena *a, const struct node *n, const struct value *item, struct value *out, struct str *error)
 {
 	if (n->function == FN_IF_NOT_EXISTS) {
 		const struct value *now = expr_at(item, &n->args[0]->path);
@@ -32,7 +34,8 @@ static bool compute_call(struct arena *a, const struct node *n, const struct val
 	return true;
 }
 
-static bool add(struct arena *a, const struct value *x, const struct value *y, bool subtract, struct value *out, struct str *error)
+static bool add(struct arena *a, const struct value *x, const struct value *y, bool subtract, struct value *out,
+	struct str *error)
 {
 	struct str sum;
 	enum number_result r = ddb_number_add(a, value_str(x), value_str(y), subtract, &sum);
@@ -44,24 +47,29 @@ static bool add(struct arena *a, const struct value *x, const struct value *y, b
 	return true;
 }
 
-static bool compute(struct arena *a, const struct node *n, const struct value *item, struct value *out, struct str *error)
+static bool compute(
+	struct arena *a, const struct node *n, const struct value *item, struct value *out, struct str *error)
 {
 	const struct value *now;
 	struct value x, y;
 	switch ((int)n->type) {
-	case NODE_VALUE: *out = ddb_copy(a, &n->value); return true;
+	case NODE_VALUE:
+		*out = ddb_copy(a, &n->value);
+		return true;
 	case NODE_PATH:
 		now = expr_at(item, &n->path);
 		if (!now) return fail(error, missing);
 		*out = ddb_copy(a, now);
 		return true;
-	case NODE_CALL: return compute_call(a, n, item, out, error);
+	case NODE_CALL:
+		return compute_call(a, n, item, out, error);
 	case NODE_PLUS:
 	case NODE_MINUS:
 		if (!compute(a, n->args[0], item, &x, error) || !compute(a, n->args[1], item, &y, error)) return false;
 		if (x.type != V_N || y.type != V_N) return fail(error, wrong_type);
 		return add(a, &x, &y, n->type == NODE_MINUS, out, error);
-	default: return fail(error, wrong_type);
+	default:
+		return fail(error, wrong_type);
 	}
 }
 
@@ -101,8 +109,10 @@ static bool drop(struct value *item, const struct path *p, struct str *error)
 	struct value *in = parent(item, p);
 	const struct path_step *last = &p->steps[p->n - 1];
 	if (!in) return fail(error, bad_path);
-	if (str_has(last->name)) ddb_remove(in, last->name);
-	else if (last->index < in->n) in->list[last->index].type = V_NONE;
+	if (str_has(last->name))
+		ddb_remove(in, last->name);
+	else if (last->index < in->n)
+		in->list[last->index].type = V_NONE;
 	return true;
 }
 
@@ -148,7 +158,8 @@ static size_t next_set(const struct update *u, const bool *done)
 	for (size_t i = 0; i < u->n; i++) {
 		if (done[i] || u->v[i].type != ACTION_SET) continue;
 		const struct path *p = &u->v[i].path;
-		if (best == u->n || p->steps[p->n - 1].index < u->v[best].path.steps[u->v[best].path.n - 1].index) best = i;
+		if (best == u->n || p->steps[p->n - 1].index < u->v[best].path.steps[u->v[best].path.n - 1].index)
+			best = i;
 	}
 	return best;
 }

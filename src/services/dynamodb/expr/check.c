@@ -6,8 +6,10 @@ static void put_path(struct buf *b, const struct path *p)
 	buf_byte(b, '[');
 	for (size_t i = 0; i < p->n; i++) {
 		if (i) buf_lit(b, ", ");
-		if (str_has(p->steps[i].name)) buf_str(b, p->steps[i].name);
-		else buf_fmt(b, "[%u]", p->steps[i].index);
+		if (str_has(p->steps[i].name))
+			buf_str(b, p->steps[i].name);
+		else
+			buf_fmt(b, "[%u]", p->steps[i].index);
 	}
 	buf_byte(b, ']');
 }
@@ -29,7 +31,8 @@ static bool clash(struct scope *s, enum expr_kind kind, const struct path *x, co
 	put_path(&b, x);
 	buf_lit(&b, ", path two: ");
 	put_path(&b, y);
-	return scope_fail(s, "Invalid %s: Two document paths %s with each other; must remove or rewrite one of these paths; %.*s",
+	return scope_fail(s,
+		"Invalid %s: Two document paths %s with each other; must remove or rewrite one of these paths; %.*s",
 		expr_kind_name(kind), conflict ? "conflict" : "overlap", STR_ARG(buf_done(&b)));
 }
 
@@ -43,11 +46,16 @@ bool expr_check_paths(struct scope *s, enum expr_kind kind, const struct path *p
 
 static bool wrong_type(struct scope *s, enum expr_kind kind, const char *what, const struct node *x)
 {
-	return scope_fail(s, "Invalid %s: Incorrect operand type for operator or function; operator or function: %s, operand type: %s",
+	return scope_fail(s,
+		"Invalid %s: Incorrect operand type for operator or function; operator or function: %s, operand type: "
+		"%s",
 		expr_kind_name(kind), what, ddb_type_name(x->value.type));
 }
 
-static bool ordered(unsigned t) { return t == V_S || t == V_N || t == V_B; }
+static bool ordered(unsigned t)
+{
+	return t == V_S || t == V_N || t == V_B;
+}
 
 static bool same_path(const struct node *x, const struct node *y)
 {
@@ -65,7 +73,8 @@ static bool distinct(struct scope *s, enum expr_kind kind, const struct node *n)
 		put_path(&b, &n->args[0]->path);
 		bool call = n->type == NODE_CALL;
 		return scope_fail(s,
-			"Invalid %s: The first operand must be distinct from the remaining operands for this operator or function; "
+			"Invalid %s: The first operand must be distinct from the remaining operands for this operator "
+			"or function; "
 			"%s: %s, first operand: %.*s",
 			expr_kind_name(kind), call ? "function" : "operator",
 			call ? expr_function_name(n->function) : expr_operator_name(n->type), STR_ARG(buf_done(&b)));
@@ -85,7 +94,8 @@ static bool check_between(struct scope *s, enum expr_kind kind, const struct nod
 	buf_lit(&b, ", upper bound operand: AttributeValue: ");
 	ddb_value_describe(&b, &high->value);
 	return scope_fail(s, "Invalid %s: The BETWEEN operator requires %s; %.*s", expr_kind_name(kind),
-		types ? "upper bound to be greater than or equal to lower bound" : "same data type for lower and upper bounds",
+		types ? "upper bound to be greater than or equal to lower bound"
+		      : "same data type for lower and upper bounds",
 		STR_ARG(buf_done(&b)));
 }
 
@@ -99,12 +109,15 @@ static bool need_path(struct scope *s, enum expr_kind kind, const struct node *c
 static bool check_attribute_type(struct scope *s, enum expr_kind kind, const struct node *type)
 {
 	if (type->type != NODE_VALUE)
-		return scope_fail(s, "Invalid %s: Invalid attribute type name found; type: not a string value", expr_kind_name(kind));
+		return scope_fail(s, "Invalid %s: Invalid attribute type name found; type: not a string value",
+			expr_kind_name(kind));
 	if (type->value.type != V_S) return wrong_type(s, kind, "attribute_type", type);
 	struct str name = value_str(&type->value);
 	for (unsigned t = V_S; t <= V_BOOL; t++)
 		if (str_eq(name, str_c(ddb_type_name(t)))) return true;
-	return scope_fail(s, "Invalid %s: Invalid attribute type name found; type: %.*s, valid types: {B,NULL,SS,BOOL,L,BS,N,NS,S,M}",
+	return scope_fail(s,
+		"Invalid %s: Invalid attribute type name found; type: %.*s, valid types: "
+		"{B,NULL,SS,BOOL,L,BS,N,NS,S,M}",
 		expr_kind_name(kind), STR_ARG(name));
 }
 
@@ -114,15 +127,20 @@ static bool check_call(struct scope *s, enum expr_kind kind, const struct node *
 	switch (n->function) {
 	case FN_ATTRIBUTE_EXISTS:
 	case FN_ATTRIBUTE_NOT_EXISTS:
-	case FN_IF_NOT_EXISTS: return need_path(s, kind, n);
-	case FN_ATTRIBUTE_TYPE: return need_path(s, kind, n) && check_attribute_type(s, kind, second);
+	case FN_IF_NOT_EXISTS:
+		return need_path(s, kind, n);
+	case FN_ATTRIBUTE_TYPE:
+		return need_path(s, kind, n) && check_attribute_type(s, kind, second);
 	case FN_SIZE:
-		if (n->args[0]->type == NODE_VALUE && (n->args[0]->value.type == V_N || n->args[0]->value.type == V_BOOL || n->args[0]->value.type == V_NULL))
+		if (n->args[0]->type == NODE_VALUE &&
+			(n->args[0]->value.type == V_N || n->args[0]->value.type == V_BOOL ||
+				n->args[0]->value.type == V_NULL))
 			return wrong_type(s, kind, "size", n->args[0]);
 		return true;
 	case FN_BEGINS_WITH:
 		for (size_t i = 0; i < 2; i++)
-			if (n->args[i]->type == NODE_VALUE && n->args[i]->value.type != V_S && n->args[i]->value.type != V_B)
+			if (n->args[i]->type == NODE_VALUE && n->args[i]->value.type != V_S &&
+				n->args[i]->value.type != V_B)
 				return wrong_type(s, kind, "begins_with", n->args[i]);
 		return distinct(s, kind, n);
 	case FN_LIST_APPEND:
@@ -130,9 +148,11 @@ static bool check_call(struct scope *s, enum expr_kind kind, const struct node *
 			if (n->args[i]->type == NODE_VALUE && n->args[i]->value.type != V_L)
 				return wrong_type(s, kind, "list_append", n->args[i]);
 		return true;
-	case FN_CONTAINS: return distinct(s, kind, n);
+	case FN_CONTAINS:
+		return distinct(s, kind, n);
 	case FN_NONE:
-	case FN_NOT_CONTAINS: break;
+	case FN_NOT_CONTAINS:
+		break;
 	}
 	return true;
 }
@@ -141,7 +161,8 @@ bool expr_check_node(struct scope *s, enum expr_kind kind, const struct node *n)
 {
 	if (str_has(s->error)) return false; /* operands may be missing */
 	switch (n->type) {
-	case NODE_CALL: return check_call(s, kind, n);
+	case NODE_CALL:
+		return check_call(s, kind, n);
 	case NODE_PLUS:
 	case NODE_MINUS:
 		for (size_t i = 0; i < 2; i++)
@@ -159,12 +180,14 @@ bool expr_check_node(struct scope *s, enum expr_kind kind, const struct node *n)
 		return distinct(s, kind, n) && (n->type != NODE_BETWEEN || check_between(s, kind, n));
 	case NODE_EQ:
 	case NODE_NE:
-	case NODE_IN: return distinct(s, kind, n);
+	case NODE_IN:
+		return distinct(s, kind, n);
 	case NODE_PATH:
 	case NODE_VALUE:
 	case NODE_AND:
 	case NODE_OR:
-	case NODE_NOT: break;
+	case NODE_NOT:
+		break;
 	}
 	return true;
 }

@@ -1,11 +1,17 @@
-/* DynamoDB's expressions: one tokenizer and one parser for conditions, filters, key conditions, projections and updates; an
- * evaluator over values. Nothing here knows of tables or calls. What is wrong with an expression is told in the scope's error,
- * as AWS words it ("Expressions in DynamoDB", and the messages that the service answers). Legacy parameters (Expected,
- * AttributeUpdates, …) are translated to the same trees. */
+/* DynamoDB's expressions: one tokenizer and one parser for conditions, filters, key conditions, projections and
+ * updates; an evaluator over values. Nothing here knows of tables or calls. What is wrong with an expression is told in
+ * the scope's error, as AWS words it ("Expressions in DynamoDB", and the messages that the service answers). Legacy
+ * parameters (Expected, AttributeUpdates, …) are translated to the same trees. */
 #pragma once
 #include "services/dynamodb/value.h"
 
-enum { EXPR_BYTES_MAX = 4096, EXPR_OPERATORS_MAX = 300, EXPR_IN_MAX = 100, EXPR_DEPTH_MAX = 150, EXPR_PATH_DEPTH_MAX = 32 };
+enum {
+	EXPR_BYTES_MAX = 4096,
+	EXPR_OPERATORS_MAX = 300,
+	EXPR_IN_MAX = 100,
+	EXPR_DEPTH_MAX = 150,
+	EXPR_PATH_DEPTH_MAX = 32
+};
 
 enum expr_kind { EXPR_CONDITION, EXPR_FILTER, EXPR_KEY_CONDITION, EXPR_PROJECTION, EXPR_UPDATE };
 const char *expr_kind_name(enum expr_kind k); /* ConditionExpression, … */
@@ -20,14 +26,35 @@ struct path {
 };
 
 enum function {
-	FN_NONE, FN_ATTRIBUTE_EXISTS, FN_ATTRIBUTE_NOT_EXISTS, FN_ATTRIBUTE_TYPE, FN_BEGINS_WITH, FN_CONTAINS, FN_SIZE,
-	FN_IF_NOT_EXISTS, FN_LIST_APPEND,
+	FN_NONE,
+	FN_ATTRIBUTE_EXISTS,
+	FN_ATTRIBUTE_NOT_EXISTS,
+	FN_ATTRIBUTE_TYPE,
+	FN_BEGINS_WITH,
+	FN_CONTAINS,
+	FN_SIZE,
+	FN_IF_NOT_EXISTS,
+	FN_LIST_APPEND,
 	/* Only of legacy conditions. */
 	FN_NOT_CONTAINS,
 };
 enum node_type {
-	NODE_PATH, NODE_VALUE, NODE_CALL, NODE_PLUS, NODE_MINUS,
-	NODE_EQ, NODE_NE, NODE_LT, NODE_LE, NODE_GT, NODE_GE, NODE_BETWEEN, NODE_IN, NODE_AND, NODE_OR, NODE_NOT,
+	NODE_PATH,
+	NODE_VALUE,
+	NODE_CALL,
+	NODE_PLUS,
+	NODE_MINUS,
+	NODE_EQ,
+	NODE_NE,
+	NODE_LT,
+	NODE_LE,
+	NODE_GT,
+	NODE_GE,
+	NODE_BETWEEN,
+	NODE_IN,
+	NODE_AND,
+	NODE_OR,
+	NODE_NOT,
 };
 struct node {
 	enum node_type type;
@@ -105,15 +132,16 @@ struct key_condition {
 	struct value low, high; /* low alone, but for BETWEEN */
 };
 /* hash, range: the key's attribute names (range may be absent). Types are for the caller to check. */
-bool expr_key_condition(struct scope *s, const struct node *n, struct str hash, struct str range, struct key_condition *out);
+bool expr_key_condition(
+	struct scope *s, const struct node *n, struct str hash, struct str range, struct key_condition *out);
 /* A name that a filter may not use, if it uses one: one of the two given. STR_NONE otherwise. */
 struct str expr_uses(const struct node *n, struct str hash, struct str range);
 
 /* ── legacy parameters ── */
-bool legacy_conditions(struct scope *s, const struct dynamodb_filter_condition_map *conditions, struct str conditional_operator,
-	struct node **out);
-bool legacy_expected(struct scope *s, const struct dynamodb_expected_attribute_map *expected, struct str conditional_operator,
-	struct node **out);
+bool legacy_conditions(struct scope *s, const struct dynamodb_filter_condition_map *conditions,
+	struct str conditional_operator, struct node **out);
+bool legacy_expected(struct scope *s, const struct dynamodb_expected_attribute_map *expected,
+	struct str conditional_operator, struct node **out);
 bool legacy_updates(struct scope *s, const struct dynamodb_attribute_updates *updates, struct update *out);
 bool legacy_attributes(struct scope *s, const struct dynamodb_attribute_name_list *names, struct projection *out);
 

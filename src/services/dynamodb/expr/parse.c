@@ -1,12 +1,12 @@
 /* The parser: recursive descent over the tokens, with a bound on depth. Conditions and operands share one tree. */
-#include "services/dynamodb/expr/token.h"
 #include "base/vec.h"
+#include "services/dynamodb/expr/token.h"
 
 struct parser {
 	struct scope *s;
 	enum expr_kind kind;
 	struct str text;
-	size_t at;             /* behind the current token */
+	size_t at; /* behind the current token */
 	struct token previous, token;
 	size_t operators;
 };
@@ -18,12 +18,16 @@ const char *expr_kind_name(enum expr_kind k)
 	return names[k];
 }
 
-static const char *const function_names[] = {"", "attribute_exists", "attribute_not_exists", "attribute_type", "begins_with",
-	"contains", "size", "if_not_exists", "list_append", "not_contains"};
-const char *expr_function_name(enum function f) { return function_names[f]; }
+static const char *const function_names[] = {"", "attribute_exists", "attribute_not_exists", "attribute_type",
+	"begins_with", "contains", "size", "if_not_exists", "list_append", "not_contains"};
+const char *expr_function_name(enum function f)
+{
+	return function_names[f];
+}
 const char *expr_operator_name(enum node_type t)
 {
-	static const char *const names[] = {"", "", "", "+", "-", "=", "<>", "<", "<=", ">", ">=", "BETWEEN", "IN", "AND", "OR", "NOT"};
+	static const char *const names[] = {
+		"", "", "", "+", "-", "=", "<>", "<", "<=", ">", ">=", "BETWEEN", "IN", "AND", "OR", "NOT"};
 	return names[t];
 }
 
@@ -42,7 +46,7 @@ static bool syntax(struct parser *p)
 	const char *from = p->previous.text.p ? p->previous.text.p : at_end ? p->text.p : p->token.text.p;
 	size_t after = p->at;
 	struct token behind = expr_token(p->text, &after);
-	const char *to = at_end                         ? end
+	const char *to = at_end                     ? end
 			 : behind.type == TOKEN_END ? p->token.text.p + p->token.text.n
 						    : behind.text.p + behind.text.n;
 	struct str near = str_trim(str_n(from, (size_t)(to - from)));
@@ -62,7 +66,10 @@ static bool accept(struct parser *p, enum token_type t)
 	return true;
 }
 
-static bool expect(struct parser *p, enum token_type t) { return accept(p, t) || syntax(p); }
+static bool expect(struct parser *p, enum token_type t)
+{
+	return accept(p, t) || syntax(p);
+}
 
 static bool accept_word(struct parser *p, const char *keyword)
 {
@@ -79,7 +86,8 @@ static bool begin(struct parser *p, struct scope *s, enum expr_kind kind, struct
 	if (expr_token(text, &at).type == TOKEN_END)
 		return scope_fail(s, "Invalid %s: The expression can not be empty;", expr_kind_name(kind));
 	if (text.n > EXPR_BYTES_MAX)
-		return scope_fail(s, "Invalid %s: Expression size has exceeded the maximum allowed size; expression size: %zu",
+		return scope_fail(s,
+			"Invalid %s: Expression size has exceeded the maximum allowed size; expression size: %zu",
 			expr_kind_name(kind), text.n);
 	next(p);
 	return true;
@@ -88,8 +96,8 @@ static bool begin(struct parser *p, struct scope *s, enum expr_kind kind, struct
 static bool count_operator(struct parser *p)
 {
 	if (++p->operators <= EXPR_OPERATORS_MAX) return true;
-	return scope_fail(p->s, "Invalid %s: The expression contains too many operators; operators: %zu", expr_kind_name(p->kind),
-		p->operators);
+	return scope_fail(p->s, "Invalid %s: The expression contains too many operators; operators: %zu",
+		expr_kind_name(p->kind), p->operators);
 }
 
 /* ── paths and operands ── */
@@ -112,7 +120,9 @@ static bool name_of(struct parser *p, struct str *out)
 		next(p);
 		return true;
 	}
-	(void)NOTE(p, "Invalid %s: An expression attribute name used in the document path is not defined; attribute name: %.*s",
+	(void)NOTE(p,
+		"Invalid %s: An expression attribute name used in the document path is not defined; attribute name: "
+		"%.*s",
 		expr_kind_name(p->kind), STR_ARG(p->token.text));
 	*out = p->token.text;
 	next(p);
@@ -122,7 +132,10 @@ static bool name_of(struct parser *p, struct str *out)
 static bool path(struct parser *p, struct path *out)
 {
 	size_t capacity = 0;
-	struct { struct path_step *v; size_t n; } steps = {0};
+	struct {
+		struct path_step *v;
+		size_t n;
+	} steps = {0};
 	struct str name = STR_NONE;
 	if (!name_of(p, &name)) return false;
 	VEC_PUSH(p->s->a, &steps, &capacity)->name = name;
@@ -134,7 +147,8 @@ static bool path(struct parser *p, struct path *out)
 			uint64_t index;
 			if (p->token.type != TOKEN_NUMBER) return syntax(p);
 			if (!is_ok(str_to_u64(p->token.text, &index)) || index > INT32_MAX)
-				return scope_fail(p->s, "Invalid %s: List index is not within the allowable range; index: [%.*s]",
+				return scope_fail(p->s,
+					"Invalid %s: List index is not within the allowable range; index: [%.*s]",
 					expr_kind_name(p->kind), STR_ARG(p->token.text));
 			next(p);
 			if (!expect(p, TOKEN_LIST_CLOSE)) return false;
@@ -143,7 +157,8 @@ static bool path(struct parser *p, struct path *out)
 			break;
 		}
 		if (steps.n > EXPR_PATH_DEPTH_MAX)
-			return scope_fail(p->s, "Invalid %s: The document path has too many nesting elements; nesting levels: %zu",
+			return scope_fail(p->s,
+				"Invalid %s: The document path has too many nesting elements; nesting levels: %zu",
 				expr_kind_name(p->kind), steps.n);
 	}
 	*out = (struct path){steps.v, steps.n};
@@ -170,7 +185,8 @@ static bool value_ref(struct parser *p, struct node **out)
 		next(p);
 		return true;
 	}
-	(void)NOTE(p, "Invalid %s: An expression attribute value used in expression is not defined; attribute value: %.*s",
+	(void)NOTE(p,
+		"Invalid %s: An expression attribute value used in expression is not defined; attribute value: %.*s",
 		expr_kind_name(p->kind), STR_ARG(p->token.text));
 	*out = node_new(p, NODE_VALUE, 0);
 	next(p);
@@ -183,7 +199,8 @@ static bool operand(struct parser *p, struct node **out, int depth);
 static bool is_condition(const struct node *n)
 {
 	if (n->type >= NODE_EQ) return true;
-	return n->type == NODE_CALL && n->function != FN_SIZE && n->function != FN_IF_NOT_EXISTS && n->function != FN_LIST_APPEND;
+	return n->type == NODE_CALL && n->function != FN_SIZE && n->function != FN_IF_NOT_EXISTS &&
+	       n->function != FN_LIST_APPEND;
 }
 
 /* An operand inside a comparison or a function. */
@@ -191,7 +208,8 @@ static bool need_operand(struct parser *p, const struct node *n)
 {
 	if (!is_condition(n)) return true;
 	if (n->type == NODE_CALL)
-		return NOTE(p, "Invalid %s: The function is not allowed to be used this way in an expression; function: %s",
+		return NOTE(p,
+			"Invalid %s: The function is not allowed to be used this way in an expression; function: %s",
 			expr_kind_name(p->kind), expr_function_name(n->function));
 	return syntax(p);
 }
@@ -203,20 +221,24 @@ static bool call(struct parser *p, struct str name, struct node **out, int depth
 	for (int i = FN_ATTRIBUTE_EXISTS; i <= FN_LIST_APPEND; i++)
 		if (str_eq(name, str_c(function_names[i]))) f = (enum function)i;
 	if (f == FN_NONE)
-		(void)NOTE(p, "Invalid %s: Invalid function name; function: %.*s", expr_kind_name(p->kind), STR_ARG(name));
+		(void)NOTE(
+			p, "Invalid %s: Invalid function name; function: %.*s", expr_kind_name(p->kind), STR_ARG(name));
 	bool of_updates = f == FN_IF_NOT_EXISTS || f == FN_LIST_APPEND;
 	if (f != FN_NONE && of_updates != (p->kind == EXPR_UPDATE))
-		(void)NOTE(p, "Invalid %s: The function is not allowed in %s expression; function: %s", expr_kind_name(p->kind),
-			p->kind == EXPR_UPDATE            ? "an update"
+		(void)NOTE(p, "Invalid %s: The function is not allowed in %s expression; function: %s",
+			expr_kind_name(p->kind),
+			p->kind == EXPR_UPDATE          ? "an update"
 			: p->kind == EXPR_KEY_CONDITION ? "a key condition"
 			: p->kind == EXPR_FILTER        ? "a filter"
 							: "a condition",
 			expr_function_name(f));
-	struct { struct node **v; size_t n; } args = {0};
+	struct {
+		struct node **v;
+		size_t n;
+	} args = {0};
 	size_t capacity = 0;
 	next(p); /* the opening parenthesis */
-	if (p->token.type != TOKEN_CLOSE)
-		do {
+	if (p->token.type != TOKEN_CLOSE) do {
 			struct node *arg = NULL;
 			if (!operand(p, &arg, depth + 1) || !need_operand(p, arg)) return false;
 			*VEC_PUSH(p->s->a, &args, &capacity) = arg;
@@ -225,7 +247,8 @@ static bool call(struct parser *p, struct str name, struct node **out, int depth
 	bool counted = args.n == arity[f];
 	if (!counted && f != FN_NONE)
 		(void)NOTE(p,
-			"Invalid %s: Incorrect number of operands for operator or function; operator or function: %s, number of operands: %zu",
+			"Invalid %s: Incorrect number of operands for operator or function; operator or function: %s, "
+			"number of operands: %zu",
 			expr_kind_name(p->kind), expr_function_name(f), args.n);
 	*out = node_new(p, NODE_CALL, 0);
 	(*out)->function = f;
@@ -238,7 +261,8 @@ static bool call(struct parser *p, struct str name, struct node **out, int depth
 /* A path, a placeholder, a function's result; in updates also a sum. */
 static bool operand(struct parser *p, struct node **out, int depth)
 {
-	if (depth > EXPR_DEPTH_MAX) return scope_fail(p->s, "Invalid %s: The expression is nested too deeply;", expr_kind_name(p->kind));
+	if (depth > EXPR_DEPTH_MAX)
+		return scope_fail(p->s, "Invalid %s: The expression is nested too deeply;", expr_kind_name(p->kind));
 	if (p->token.type == TOKEN_VALUE_REF) return value_ref(p, out);
 	if (p->token.type == TOKEN_NAME) {
 		size_t at = p->at;
@@ -257,7 +281,8 @@ static bool operand(struct parser *p, struct node **out, int depth)
 		}
 		if (!expect(p, TOKEN_CLOSE)) return false;
 		if ((*out)->parenthesized)
-			return NOTE(p, "Invalid %s: The expression has redundant parentheses;", expr_kind_name(p->kind));
+			return NOTE(
+				p, "Invalid %s: The expression has redundant parentheses;", expr_kind_name(p->kind));
 		(*out)->parenthesized = true;
 		return true;
 	}
@@ -270,19 +295,29 @@ static bool operand(struct parser *p, struct node **out, int depth)
 static enum node_type comparator(const struct token *t)
 {
 	switch ((int)t->type) {
-	case TOKEN_EQ: return NODE_EQ;
-	case TOKEN_NE: return NODE_NE;
-	case TOKEN_LT: return NODE_LT;
-	case TOKEN_LE: return NODE_LE;
-	case TOKEN_GT: return NODE_GT;
-	case TOKEN_GE: return NODE_GE;
-	default: return NODE_PATH;
+	case TOKEN_EQ:
+		return NODE_EQ;
+	case TOKEN_NE:
+		return NODE_NE;
+	case TOKEN_LT:
+		return NODE_LT;
+	case TOKEN_LE:
+		return NODE_LE;
+	case TOKEN_GT:
+		return NODE_GT;
+	case TOKEN_GE:
+		return NODE_GE;
+	default:
+		return NODE_PATH;
 	}
 }
 
 static bool in_list(struct parser *p, struct node *left, struct node **out, int depth)
 {
-	struct { struct node **v; size_t n; } args = {0};
+	struct {
+		struct node **v;
+		size_t n;
+	} args = {0};
 	size_t capacity = 0;
 	*VEC_PUSH(p->s->a, &args, &capacity) = left;
 	if (!expect(p, TOKEN_OPEN)) return false;
@@ -293,7 +328,8 @@ static bool in_list(struct parser *p, struct node *left, struct node **out, int 
 	} while (accept(p, TOKEN_COMMA));
 	if (!expect(p, TOKEN_CLOSE)) return false;
 	if (args.n - 1 > EXPR_IN_MAX)
-		return scope_fail(p->s, "Invalid %s: The IN operator is provided with too many operands; number of operands: %zu",
+		return scope_fail(p->s,
+			"Invalid %s: The IN operator is provided with too many operands; number of operands: %zu",
 			expr_kind_name(p->kind), args.n - 1);
 	*out = node_new(p, NODE_IN, 0);
 	(*out)->args = args.v;
@@ -338,14 +374,16 @@ static bool need_condition(struct parser *p, const struct node *n)
 {
 	if (is_condition(n)) return true;
 	if (n->type == NODE_CALL)
-		return NOTE(p, "Invalid %s: The function is not allowed to be used this way in an expression; function: %s",
+		return NOTE(p,
+			"Invalid %s: The function is not allowed to be used this way in an expression; function: %s",
 			expr_kind_name(p->kind), expr_function_name(n->function));
 	return syntax(p);
 }
 
 static bool negation(struct parser *p, struct node **out, int depth)
 {
-	if (depth > EXPR_DEPTH_MAX) return scope_fail(p->s, "Invalid %s: The expression is nested too deeply;", expr_kind_name(p->kind));
+	if (depth > EXPR_DEPTH_MAX)
+		return scope_fail(p->s, "Invalid %s: The expression is nested too deeply;", expr_kind_name(p->kind));
 	if (!accept_word(p, "NOT")) return comparison(p, out, depth);
 	struct node *x = node_new(p, NODE_NOT, 1);
 	*out = x;
@@ -360,7 +398,8 @@ static bool conjunction(struct parser *p, struct node **out, int depth)
 		next(p);
 		struct node *x = node_new(p, NODE_AND, 2);
 		x->args[0] = *out;
-		if (!count_operator(p) || !negation(p, &x->args[1], depth) || !need_condition(p, x->args[1])) return false;
+		if (!count_operator(p) || !negation(p, &x->args[1], depth) || !need_condition(p, x->args[1]))
+			return false;
 		*out = x;
 	}
 	return true;
@@ -374,7 +413,8 @@ static bool expression(struct parser *p, struct node **out, int depth)
 		next(p);
 		struct node *x = node_new(p, NODE_OR, 2);
 		x->args[0] = *out;
-		if (!count_operator(p) || !conjunction(p, &x->args[1], depth) || !need_condition(p, x->args[1])) return false;
+		if (!count_operator(p) || !conjunction(p, &x->args[1], depth) || !need_condition(p, x->args[1]))
+			return false;
 		*out = x;
 	}
 	return true;
@@ -426,7 +466,8 @@ static bool add_operand_type(struct parser *p, const struct action *x)
 	bool set = ddb_element_of(t) != V_NONE;
 	if (set || (x->type == ACTION_ADD && t == V_N)) return true;
 	return NOTE(p,
-		"Invalid UpdateExpression: Incorrect operand type for operator or function; operator: %s, operand type: %s, typeSet: "
+		"Invalid UpdateExpression: Incorrect operand type for operator or function; operator: %s, operand "
+		"type: %s, typeSet: "
 		"ALLOWED_FOR_%s_OPERAND",
 		x->type == ACTION_ADD ? "ADD" : "DELETE", ddb_type_word(t), x->type == ACTION_ADD ? "ADD" : "DELETE");
 }
@@ -461,7 +502,9 @@ bool expr_parse_update(struct scope *s, struct str text, struct update *out)
 			if (token_is(&p.token, words[i])) which = i;
 		if (which < 0) return syntax(&p);
 		if (seen[which])
-			(void)NOTE(&p, "Invalid UpdateExpression: The \"%s\" section can only be used once in an update expression;",
+			(void)NOTE(&p,
+				"Invalid UpdateExpression: The \"%s\" section can only be used once in an update "
+				"expression;",
 				words[which]);
 		seen[which] = true;
 		next(&p);

@@ -16,18 +16,21 @@ static bool whole(const struct selection *s, size_t depth)
 static bool pick(struct arena *a, const struct selection *s, size_t depth, const struct value *from, struct value *out);
 
 /* Those of s that go on with this step. */
-static struct selection narrow(struct arena *a, const struct selection *s, size_t depth, struct str name, uint32_t index)
+static struct selection narrow(
+	struct arena *a, const struct selection *s, size_t depth, struct str name, uint32_t index)
 {
 	struct selection out = {arena_array(a, s->n, sizeof(*out.v)), 0};
 	for (size_t i = 0; i < s->n; i++) {
 		const struct path_step *step = &s->v[i]->steps[depth];
-		if (str_has(name) ? str_has(step->name) && str_eq(step->name, name) : !str_has(step->name) && step->index == index)
+		if (str_has(name) ? str_has(step->name) && str_eq(step->name, name)
+				  : !str_has(step->name) && step->index == index)
 			out.v[out.n++] = s->v[i];
 	}
 	return out;
 }
 
-static bool pick_map(struct arena *a, const struct selection *s, size_t depth, const struct value *from, struct value *out)
+static bool pick_map(
+	struct arena *a, const struct selection *s, size_t depth, const struct value *from, struct value *out)
 {
 	*out = ddb_map();
 	for (uint32_t i = 0; i < from->n; i++) {
@@ -38,7 +41,8 @@ static bool pick_map(struct arena *a, const struct selection *s, size_t depth, c
 	return out->n > 0;
 }
 
-static bool pick_list(struct arena *a, const struct selection *s, size_t depth, const struct value *from, struct value *out)
+static bool pick_list(
+	struct arena *a, const struct selection *s, size_t depth, const struct value *from, struct value *out)
 {
 	*out = (struct value){.type = V_L};
 	out->list = arena_array(a, from->n, sizeof(*out->list));

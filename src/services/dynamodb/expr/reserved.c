@@ -48,7 +48,8 @@ bool expr_is_reserved(struct str word)
 {
 	char upper[16];
 	if (word.n == 0 || word.n > sizeof(upper)) return false;
-	for (size_t i = 0; i < word.n; i++) upper[i] = (char)(word.p[i] >= 'a' && word.p[i] <= 'z' ? word.p[i] - 32 : word.p[i]);
+	for (size_t i = 0; i < word.n; i++)
+		upper[i] = (char)(word.p[i] >= 'a' && word.p[i] <= 'z' ? word.p[i] - 32 : word.p[i]);
 	struct str rest = str_n(words, sizeof(words) - 1), wanted = str_n(upper, word.n);
 	while (str_has(rest)) {
 		struct str one = str_cut(&rest, ' ');

@@ -19,7 +19,8 @@ static bool well_formed(struct str key, char first)
 	if (key.n < 2 || key.n > 255 || key.p[0] != first) return false;
 	for (size_t i = 1; i < key.n; i++) {
 		char c = key.p[i];
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_')) return false;
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'))
+			return false;
 	}
 	return true;
 }
@@ -36,7 +37,8 @@ bool scope_init(struct scope *s, struct arena *a, const struct dynamodb_expressi
 		for (size_t i = 0; i < names->n; i++) {
 			s->names[i] = (struct scope_name){.key = names->v[i].key, .name = names->v[i].value};
 			if (!well_formed(names->v[i].key, '#'))
-				return scope_fail(s, "ExpressionAttributeNames contains invalid key: Syntax error; key: \"%.*s\"",
+				return scope_fail(s,
+					"ExpressionAttributeNames contains invalid key: Syntax error; key: \"%.*s\"",
 					STR_ARG(names->v[i].key));
 			if (str_empty(names->v[i].value))
 				return scope_fail(s, "ExpressionAttributeNames contains invalid value for key: %.*s",
@@ -50,11 +52,13 @@ bool scope_init(struct scope *s, struct arena *a, const struct dynamodb_expressi
 			struct str why = STR_NONE;
 			s->values[i].key = values->v[i].key;
 			if (!well_formed(values->v[i].key, ':'))
-				return scope_fail(s, "ExpressionAttributeValues contains invalid key: Syntax error; key: \"%.*s\"",
+				return scope_fail(s,
+					"ExpressionAttributeValues contains invalid key: Syntax error; key: \"%.*s\"",
 					STR_ARG(values->v[i].key));
 			if (!ddb_value_read(a, &values->v[i].value, &s->values[i].value, &why))
-				return scope_fail(s, "ExpressionAttributeValues contains invalid value: %.*s for key %.*s", STR_ARG(why),
-					STR_ARG(values->v[i].key));
+				return scope_fail(s,
+					"ExpressionAttributeValues contains invalid value: %.*s for key %.*s",
+					STR_ARG(why), STR_ARG(values->v[i].key));
 		}
 	}
 	return true;
@@ -68,12 +72,16 @@ bool scope_all_used(struct scope *s)
 		if (b.n) buf_lit(&b, ", ");
 		buf_str(&b, s->names[i].key);
 	}
-	if (b.n) return scope_fail(s, "Value provided in ExpressionAttributeNames unused in expressions: keys: {%.*s}", STR_ARG(buf_done(&b)));
+	if (b.n)
+		return scope_fail(s, "Value provided in ExpressionAttributeNames unused in expressions: keys: {%.*s}",
+			STR_ARG(buf_done(&b)));
 	for (size_t i = 0; i < s->n_values; i++) {
 		if (s->values[i].used) continue;
 		if (b.n) buf_lit(&b, ", ");
 		buf_str(&b, s->values[i].key);
 	}
-	if (b.n) return scope_fail(s, "Value provided in ExpressionAttributeValues unused in expressions: keys: {%.*s}", STR_ARG(buf_done(&b)));
+	if (b.n)
+		return scope_fail(s, "Value provided in ExpressionAttributeValues unused in expressions: keys: {%.*s}",
+			STR_ARG(buf_done(&b)));
 	return true;
 }

@@ -1,5 +1,5 @@
-/* Conditions evaluated over an item ("Comparison operator and function reference"). What is absent is equal to nothing: every
- * comparison with it is false but <>. */
+/* Conditions evaluated over an item ("Comparison operator and function reference"). What is absent is equal to nothing:
+ * every comparison with it is false but <>. */
 #include "services/dynamodb/expr/expr.h"
 
 struct value *expr_at(const struct value *item, const struct path *p)
@@ -7,8 +7,10 @@ struct value *expr_at(const struct value *item, const struct path *p)
 	const struct value *v = item;
 	for (size_t i = 0; i < p->n && v; i++) {
 		const struct path_step *step = &p->steps[i];
-		if (str_has(step->name)) v = v->type == V_M ? ddb_get(v, step->name) : NULL;
-		else v = v->type == V_L && step->index < v->n ? &v->list[step->index] : NULL;
+		if (str_has(step->name))
+			v = v->type == V_M ? ddb_get(v, step->name) : NULL;
+		else
+			v = v->type == V_L && step->index < v->n ? &v->list[step->index] : NULL;
 	}
 	return (struct value *)(uintptr_t)v;
 }
@@ -63,15 +65,18 @@ static bool contains(const struct value *x, const struct value *y)
 	if (!x || !y) return false;
 	switch ((int)x->type) {
 	case V_S:
-	case V_B: return y->type == x->type && str_find(value_str(x), value_str(y)) >= 0;
+	case V_B:
+		return y->type == x->type && str_find(value_str(x), value_str(y)) >= 0;
 	case V_SS:
 	case V_NS:
-	case V_BS: return ddb_element_of(x->type) == (enum value_type)y->type && ddb_set_has(x, value_str(y));
+	case V_BS:
+		return ddb_element_of(x->type) == (enum value_type)y->type && ddb_set_has(x, value_str(y));
 	case V_L:
 		for (uint32_t i = 0; i < x->n; i++)
 			if (ddb_equal(&x->list[i], y)) return true;
 		return false;
-	default: return false;
+	default:
+		return false;
 	}
 }
 
@@ -80,17 +85,24 @@ static bool test_call(const struct node *n, const struct value *item)
 	struct computed cx, cy;
 	const struct value *x = operand(n->args[0], item, &cx), *y = n->n > 1 ? operand(n->args[1], item, &cy) : NULL;
 	switch (n->function) {
-	case FN_ATTRIBUTE_EXISTS: return x != NULL;
-	case FN_ATTRIBUTE_NOT_EXISTS: return x == NULL;
-	case FN_ATTRIBUTE_TYPE: return x && str_eq(str_c(ddb_type_name(x->type)), value_str(y));
+	case FN_ATTRIBUTE_EXISTS:
+		return x != NULL;
+	case FN_ATTRIBUTE_NOT_EXISTS:
+		return x == NULL;
+	case FN_ATTRIBUTE_TYPE:
+		return x && str_eq(str_c(ddb_type_name(x->type)), value_str(y));
 	case FN_BEGINS_WITH:
-		return x && y && x->type == y->type && (x->type == V_S || x->type == V_B) && str_starts(value_str(x), value_str(y));
-	case FN_CONTAINS: return contains(x, y);
-	case FN_NOT_CONTAINS: return x && !contains(x, y);
+		return x && y && x->type == y->type && (x->type == V_S || x->type == V_B) &&
+		       str_starts(value_str(x), value_str(y));
+	case FN_CONTAINS:
+		return contains(x, y);
+	case FN_NOT_CONTAINS:
+		return x && !contains(x, y);
 	case FN_SIZE:
 	case FN_IF_NOT_EXISTS:
 	case FN_LIST_APPEND:
-	case FN_NONE: break;
+	case FN_NONE:
+		break;
 	}
 	return false;
 }
@@ -107,12 +119,18 @@ bool expr_test(const struct node *n, const struct value *item)
 	x = operand(n->args[0], item, &cx);
 	y = operand(n->args[1], item, &cy);
 	switch (n->type) {
-	case NODE_EQ: return x && y && ddb_equal(x, y);
-	case NODE_NE: return !(x && y && ddb_equal(x, y));
-	case NODE_LT: return ordered(x, y) && ddb_compare(x, y) < 0;
-	case NODE_LE: return ordered(x, y) && ddb_compare(x, y) <= 0;
-	case NODE_GT: return ordered(x, y) && ddb_compare(x, y) > 0;
-	case NODE_GE: return ordered(x, y) && ddb_compare(x, y) >= 0;
+	case NODE_EQ:
+		return x && y && ddb_equal(x, y);
+	case NODE_NE:
+		return !(x && y && ddb_equal(x, y));
+	case NODE_LT:
+		return ordered(x, y) && ddb_compare(x, y) < 0;
+	case NODE_LE:
+		return ordered(x, y) && ddb_compare(x, y) <= 0;
+	case NODE_GT:
+		return ordered(x, y) && ddb_compare(x, y) > 0;
+	case NODE_GE:
+		return ordered(x, y) && ddb_compare(x, y) >= 0;
 	case NODE_BETWEEN:
 		z = operand(n->args[2], item, &cz);
 		return ordered(x, y) && ordered(x, z) && ddb_compare(x, y) >= 0 && ddb_compare(x, z) <= 0;
@@ -129,7 +147,8 @@ bool expr_test(const struct node *n, const struct value *item)
 	case NODE_MINUS:
 	case NODE_AND:
 	case NODE_OR:
-	case NODE_NOT: break;
+	case NODE_NOT:
+		break;
 	}
 	return false;
 }

@@ -1,9 +1,18 @@
 /* The tokenizer: names, placeholders, numbers of list indexes, operators. */
 #include "services/dynamodb/expr/token.h"
 
-static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-static bool is_word(char c) { return is_letter(c) || is_digit(c) || c == '_'; }
+static bool is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+static bool is_word(char c)
+{
+	return is_letter(c) || is_digit(c) || c == '_';
+}
 
 static size_t word_end(struct str s, size_t i)
 {
@@ -16,15 +25,24 @@ static enum token_type operator_at(struct str s, size_t i, size_t *length)
 	char c = s.p[i], next = i + 1 < s.n ? s.p[i + 1] : 0;
 	*length = 1;
 	switch (c) {
-	case '=': return TOKEN_EQ;
-	case '(': return TOKEN_OPEN;
-	case ')': return TOKEN_CLOSE;
-	case '[': return TOKEN_LIST_OPEN;
-	case ']': return TOKEN_LIST_CLOSE;
-	case '.': return TOKEN_DOT;
-	case ',': return TOKEN_COMMA;
-	case '+': return TOKEN_PLUS;
-	case '-': return TOKEN_MINUS;
+	case '=':
+		return TOKEN_EQ;
+	case '(':
+		return TOKEN_OPEN;
+	case ')':
+		return TOKEN_CLOSE;
+	case '[':
+		return TOKEN_LIST_OPEN;
+	case ']':
+		return TOKEN_LIST_CLOSE;
+	case '.':
+		return TOKEN_DOT;
+	case ',':
+		return TOKEN_COMMA;
+	case '+':
+		return TOKEN_PLUS;
+	case '-':
+		return TOKEN_MINUS;
 	case '<':
 		if (next != '=' && next != '>') return TOKEN_LT;
 		*length = 2;
@@ -33,7 +51,8 @@ static enum token_type operator_at(struct str s, size_t i, size_t *length)
 		if (next != '=') return TOKEN_GT;
 		*length = 2;
 		return TOKEN_GE;
-	default: return TOKEN_BAD;
+	default:
+		return TOKEN_BAD;
 	}
 }
 

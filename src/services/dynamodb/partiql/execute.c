@@ -1,10 +1,12 @@
-/* ExecuteStatement, BatchExecuteStatement, ExecuteTransaction: PartiQL statements over tables. A SELECT whose WHERE demands a
- * value of the partition key reads that partition, narrowed by the sort key; any other reads the whole table, as on AWS. */
+/* ExecuteStatement, BatchExecuteStatement, ExecuteTransaction: PartiQL statements over tables. A SELECT whose WHERE
+ * demands a value of the partition key reads that partition, narrowed by the sort key; any other reads the whole table,
+ * as on AWS. */
 #include "services/dynamodb/page.h"
 #include "services/dynamodb/partiql/partiql.h"
 #include "services/dynamodb/transact.h"
 
-static status parse(struct work *w, struct str text, const struct dynamodb_prepared_statement_parameters *given, struct partiql *out)
+static status parse(struct work *w, struct str text, const struct dynamodb_prepared_statement_parameters *given,
+	struct partiql *out)
 {
 	struct value *values = arena_new_n(w->a, struct value, given->n);
 	struct str why = STR_NONE;
@@ -25,9 +27,13 @@ static void sort_condition(const struct node *n, struct str range, struct key_co
 		sort_condition(n->args[1], range, k);
 		return;
 	}
-	static const enum range_type types[] = {[NODE_EQ] = RANGE_EQ, [NODE_LT] = RANGE_LT, [NODE_LE] = RANGE_LE, [NODE_GT] = RANGE_GT,
-		[NODE_GE] = RANGE_GE, [NODE_BETWEEN] = RANGE_BETWEEN};
-	enum range_type t = n->type >= NODE_EQ && n->type <= NODE_BETWEEN                    ? types[n->type]
+	static const enum range_type types[] = {[NODE_EQ] = RANGE_EQ,
+		[NODE_LT] = RANGE_LT,
+		[NODE_LE] = RANGE_LE,
+		[NODE_GT] = RANGE_GT,
+		[NODE_GE] = RANGE_GE,
+		[NODE_BETWEEN] = RANGE_BETWEEN};
+	enum range_type t = n->type >= NODE_EQ && n->type <= NODE_BETWEEN           ? types[n->type]
 			    : n->type == NODE_CALL && n->function == FN_BEGINS_WITH ? RANGE_BEGINS
 										    : RANGE_NONE;
 	if (t == RANGE_NONE || n->args[0]->type != NODE_PATH || n->args[0]->path.n != 1) return;
@@ -54,12 +60,14 @@ static status choose_range(struct work *w, struct reading *r, const struct parti
 	TRY(ddb_page_types(w, r->key, &k));
 	ddb_page_bounds(w, r, &k);
 	if (str_has(q->order_by) && !str_eq(q->order_by, r->key->range) && !str_eq(q->order_by, r->key->hash))
-		return VALIDATION(w, "Variable reference %.*s in ORDER BY clause must be part of the primary key", STR_ARG(q->order_by));
+		return VALIDATION(w, "Variable reference %.*s in ORDER BY clause must be part of the primary key",
+			STR_ARG(q->order_by));
 	r->backwards = q->descending && str_eq(q->order_by, r->key->range);
 	return OK;
 }
 
-/* A token is where the next page begins: a stored key in base64. Whoever makes one up gets another page of the same query. */
+/* A token is where the next page begins: a stored key in base64. Whoever makes one up gets another page of the same
+ * query. */
 static status read_token(struct work *w, struct str token, struct dynamodb_key *out)
 {
 	struct str bytes = STR_NONE;
@@ -71,7 +79,8 @@ static status read_token(struct work *w, struct str token, struct dynamodb_key *
 	return OK;
 }
 
-static status select_page(struct work *w, const struct partiql *q, struct reading *r, struct str token, int32_t limit, bool consistent)
+static status select_page(
+	struct work *w, const struct partiql *q, struct reading *r, struct str token, int32_t limit, bool consistent)
 {
 	struct dynamodb_key start = {0};
 	r->consistent = consistent;
@@ -130,7 +139,8 @@ static status whole_key(struct work *w, const struct partiql *q, const struct ta
 static status to_mutation(struct work *w, const struct partiql *q, struct mutation *m)
 {
 	*m = (struct mutation){0};
-	if (str_has(q->index)) return VALIDATION(w, "Statement wasn't well formed, can't be processed: an index cannot be written");
+	if (str_has(q->index))
+		return VALIDATION(w, "Statement wasn't well formed, can't be processed: an index cannot be written");
 	TRY(ddb_open(w, q->table, &m->t));
 	if (q->kind == PARTIQL_INSERT) {
 		m->type = MUTATE_PUT;
@@ -174,13 +184,15 @@ static status mutate(struct work *w, const struct partiql *q, struct mutation *m
 
 /* ── ExecuteStatement ── */
 
-static status execute(struct work *w, const struct dynamodb_execute_statement_input *in, struct dynamodb_execute_statement_output *out)
+static status execute(struct work *w, const struct dynamodb_execute_statement_input *in,
+	struct dynamodb_execute_statement_output *out)
 {
 	struct partiql q;
 	TRY(parse(w, in->statement, &in->parameters, &q));
 	VEC_PRESENT(w->a, &out->items);
 	if (q.kind == PARTIQL_EXISTS)
-		return VALIDATION(w, "Statement wasn't well formed, can't be processed: EXISTS is allowed in transactions only");
+		return VALIDATION(
+			w, "Statement wasn't well formed, can't be processed: EXISTS is allowed in transactions only");
 	if (q.kind == PARTIQL_SELECT) {
 		struct reading r = {0};
 		TRY(select_page(w, &q, &r, in->next_token, in->limit.has ? in->limit.v : 0, in->consistent_read.v));
@@ -220,7 +232,8 @@ static status select_one(struct work *w, const struct partiql *q, bool consisten
 	TRY(ddb_open(w, q->table, t));
 	TRY(whole_key(w, q, *t, &key));
 	if (str_has(q->index) || !partiql_only_keys(q->where, (*t)->key.hash, (*t)->key.range))
-		return VALIDATION(w, "Select statements within BatchExecuteStatement must specify the primary key in the where clause.");
+		return VALIDATION(w, "Select statements within BatchExecuteStatement must specify the primary key in "
+				     "the where clause.");
 	TRY(ddb_check_key(w, &(*t)->key, &key));
 	TRY(ddb_admit(w, *t, NULL, false));
 	status s = ddb_read_item(w, ddb_item_key(w->a, *t, &key), false, &item);
@@ -236,17 +249,23 @@ static status select_one(struct work *w, const struct partiql *q, bool consisten
 static const char *error_code(error_id id)
 {
 	switch ((int)id) {
-	case DYNAMODB_ERR_CONDITIONAL_CHECK_FAILED_EXCEPTION: return "ConditionalCheckFailed";
-	case DYNAMODB_ERR_DUPLICATE_ITEM_EXCEPTION: return "DuplicateItem";
-	case DYNAMODB_ERR_RESOURCE_NOT_FOUND_EXCEPTION: return "ResourceNotFound";
-	case DYNAMODB_ERR_PROVISIONED_THROUGHPUT_EXCEEDED_EXCEPTION: return "ProvisionedThroughputExceeded";
-	case ERR_ACCESS_DENIED: return "AccessDenied";
-	default: return "ValidationError";
+	case DYNAMODB_ERR_CONDITIONAL_CHECK_FAILED_EXCEPTION:
+		return "ConditionalCheckFailed";
+	case DYNAMODB_ERR_DUPLICATE_ITEM_EXCEPTION:
+		return "DuplicateItem";
+	case DYNAMODB_ERR_RESOURCE_NOT_FOUND_EXCEPTION:
+		return "ResourceNotFound";
+	case DYNAMODB_ERR_PROVISIONED_THROUGHPUT_EXCEEDED_EXCEPTION:
+		return "ProvisionedThroughputExceeded";
+	case ERR_ACCESS_DENIED:
+		return "AccessDenied";
+	default:
+		return "ValidationError";
 	}
 }
 
-static status one(struct work *w, const struct dynamodb_batch_statement_request *in, const struct partiql *q, struct cost *cost,
-	struct dynamodb_batch_statement_response *out)
+static status one(struct work *w, const struct dynamodb_batch_statement_request *in, const struct partiql *q,
+	struct cost *cost, struct dynamodb_batch_statement_response *out)
 {
 	if (q->kind == PARTIQL_SELECT) {
 		struct table *t = NULL;
@@ -270,11 +289,13 @@ static status batch(struct work *w, const struct dynamodb_batch_execute_statemen
 	for (size_t i = 0; i < n; i++) {
 		TRY(parse(w, in->statements.v[i].statement, &in->statements.v[i].parameters, &q[i]));
 		if (q[i].kind == PARTIQL_EXISTS)
-			return VALIDATION(w, "Statement wasn't well formed, can't be processed: EXISTS is allowed in transactions only");
+			return VALIDATION(w, "Statement wasn't well formed, can't be processed: EXISTS is allowed in "
+					     "transactions only");
 		reads += q[i].kind == PARTIQL_SELECT;
 	}
 	if (reads && reads != n)
-		return VALIDATION(w, "A batch of statements must contain either read statements or write statements, not both");
+		return VALIDATION(
+			w, "A batch of statements must contain either read statements or write statements, not both");
 	out->responses.n = n;
 	out->responses.v = arena_new_n(w->a, struct dynamodb_batch_statement_response, n);
 	for (size_t i = 0; i < n; i++) {
@@ -287,10 +308,12 @@ static status batch(struct work *w, const struct dynamodb_batch_execute_statemen
 			r->error = arena_new(w->a, struct dynamodb_batch_statement_error);
 			r->error->code = str_c(error_code(w->c->failure.id));
 			r->error->message = w->c->failure.message;
-			if (e && w->c->failure.id == DYNAMODB_ERR_CONDITIONAL_CHECK_FAILED_EXCEPTION) r->error->item = e->item;
+			if (e && w->c->failure.id == DYNAMODB_ERR_CONDITIONAL_CHECK_FAILED_EXCEPTION)
+				r->error->item = e->item;
 			w->c->failure = (struct wire_failure){0};
 		}
-		struct dynamodb_consumed_capacity *used = cost.t ? ddb_consumed(w, in->return_consumed_capacity, &cost, false) : NULL;
+		struct dynamodb_consumed_capacity *used =
+			cost.t ? ddb_consumed(w, in->return_consumed_capacity, &cost, false) : NULL;
 		if (used) *VEC_PUSH(w->a, &out->consumed_capacity, &capacity) = *used;
 	}
 	return OK;
@@ -306,7 +329,8 @@ status dynamodb_batch_execute_statement(struct call *c, const struct dynamodb_ba
 
 /* ── ExecuteTransaction ── */
 
-static status read_all(struct work *w, const struct partiql *q, size_t n, struct transaction *t, struct dynamodb_execute_transaction_output *out)
+static status read_all(struct work *w, const struct partiql *q, size_t n, struct transaction *t,
+	struct dynamodb_execute_transaction_output *out)
 {
 	out->responses.n = n;
 	out->responses.v = arena_new_n(w->a, struct dynamodb_item_response, n);

@@ -1,8 +1,14 @@
 /* The tokenizer of PartiQL: names bare or in double quotes, strings in single quotes, numbers, parameters, signs. */
 #include "services/dynamodb/partiql/lexer.h"
 
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+static bool is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
 
 /* From behind the opening quote; a doubled quote is one. */
 static bool quoted(struct arena *a, struct str s, size_t *at, char quote, struct str *out)
@@ -49,20 +55,34 @@ static enum lexeme_type sign(struct str s, size_t i, bool in_set, size_t *length
 	char c = s.p[i], next = i + 1 < s.n ? s.p[i + 1] : 0;
 	*length = 1;
 	switch (c) {
-	case '(': return LEX_OPEN;
-	case ')': return LEX_CLOSE;
-	case '[': return LEX_LIST_OPEN;
-	case ']': return LEX_LIST_CLOSE;
-	case '{': return LEX_MAP_OPEN;
-	case '}': return LEX_MAP_CLOSE;
-	case '.': return LEX_DOT;
-	case ',': return LEX_COMMA;
-	case ':': return LEX_COLON;
-	case '+': return LEX_PLUS;
-	case '-': return LEX_MINUS;
-	case '*': return LEX_STAR;
-	case '?': return LEX_PARAMETER;
-	case '=': return LEX_EQ;
+	case '(':
+		return LEX_OPEN;
+	case ')':
+		return LEX_CLOSE;
+	case '[':
+		return LEX_LIST_OPEN;
+	case ']':
+		return LEX_LIST_CLOSE;
+	case '{':
+		return LEX_MAP_OPEN;
+	case '}':
+		return LEX_MAP_CLOSE;
+	case '.':
+		return LEX_DOT;
+	case ',':
+		return LEX_COMMA;
+	case ':':
+		return LEX_COLON;
+	case '+':
+		return LEX_PLUS;
+	case '-':
+		return LEX_MINUS;
+	case '*':
+		return LEX_STAR;
+	case '?':
+		return LEX_PARAMETER;
+	case '=':
+		return LEX_EQ;
 	case '!':
 		if (next != '=') return LEX_BAD;
 		*length = 2;
@@ -73,7 +93,8 @@ static enum lexeme_type sign(struct str s, size_t i, bool in_set, size_t *length
 	case '>':
 		*length = next == '=' || (next == '>' && in_set) ? 2 : 1;
 		return next == '=' ? LEX_GE : next == '>' && in_set ? LEX_SET_CLOSE : LEX_GT;
-	default: return LEX_BAD;
+	default:
+		return LEX_BAD;
 	}
 }
 

@@ -1,6 +1,6 @@
 /* The parser of PartiQL: statements to the trees that expressions use. */
-#include "services/dynamodb/partiql/lexer.h"
 #include "base/vec.h"
+#include "services/dynamodb/partiql/lexer.h"
 #include <stdarg.h>
 #include <stdlib.h>
 
@@ -28,31 +28,44 @@ static bool fail(struct parser *p, const char *fmt, ...)
 	return false;
 }
 
-static void next(struct parser *p) { p->token = partiql_lexeme(p->a, p->text, &p->at, p->sets > 0); }
+static void next(struct parser *p)
+{
+	p->token = partiql_lexeme(p->a, p->text, &p->at, p->sets > 0);
+}
 
 static bool unexpected(struct parser *p)
 {
-	if (p->token.type == LEX_END) return fail(p, "Statement wasn't well formed, can't be processed: Unexpected end of statement");
+	if (p->token.type == LEX_END)
+		return fail(p, "Statement wasn't well formed, can't be processed: Unexpected end of statement");
 	size_t length = p->at > p->token.at ? p->at - p->token.at : 0;
 	return fail(p, "Statement wasn't well formed, can't be processed: Unexpected token: %.*s at position %zu",
 		STR_ARG(str_sub(p->text, p->token.at, length > 60 ? 60 : length)), p->token.at + 1);
 }
 
-static bool is_word(const struct parser *p, const char *word) { return p->token.type == LEX_WORD && str_ieq(p->token.text, str_c(word)); }
+static bool is_word(const struct parser *p, const char *word)
+{
+	return p->token.type == LEX_WORD && str_ieq(p->token.text, str_c(word));
+}
 static bool accept(struct parser *p, enum lexeme_type t)
 {
 	if (p->token.type != t) return false;
 	next(p);
 	return true;
 }
-static bool expect(struct parser *p, enum lexeme_type t) { return accept(p, t) || unexpected(p); }
+static bool expect(struct parser *p, enum lexeme_type t)
+{
+	return accept(p, t) || unexpected(p);
+}
 static bool accept_word(struct parser *p, const char *word)
 {
 	if (!is_word(p, word)) return false;
 	next(p);
 	return true;
 }
-static bool expect_word(struct parser *p, const char *word) { return accept_word(p, word) || unexpected(p); }
+static bool expect_word(struct parser *p, const char *word)
+{
+	return accept_word(p, word) || unexpected(p);
+}
 
 /* ── values ── */
 
@@ -70,10 +83,12 @@ static bool read_number(struct parser *p, bool negative, struct value *out)
 
 static bool read_list(struct parser *p, struct value *out, int depth)
 {
-	struct { struct value *v; size_t n; } list = {0};
+	struct {
+		struct value *v;
+		size_t n;
+	} list = {0};
 	size_t capacity = 0;
-	if (p->token.type != LEX_LIST_CLOSE)
-		do {
+	if (p->token.type != LEX_LIST_CLOSE) do {
 			struct value v;
 			if (!literal(p, &v, depth + 1)) return false;
 			*VEC_PUSH(p->a, &list, &capacity) = v;
@@ -85,8 +100,7 @@ static bool read_list(struct parser *p, struct value *out, int depth)
 static bool read_map(struct parser *p, struct value *out, int depth)
 {
 	*out = ddb_map();
-	if (p->token.type != LEX_MAP_CLOSE)
-		do {
+	if (p->token.type != LEX_MAP_CLOSE) do {
 			struct str name = p->token.text;
 			struct value v;
 			if (!accept(p, LEX_STRING) && !accept(p, LEX_QUOTED)) return unexpected(p);
@@ -96,18 +110,25 @@ static bool read_map(struct parser *p, struct value *out, int depth)
 	return expect(p, LEX_MAP_CLOSE);
 }
 
-static int by_bytes(const void *x, const void *y) { return str_cmp(*(const struct str *)x, *(const struct str *)y); }
+static int by_bytes(const void *x, const void *y)
+{
+	return str_cmp(*(const struct str *)x, *(const struct str *)y);
+}
 
 static bool read_set(struct parser *p, struct value *out, int depth)
 {
-	struct { struct str *v; size_t n; } set = {0};
+	struct {
+		struct str *v;
+		size_t n;
+	} set = {0};
 	size_t capacity = 0;
 	unsigned type = V_NONE;
 	do {
 		struct value v;
 		if (!literal(p, &v, depth + 1)) return false;
 		if (ddb_set_of(v.type) == V_NONE || (type != V_NONE && v.type != type))
-			return fail(p, "Statement wasn't well formed, can't be processed: Sets hold strings, numbers or binaries of one type");
+			return fail(p, "Statement wasn't well formed, can't be processed: Sets hold strings, numbers "
+				       "or binaries of one type");
 		type = v.type;
 		*VEC_PUSH(p->a, &set, &capacity) = value_str(&v);
 	} while (accept(p, LEX_COMMA));
@@ -115,7 +136,9 @@ static bool read_set(struct parser *p, struct value *out, int depth)
 	if (!expect(p, LEX_SET_CLOSE)) return false;
 	qsort(set.v, set.n, sizeof(*set.v), by_bytes);
 	for (size_t i = 1; i < set.n; i++)
-		if (str_eq(set.v[i - 1], set.v[i])) return fail(p, "One or more parameter values were invalid: Input collection contains duplicates.");
+		if (str_eq(set.v[i - 1], set.v[i]))
+			return fail(
+				p, "One or more parameter values were invalid: Input collection contains duplicates.");
 	*out = (struct value){.type = (uint8_t)ddb_set_of(type), .n = (uint32_t)set.n, .set = set.v};
 	return true;
 }
@@ -128,22 +151,29 @@ static bool literal(struct parser *p, struct value *out, int depth)
 		*out = value_text(V_S, p->token.text);
 		next(p);
 		return true;
-	case LEX_NUMBER: return read_number(p, false, out);
+	case LEX_NUMBER:
+		return read_number(p, false, out);
 	case LEX_MINUS:
 		next(p);
 		return p->token.type == LEX_NUMBER ? read_number(p, true, out) : unexpected(p);
 	case LEX_PARAMETER:
-		if (p->used == p->n_parameters) return fail(p, "Number of parameters in request and statement don't match.");
+		if (p->used == p->n_parameters)
+			return fail(p, "Number of parameters in request and statement don't match.");
 		*out = ddb_copy(p->a, &p->parameters[p->used++]);
 		next(p);
 		return true;
-	case LEX_LIST_OPEN: next(p); return read_list(p, out, depth);
-	case LEX_MAP_OPEN: next(p); return read_map(p, out, depth);
+	case LEX_LIST_OPEN:
+		next(p);
+		return read_list(p, out, depth);
+	case LEX_MAP_OPEN:
+		next(p);
+		return read_map(p, out, depth);
 	case LEX_SET_OPEN:
 		p->sets++;
 		next(p);
 		return read_set(p, out, depth);
-	default: break;
+	default:
+		break;
 	}
 	if (is_word(p, "TRUE") || is_word(p, "FALSE")) {
 		*out = (struct value){.type = V_BOOL, .truth = is_word(p, "TRUE")};
@@ -166,8 +196,10 @@ static bool begins_literal(const struct parser *p)
 	case LEX_PARAMETER:
 	case LEX_LIST_OPEN:
 	case LEX_MAP_OPEN:
-	case LEX_SET_OPEN: return true;
-	default: return is_word(p, "TRUE") || is_word(p, "FALSE") || is_word(p, "NULL");
+	case LEX_SET_OPEN:
+		return true;
+	default:
+		return is_word(p, "TRUE") || is_word(p, "FALSE") || is_word(p, "NULL");
 	}
 }
 
@@ -198,7 +230,10 @@ static bool name(struct parser *p, struct str *out)
 
 static bool path(struct parser *p, struct path *out)
 {
-	struct { struct path_step *v; size_t n; } steps = {0};
+	struct {
+		struct path_step *v;
+		size_t n;
+	} steps = {0};
 	size_t capacity = 0;
 	struct str s;
 	if (!name(p, &s)) return false;
@@ -209,7 +244,9 @@ static bool path(struct parser *p, struct path *out)
 			VEC_PUSH(p->a, &steps, &capacity)->name = s;
 		} else if (accept(p, LEX_LIST_OPEN)) {
 			uint64_t index;
-			if (p->token.type != LEX_NUMBER || !is_ok(str_to_u64(p->token.text, &index)) || index > INT32_MAX) return unexpected(p);
+			if (p->token.type != LEX_NUMBER || !is_ok(str_to_u64(p->token.text, &index)) ||
+				index > INT32_MAX)
+				return unexpected(p);
 			next(p);
 			if (!expect(p, LEX_LIST_CLOSE)) return false;
 			VEC_PUSH(p->a, &steps, &capacity)->index = (uint32_t)index;
@@ -226,8 +263,8 @@ static bool operand(struct parser *p, struct node **out, int depth);
 
 static enum function function_of(struct str word)
 {
-	static const enum function all[] = {FN_ATTRIBUTE_TYPE, FN_BEGINS_WITH, FN_CONTAINS, FN_SIZE, FN_LIST_APPEND, FN_IF_NOT_EXISTS,
-		FN_ATTRIBUTE_EXISTS, FN_ATTRIBUTE_NOT_EXISTS};
+	static const enum function all[] = {FN_ATTRIBUTE_TYPE, FN_BEGINS_WITH, FN_CONTAINS, FN_SIZE, FN_LIST_APPEND,
+		FN_IF_NOT_EXISTS, FN_ATTRIBUTE_EXISTS, FN_ATTRIBUTE_NOT_EXISTS};
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (str_ieq(word, str_c(expr_function_name(all[i])))) return all[i];
 	return FN_NONE;
@@ -254,7 +291,8 @@ static bool followed_by_parenthesis(struct parser *p)
 
 static bool operand(struct parser *p, struct node **out, int depth)
 {
-	if (depth > PARTIQL_DEPTH_MAX) return fail(p, "Statement wasn't well formed, can't be processed: nested too deeply");
+	if (depth > PARTIQL_DEPTH_MAX)
+		return fail(p, "Statement wasn't well formed, can't be processed: nested too deeply");
 	if (begins_literal(p)) {
 		struct value v;
 		if (!literal(p, &v, 0)) return false;
@@ -263,7 +301,9 @@ static bool operand(struct parser *p, struct node **out, int depth)
 	}
 	if (p->token.type == LEX_WORD && followed_by_parenthesis(p)) {
 		enum function f = function_of(p->token.text);
-		if (f == FN_NONE) return fail(p, "Statement wasn't well formed, can't be processed: Invalid function name: %.*s", STR_ARG(p->token.text));
+		if (f == FN_NONE)
+			return fail(p, "Statement wasn't well formed, can't be processed: Invalid function name: %.*s",
+				STR_ARG(p->token.text));
 		next(p);
 		next(p);
 		return call(p, f, out, depth);
@@ -278,7 +318,8 @@ static bool expression(struct parser *p, struct node **out, int depth);
 
 static bool is_condition(const struct node *n)
 {
-	return n->type >= NODE_EQ || (n->type == NODE_CALL && n->function != FN_SIZE && n->function != FN_LIST_APPEND && n->function != FN_IF_NOT_EXISTS);
+	return n->type >= NODE_EQ || (n->type == NODE_CALL && n->function != FN_SIZE && n->function != FN_LIST_APPEND &&
+					     n->function != FN_IF_NOT_EXISTS);
 }
 
 /* IS [NOT] MISSING, IS [NOT] NULL */
@@ -297,7 +338,7 @@ static bool is_test(struct parser *p, struct node *left, struct node **out)
 	test->args[0] = left;
 	test->args[1] = value_node(p, &type);
 	*out = test;
-	if (not) {
+	if (not ) {
 		*out = node_new(p, NODE_NOT, FN_NONE, 1);
 		(*out)->args[0] = test;
 	}
@@ -306,7 +347,10 @@ static bool is_test(struct parser *p, struct node *left, struct node **out)
 
 static bool in_list(struct parser *p, struct node *left, struct node **out)
 {
-	struct { struct node **v; size_t n; } args = {0};
+	struct {
+		struct node **v;
+		size_t n;
+	} args = {0};
 	size_t capacity = 0;
 	enum lexeme_type close = p->token.type == LEX_LIST_OPEN ? LEX_LIST_CLOSE : LEX_CLOSE;
 	if (!accept(p, LEX_LIST_OPEN) && !expect(p, LEX_OPEN)) return false;
@@ -324,8 +368,12 @@ static bool in_list(struct parser *p, struct node *left, struct node **out)
 
 static bool comparison(struct parser *p, struct node **out, int depth)
 {
-	static const enum node_type types[] = {[LEX_EQ] = NODE_EQ, [LEX_NE] = NODE_NE, [LEX_LT] = NODE_LT, [LEX_LE] = NODE_LE,
-		[LEX_GT] = NODE_GT, [LEX_GE] = NODE_GE};
+	static const enum node_type types[] = {[LEX_EQ] = NODE_EQ,
+		[LEX_NE] = NODE_NE,
+		[LEX_LT] = NODE_LT,
+		[LEX_LE] = NODE_LE,
+		[LEX_GT] = NODE_GT,
+		[LEX_GE] = NODE_GE};
 	struct node *left = NULL, *x;
 	if (accept(p, LEX_OPEN)) return expression(p, out, depth + 1) && expect(p, LEX_CLOSE);
 	if (!operand(p, &left, depth)) return false;
@@ -339,7 +387,9 @@ static bool comparison(struct parser *p, struct node **out, int depth)
 	} else if (accept_word(p, "BETWEEN")) {
 		*out = x = node_new(p, NODE_BETWEEN, FN_NONE, 3);
 		x->args[0] = left;
-		if (!operand(p, &x->args[1], depth + 1) || !expect_word(p, "AND") || !operand(p, &x->args[2], depth + 1)) return false;
+		if (!operand(p, &x->args[1], depth + 1) || !expect_word(p, "AND") ||
+			!operand(p, &x->args[2], depth + 1))
+			return false;
 	} else if (accept_word(p, "IN")) {
 		return in_list(p, left, out);
 	} else if (accept_word(p, "IS")) {
@@ -353,7 +403,8 @@ static bool comparison(struct parser *p, struct node **out, int depth)
 
 static bool negation(struct parser *p, struct node **out, int depth)
 {
-	if (depth > PARTIQL_DEPTH_MAX) return fail(p, "Statement wasn't well formed, can't be processed: nested too deeply");
+	if (depth > PARTIQL_DEPTH_MAX)
+		return fail(p, "Statement wasn't well formed, can't be processed: nested too deeply");
 	if (!accept_word(p, "NOT")) return comparison(p, out, depth);
 	*out = node_new(p, NODE_NOT, FN_NONE, 1);
 	return negation(p, &(*out)->args[0], depth + 1);
@@ -392,13 +443,15 @@ static bool table(struct parser *p, struct partiql *out)
 	return !accept(p, LEX_DOT) || name(p, &out->index);
 }
 
-static bool where(struct parser *p, struct partiql *out) { return !accept_word(p, "WHERE") || expression(p, &out->where, 0); }
+static bool where(struct parser *p, struct partiql *out)
+{
+	return !accept_word(p, "WHERE") || expression(p, &out->where, 0);
+}
 
 static bool select_from(struct parser *p, struct partiql *out)
 {
 	size_t capacity = 0;
-	if (!accept(p, LEX_STAR))
-		do {
+	if (!accept(p, LEX_STAR)) do {
 			struct path x;
 			if (!path(p, &x)) return false;
 			*VEC_PUSH(p->a, &out->projection, &capacity) = x;
@@ -406,15 +459,19 @@ static bool select_from(struct parser *p, struct partiql *out)
 	if (!expect_word(p, "FROM") || !table(p, out) || !where(p, out)) return false;
 	if (!accept_word(p, "ORDER")) return true;
 	if (!expect_word(p, "BY") || !name(p, &out->order_by)) return false;
-	if (accept_word(p, "DESC")) out->descending = true;
-	else (void)accept_word(p, "ASC");
+	if (accept_word(p, "DESC"))
+		out->descending = true;
+	else
+		(void)accept_word(p, "ASC");
 	return true;
 }
 
 static bool insert_into(struct parser *p, struct partiql *out)
 {
-	if (!expect_word(p, "INTO") || !table(p, out) || !expect_word(p, "VALUE") || !literal(p, &out->item, 0)) return false;
-	return out->item.type == V_M || fail(p, "Statement wasn't well formed, can't be processed: INSERT needs a map as its VALUE");
+	if (!expect_word(p, "INTO") || !table(p, out) || !expect_word(p, "VALUE") || !literal(p, &out->item, 0))
+		return false;
+	return out->item.type == V_M ||
+	       fail(p, "Statement wasn't well formed, can't be processed: INSERT needs a map as its VALUE");
 }
 
 /* SET path = operand [+|- operand], or set_add(path, set), set_delete(path, set). */
@@ -430,7 +487,11 @@ static bool assignment(struct parser *p, struct action *x)
 		next(p);
 		next(p);
 		if (!path(p, &same) || !expect(p, LEX_COMMA) || !literal(p, &v, 0)) return false;
-		if (ddb_element_of(v.type) == V_NONE) return fail(p, "Incorrect operand type for operator or function; operator or function: set_add, operand type: %s", ddb_type_name(v.type));
+		if (ddb_element_of(v.type) == V_NONE)
+			return fail(p,
+				"Incorrect operand type for operator or function; operator or function: set_add, "
+				"operand type: %s",
+				ddb_type_name(v.type));
 		x->operand = value_node(p, &v);
 		return expect(p, LEX_CLOSE);
 	}
@@ -452,7 +513,8 @@ static bool returning(struct parser *p, struct partiql *out)
 	if (!all && !expect_word(p, "MODIFIED")) return false;
 	bool old = accept_word(p, "OLD");
 	if (!old && !expect_word(p, "NEW")) return false;
-	out->returning = all ? (old ? STR("ALL_OLD") : STR("ALL_NEW")) : (old ? STR("UPDATED_OLD") : STR("UPDATED_NEW"));
+	out->returning =
+		all ? (old ? STR("ALL_OLD") : STR("ALL_NEW")) : (old ? STR("UPDATED_OLD") : STR("UPDATED_NEW"));
 	if (out->kind == PARTIQL_DELETE && !str_is(out->returning, "ALL_OLD"))
 		return fail(p, "Statement wasn't well formed, can't be processed: DELETE returns ALL OLD * only");
 	return expect(p, LEX_STAR);
@@ -498,14 +560,16 @@ static bool statement(struct parser *p, struct partiql *out)
 		return expect_word(p, "FROM") && table(p, out) && where(p, out) && returning(p, out);
 	}
 	if (accept_word(p, "EXISTS")) {
-		bool good = expect(p, LEX_OPEN) && expect_word(p, "SELECT") && select_from(p, out) && expect(p, LEX_CLOSE);
+		bool good =
+			expect(p, LEX_OPEN) && expect_word(p, "SELECT") && select_from(p, out) && expect(p, LEX_CLOSE);
 		out->kind = PARTIQL_EXISTS;
 		return good;
 	}
 	return unexpected(p);
 }
 
-bool partiql_parse(struct arena *a, struct str text, const struct value *parameters, size_t n, struct partiql *out, struct str *why)
+bool partiql_parse(struct arena *a, struct str text, const struct value *parameters, size_t n, struct partiql *out,
+	struct str *why)
 {
 	struct parser p = {.a = a, .text = text, .parameters = parameters, .n_parameters = n, .why = why};
 	*out = (struct partiql){0};
@@ -534,6 +598,7 @@ const struct value *partiql_equal(const struct node *n, struct str wanted)
 bool partiql_only_keys(const struct node *n, struct str hash, struct str range)
 {
 	if (!n) return true;
-	if (n->type == NODE_AND) return partiql_only_keys(n->args[0], hash, range) && partiql_only_keys(n->args[1], hash, range);
+	if (n->type == NODE_AND)
+		return partiql_only_keys(n->args[0], hash, range) && partiql_only_keys(n->args[1], hash, range);
 	return (partiql_equal(n, hash) != NULL) || (str_has(range) && partiql_equal(n, range) != NULL);
 }
