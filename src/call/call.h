@@ -119,6 +119,12 @@ struct service {
 extern const struct service *const services[];
 extern const size_t services_length;
 
+/* For `raw`: may c's caller (c->principal, account, region, partition: set) do this operation with this input? Decided as for
+ * any request; where not, the failure is recorded. c->match is that operation afterwards. */
+status call_permit(struct call *c, const struct wire_service *service, uint32_t op_index, const void *in) MUST_USE;
+/* For `raw`, after call_permit: does that operation, whose input streams, with these bytes: prepare, staging, handler, commit. May
+ * block. *out is its output; the answer will wait until it is durable. FAILED: the failure is recorded. */
+status call_stream(struct call *c, struct str bytes, const void **out) MUST_USE;
 /* Records the client's error and returns FAILED. id: an ERR_… or the service's own <SERVICE>_ERR_…. */
 status call_fail(struct call *c, error_id id, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Further elements of the error (S3's BucketName, Key, …), after call_fail. At most 6. */

@@ -205,3 +205,16 @@ status exchange_permit(struct exchange *e)
 	policy_bundle_release(p.bundle);
 	return s;
 }
+
+status call_permit(struct call *c, const struct wire_service *service, uint32_t op_index, const void *in)
+{
+	struct exchange *e = (struct exchange *)c;
+	c->match.service = service;
+	c->match.op = &service->tables.ops[op_index];
+	c->match.op_index = op_index;
+	c->match.protocol = (enum wire_protocol)service->protocol;
+	c->match.op_name = wire_str(&service->tables, c->match.op->name);
+	e->service = cloud_service(c->cloud, str_c(service->name));
+	e->in = arena_copy(c->arena, in, service->tables.shapes[c->match.op->in].size);
+	return exchange_permit(e);
+}

@@ -92,6 +92,27 @@ void exchange_run(struct exchange *e)
 	}
 }
 
+status call_stream(struct call *c, struct str bytes, const void **out)
+{
+	struct exchange *e = (struct exchange *)c;
+	e->op = &e->service->ops[c->match.op_index];
+	TRY(stage_begin(e));
+	TRY(stage_feed(e, bytes.p, bytes.n));
+	TRY(stage_end(e));
+	for (unsigned conflicts = 0;;) {
+		status s = attempt(e);
+		if (status_is(s, STATUS_CONFLICT)) {
+			INVARIANT(conflicts++ < MOST_CONFLICTS);
+			if (conflicts > 3) sched_yield();
+			continue;
+		}
+		if (!is_ok(s)) return s;
+		for (struct after_commit *a = e->after; a; a = a->next) a->fn(a->ctx);
+		*out = e->out;
+		return OK;
+	}
+}
+
 void call_again(struct call *c)
 {
 	struct exchange *e = (struct exchange *)c;

@@ -107,7 +107,7 @@ status s3_put_object(struct call *c, const struct s3_put_object_input *in, struc
 	o.checksum = str_base64(c->arena, s3_checksum_bytes(c->arena, kept, &body->digests));
 	s3_sse_adopt(c, body, &wrap, &o.extents);
 	TRY(s3_object_save(c, &b, in->key, &o, NULL, replaced));
-	TRY(s3_changed(c, &b, in->key, S3_CREATED_PUT, &o));
+	TRY(s3_changed(c, &b, in->key, str_is(c->http->method, "POST") ? S3_CREATED_POST : S3_CREATED_PUT, &o));
 
 	out->e_tag = s3_quoted(c->arena, o.e_tag);
 	out->version_id = s3_version_shown(&b, &o);

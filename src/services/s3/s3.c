@@ -4,6 +4,7 @@
 #include "services/s3/multipart.h"
 #include "services/s3/object.h"
 #include "services/s3/put.h"
+#include "services/s3/raw.h"
 #include "services/s3/room.h"
 #include "services/s3/sse.h"
 #include <stdlib.h>
@@ -22,6 +23,9 @@ static const struct service_op ops[S3_OP_COUNT] = {
 	[S3_OP_PUT_BUCKET_CORS] = OP(s3_put_bucket_cors, 0),
 	[S3_OP_GET_BUCKET_CORS] = OP(s3_get_bucket_cors, OP_READ),
 	[S3_OP_DELETE_BUCKET_CORS] = OP(s3_delete_bucket_cors, 0),
+	[S3_OP_PUT_BUCKET_WEBSITE] = OP(s3_put_bucket_website, 0),
+	[S3_OP_GET_BUCKET_WEBSITE] = OP(s3_get_bucket_website, OP_READ),
+	[S3_OP_DELETE_BUCKET_WEBSITE] = OP(s3_delete_bucket_website, 0),
 	[S3_OP_PUT_BUCKET_NOTIFICATION_CONFIGURATION] = OP(s3_put_bucket_notification_configuration, OP_BLOCKING),
 	[S3_OP_GET_BUCKET_NOTIFICATION_CONFIGURATION] = OP(s3_get_bucket_notification_configuration, OP_READ),
 
@@ -85,5 +89,6 @@ const struct service service_s3 = {
 	.stop = stop,
 	.reset = s3_reset,
 	.cors = s3_cross_origin,
+	.raw = s3_raw,
 	.authorize = s3_authorize,
 };
