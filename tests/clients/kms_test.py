@@ -613,11 +613,20 @@ class Rotation(Case):
         states = [r["KeyMaterialState"] for r in self.rotations(m["KeyId"], IncludeKeyMaterial="ALL_KEY_MATERIAL")]
         self.assertEqual(states, ["NON_CURRENT", "NON_CURRENT", "CURRENT"])
 
+    def test_time_moved_over_several(self):
+        m = self.key()
+        self.kms.enable_key_rotation(KeyId=m["KeyId"], RotationPeriodInDays=90)
+        self.advance("400d")
+        dates = [r["RotationDate"] for r in self.rotations(m["KeyId"])]
+        self.assertEqual([round((d - m["CreationDate"]).total_seconds() / 86400) for d in dates], [90, 180, 270, 360])
+        self.assertEqual(round((self.kms.get_key_rotation_status(KeyId=m["KeyId"])["NextRotationDate"] - dates[-1]).total_seconds()),
+                         90 * 86400)
+
     def test_disabled_keys_wait(self):
         m = self.key()
         self.kms.enable_key_rotation(KeyId=m["KeyId"])
         self.kms.disable_key(KeyId=m["KeyId"])
-        self.advance("400d")
+        self.advance("1500d")
         self.assertEqual(self.rotations(m["KeyId"]), [])
         self.kms.enable_key(KeyId=m["KeyId"])
         self.advance("2d")
@@ -1070,6 +1079,18 @@ class Permissions(Case):
         _, manager = self.user(self.allow("kms:RetireGrant"))
         r = self.kms.create_grant(KeyId=m["KeyId"], GranteePrincipal=arn, Operations=["Decrypt"])
         manager.retire_grant(KeyId=m["Arn"], GrantId=r["GrantId"])
+
+    def test_grants_are_passed_on_no_wider(self):
+        m = self.key()
+        arn, user = self.user()
+        other, _ = self.user()
+        self.kms.create_grant(KeyId=m["KeyId"], GranteePrincipal=arn, Operations=["CreateGrant", "Decrypt"],
+                              Constraints={"EncryptionContextSubset": {"a": "b"}})
+        for kw in ({"Operations": ["Encrypt"], "Constraints": {"EncryptionContextSubset": {"a": "b"}}}, {"Operations": ["Decrypt"]},
+                   {"Operations": ["Decrypt"], "Constraints": {"EncryptionContextSubset": {"a": "c"}}}):
+            self.refused("AccessDeniedException", user.create_grant, KeyId=m["KeyId"], GranteePrincipal=other, **kw)
+        for limits in ({"EncryptionContextSubset": {"a": "b", "c": "d"}}, {"EncryptionContextEquals": {"a": "b"}}):
+            user.create_grant(KeyId=m["KeyId"], GranteePrincipal=other, Operations=["Decrypt"], Constraints=limits)
 
     def test_other_accounts(self):
         m = self.key()

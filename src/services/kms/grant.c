@@ -205,13 +205,18 @@ static bool is_caller(const struct principal *who, struct str arn)
 	return str_eq(str_from(rest, (size_t)(str_rchr(rest, '/') + 1)), who->name);
 }
 
+static bool has_operation(const struct kms_rec_grant *g, struct str operation)
+{
+	for (size_t i = 0; i < g->operations.n; i++)
+		if (str_eq(g->operations.v[i], operation)) return true;
+	return false;
+}
+
 static bool may_retire(const struct principal *who, const struct kms_key *k, const struct kms_rec_grant *g)
 {
 	if (who->kind == PRINCIPAL_ROOT && str_eq(who->account, k->account)) return true;
 	if (str_has(g->retiring) && is_caller(who, g->retiring)) return true;
-	for (size_t i = 0; i < g->operations.n; i++)
-		if (str_is(g->operations.v[i], "RetireGrant") && is_caller(who, g->grantee)) return true;
-	return false;
+	return has_operation(g, STR("RetireGrant")) && is_caller(who, g->grantee);
 }
 
 status kms_retirement_find(struct kms_scope *s, const struct kms_retire_grant_input *in, const struct principal *who,
@@ -388,8 +393,30 @@ static bool takes_context(struct str operation)
 	return !kms_list_has(none, operation);
 }
 
+static bool covers(const struct kms_encryption_context_type *given, const struct kms_rec_pairs *least)
+{
+	for (size_t i = 0; i < least->n; i++)
+		if (!has_pair((const struct kms_pair *)given->v, given->n, least->v[i].key, least->v[i].value)) return false;
+	return true;
+}
+
+/* "The grant that you create can't be less restrictive than the grant that gives you the permission": no other operations, no
+ * weaker constraints ("Granting CreateGrant permission"). */
+static bool may_pass_on(const struct kms_rec_grant *g, const struct kms_create_grant_input *asked)
+{
+	static const struct kms_grant_constraints none = {0};
+	const struct kms_grant_constraints *limits = asked->constraints ? asked->constraints : &none;
+	for (size_t i = 0; i < asked->operations.n; i++)
+		if (!has_operation(g, asked->operations.v[i])) return false;
+	if (g->has_equals.v && (limits->encryption_context_equals.n != g->equals.n ||
+			!covers(&limits->encryption_context_equals, &g->equals)))
+		return false;
+	return !g->has_subset.v || covers(&limits->encryption_context_subset, &g->subset) ||
+		covers(&limits->encryption_context_equals, &g->subset);
+}
+
 status kms_grant_allows(struct kms_scope *s, const struct kms_key *k, const struct principal *who, struct str operation,
-	const struct kms_pair *pairs, size_t n, bool *allowed)
+	const struct kms_pair *pairs, size_t n, const struct kms_create_grant_input *asked, bool *allowed)
 {
 	struct str prefix = kms_grant_prefix(s, k), key, value;
 	struct store_scan *scan = store_scan_begin(s->tx, prefix, key_after(s->arena, prefix), false);
@@ -398,8 +425,8 @@ status kms_grant_allows(struct kms_scope *s, const struct kms_key *k, const stru
 		struct kms_rec_grant g = {0};
 		TRY(kms_rec_grant_decode(s->arena, value, &g));
 		if (!is_caller(who, g.grantee)) continue;
-		for (size_t i = 0; i < g.operations.n && !*allowed; i++)
-			*allowed = str_eq(g.operations.v[i], operation) && (!takes_context(operation) || context_fits(&g, pairs, n));
+		*allowed = has_operation(&g, operation) && (!takes_context(operation) || context_fits(&g, pairs, n)) &&
+			(!asked || may_pass_on(&g, asked));
 	}
 	return store_scan_end(scan);
 }

@@ -164,5 +164,5 @@ status kms_use_granted(const struct kms_use *u, struct str key_arn, const struct
 	status st = kms_find(&s, key_arn, KMS_FIND_FOREIGN, &k);
 	if (status_is(st, STATUS_FAILED)) return STATUS(NOT_FOUND);
 	TRY(st);
-	return kms_grant_allows(&s, &k, who, operation, context, n_context, granted);
+	return kms_grant_allows(&s, &k, who, operation, context, n_context, NULL, granted);
 }

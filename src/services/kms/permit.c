@@ -212,7 +212,7 @@ static status attach_grant(struct permit *p, const struct kms_key *k, struct str
 	bool granted;
 	if (who->kind == PRINCIPAL_ROOT || who->kind == PRINCIPAL_ANONYMOUS) return OK;
 	TRY(kms_grant_allows(&p->s, k, who, str_from(action, STR("kms:").n), (const struct kms_pair *)context->v, context->n,
-		&granted));
+		p->op == KMS_OP_CREATE_GRANT ? p->in : NULL, &granted));
 	return granted ? attach_allowance(p, r, action) : OK;
 }
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #define JOB_ROTATE "kms.rotate"
+/* A clock that was moved by centuries makes no material that nobody will use. */
+#define OVERDUE_PERIODS_MAX 64
 
 void kms_rotation_schedule(struct kms_scope *s, const struct kms_key *k)
 {
@@ -26,19 +28,26 @@ static void take_material(struct kms_key *k, void *ctx)
 	k->r.rotation_days = from->r.rotation_days;
 	k->r.rotation_next = from->r.rotation_next;
 	k->r.rotations_on_demand = from->r.rotations_on_demand;
+	k->r.rotation_waits = from->r.rotation_waits;
 }
 
 static status rotate(struct kms_scope *s, struct kms_key *k, struct str type)
 {
 	TRY(kms_material_make(s, k, type));
-	if (k->r.rotation.v && str_is(type, "AUTOMATIC")) {
-		/* Time may have been moved far: the next date lies ahead, and one rotation is one rotation. */
-		int64_t period = k->r.rotation_days.v * DAY_MS;
-		do k->r.rotation_next.ms += period;
-		while (k->r.rotation_next.ms <= s->now_ms);
-	}
 	struct kms_key as_now = *k;
 	return kms_for_related(s, k, take_material, &as_now);
+}
+
+/* One rotation of those that are due, on its own date: time may have been moved over several. A key that could not rotate
+ * when it should have does so once when it can ("when the KMS key is enabled … AWS KMS rotates the key material immediately"). */
+static status rotate_automatically(struct kms_scope *s, struct kms_key *k)
+{
+	int64_t period = k->r.rotation_days.v * DAY_MS, now = s->now_ms, due = k->r.rotation_next.ms;
+	bool late = k->r.rotation_waits.v || now - due > OVERDUE_PERIODS_MAX * period;
+	s->now_ms = late ? now : due;
+	k->r.rotation_next.ms = s->now_ms + period;
+	k->r.rotation_waits = SOME_BOOL(false);
+	return rotate(s, k, STR("AUTOMATIC"));
 }
 
 /* Idempotent: the date that it runs for is in the record, and moves with the rotation. */
@@ -50,9 +59,19 @@ static status run_rotation(void *ctx, struct store_tx *tx, struct arena *a, cons
 	if (status_is(st, STATUS_NOT_FOUND)) return OK;
 	TRY(st);
 	if (!k.r.rotation.v || !k.r.rotation_next.has) return OK;
-	/* "AWS KMS does not rotate … KMS keys that are disabled or pending deletion"; their date passes until they are enabled. */
-	if (k.r.rotation_next.ms <= s.now_ms && str_is(k.r.state, "Enabled")) TRY(rotate(&s, &k, STR("AUTOMATIC")));
-	*again_ms = k.r.rotation_next.ms > s.now_ms ? k.r.rotation_next.ms : s.now_ms + DAY_MS;
+	if (k.r.rotation_next.ms > s.now_ms) {
+		*again_ms = k.r.rotation_next.ms;
+		return OK;
+	}
+	if (!str_is(k.r.state, "Enabled")) {
+		*again_ms = s.now_ms + DAY_MS;
+		if (k.r.rotation_waits.v) return OK;
+		k.r.rotation_waits = SOME_BOOL(true);
+		kms_key_put(&s, &k);
+		return OK;
+	}
+	TRY(rotate_automatically(&s, &k));
+	*again_ms = k.r.rotation_next.ms;
 	return OK;
 }
 
