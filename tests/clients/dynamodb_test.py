@@ -795,6 +795,35 @@ class PartiQL(Case):
         self.assertEqual([x["Item"]["v"] for x in got["Responses"]], [N(1), N(2)])
 
 
+class Backups(Case):
+    def test_a_backup_is_the_table_as_it_was(self):
+        name = self.table("pk:S", "sk:N", gsi=[("gsi", "a:S", None), ("two", "a:S", "sk:N", "KEYS_ONLY")], lsi=[("lsi", "pk:S", "b:N")])
+        for i in range(1200 // 25):
+            self.d.batch_write_item(RequestItems={name: [{"PutRequest": {"Item": {
+                "pk": S(f"p{j % 7}"), "sk": N(j), "a": S(f"a{j % 3}"), "b": N(-j)}}} for j in range(i * 25, i * 25 + 25)]})
+        b = self.d.create_backup(TableName=name, BackupName="first")["BackupDetails"]
+        self.d.delete_item(TableName=name, Key={"pk": S("p0"), "sk": N(0)})
+        told = self.d.describe_backup(BackupArn=b["BackupArn"])["BackupDescription"]
+        self.assertEqual((told["BackupDetails"]["BackupStatus"], told["SourceTableDetails"]["ItemCount"]), ("AVAILABLE", 1200))
+        self.assertEqual([x["BackupName"] for x in self.d.list_backups(TableName=name)["BackupSummaries"]], ["first"])
+        self.d.delete_table(TableName=name)
+        back = self.d.restore_table_from_backup(TargetTableName=name + "-back", BackupArn=b["BackupArn"],
+                                                GlobalSecondaryIndexOverride=[{"IndexName": "gsi", "KeySchema": [
+                                                    {"AttributeName": "a", "KeyType": "HASH"}], "Projection": {"ProjectionType": "ALL"}}])
+        self.assertEqual(back["TableDescription"]["RestoreSummary"]["SourceBackupArn"], b["BackupArn"])
+        t = self.d.describe_table(TableName=name + "-back")["Table"]
+        self.assertEqual((t["ItemCount"], [g["IndexName"] for g in t["GlobalSecondaryIndexes"]]), (1200, ["gsi"]))
+        q = lambda **k: self.d.query(TableName=name + "-back", **k)["Count"]
+        self.assertEqual(q(IndexName="gsi", KeyConditionExpression="a = :a", ExpressionAttributeValues={":a": S("a1")}), 400)
+        self.assertEqual(q(IndexName="lsi", KeyConditionExpression="pk = :p AND b < :b", ExpressionAttributeValues={
+            ":p": S("p0"), ":b": N(-1000)}), len([j for j in range(0, 1200, 7) if j > 1000]))
+        self.refused("TableAlreadyExistsException", f"Table already exists: {name}-back", self.d.restore_table_from_backup,
+                     TargetTableName=name + "-back", BackupArn=b["BackupArn"])
+        self.assertEqual(self.d.delete_backup(BackupArn=b["BackupArn"])["BackupDescription"]["BackupDetails"]["BackupStatus"], "DELETED")
+        self.refused("BackupNotFoundException", f"Backup not found: {b['BackupArn']}", self.d.describe_backup, BackupArn=b["BackupArn"])
+        self.refused("TableNotFoundException", f"Table not found: {name}", self.d.create_backup, TableName=name, BackupName="none")
+
+
 class Access(Case):
     """Policies that look at keys and attributes: what "Using IAM policy conditions for fine-grained access control" shows."""
 

@@ -3,7 +3,9 @@
 #include "services/dynamodb/service.h"
 
 static const char backfill_kind[] = "dynamodb.backfill", purge_kind[] = "dynamodb.purge";
-enum { FILL_AT_ONCE = 128, PURGE_AT_ONCE = 1000, CONFLICTS_MAX = 1000 };
+enum { FILL_AT_ONCE = 128, PURGE_AT_ONCE = 1000, CONFLICTS_MAX = 1000, PURGE_BACKUP = 1 };
+/* What a copy wrote before it came to its end goes when nobody can still be at it. */
+static const int64_t ORPHAN_MS = INT64_C(24) * 3600 * 1000;
 
 /* ── backfill ── */
 
@@ -138,6 +140,7 @@ static status purge(void *ctx, struct store_tx *tx, struct arena *a, const struc
 	struct dynamodb_rec_chore chore = {0};
 	(void)tx, (void)again_ms;
 	TRY(dynamodb_rec_chore_decode(a, job->payload, &chore));
+	if (chore.stage.v == PURGE_BACKUP) return purge_range(d, ddb_backup_prefix(a, (uint64_t)chore.id.v));
 	struct key items = ddb_key(a, "item"), entries = ddb_key(a, "index");
 	key_u64(&items, (uint64_t)chore.id.v);
 	key_u64(&entries, (uint64_t)chore.id.v);
@@ -150,25 +153,48 @@ static status purge(void *ctx, struct store_tx *tx, struct arena *a, const struc
 	return purge_range(d, ddb_ttl_prefix(a, (uint64_t)chore.id.v));
 }
 
-static void schedule_purge(struct work *w, const struct dynamodb_rec_chore *chore)
+static struct str purge_id(struct work *w, const struct dynamodb_rec_chore *chore)
+{
+	return str_fmt(w->a, "%llx.%llx", (unsigned long long)chore->id.v, (unsigned long long)chore->index.v);
+}
+
+static void schedule_purge(struct work *w, const struct dynamodb_rec_chore *chore, int64_t due_ms)
 {
 	jobs_schedule(w->tx, &(struct job){.kind = str_c(purge_kind),
-				     .id = str_fmt(w->a, "%llx.%llx", (unsigned long long)chore->id.v,
-					     (unsigned long long)chore->index.v),
-				     .due_ms = w->c->now_ms,
+				     .id = purge_id(w, chore),
+				     .due_ms = due_ms,
 				     .payload = dynamodb_rec_chore_encode(w->a, chore)});
 }
 
 void ddb_purge_table(struct work *w, uint64_t table_id)
 {
 	struct dynamodb_rec_chore chore = {.id = SOME_I64((int64_t)table_id)};
-	schedule_purge(w, &chore);
+	schedule_purge(w, &chore, w->c->now_ms);
 }
 
 void ddb_purge_index(struct work *w, uint64_t table_id, uint64_t index_id)
 {
 	struct dynamodb_rec_chore chore = {.id = SOME_I64((int64_t)table_id), .index = SOME_I64((int64_t)index_id)};
-	schedule_purge(w, &chore);
+	schedule_purge(w, &chore, w->c->now_ms);
+}
+
+void ddb_purge_backup(struct work *w, uint64_t backup_id)
+{
+	struct dynamodb_rec_chore chore = {.id = SOME_I64((int64_t)backup_id), .stage = SOME_I64(PURGE_BACKUP)};
+	schedule_purge(w, &chore, w->c->now_ms);
+}
+
+void ddb_purge_unless(struct work *w, uint64_t id, bool backup)
+{
+	struct dynamodb_rec_chore chore = {.id = SOME_I64((int64_t)id)};
+	if (backup) chore.stage = SOME_I64(PURGE_BACKUP);
+	schedule_purge(w, &chore, w->c->now_ms + ORPHAN_MS);
+}
+
+void ddb_purge_not(struct work *w, uint64_t id)
+{
+	struct dynamodb_rec_chore chore = {.id = SOME_I64((int64_t)id)};
+	jobs_cancel(w->tx, str_c(purge_kind), purge_id(w, &chore));
 }
 
 void ddb_chores(struct ddb *d)

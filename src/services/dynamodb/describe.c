@@ -116,6 +116,13 @@ struct dynamodb_table_description *ddb_describe(struct work *w, const struct dyn
 		d->sse_description->sse_type = r->sse_type;
 		d->sse_description->kms_master_key_arn = r->sse_key;
 	}
+	if (r->restored.has) {
+		d->restore_summary = arena_new(w->a, struct dynamodb_restore_summary);
+		d->restore_summary->source_backup_arn = r->restored_backup;
+		d->restore_summary->source_table_arn = r->restored_table;
+		d->restore_summary->restore_date_time = SOME_TIME(r->restored.v);
+		d->restore_summary->restore_in_progress = SOME_BOOL(str_is(word, "CREATING"));
+	}
 	d->deletion_protection_enabled = SOME_BOOL(r->deletion_protection.v);
 	return d;
 }

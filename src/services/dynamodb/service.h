@@ -110,6 +110,8 @@ status ddb_find(struct work *w, struct str account, struct str region, struct st
 /* Stores a record (its version grows). */
 void ddb_put_table(struct work *w, struct dynamodb_rec_table *r);
 void ddb_delete_table_record(struct work *w, const struct dynamodb_rec_table *r);
+/* A record as a table, until work_end; for one that is not stored yet (it has no live part). */
+struct table *ddb_table_of(struct work *w, const struct dynamodb_rec_table *r);
 /* A copy of the record that may be changed (its lists too, by replacing them). */
 struct dynamodb_rec_table ddb_edit(const struct table *t);
 bool ddb_name_valid(struct str name);
@@ -249,6 +251,10 @@ void ddb_chores(struct ddb *d);
 void ddb_backfill(struct work *w, const struct dynamodb_rec_table *r, uint64_t index_id);
 void ddb_purge_table(struct work *w, uint64_t table_id);
 void ddb_purge_index(struct work *w, uint64_t table_id, uint64_t index_id);
+void ddb_purge_backup(struct work *w, uint64_t backup_id);
+/* The items of a table, or of a backup, that is being written: they go in a day, unless ddb_purge_not says that it is whole. */
+void ddb_purge_unless(struct work *w, uint64_t id, bool backup);
+void ddb_purge_not(struct work *w, uint64_t id);
 void ddb_ttl_begin(struct work *w, const struct dynamodb_rec_table *r);
 
 /* ── request.c: what many operations are given alike ── */
@@ -270,6 +276,9 @@ status ddb_scope_failed(struct work *w, const struct scope *s) MUST_USE;
 /* ProjectionExpression or AttributesToGet; nothing of either: an empty projection, which takes all. */
 status ddb_read_projection(struct work *w, struct scope *s, struct str expression,
 	const struct dynamodb_attribute_name_list *names, struct projection *out) MUST_USE;
+
+/* ── backup.c ── */
+struct str ddb_backup_prefix(struct arena *a, uint64_t backup_id);
 
 /* ── authorize.c ── */
 struct authz_demands;

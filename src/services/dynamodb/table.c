@@ -210,6 +210,11 @@ status ddb_open_named(struct work *w, struct str name, struct table **out)
 
 /* ── changing ── */
 
+struct table *ddb_table_of(struct work *w, const struct dynamodb_rec_table *r)
+{
+	return keep(w, parse(dynamodb_rec_table_encode(w->a, r)));
+}
+
 struct dynamodb_rec_table ddb_edit(const struct table *t)
 {
 	return t->record;
