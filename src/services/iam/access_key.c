@@ -20,7 +20,7 @@ void iam_key_publish(struct call *c, const struct iam_rec_entity *user, const st
 	identity_key_put(c->tx, c->arena, &p, STR(""));
 }
 
-static status key_get(struct call *c, const struct iam_rec_entity *user, struct str id, struct iam_rec_key *out)
+status iam_key_get(struct call *c, const struct iam_rec_entity *user, struct str id, struct iam_rec_key *out)
 {
 	*out = (struct iam_rec_key){0};
 	struct str bytes;
@@ -42,7 +42,7 @@ status iam_keys_renamed(struct call *c, const struct iam_rec_entity *user)
 {
 	for (size_t i = 0; i < user->keys.n; i++) {
 		struct iam_rec_key k;
-		TRY(key_get(c, user, user->keys.v[i], &k));
+		TRY(iam_key_get(c, user, user->keys.v[i], &k));
 		k.user = user->name;
 		key_put(c, user, &k);
 	}
@@ -82,7 +82,7 @@ status iam_update_access_key(struct call *c, const struct iam_update_access_key_
 	struct iam_rec_entity e;
 	struct iam_rec_key k;
 	TRY(iam_get_user_or_caller(c, in->user_name, &e));
-	TRY(key_get(c, &e, in->access_key_id, &k));
+	TRY(iam_key_get(c, &e, in->access_key_id, &k));
 	if (str_is(in->status, "Expired")) return call_fail(c, ERR_VALIDATION, "The status of an access key is Active or Inactive.");
 	k.active = SOME_BOOL(str_is(in->status, "Active"));
 	key_put(c, &e, &k);
@@ -96,7 +96,7 @@ status iam_delete_access_key(struct call *c, const struct iam_delete_access_key_
 	struct iam_rec_entity e;
 	struct iam_rec_key k;
 	TRY(iam_get_user_or_caller(c, in->user_name, &e));
-	TRY(key_get(c, &e, in->access_key_id, &k));
+	TRY(iam_key_get(c, &e, in->access_key_id, &k));
 	iam_strings_drop(&e.keys, k.id);
 	iam_put(c, IAM_USER, &e);
 	store_delete(c->tx, iam_key(c->arena, "key", c->account, k.id));
@@ -115,7 +115,7 @@ status iam_list_access_keys(struct call *c, const struct iam_list_access_keys_in
 	if (str_has(in->user_name) || c->principal.kind != PRINCIPAL_ROOT) TRY(iam_get_user_or_caller(c, in->user_name, &e));
 	for (size_t i = 0; i < e.keys.n; i++) {
 		struct iam_rec_key k;
-		TRY(key_get(c, &e, e.keys.v[i], &k));
+		TRY(iam_key_get(c, &e, e.keys.v[i], &k));
 		if (!iam_page_take(&page, str_fmt(c->arena, "%04zu", i))) continue;
 		*VEC_PUSH(c->arena, &out->access_key_metadata, &capacity) = (struct iam_access_key_metadata){
 			.user_name = e.name, .access_key_id = k.id, .status = status_word(&k), .create_date = k.created};

@@ -106,6 +106,9 @@ void iam_attachment_put(struct call *c, struct str arn, const char *kind, struct
 void iam_attachment_delete(struct call *c, struct str arn, const char *kind, struct str name);
 /* Sets (arn) or removes (STR_NONE) the boundary; *e is not stored by it. */
 status iam_set_boundary(struct call *c, enum iam_kind kind, struct iam_rec_entity *e, struct str arn) MUST_USE;
+/* One of AWS's own as if it were a record, so that both read alike. */
+struct iam_managed;
+void iam_managed_record(struct call *c, const struct iam_managed *m, struct iam_rec_policy *out);
 struct iam_attachment_counts {
 	size_t policies, boundaries;
 };
@@ -119,7 +122,12 @@ void iam_documents_out(struct call *c, const struct iam_rec_documents *d, struct
 status iam_account_get(struct call *c, struct iam_rec_account *out) MUST_USE;
 void iam_account_put(struct call *c, const struct iam_rec_account *a);
 
+/* When the password ends by the account's policy; 0: never. */
+int64_t iam_password_ends(const struct iam_rec_account *a, const struct iam_rec_login *l);
+
 /* ── access keys ── */
+
+status iam_key_get(struct call *c, const struct iam_rec_entity *user, struct str id, struct iam_rec_key *out) MUST_USE;
 
 /* Writes, or removes where it is inactive, what the identity room verifies by. */
 void iam_key_publish(struct call *c, const struct iam_rec_entity *user, const struct iam_rec_key *k);
@@ -132,6 +140,13 @@ status iam_mfa_renamed(struct call *c, const struct iam_rec_entity *user) MUST_U
 status iam_credentials_renamed(struct call *c, struct str from, struct str to) MUST_USE;
 /* What has to be deleted before the user, in words; NULL: nothing. */
 const char *iam_credentials_left(struct call *c, struct str user);
+
+/* A user's two signing certificates, for the credential report. */
+struct iam_opt_times {
+	bool active[2];
+	struct opt_time at[2];
+};
+status iam_signing_certificates_of(struct call *c, struct str user, struct iam_opt_times *out) MUST_USE;
 
 /* ── MFA ── */
 

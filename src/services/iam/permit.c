@@ -62,6 +62,27 @@ static struct str member(const struct call *c, const void *in, const char *name)
 	return STR_NONE;
 }
 
+/* "Set an account password policy": all users may change their own password where it says so. */
+static status let_change_password(struct call *c, struct store_tx *tx, struct authz_demands *demands)
+{
+	struct str bytes;
+	struct iam_rec_account a = {0};
+	status s = store_peek(tx, iam_key(c->arena, "account", c->account, STR_NONE), &bytes);
+	if (status_is(s, STATUS_NOT_FOUND) || c->principal.kind != PRINCIPAL_USER) return OK;
+	TRY(s);
+	TRY(iam_rec_account_decode(c->arena, bytes, &a));
+	if (!a.password_policy || !a.password_policy->may_change.v) return OK;
+	struct str text = str_fmt(c->arena,
+		"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"%.*s\"},"
+		"\"Action\":\"iam:ChangePassword\",\"Resource\":\"%.*s\"}]}", STR_ARG(c->principal.arn), STR_ARG(c->principal.arn));
+	for (size_t i = 0; i < demands->n; i++)
+		for (size_t j = 0; j < demands->v[i].n; j++) {
+			demands->v[i].resources[j].arn = c->principal.arn;
+			call_attach_policy(c, demands, &demands->v[i].resources[j], false, text);
+		}
+	return OK;
+}
+
 status iam_authorize(struct call *c, struct store_tx *tx, const void *in, struct authz_demands *demands,
 	struct policy_context *context)
 {
@@ -80,5 +101,5 @@ status iam_authorize(struct call *c, struct store_tx *tx, const void *in, struct
 	bool named = str_has(member(c, in, "UserName"));
 	for (size_t i = 0; i < demands->n; i++)
 		for (size_t j = 0; j < demands->v[i].n; j++) TRY(resolve(c, tx, &demands->v[i].resources[j], named));
-	return OK;
+	return c->match.op_index == IAM_OP_CHANGE_PASSWORD ? let_change_password(c, tx, demands) : OK;
 }

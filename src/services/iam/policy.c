@@ -99,7 +99,7 @@ static status policy_get(struct call *c, struct str arn, struct iam_rec_policy *
 }
 
 /* AWS's own as if they were records, so that they read alike. */
-static void managed_record(struct call *c, const struct iam_managed *m, struct iam_rec_policy *out)
+void iam_managed_record(struct call *c, const struct iam_managed *m, struct iam_rec_policy *out)
 {
 	struct iam_rec_version *v = arena_new(c->arena, struct iam_rec_version);
 	*v = (struct iam_rec_version){.id = STR("v1"), .text = m->document, .created = SOME_TIME(m->created_ms)};
@@ -112,7 +112,7 @@ static status policy_read(struct call *c, struct str arn, struct iam_rec_policy 
 	const struct iam_managed *m = iam_managed_find(arn);
 	*aws = m != NULL;
 	if (!m) return policy_get(c, arn, out);
-	managed_record(c, m, out);
+	iam_managed_record(c, m, out);
 	return OK;
 }
 
@@ -262,7 +262,7 @@ status iam_list_policies(struct call *c, const struct iam_list_policies_input *i
 			name = str_cat(c->arena, STR("1"), r.name);
 		} else if (aws && next_aws < iam_managed_count) {
 			local = false;
-			managed_record(c, &iam_managed_policies[next_aws], &p);
+			iam_managed_record(c, &iam_managed_policies[next_aws], &p);
 			name = str_fmt(c->arena, "2%05zu", next_aws++);
 		} else {
 			break;
