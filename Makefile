@@ -25,7 +25,6 @@ setup: ## install what building needs (Debian packages, by apt; sudo only when n
 
 setup-test: setup ## also what the tests drive virga with
 	@scripts/setup.sh test
-	@scripts/setup.sh --python
 	@scripts/setup.sh --node tests/clients/js
 
 setup-fuzz: setup

@@ -5,7 +5,6 @@
 #	scripts/setup.sh core|test|fuzz ...     install what is missing of these groups
 #	scripts/setup.sh --check core           install nothing; say what is missing and fail
 #	scripts/setup.sh --node FOLDER          npm ci in FOLDER, when its lock file changed
-#	scripts/setup.sh --python               a boto3 that is new enough, by pip into .cache/python, when there is none
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -103,25 +102,6 @@ node_modules() { # FOLDER
 	fi
 }
 
-has_new_boto3() { # PYTHON
-	"$1" -c 'import boto3, sys; sys.exit(tuple(map(int, boto3.__version__.split(".")[:2])) < (1, 40))' 2>/dev/null
-}
-
-# Debian's boto3 is of 2022. Without a newer one the tests of younger operations fail or are skipped.
-new_boto3() {
-	local python
-	for python in .cache/python/bin/python3 python3 /usr/bin/python3; do
-		if has_new_boto3 "$python"; then return; fi
-	done
-	echo "setup: installing by pip into .cache/python: $(grep -v '^#' tests/clients/requirements.txt | xargs)"
-	if ! python3 -c 'import ensurepip' 2>/dev/null; then install python3-venv; fi
-	if ! python3 -m venv .cache/python || ! .cache/python/bin/python3 -m pip install --quiet --disable-pip-version-check \
-		-r tests/clients/requirements.txt </dev/null; then
-		echo "setup: pip could not: the Python clients will run with the boto3 that there is" >&2
-		rm -rf .cache/python
-	fi
-}
-
 case ${1:-} in
 --check)
 	shift
@@ -130,9 +110,6 @@ case ${1:-} in
 		echo "virga needs ${list[*]} to build, which this machine lacks. \`make setup\` installs it." >&2
 		exit 1
 	fi
-	;;
---python)
-	new_boto3
 	;;
 --node)
 	node_modules "$2"

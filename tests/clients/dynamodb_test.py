@@ -14,6 +14,8 @@ from botocore.exceptions import ClientError
 
 from virga import BINARY, Virga, wait_until
 
+NEEDS_BOTO3 = (1, 40)
+
 D = decimal.Decimal
 numbers = itertools.count(1)
 

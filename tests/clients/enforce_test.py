@@ -15,6 +15,8 @@ from botocore.exceptions import ClientError
 
 from virga import Virga
 
+NEEDS_BOTO3 = (1, 40)
+
 ACCOUNT = "000000000000"
 
 

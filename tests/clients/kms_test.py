@@ -21,6 +21,8 @@ from botocore.exceptions import ClientError
 
 from virga import BINARY, Virga, wait_until
 
+NEEDS_BOTO3 = (1, 40)
+
 ACCOUNT = "000000000000"
 SYMMETRIC = "SYMMETRIC_DEFAULT"
 

@@ -8,6 +8,8 @@ import unittest
 import s3case
 from s3case import MIB, S3Case, b64
 
+NEEDS_BOTO3 = (1, 40)
+
 ALPHABET = b"the quick brown fox jumps over the lazy dog, again and again. "
 
 

@@ -7,6 +7,8 @@ import unittest
 from s3case import MIB, S3Case
 from virga import wait_until
 
+NEEDS_BOTO3 = (1, 40)
+
 
 class Events(S3Case):
     @classmethod

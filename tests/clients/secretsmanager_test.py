@@ -13,6 +13,8 @@ from botocore.exceptions import ClientError
 
 from virga import BINARY, Virga
 
+NEEDS_BOTO3 = (1, 40)
+
 ACCOUNT = "000000000000"
 
 

@@ -7,11 +7,41 @@ import subprocess
 import tempfile
 import threading
 import time
+import unittest
 import urllib.request
 
 BINARY = os.environ.get("VIRGA") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build/virga")
 # Sanitized builds start slower.
 START_LIMIT_S = 60
+
+
+# Debian's boto3 is of 2022: what it does not know yet cannot be asked through it.
+YOUNG_ENOUGH = (1, 40)
+
+
+class Older:
+    """A client of an old boto3: a test that needs an operation or a parameter which it does not know is skipped, and says so."""
+
+    def __init__(self, client):
+        self._client = client
+
+    def __getattr__(self, name):
+        found = getattr(self._client, name, None)
+        if found is None:
+            raise unittest.SkipTest(f"this boto3 is too old for {name}")
+        if name not in self._client.meta.method_to_api_mapping:
+            return found
+
+        def call(*args, **kw):
+            from botocore.exceptions import ParamValidationError
+
+            try:
+                return found(*args, **kw)
+            except ParamValidationError as e:
+                if "Unknown parameter" in str(e):
+                    raise unittest.SkipTest(f"this boto3 is too old: {name}: {e}") from None
+                raise
+        return call
 
 
 class Virga:
