@@ -1,5 +1,5 @@
-/* A root key that was lost would be made anew, and all that it had wrapped would answer errors one by one: better to say so
- * at start. The store keeps a sentence that only its own root key unwraps. */
+/* A root key that was lost would be made anew, and all that it had wrapped would answer errors one by one: better to
+ * say so at start. The store keeps a sentence that only its own root key unwraps. */
 #include "store/key.h"
 #include "store/store.h"
 #include "vault/vault.h"

@@ -25,8 +25,8 @@ enum { ROOT_BYTES = 32, SALT_BYTES = 32, LINE_MAX_BYTES = 256 };
 static status derive(struct str passphrase, struct str salt, uint8_t root[ROOT_BYTES])
 {
 	/* 128 * N * r bytes of memory: 32 MiB. */
-	int good = EVP_PBE_scrypt(passphrase.p, passphrase.n, (const uint8_t *)salt.p, salt.n, 1u << 15, 8, 1, 64u << 20, root,
-		ROOT_BYTES);
+	int good = EVP_PBE_scrypt(passphrase.p, passphrase.n, (const uint8_t *)salt.p, salt.n, 1u << 15, 8, 1,
+		64u << 20, root, ROOT_BYTES);
 	return good == 1 ? OK : STATUS(IO);
 }
 
@@ -46,7 +46,8 @@ static status make(int dir_fd, const struct vault_options *o, struct arena *a, s
 {
 	if (!str_has(o->passphrase)) {
 		rand_bytes(v->root, ROOT_BYTES);
-		struct str hex = str_hex(a, str_n(v->root, ROOT_BYTES)), line = str_fmt(a, KEY_WORD " %.*s\n", STR_ARG(hex));
+		struct str hex = str_hex(a, str_n(v->root, ROOT_BYTES)),
+			   line = str_fmt(a, KEY_WORD " %.*s\n", STR_ARG(hex));
 		status s = write_file(dir_fd, FILE_NAME, line);
 		vault_wipe(hex);
 		vault_wipe(line);
@@ -67,7 +68,8 @@ static status refuse(struct str *why, struct str sentence)
 	return STATUS(INVALID);
 }
 
-static status read_line(struct str line, const struct vault_options *o, struct arena *a, struct vault *v, struct str *why)
+static status read_line(
+	struct str line, const struct vault_options *o, struct arena *a, struct vault *v, struct str *why)
 {
 	struct str rest = line, word, first, second, bytes, check;
 	if (!str_ends(rest, STR("\n"))) return refuse(why, STR("the root key's file (root.key) is damaged"));
@@ -75,7 +77,8 @@ static status read_line(struct str line, const struct vault_options *o, struct a
 	word = str_cut(&rest, ' ');
 	if (str_is(word, KEY_WORD)) {
 		if (str_has(o->passphrase))
-			return refuse(why, STR("a passphrase is given, but this data folder's root key is a file (root.key)"));
+			return refuse(why,
+				STR("a passphrase is given, but this data folder's root key is a file (root.key)"));
 		if (!str_has(rest) || !is_ok(str_unhex(a, rest, &bytes)) || bytes.n != ROOT_BYTES)
 			return refuse(why, STR("the root key's file (root.key) is damaged"));
 		memcpy(v->root, bytes.p, ROOT_BYTES);
@@ -127,7 +130,8 @@ status vault_open(const struct vault_options *o, struct arena *a, struct vault *
 	struct vault *v = mem_new(sizeof(*v));
 	status s = load(dir_fd, o, a, v, why);
 	if (status_is(s, STATUS_NOT_FOUND)) s = make(dir_fd, o, a, v);
-	if (!is_ok(s) && !str_has(*why)) *why = str_fmt(a, "cannot read or make root.key in %s: %s", o->dir, strerror(errno));
+	if (!is_ok(s) && !str_has(*why))
+		*why = str_fmt(a, "cannot read or make root.key in %s: %s", o->dir, strerror(errno));
 	close(dir_fd);
 	if (!is_ok(s)) {
 		vault_close(v);

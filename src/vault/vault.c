@@ -59,7 +59,8 @@ struct str vault_wrap(const struct vault *v, struct arena *a, struct str context
 
 status vault_unwrap(const struct vault *v, struct arena *a, struct str context, struct str wrapped, struct str *plain)
 {
-	if (wrapped.n < VAULT_OVERHEAD || wrapped.n > INT32_MAX || (uint8_t)wrapped.p[0] != VERSION) return STATUS(CORRUPT);
+	if (wrapped.n < VAULT_OVERHEAD || wrapped.n > INT32_MAX || (uint8_t)wrapped.p[0] != VERSION)
+		return STATUS(CORRUPT);
 	const uint8_t *in = (const uint8_t *)wrapped.p, *iv = in + 1, *body = iv + IV_BYTES;
 	uint8_t key[32], tag[TAG_BYTES], *out;
 	size_t size = wrapped.n - VAULT_OVERHEAD;
@@ -71,9 +72,10 @@ status vault_unwrap(const struct vault *v, struct arena *a, struct str context, 
 	INVARIANT(c && EVP_DecryptInit_ex(c, EVP_aes_256_gcm(), NULL, key, iv) == 1);
 	OPENSSL_cleanse(key, sizeof(key));
 	bool good = EVP_DecryptUpdate(c, NULL, &n, in, 1) == 1 &&
-		EVP_DecryptUpdate(c, NULL, &n, (const uint8_t *)context.p, (int)context.n) == 1 &&
-		EVP_DecryptUpdate(c, out, &n, body, (int)size) == 1 &&
-		EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_SET_TAG, TAG_BYTES, tag) == 1 && EVP_DecryptFinal_ex(c, out + size, &n) == 1;
+		    EVP_DecryptUpdate(c, NULL, &n, (const uint8_t *)context.p, (int)context.n) == 1 &&
+		    EVP_DecryptUpdate(c, out, &n, body, (int)size) == 1 &&
+		    EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_SET_TAG, TAG_BYTES, tag) == 1 &&
+		    EVP_DecryptFinal_ex(c, out + size, &n) == 1;
 	EVP_CIPHER_CTX_free(c);
 	*plain = str_n(out, size);
 	if (good) return OK;

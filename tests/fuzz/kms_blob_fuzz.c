@@ -1,5 +1,5 @@
-/* KMS's ciphertext blobs, as they come from clients: read, and opened under a fixed key; what opens must have been sealed
- * there. */
+/* KMS's ciphertext blobs, as they come from clients: read, and opened under a fixed key; what opens must have been
+ * sealed there. */
 #include "base/arena.h"
 #include "services/kms/blob.h"
 
@@ -21,7 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		INVARIANT(is_ok(kms_blob_open(&a, key, &b, STR("context"), &plain)));
 	}
 	/* A context is any bytes: two halves of the input as key and value. */
-	struct kms_pair pairs[] = {{str_sub(bytes, 0, size / 2), str_from(bytes, size / 2)}, {str_from(bytes, size / 2), bytes}};
+	struct kms_pair pairs[] = {
+		{str_sub(bytes, 0, size / 2), str_from(bytes, size / 2)}, {str_from(bytes, size / 2), bytes}};
 	INVARIANT(kms_context_bytes(&a, pairs, 2).n == 16 + 2 * size + (size - size / 2));
 	arena_cleanup(&a);
 	return 0;

@@ -9,8 +9,8 @@ static status check_name(struct kms_scope *s, struct str name)
 		return kms_refuse(s, KMS_ERR_INVALID_ALIAS_NAME_EXCEPTION,
 			"The alias name prefix alias/aws/ is reserved for AWS managed keys.");
 	if (str_chr(name, ':') >= 0)
-		return kms_refuse(s, KMS_ERR_INVALID_ALIAS_NAME_EXCEPTION, "%.*s contains invalid characters for an alias",
-			STR_ARG(name));
+		return kms_refuse(s, KMS_ERR_INVALID_ALIAS_NAME_EXCEPTION,
+			"%.*s contains invalid characters for an alias", STR_ARG(name));
 	return OK;
 }
 
@@ -64,9 +64,11 @@ status kms_update_alias(struct call *c, const struct kms_update_alias_input *in,
 	/* "The current and new KMS key must be the same type … and … have the same key usage." */
 	status st = kms_key_get(&s, c->account, c->region, r.key_id, &now);
 	if (is_ok(st) && ((now.spec->kind == KMS_SYMMETRIC) != (to.spec->kind == KMS_SYMMETRIC) ||
-			(now.spec->kind == KMS_HMAC) != (to.spec->kind == KMS_HMAC) || !str_eq(now.r.usage, to.r.usage)))
+				 (now.spec->kind == KMS_HMAC) != (to.spec->kind == KMS_HMAC) ||
+				 !str_eq(now.r.usage, to.r.usage)))
 		return kms_refuse(&s, ERR_VALIDATION,
-			"Alias %.*s cannot be updated: the current and new keys must be of the same type and key usage.",
+			"Alias %.*s cannot be updated: the current and new keys must be of the same type and key "
+			"usage.",
 			STR_ARG(kms_arn(c->arena, c->region, c->account, STR(""), in->alias_name)));
 	if (!is_ok(st) && !status_is(st, STATUS_NOT_FOUND)) return st;
 	if (is_ok(st) && !str_eq(now.id, to.id)) {

@@ -73,8 +73,8 @@ status kms_oaep(struct arena *a, EVP_PKEY *key, const char *digest, bool encrypt
 	INVARIANT(c);
 	const EVP_MD *md = EVP_get_digestbyname(digest);
 	bool good = (encrypt ? EVP_PKEY_encrypt_init(c) : EVP_PKEY_decrypt_init(c)) == 1 &&
-		EVP_PKEY_CTX_set_rsa_padding(c, RSA_PKCS1_OAEP_PADDING) == 1 && EVP_PKEY_CTX_set_rsa_oaep_md(c, md) == 1 &&
-		EVP_PKEY_CTX_set_rsa_mgf1_md(c, md) == 1;
+		    EVP_PKEY_CTX_set_rsa_padding(c, RSA_PKCS1_OAEP_PADDING) == 1 &&
+		    EVP_PKEY_CTX_set_rsa_oaep_md(c, md) == 1 && EVP_PKEY_CTX_set_rsa_mgf1_md(c, md) == 1;
 	INVARIANT(good);
 	size_t n = (size_t)EVP_PKEY_get_size(key);
 	unsigned char *p = arena_alloc_raw(a, n);

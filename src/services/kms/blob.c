@@ -60,8 +60,8 @@ static bool update(EVP_CIPHER_CTX *c, uint8_t *out, struct str in)
 	return in.n == 0 || EVP_CipherUpdate(c, out, &n, (const uint8_t *)in.p, (int)in.n) == 1;
 }
 
-struct str kms_blob_seal(struct arena *a, const uint8_t key[32], struct str key_arn, struct str material_id, struct str context,
-	struct str plain)
+struct str kms_blob_seal(struct arena *a, const uint8_t key[32], struct str key_arn, struct str material_id,
+	struct str context, struct str plain)
 {
 	INVARIANT(key_arn.n > 0 && key_arn.n <= ARN_MAX && material_id.n == KMS_BLOB_ID_BYTES && plain.n <= INT32_MAX);
 	size_t total = KMS_BLOB_FIXED_BYTES + key_arn.n + plain.n;
@@ -87,7 +87,8 @@ struct str kms_blob_seal(struct arena *a, const uint8_t key[32], struct str key_
 	return str_n(out, total);
 }
 
-status kms_blob_open(struct arena *a, const uint8_t key[32], const struct kms_blob *b, struct str context, struct str *plain)
+status kms_blob_open(
+	struct arena *a, const uint8_t key[32], const struct kms_blob *b, struct str context, struct str *plain)
 {
 	if (b->ciphertext.n > INT32_MAX) return STATUS(INVALID);
 	uint8_t *out = arena_alloc_raw(a, b->ciphertext.n), tag[KMS_BLOB_TAG_BYTES];
@@ -96,8 +97,8 @@ status kms_blob_open(struct arena *a, const uint8_t key[32], const struct kms_bl
 	int n;
 	INVARIANT(c && EVP_CipherInit_ex(c, EVP_aes_256_gcm(), NULL, key, (const uint8_t *)b->iv.p, 0) == 1);
 	bool good = update(c, NULL, b->header) && update(c, NULL, context) && update(c, out, b->ciphertext) &&
-		EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_SET_TAG, KMS_BLOB_TAG_BYTES, tag) == 1 &&
-		EVP_CipherFinal_ex(c, out + b->ciphertext.n, &n) == 1;
+		    EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_SET_TAG, KMS_BLOB_TAG_BYTES, tag) == 1 &&
+		    EVP_CipherFinal_ex(c, out + b->ciphertext.n, &n) == 1;
 	EVP_CIPHER_CTX_free(c);
 	if (!good) {
 		OPENSSL_cleanse(out, b->ciphertext.n);

@@ -11,9 +11,9 @@
  *     48+A    16    tag
  *     64+A    n     ciphertext
  *
- * The additional authenticated data are the bytes before the IV, then the encryption context: for each pair, in the order
- * of the keys' bytes, the key's length (4 bytes, big endian), the key, the value's length, the value. So nothing of the
- * header can be changed, and only the same context decrypts. Pure functions, any thread. */
+ * The additional authenticated data are the bytes before the IV, then the encryption context: for each pair, in the
+ * order of the keys' bytes, the key's length (4 bytes, big endian), the key, the value's length, the value. So nothing
+ * of the header can be changed, and only the same context decrypts. Pure functions, any thread. */
 #pragma once
 #include "base/arena.h"
 #include "base/str.h"
@@ -21,7 +21,7 @@
 enum { KMS_BLOB_ID_BYTES = 32, KMS_BLOB_IV_BYTES = 12, KMS_BLOB_TAG_BYTES = 16, KMS_BLOB_FIXED_BYTES = 64 };
 
 struct kms_blob {
-	struct str header;      /* up to the IV */
+	struct str header; /* up to the IV */
 	struct str key_arn, material_id, iv, tag, ciphertext;
 };
 /* INVALID for anything but a blob of version 1. The parts point into `bytes`. */
@@ -35,8 +35,8 @@ struct kms_pair {
 struct str kms_context_bytes(struct arena *a, const struct kms_pair *pairs, size_t n);
 
 /* key: 32 bytes. The blob is in `a`. */
-struct str kms_blob_seal(struct arena *a, const uint8_t key[32], struct str key_arn, struct str material_id, struct str context,
-	struct str plain);
+struct str kms_blob_seal(struct arena *a, const uint8_t key[32], struct str key_arn, struct str material_id,
+	struct str context, struct str plain);
 /* INVALID where the tag does not fit. The plaintext is in `a`. */
-status kms_blob_open(struct arena *a, const uint8_t key[32], const struct kms_blob *b, struct str context, struct str *plain)
-	MUST_USE;
+status kms_blob_open(struct arena *a, const uint8_t key[32], const struct kms_blob *b, struct str context,
+	struct str *plain) MUST_USE;

@@ -1,14 +1,14 @@
 /* Data keys and data key pairs, with and without their plaintext; random bytes. */
-#include "services/kms/room.h"
 #include "base/rand.h"
+#include "services/kms/room.h"
 
 static status find_symmetric(struct kms_scope *s, struct str reference, const char *operation, struct kms_key *k)
 {
 	TRY(kms_find(s, reference, KMS_FIND_ALIAS | KMS_FIND_FOREIGN, k));
 	TRY(kms_check_use(s, k, STR("ENCRYPT_DECRYPT"), operation));
 	if (k->spec->kind == KMS_SYMMETRIC) return OK;
-	return kms_refuse(s, KMS_ERR_INVALID_KEY_USAGE_EXCEPTION, "%.*s key spec is %s which is not valid for %s.", STR_ARG(k->arn),
-		k->spec->name, operation);
+	return kms_refuse(s, KMS_ERR_INVALID_KEY_USAGE_EXCEPTION, "%.*s key spec is %s which is not valid for %s.",
+		STR_ARG(k->arn), k->spec->name, operation);
 }
 
 struct data_key {
@@ -20,7 +20,8 @@ static status data_key(struct kms_scope *s, struct str reference, const struct k
 	struct str spec, struct opt_i32 bytes, struct opt_bool dry_run, const char *operation, struct data_key *out)
 {
 	struct str context;
-	if (str_has(spec) == bytes.has) return kms_refuse(s, ERR_VALIDATION, "Please specify either number of bytes or key spec.");
+	if (str_has(spec) == bytes.has)
+		return kms_refuse(s, ERR_VALIDATION, "Please specify either number of bytes or key spec.");
 	TRY(find_symmetric(s, reference, operation, &out->key));
 	TRY(kms_context(s, given, &context));
 	TRY(kms_check_dry_run(s, dry_run));
@@ -33,14 +34,15 @@ static status data_key(struct kms_scope *s, struct str reference, const struct k
 	return OK;
 }
 
-status kms_generate_data_key(struct call *c, const struct kms_generate_data_key_input *in,
-	struct kms_generate_data_key_output *out)
+status kms_generate_data_key(
+	struct call *c, const struct kms_generate_data_key_input *in, struct kms_generate_data_key_output *out)
 {
 	struct kms_scope s = kms_scope_of(c);
 	struct data_key d;
 	TRY(kms_check_grant_tokens(&s, &in->grant_tokens));
 	TRY(kms_check_recipient(&s, in->recipient));
-	TRY(data_key(&s, in->key_id, &in->encryption_context, in->key_spec, in->number_of_bytes, in->dry_run, "GenerateDataKey", &d));
+	TRY(data_key(&s, in->key_id, &in->encryption_context, in->key_spec, in->number_of_bytes, in->dry_run,
+		"GenerateDataKey", &d));
 	out->ciphertext_blob = d.blob;
 	out->plaintext = d.plain;
 	out->key_id = d.key.arn;
@@ -48,7 +50,8 @@ status kms_generate_data_key(struct call *c, const struct kms_generate_data_key_
 	return OK;
 }
 
-status kms_generate_data_key_without_plaintext(struct call *c, const struct kms_generate_data_key_without_plaintext_input *in,
+status kms_generate_data_key_without_plaintext(struct call *c,
+	const struct kms_generate_data_key_without_plaintext_input *in,
 	struct kms_generate_data_key_without_plaintext_output *out)
 {
 	struct kms_scope s = kms_scope_of(c);
@@ -74,8 +77,8 @@ static status data_pair(struct kms_scope *s, struct str reference, const struct 
 	struct str context;
 	const struct kms_spec *spec = kms_spec_find(spec_name);
 	if (!spec || (spec->kind != KMS_RSA && spec->kind != KMS_EC))
-		return kms_refuse(s, KMS_ERR_UNSUPPORTED_OPERATION_EXCEPTION, "KeyPairSpec %.*s is not supported in this Region.",
-			STR_ARG(spec_name));
+		return kms_refuse(s, KMS_ERR_UNSUPPORTED_OPERATION_EXCEPTION,
+			"KeyPairSpec %.*s is not supported in this Region.", STR_ARG(spec_name));
 	TRY(find_symmetric(s, reference, operation, &out->key));
 	TRY(kms_context(s, given, &context));
 	TRY(kms_check_dry_run(s, dry_run));
@@ -96,7 +99,8 @@ status kms_generate_data_key_pair(struct call *c, const struct kms_generate_data
 	struct data_pair d;
 	TRY(kms_check_grant_tokens(&s, &in->grant_tokens));
 	TRY(kms_check_recipient(&s, in->recipient));
-	TRY(data_pair(&s, in->key_id, &in->encryption_context, in->key_pair_spec, in->dry_run, "GenerateDataKeyPair", &d));
+	TRY(data_pair(
+		&s, in->key_id, &in->encryption_context, in->key_pair_spec, in->dry_run, "GenerateDataKeyPair", &d));
 	out->private_key_ciphertext_blob = d.blob;
 	out->private_key_plaintext = d.private_key;
 	out->public_key = d.public_key;
@@ -113,8 +117,8 @@ status kms_generate_data_key_pair_without_plaintext(struct call *c,
 	struct kms_scope s = kms_scope_of(c);
 	struct data_pair d;
 	TRY(kms_check_grant_tokens(&s, &in->grant_tokens));
-	TRY(data_pair(&s, in->key_id, &in->encryption_context, in->key_pair_spec, in->dry_run, "GenerateDataKeyPairWithoutPlaintext",
-		&d));
+	TRY(data_pair(&s, in->key_id, &in->encryption_context, in->key_pair_spec, in->dry_run,
+		"GenerateDataKeyPairWithoutPlaintext", &d));
 	vault_wipe(d.private_key);
 	out->private_key_ciphertext_blob = d.blob;
 	out->public_key = d.public_key;
@@ -124,12 +128,14 @@ status kms_generate_data_key_pair_without_plaintext(struct call *c,
 	return OK;
 }
 
-status kms_generate_random(struct call *c, const struct kms_generate_random_input *in, struct kms_generate_random_output *out)
+status kms_generate_random(
+	struct call *c, const struct kms_generate_random_input *in, struct kms_generate_random_output *out)
 {
 	struct kms_scope s = kms_scope_of(c);
 	TRY(kms_check_recipient(&s, in->recipient));
 	if (str_has(in->custom_key_store_id))
-		return kms_refuse(&s, KMS_ERR_UNSUPPORTED_OPERATION_EXCEPTION, "Custom key stores are not implemented.");
+		return kms_refuse(
+			&s, KMS_ERR_UNSUPPORTED_OPERATION_EXCEPTION, "Custom key stores are not implemented.");
 	if (!in->number_of_bytes.has) return kms_refuse(&s, ERR_VALIDATION, "NumberOfBytes is required.");
 	size_t n = (size_t)in->number_of_bytes.v;
 	char *p = arena_alloc_raw(c->arena, n);

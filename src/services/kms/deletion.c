@@ -16,8 +16,8 @@ static bool is_primary_with_replicas(const struct kms_key *k)
 	return k->r.multi_region.v && str_eq(k->r.primary_region, k->region) && k->r.replica_regions.n > 0;
 }
 
-status kms_schedule_key_deletion(struct call *c, const struct kms_schedule_key_deletion_input *in,
-	struct kms_schedule_key_deletion_output *out)
+status kms_schedule_key_deletion(
+	struct call *c, const struct kms_schedule_key_deletion_input *in, struct kms_schedule_key_deletion_output *out)
 {
 	struct kms_scope s = kms_scope_of(c);
 	struct kms_key k;
@@ -45,15 +45,16 @@ status kms_schedule_key_deletion(struct call *c, const struct kms_schedule_key_d
 	return OK;
 }
 
-status kms_cancel_key_deletion(struct call *c, const struct kms_cancel_key_deletion_input *in,
-	struct kms_cancel_key_deletion_output *out)
+status kms_cancel_key_deletion(
+	struct call *c, const struct kms_cancel_key_deletion_input *in, struct kms_cancel_key_deletion_output *out)
 {
 	struct kms_scope s = kms_scope_of(c);
 	struct kms_key k;
 	TRY(kms_find(&s, in->key_id, 0, &k));
 	TRY(kms_check_customer(&s, &k));
 	if (!str_is(k.r.state, "PendingDeletion") && !str_is(k.r.state, "PendingReplicaDeletion"))
-		return kms_refuse(&s, KMS_ERR_KMS_INVALID_STATE_EXCEPTION, "%.*s is not pending deletion.", STR_ARG(k.arn));
+		return kms_refuse(
+			&s, KMS_ERR_KMS_INVALID_STATE_EXCEPTION, "%.*s is not pending deletion.", STR_ARG(k.arn));
 	bool complete;
 	TRY(kms_import_complete(&s, &k, &complete));
 	k.r.state = complete ? STR("Disabled") : STR("PendingImport");
@@ -87,7 +88,8 @@ static void without_region(struct kms_key *k, void *ctx)
 	const struct str *region = ctx;
 	size_t kept = 0;
 	for (size_t i = 0; i < k->r.replica_regions.n; i++)
-		if (!str_eq(k->r.replica_regions.v[i], *region)) k->r.replica_regions.v[kept++] = k->r.replica_regions.v[i];
+		if (!str_eq(k->r.replica_regions.v[i], *region))
+			k->r.replica_regions.v[kept++] = k->r.replica_regions.v[i];
 	k->r.replica_regions.n = kept;
 }
 

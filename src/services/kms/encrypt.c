@@ -25,14 +25,14 @@ static status encrypt(struct kms_scope *s, const struct kms_key *k, struct str a
 		return kms_symmetric_encrypt(s, k, canonical, plain, out);
 	}
 	if (context->n)
-		return kms_refuse(s, ERR_VALIDATION, "EncryptionContext is not supported when EncryptionAlgorithm is %.*s.",
-			STR_ARG(algorithm));
+		return kms_refuse(s, ERR_VALIDATION,
+			"EncryptionContext is not supported when EncryptionAlgorithm is %.*s.", STR_ARG(algorithm));
 	const struct kms_algorithm *a = kms_algorithm_find(algorithm);
 	size_t most = (size_t)(k->spec->size / 8 - 2 * a->digest_bytes - 2);
 	if (plain.n > most)
 		return kms_refuse(s, ERR_VALIDATION,
-			"Algorithm %.*s and key spec %s cannot encrypt data larger than %zu bytes.", STR_ARG(algorithm), k->spec->name,
-			most);
+			"Algorithm %.*s and key spec %s cannot encrypt data larger than %zu bytes.", STR_ARG(algorithm),
+			k->spec->name, most);
 	EVP_PKEY *public_key = kms_public_from_der(k->r.public_key);
 	if (!public_key) return STATUS(CORRUPT);
 	status st = kms_oaep(s->arena, public_key, a->digest, true, plain, out);
@@ -46,13 +46,15 @@ static status decrypt(struct kms_scope *s, struct str blob, struct str reference
 	if (str_is(algorithm, "SYMMETRIC_DEFAULT")) {
 		struct str canonical;
 		TRY(kms_context(s, context, &canonical));
-		return kms_symmetric_decrypt(s, blob, reference, canonical, operation, &out->key, &out->material_id, &out->plain);
+		return kms_symmetric_decrypt(
+			s, blob, reference, canonical, operation, &out->key, &out->material_id, &out->plain);
 	}
 	if (!str_has(reference))
-		return kms_refuse(s, ERR_VALIDATION, "A KeyId is required to decrypt with EncryptionAlgorithm %.*s.", STR_ARG(algorithm));
-	if (context->n)
-		return kms_refuse(s, ERR_VALIDATION, "EncryptionContext is not supported when EncryptionAlgorithm is %.*s.",
+		return kms_refuse(s, ERR_VALIDATION, "A KeyId is required to decrypt with EncryptionAlgorithm %.*s.",
 			STR_ARG(algorithm));
+	if (context->n)
+		return kms_refuse(s, ERR_VALIDATION,
+			"EncryptionContext is not supported when EncryptionAlgorithm is %.*s.", STR_ARG(algorithm));
 	TRY(kms_find(s, reference, KMS_FIND_ALIAS | KMS_FIND_FOREIGN, &out->key));
 	TRY(kms_check_use(s, &out->key, STR("ENCRYPT_DECRYPT"), operation));
 	TRY(check_algorithm(s, &out->key, algorithm));
@@ -80,7 +82,8 @@ status kms_encrypt(struct call *c, const struct kms_encrypt_input *in, struct km
 }
 
 /* With DryRunModifiers IGNORE_CIPHERTEXT a dry run is decided without a ciphertext: it needs the key instead. */
-static status dry_run_without_ciphertext(struct kms_scope *s, struct opt_bool dry_run, struct str reference, const char *operation)
+static status dry_run_without_ciphertext(
+	struct kms_scope *s, struct opt_bool dry_run, struct str reference, const char *operation)
 {
 	struct kms_key k;
 	if (!dry_run.v)
@@ -121,10 +124,11 @@ status kms_re_encrypt(struct call *c, const struct kms_re_encrypt_input *in, str
 	TRY(kms_check_grant_tokens(&s, &in->grant_tokens));
 	TRY(kms_find(&s, in->destination_key_id, KMS_FIND_ALIAS | KMS_FIND_FOREIGN, &to));
 	TRY(kms_check_use(&s, &to, STR("ENCRYPT_DECRYPT"), "ReEncryptTo"));
-	if (in->dry_run_modifiers.n) return dry_run_without_ciphertext(&s, in->dry_run, in->source_key_id, "ReEncryptFrom");
+	if (in->dry_run_modifiers.n)
+		return dry_run_without_ciphertext(&s, in->dry_run, in->source_key_id, "ReEncryptFrom");
 	if (!str_has(in->ciphertext_blob)) return kms_refuse(&s, ERR_VALIDATION, "CiphertextBlob is required.");
-	TRY(decrypt(&s, in->ciphertext_blob, in->source_key_id, source_algorithm, &in->source_encryption_context, "ReEncryptFrom",
-		&from));
+	TRY(decrypt(&s, in->ciphertext_blob, in->source_key_id, source_algorithm, &in->source_encryption_context,
+		"ReEncryptFrom", &from));
 	status st = encrypt(&s, &to, algorithm, &in->destination_encryption_context, from.plain, &out->ciphertext_blob);
 	vault_wipe(from.plain);
 	TRY(st);

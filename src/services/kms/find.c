@@ -1,12 +1,12 @@
-/* From what a client calls a key to its record: key id, key ARN, alias name, alias ARN ("Key identifiers (KeyId)", AWS KMS
- * Developer Guide). */
+/* From what a client calls a key to its record: key id, key ARN, alias name, alias ARN ("Key identifiers (KeyId)", AWS
+ * KMS Developer Guide). */
 #include "services/kms/room.h"
 
 /* "AWS managed keys": services make theirs on first use. A key for each of these services that virga knows of. */
-static const char *const predefined[] = {"acm", "backup", "cloud9", "codebuild", "codecommit", "codepipeline", "connect", "dms",
-	"dynamodb", "ebs", "elasticache", "elasticfilesystem", "es", "fsx", "glue", "kafka", "kinesis", "kinesisvideo", "lambda",
-	"lex", "lightsail", "memorydb", "mq", "neptune", "rds", "redshift", "s3", "secretsmanager", "ses", "sns", "sqs", "ssm",
-	"workspaces", "xray", NULL};
+static const char *const predefined[] = {"acm", "backup", "cloud9", "codebuild", "codecommit", "codepipeline",
+	"connect", "dms", "dynamodb", "ebs", "elasticache", "elasticfilesystem", "es", "fsx", "glue", "kafka",
+	"kinesis", "kinesisvideo", "lambda", "lex", "lightsail", "memorydb", "mq", "neptune", "rds", "redshift", "s3",
+	"secretsmanager", "ses", "sns", "sqs", "ssm", "workspaces", "xray", NULL};
 
 bool kms_alias_is_predefined(struct str name)
 {
@@ -47,7 +47,8 @@ static bool is_key_id(struct str s)
 	for (; i < s.n; i++) {
 		char c = s.p[i];
 		bool dash = !multi && (i == 8 || i == 13 || i == 18 || i == 23);
-		if (dash ? c != '-' : !((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'))) return false;
+		if (dash ? c != '-' : !((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F')))
+			return false;
 	}
 	return true;
 }
@@ -57,7 +58,8 @@ static status by_arn(struct kms_scope *s, struct str arn, unsigned how, struct k
 	struct str rest = arn, part[5] = {{0}};
 	for (size_t i = 0; i < 5; i++) {
 		part[i] = str_cut(&rest, ':');
-		if (!str_has(rest)) return kms_refuse(s, KMS_ERR_INVALID_ARN_EXCEPTION, "Invalid arn %.*s", STR_ARG(arn));
+		if (!str_has(rest))
+			return kms_refuse(s, KMS_ERR_INVALID_ARN_EXCEPTION, "Invalid arn %.*s", STR_ARG(arn));
 	}
 	struct str account = part[4];
 	bool key = str_starts(rest, STR("key/")), alias = str_starts(rest, STR("alias/"));
@@ -65,7 +67,8 @@ static status by_arn(struct kms_scope *s, struct str arn, unsigned how, struct k
 		return kms_refuse(s, KMS_ERR_INVALID_ARN_EXCEPTION, "Invalid arn %.*s", STR_ARG(arn));
 	if (!str_eq(part[1], s->partition))
 		return kms_refuse(s, KMS_ERR_INVALID_ARN_EXCEPTION, "Invalid arn %.*s", STR_ARG(part[1]));
-	if (!str_eq(part[3], s->region)) return kms_refuse(s, KMS_ERR_NOT_FOUND_EXCEPTION, "Invalid arn %.*s", STR_ARG(part[3]));
+	if (!str_eq(part[3], s->region))
+		return kms_refuse(s, KMS_ERR_NOT_FOUND_EXCEPTION, "Invalid arn %.*s", STR_ARG(part[3]));
 	if (alias && !(how & KMS_FIND_ALIAS))
 		return kms_refuse(s, KMS_ERR_INVALID_ARN_EXCEPTION, "Invalid arn %.*s", STR_ARG(arn));
 	if (!str_eq(account, s->account) && !(how & KMS_FIND_FOREIGN)) return no_key(s, arn);
@@ -75,7 +78,8 @@ static status by_arn(struct kms_scope *s, struct str arn, unsigned how, struct k
 status kms_find(struct kms_scope *s, struct str reference, unsigned how, struct kms_key *out)
 {
 	if (str_starts(reference, STR("arn:"))) return by_arn(s, reference, how, out);
-	if (str_starts(reference, STR("alias/")) && how & KMS_FIND_ALIAS) return by_alias(s, s->account, reference, how, out);
+	if (str_starts(reference, STR("alias/")) && how & KMS_FIND_ALIAS)
+		return by_alias(s, s->account, reference, how, out);
 	if (!is_key_id(reference))
 		return kms_refuse(s, KMS_ERR_NOT_FOUND_EXCEPTION, "Invalid keyId '%.*s'", STR_ARG(reference));
 	return by_id(s, s->account, reference, out);

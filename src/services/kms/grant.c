@@ -1,8 +1,8 @@
 /* Grants ("Grants in AWS KMS"): who may use a key for which operations, under which encryption context. They count from
- * the commit of CreateGrant on, so a grant token is never needed; it is checked where one comes, and retires its grant. A
- * token is the grant's name wrapped by the vault: nobody makes one but KMS. */
-#include "services/kms/grants.h"
+ * the commit of CreateGrant on, so a grant token is never needed; it is checked where one comes, and retires its grant.
+ * A token is the grant's name wrapped by the vault: nobody makes one but KMS. */
 #include "base/rand.h"
+#include "services/kms/grants.h"
 
 #define TOKEN_CONTEXT STR("kms grant token")
 
@@ -51,7 +51,8 @@ static bool is_grant_id(struct str id)
 static status get_grant(struct kms_scope *s, const struct kms_key *k, struct str id, struct kms_rec_grant *out)
 {
 	struct str bytes;
-	if (!is_grant_id(id)) return kms_refuse(s, KMS_ERR_INVALID_GRANT_ID_EXCEPTION, "Invalid grant ID %.*s", STR_ARG(id));
+	if (!is_grant_id(id))
+		return kms_refuse(s, KMS_ERR_INVALID_GRANT_ID_EXCEPTION, "Invalid grant ID %.*s", STR_ARG(id));
 	status st = store_get(s->tx, grant_key(s, k, id), &bytes);
 	if (status_is(st, STATUS_NOT_FOUND))
 		return kms_refuse(s, KMS_ERR_NOT_FOUND_EXCEPTION, "Grant ID %.*s not found", STR_ARG(id));
@@ -66,9 +67,11 @@ static status get_grant(struct kms_scope *s, const struct kms_key *k, struct str
 static bool fits(const struct kms_key *k, struct str operation)
 {
 	static const char *const any[] = {"DescribeKey", "CreateGrant", "RetireGrant", NULL};
-	static const char *const symmetric[] = {"Encrypt", "Decrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext",
-		"GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext", "ReEncryptFrom", "ReEncryptTo", NULL};
-	static const char *const encrypting[] = {"Encrypt", "Decrypt", "ReEncryptFrom", "ReEncryptTo", "GetPublicKey", NULL};
+	static const char *const symmetric[] = {"Encrypt", "Decrypt", "GenerateDataKey",
+		"GenerateDataKeyWithoutPlaintext", "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext",
+		"ReEncryptFrom", "ReEncryptTo", NULL};
+	static const char *const encrypting[] = {
+		"Encrypt", "Decrypt", "ReEncryptFrom", "ReEncryptTo", "GetPublicKey", NULL};
 	static const char *const signing[] = {"Sign", "Verify", "GetPublicKey", NULL};
 	static const char *const mac[] = {"GenerateMac", "VerifyMac", NULL};
 	static const char *const agreement[] = {"DeriveSharedSecret", "GetPublicKey", NULL};
@@ -82,9 +85,11 @@ static bool fits(const struct kms_key *k, struct str operation)
 static status check_principal(struct kms_scope *s, struct str principal)
 {
 	bool service = str_ends(principal, STR(".amazonaws.com"));
-	bool arn = str_glob(STR("arn:*:iam::????????????:*"), principal) || str_glob(STR("arn:*:sts::????????????:*"), principal);
+	bool arn = str_glob(STR("arn:*:iam::????????????:*"), principal) ||
+		   str_glob(STR("arn:*:sts::????????????:*"), principal);
 	if (service || arn) return OK;
-	return kms_refuse(s, KMS_ERR_INVALID_ARN_EXCEPTION, "ARN does not refer to a valid principal: %.*s", STR_ARG(principal));
+	return kms_refuse(
+		s, KMS_ERR_INVALID_ARN_EXCEPTION, "ARN does not refer to a valid principal: %.*s", STR_ARG(principal));
 }
 
 static struct kms_rec_pairs pairs_of(struct kms_scope *s, const struct kms_encryption_context_type *given)
@@ -96,8 +101,8 @@ static struct kms_rec_pairs pairs_of(struct kms_scope *s, const struct kms_encry
 	return out;
 }
 
-static status read_input(struct kms_scope *s, const struct kms_create_grant_input *in, const struct kms_key *k,
-	struct kms_rec_grant *g)
+static status read_input(
+	struct kms_scope *s, const struct kms_create_grant_input *in, const struct kms_key *k, struct kms_rec_grant *g)
 {
 	TRY(check_principal(s, in->grantee_principal));
 	if (str_has(in->retiring_principal)) TRY(check_principal(s, in->retiring_principal));
@@ -107,16 +112,18 @@ static status read_input(struct kms_scope *s, const struct kms_create_grant_inpu
 		struct str op = in->operations.v[i];
 		bool twice = false;
 		if (!fits(k, op))
-			return kms_refuse(s, ERR_VALIDATION, "Grant operation %.*s is not supported on key %.*s.", STR_ARG(op),
-				STR_ARG(k->arn));
+			return kms_refuse(s, ERR_VALIDATION, "Grant operation %.*s is not supported on key %.*s.",
+				STR_ARG(op), STR_ARG(k->arn));
 		for (size_t j = 0; j < g->operations.n; j++) twice |= str_eq(g->operations.v[j], op);
 		if (!twice) *VEC_PUSH(s->arena, &g->operations, &capacity) = op;
 	}
 	const struct kms_grant_constraints *limits = in->constraints;
 	if (limits && (limits->encryption_context_equals.n || limits->encryption_context_subset.n)) {
-		/* "You cannot use an encryption context in a cryptographic operation with an asymmetric KMS key or an HMAC KMS key." */
+		/* "You cannot use an encryption context in a cryptographic operation with an asymmetric KMS key or an
+		 * HMAC KMS key." */
 		if (k->spec->kind != KMS_SYMMETRIC)
-			return kms_refuse(s, ERR_VALIDATION, "Grant constraints are supported on symmetric encryption keys only.");
+			return kms_refuse(s, ERR_VALIDATION,
+				"Grant constraints are supported on symmetric encryption keys only.");
 		g->equals = pairs_of(s, &limits->encryption_context_equals);
 		g->subset = pairs_of(s, &limits->encryption_context_subset);
 		g->has_equals = SOME_BOOL(limits->encryption_context_equals.n > 0);
@@ -145,9 +152,10 @@ static bool same_strings(const struct kms_rec_strings *a, const struct kms_rec_s
 	return true;
 }
 
-/* "When the value of Name is present, you can retry this request with identical parameters; if the grant already exists, the
- * original GrantId is returned". Also counts. */
-static status find_same(struct kms_scope *s, const struct kms_key *k, const struct kms_rec_grant *g, struct str *id, size_t *count)
+/* "When the value of Name is present, you can retry this request with identical parameters; if the grant already
+ * exists, the original GrantId is returned". Also counts. */
+static status find_same(
+	struct kms_scope *s, const struct kms_key *k, const struct kms_rec_grant *g, struct str *id, size_t *count)
 {
 	struct str prefix = kms_grant_prefix(s, k), key, value;
 	struct store_scan *scan = store_scan_begin(s->tx, prefix, key_after(s->arena, prefix), false);
@@ -158,9 +166,9 @@ static status find_same(struct kms_scope *s, const struct kms_key *k, const stru
 		++*count;
 		if (!str_has(g->name) || str_has(*id)) continue;
 		TRY(kms_rec_grant_decode(s->arena, value, &have));
-		if (!str_eq(have.name, g->name) || !str_eq(have.grantee, g->grantee) || !str_eq(have.retiring, g->retiring) ||
-			!same_strings(&have.operations, &g->operations) || !same_pairs(s, &have.equals, &g->equals) ||
-			!same_pairs(s, &have.subset, &g->subset))
+		if (!str_eq(have.name, g->name) || !str_eq(have.grantee, g->grantee) ||
+			!str_eq(have.retiring, g->retiring) || !same_strings(&have.operations, &g->operations) ||
+			!same_pairs(s, &have.equals, &g->equals) || !same_pairs(s, &have.subset, &g->subset))
 			continue;
 		struct str rest = str_from(key, prefix.n);
 		TRY(key_read_str(s->arena, &rest, id));
@@ -183,7 +191,8 @@ status kms_create_grant(struct call *c, const struct kms_create_grant_input *in,
 	TRY(find_same(&s, &k, &g, &out->grant_id, &count));
 	if (!str_has(out->grant_id)) {
 		if (count >= KMS_GRANTS_PER_KEY_MAX)
-			return kms_refuse(&s, KMS_ERR_LIMIT_EXCEEDED_EXCEPTION, "The key %.*s has too many grants.", STR_ARG(k.arn));
+			return kms_refuse(&s, KMS_ERR_LIMIT_EXCEEDED_EXCEPTION, "The key %.*s has too many grants.",
+				STR_ARG(k.arn));
 		out->grant_id = rand_text(c->arena, STR("0123456789abcdef"), 64);
 		store_put(c->tx, grant_key(&s, &k, out->grant_id), kms_rec_grant_encode(c->arena, &g));
 	}
@@ -242,7 +251,8 @@ status kms_retire_grant(struct call *c, const struct kms_retire_grant_input *in,
 	TRY(kms_retirement_find(&s, in, &c->principal, &x));
 	/* Where policies are enforced, they have let the caller pass: by the grant, or by a policy that allows it. */
 	if (!x.allowed && !c->cloud->policies)
-		return kms_refuse(&s, ERR_ACCESS_DENIED, "User: %.*s is not authorized to perform: kms:RetireGrant on resource: %.*s",
+		return kms_refuse(&s, ERR_ACCESS_DENIED,
+			"User: %.*s is not authorized to perform: kms:RetireGrant on resource: %.*s",
 			STR_ARG(c->principal.arn), STR_ARG(x.key.arn));
 	TRY(kms_check_dry_run(&s, in->dry_run));
 	store_delete(c->tx, grant_key(&s, &x.key, x.id));
@@ -269,11 +279,13 @@ static struct kms_encryption_context_type context_of(struct kms_scope *s, const 
 	struct kms_encryption_context_type out = {0};
 	size_t capacity = 0;
 	for (size_t i = 0; i < p->n; i++)
-		*VEC_PUSH(s->arena, &out, &capacity) = (struct kms_encryption_context_type_entry){p->v[i].key, p->v[i].value};
+		*VEC_PUSH(s->arena, &out, &capacity) =
+			(struct kms_encryption_context_type_entry){p->v[i].key, p->v[i].value};
 	return out;
 }
 
-static struct kms_grant_list_entry entry_of(struct kms_scope *s, struct str key_arn, struct str id, const struct kms_rec_grant *g)
+static struct kms_grant_list_entry entry_of(
+	struct kms_scope *s, struct str key_arn, struct str id, const struct kms_rec_grant *g)
 {
 	struct kms_grant_list_entry e = {.key_id = key_arn,
 		.grant_id = id,
@@ -297,8 +309,8 @@ struct filter {
 };
 
 /* Grants below `prefix`; the marker is "KEY ID GRANT ID". */
-static status list(struct kms_scope *s, struct str all, const struct filter *f, struct kms_grant_list *out, struct str *next,
-	struct opt_bool *truncated)
+static status list(struct kms_scope *s, struct str all, const struct filter *f, struct kms_grant_list *out,
+	struct str *next, struct opt_bool *truncated)
 {
 	struct str last, from = all, key, value;
 	struct key region = key_for(s->arena, STR("kms"), STR("grant"), s->account, s->region);
@@ -344,7 +356,8 @@ status kms_list_grants(struct call *c, const struct kms_list_grants_input *in, s
 	TRY(kms_find(&s, in->key_id, KMS_FIND_FOREIGN, &k));
 	s.account = k.account;
 	if (str_has(in->grant_id) && !is_grant_id(in->grant_id))
-		return kms_refuse(&s, KMS_ERR_INVALID_GRANT_ID_EXCEPTION, "Invalid grant ID %.*s", STR_ARG(in->grant_id));
+		return kms_refuse(
+			&s, KMS_ERR_INVALID_GRANT_ID_EXCEPTION, "Invalid grant ID %.*s", STR_ARG(in->grant_id));
 	struct filter f = {.id = in->grant_id,
 		.grantee = in->grantee_principal,
 		.limit = in->limit.has ? (size_t)in->limit.v : 50,
@@ -353,13 +366,14 @@ status kms_list_grants(struct call *c, const struct kms_list_grants_input *in, s
 	return list(&s, kms_grant_prefix(&s, &k), &f, &out->grants, &out->next_marker, &out->truncated);
 }
 
-status kms_list_retirable_grants(struct call *c, const struct kms_list_retirable_grants_input *in,
-	struct kms_list_retirable_grants_output *out)
+status kms_list_retirable_grants(
+	struct call *c, const struct kms_list_retirable_grants_input *in, struct kms_list_retirable_grants_output *out)
 {
 	struct kms_scope s = kms_scope_of(c);
 	TRY(check_principal(&s, in->retiring_principal));
-	struct filter f = {
-		.retiring = in->retiring_principal, .limit = in->limit.has ? (size_t)in->limit.v : 50, .marker = in->marker};
+	struct filter f = {.retiring = in->retiring_principal,
+		.limit = in->limit.has ? (size_t)in->limit.v : 50,
+		.marker = in->marker};
 	if (f.limit > 100) f.limit = 100;
 	struct key all = key_for(c->arena, STR("kms"), STR("grant"), c->account, c->region);
 	return list(&s, key_done(&all), &f, &out->grants, &out->next_marker, &out->truncated);
@@ -396,12 +410,13 @@ static bool takes_context(struct str operation)
 static bool covers(const struct kms_encryption_context_type *given, const struct kms_rec_pairs *least)
 {
 	for (size_t i = 0; i < least->n; i++)
-		if (!has_pair((const struct kms_pair *)given->v, given->n, least->v[i].key, least->v[i].value)) return false;
+		if (!has_pair((const struct kms_pair *)given->v, given->n, least->v[i].key, least->v[i].value))
+			return false;
 	return true;
 }
 
-/* "The grant that you create can't be less restrictive than the grant that gives you the permission": no other operations, no
- * weaker constraints ("Granting CreateGrant permission"). */
+/* "The grant that you create can't be less restrictive than the grant that gives you the permission": no other
+ * operations, no weaker constraints ("Granting CreateGrant permission"). */
 static bool may_pass_on(const struct kms_rec_grant *g, const struct kms_create_grant_input *asked)
 {
 	static const struct kms_grant_constraints none = {0};
@@ -409,10 +424,10 @@ static bool may_pass_on(const struct kms_rec_grant *g, const struct kms_create_g
 	for (size_t i = 0; i < asked->operations.n; i++)
 		if (!has_operation(g, asked->operations.v[i])) return false;
 	if (g->has_equals.v && (limits->encryption_context_equals.n != g->equals.n ||
-			!covers(&limits->encryption_context_equals, &g->equals)))
+				       !covers(&limits->encryption_context_equals, &g->equals)))
 		return false;
 	return !g->has_subset.v || covers(&limits->encryption_context_subset, &g->subset) ||
-		covers(&limits->encryption_context_equals, &g->subset);
+	       covers(&limits->encryption_context_equals, &g->subset);
 }
 
 status kms_grant_allows(struct kms_scope *s, const struct kms_key *k, const struct principal *who, struct str operation,
@@ -426,7 +441,7 @@ status kms_grant_allows(struct kms_scope *s, const struct kms_key *k, const stru
 		TRY(kms_rec_grant_decode(s->arena, value, &g));
 		if (!is_caller(who, g.grantee)) continue;
 		*allowed = has_operation(&g, operation) && (!takes_context(operation) || context_fits(&g, pairs, n)) &&
-			(!asked || may_pass_on(&g, asked));
+			   (!asked || may_pass_on(&g, asked));
 	}
 	return store_scan_end(scan);
 }

@@ -11,7 +11,7 @@ struct kms_retirement {
 };
 status kms_retirement_find(struct kms_scope *s, const struct kms_retire_grant_input *in, const struct principal *who,
 	struct kms_retirement *out) MUST_USE;
-/* Does a grant let this caller do this operation (AWS's GrantOperation: "Decrypt", "ReEncryptFrom", …) with this context? asked: the grant that CreateGrant
- * would make, NULL for other operations. */
+/* Does a grant let this caller do this operation (AWS's GrantOperation: "Decrypt", "ReEncryptFrom", …) with this
+ * context? asked: the grant that CreateGrant would make, NULL for other operations. */
 status kms_grant_allows(struct kms_scope *s, const struct kms_key *k, const struct principal *who, struct str operation,
 	const struct kms_pair *pairs, size_t n, const struct kms_create_grant_input *asked, bool *allowed) MUST_USE;

@@ -1,6 +1,6 @@
-/* Imported key material ("Importing key material for AWS KMS keys"): a wrapping key for a day, the import, its expiry by a
- * durable job, its deletion. An import token is the wrapping key's private half with its terms, wrapped by the vault: nothing
- * is stored until the import itself. */
+/* Imported key material ("Importing key material for AWS KMS keys"): a wrapping key for a day, the import, its expiry
+ * by a durable job, its deletion. An import token is the wrapping key's private half with its terms, wrapped by the
+ * vault: nothing is stored until the import itself. */
 #include "services/kms/room.h"
 
 #define JOB_EXPIRE "kms.expire"
@@ -11,8 +11,8 @@
 /* ── materials of a key ───────────────────────────────────────────────────────────────────────────────────────── */
 
 struct found {
-	bool complete;         /* all but pending material is there, and there is some */
-	struct str pending;    /* id of material that waits for a rotation */
+	bool complete;      /* all but pending material is there, and there is some */
+	struct str pending; /* id of material that waits for a rotation */
 	bool any;
 };
 
@@ -56,8 +56,9 @@ static status find_imported(struct kms_scope *s, struct str reference, struct km
 {
 	TRY(kms_find(s, reference, 0, k));
 	if (!str_is(k->r.origin, "EXTERNAL"))
-		return kms_refuse(s, KMS_ERR_UNSUPPORTED_OPERATION_EXCEPTION, "%.*s origin is %.*s which is not valid for this operation.",
-			STR_ARG(k->arn), STR_ARG(k->r.origin));
+		return kms_refuse(s, KMS_ERR_UNSUPPORTED_OPERATION_EXCEPTION,
+			"%.*s origin is %.*s which is not valid for this operation.", STR_ARG(k->arn),
+			STR_ARG(k->r.origin));
 	return kms_check_state(s, k, KMS_IN_DISABLED | KMS_IN_PENDING_IMPORT);
 }
 
@@ -74,14 +75,15 @@ status kms_get_parameters_for_import(struct call *c, const struct kms_get_parame
 	/* "AWS KMS no longer supports RSAES_PKCS1_V1_5" since October 2023. */
 	if (!spec || str_is(in->wrapping_algorithm, "RSAES_PKCS1_V1_5") || str_is(in->wrapping_algorithm, "SM2PKE"))
 		return kms_refuse(&s, KMS_ERR_UNSUPPORTED_OPERATION_EXCEPTION,
-			"Wrapping algorithm %.*s with wrapping key spec %.*s is not supported.", STR_ARG(in->wrapping_algorithm),
-			STR_ARG(in->wrapping_key_spec));
+			"Wrapping algorithm %.*s with wrapping key spec %.*s is not supported.",
+			STR_ARG(in->wrapping_algorithm), STR_ARG(in->wrapping_key_spec));
 	TRY(kms_generate_pair(spec, &pair));
 	struct str private_key = kms_private_der(c->arena, pair);
 	out->public_key = kms_public_der(c->arena, pair);
 	EVP_PKEY_free(pair);
 	int64_t until = s.now_ms + TOKEN_LIFE_MS;
-	struct str terms = str_fmt(c->arena, "%.*s %.*s %lld ", STR_ARG(k.arn), STR_ARG(in->wrapping_algorithm), (long long)until);
+	struct str terms =
+		str_fmt(c->arena, "%.*s %.*s %lld ", STR_ARG(k.arn), STR_ARG(in->wrapping_algorithm), (long long)until);
 	struct str plain = str_cat(c->arena, terms, private_key);
 	out->import_token = vault_wrap(s.cloud->vault, c->arena, TOKEN_CONTEXT, plain);
 	vault_wipe(plain);
@@ -109,18 +111,20 @@ static status read_token(struct kms_scope *s, const struct kms_key *k, struct st
 	out->private_key = rest;
 	TRY(str_to_i64(until, &ms));
 	if (!str_eq(arn, k->arn))
-		return kms_refuse(s, KMS_ERR_INVALID_IMPORT_TOKEN_EXCEPTION, "The import token is for another KMS key.");
-	if (ms <= s->now_ms) return kms_refuse(s, KMS_ERR_EXPIRED_IMPORT_TOKEN_EXCEPTION, "The import token has expired.");
+		return kms_refuse(
+			s, KMS_ERR_INVALID_IMPORT_TOKEN_EXCEPTION, "The import token is for another KMS key.");
+	if (ms <= s->now_ms)
+		return kms_refuse(s, KMS_ERR_EXPIRED_IMPORT_TOKEN_EXCEPTION, "The import token has expired.");
 	return OK;
 }
 
 /* RFC 5649, AES key wrap with padding. NONE where it does not unwrap. */
 static struct str key_unwrap(struct arena *a, struct str key, struct str wrapped)
 {
-	const EVP_CIPHER *cipher = key.n == 16 ? EVP_aes_128_wrap_pad()
-		: key.n == 24                  ? EVP_aes_192_wrap_pad()
-		: key.n == 32                  ? EVP_aes_256_wrap_pad()
-					       : NULL;
+	const EVP_CIPHER *cipher = key.n == 16   ? EVP_aes_128_wrap_pad()
+				   : key.n == 24 ? EVP_aes_192_wrap_pad()
+				   : key.n == 32 ? EVP_aes_256_wrap_pad()
+						 : NULL;
 	if (!cipher || wrapped.n < 16 || wrapped.n > 16384) return STR_NONE;
 	EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
 	INVARIANT(c);
@@ -128,7 +132,7 @@ static struct str key_unwrap(struct arena *a, struct str key, struct str wrapped
 	unsigned char *p = arena_alloc_raw(a, wrapped.n + 16);
 	int n = 0;
 	bool good = EVP_DecryptInit_ex(c, cipher, NULL, (const unsigned char *)key.p, NULL) == 1 &&
-		EVP_DecryptUpdate(c, p, &n, (const unsigned char *)wrapped.p, (int)wrapped.n) == 1 && n > 0;
+		    EVP_DecryptUpdate(c, p, &n, (const unsigned char *)wrapped.p, (int)wrapped.n) == 1 && n > 0;
 	EVP_CIPHER_CTX_free(c);
 	return good ? str_n(p, (size_t)n) : STR_NONE;
 }
@@ -149,8 +153,8 @@ static status unwrap(struct kms_scope *s, const struct token *t, struct str wrap
 	return kms_refuse(s, KMS_ERR_INVALID_CIPHERTEXT_EXCEPTION, "%s", "");
 }
 
-/* "Key material requirements": 256 bits for symmetric keys; an HMAC key of its algorithm's length at least; asymmetric private
- * keys as PKCS #8 in DER. */
+/* "Key material requirements": 256 bits for symmetric keys; an HMAC key of its algorithm's length at least; asymmetric
+ * private keys as PKCS #8 in DER. */
 static status check_material(struct kms_scope *s, struct kms_key *k, struct str plain)
 {
 	const struct kms_spec *spec = k->spec;
@@ -171,14 +175,16 @@ static status check_material(struct kms_scope *s, struct kms_key *k, struct str 
 		EVP_PKEY_free(key);
 	}
 	if (good) return OK;
-	return kms_refuse(s, KMS_ERR_INCORRECT_KEY_MATERIAL_EXCEPTION, "The key material is not valid for key spec %s.", spec->name);
+	return kms_refuse(s, KMS_ERR_INCORRECT_KEY_MATERIAL_EXCEPTION, "The key material is not valid for key spec %s.",
+		spec->name);
 }
 
 static status check_expiry(struct kms_scope *s, const struct kms_import_key_material_input *in)
 {
 	bool expires = !str_is(in->expiration_model, "KEY_MATERIAL_DOES_NOT_EXPIRE");
 	if (expires && !in->valid_to.has)
-		return kms_refuse(s, ERR_VALIDATION, "A validTo date must be set if the ExpirationModel is KEY_MATERIAL_EXPIRES");
+		return kms_refuse(
+			s, ERR_VALIDATION, "A validTo date must be set if the ExpirationModel is KEY_MATERIAL_EXPIRES");
 	if (!expires && in->valid_to.has)
 		return kms_refuse(s, ERR_VALIDATION,
 			"A validTo date must not be set if the ExpirationModel is KEY_MATERIAL_DOES_NOT_EXPIRE");
@@ -199,8 +205,8 @@ static status incorrect(struct kms_scope *s, const struct kms_key *k)
 }
 
 /* Is it the key's first material, one that it had (then *m is that record), or new material for the next rotation? */
-static status place(struct kms_scope *s, struct kms_key *k, const struct kms_import_key_material_input *in, struct str id,
-	struct kms_rec_material *m)
+static status place(struct kms_scope *s, struct kms_key *k, const struct kms_import_key_material_input *in,
+	struct str id, struct kms_rec_material *m)
 {
 	struct found f;
 	TRY(look(s, k, &f));
@@ -221,14 +227,14 @@ static status place(struct kms_scope *s, struct kms_key *k, const struct kms_imp
 		return kms_refuse(s, KMS_ERR_UNSUPPORTED_OPERATION_EXCEPTION,
 			"Rotating imported key material of multi-Region keys is not implemented.");
 	if (str_has(f.pending))
-		return kms_refuse(s, KMS_ERR_KMS_INVALID_STATE_EXCEPTION, "%.*s has key material that is pending rotation already.",
-			STR_ARG(k->arn));
+		return kms_refuse(s, KMS_ERR_KMS_INVALID_STATE_EXCEPTION,
+			"%.*s has key material that is pending rotation already.", STR_ARG(k->arn));
 	m->pending = SOME_BOOL(true);
 	return OK;
 }
 
-status kms_import_key_material(struct call *c, const struct kms_import_key_material_input *in,
-	struct kms_import_key_material_output *out)
+status kms_import_key_material(
+	struct call *c, const struct kms_import_key_material_input *in, struct kms_import_key_material_output *out)
 {
 	struct kms_scope s = kms_scope_of(c);
 	struct kms_key k;
@@ -243,7 +249,8 @@ status kms_import_key_material(struct call *c, const struct kms_import_key_mater
 	TRY(st);
 	TRY(check_material(&s, &k, plain));
 	struct str id = kms_material_id(&s, &k, plain);
-	if (str_has(in->key_material_id) && !str_eq(in->key_material_id, str_hex(c->arena, id))) return incorrect(&s, &k);
+	if (str_has(in->key_material_id) && !str_eq(in->key_material_id, str_hex(c->arena, id)))
+		return incorrect(&s, &k);
 	TRY(place(&s, &k, in, id, &m));
 	m.wrapped = kms_material_wrap(&s, &k, id, plain);
 	vault_wipe(plain);
@@ -288,7 +295,8 @@ status kms_delete_imported_key_material(struct call *c, const struct kms_delete_
 	TRY(kms_find(&s, in->key_id, 0, &k));
 	if (!str_is(k.r.origin, "EXTERNAL"))
 		return kms_refuse(&s, KMS_ERR_UNSUPPORTED_OPERATION_EXCEPTION,
-			"%.*s origin is %.*s which is not valid for this operation.", STR_ARG(k.arn), STR_ARG(k.r.origin));
+			"%.*s origin is %.*s which is not valid for this operation.", STR_ARG(k.arn),
+			STR_ARG(k.r.origin));
 	struct str id = k.r.material;
 	out->key_id = k.arn;
 	if (str_has(in->key_material_id)) TRY(str_unhex(c->arena, in->key_material_id, &id));

@@ -1,12 +1,14 @@
 /* Keys: create, describe, list, enable, disable, describe anew. */
-#include "services/kms/room.h"
 #include "base/rand.h"
+#include "services/kms/room.h"
 
-struct kms_key kms_key_new(struct kms_scope *s, const struct kms_spec *spec, struct str usage, struct str origin, bool multi_region)
+struct kms_key kms_key_new(
+	struct kms_scope *s, const struct kms_spec *spec, struct str usage, struct str origin, bool multi_region)
 {
 	struct kms_key k = {.account = s->account, .region = s->region, .spec = spec};
 	/* "Multi-Region keys have a distinctive key ID that begins with mrk-". */
-	k.id = multi_region ? str_cat(s->arena, STR("mrk-"), rand_text(s->arena, STR("0123456789abcdef"), 32)) : rand_uuid(s->arena);
+	k.id = multi_region ? str_cat(s->arena, STR("mrk-"), rand_text(s->arena, STR("0123456789abcdef"), 32))
+			    : rand_uuid(s->arena);
 	k.arn = kms_arn(s->arena, k.region, k.account, STR("key"), k.id);
 	k.r = (struct kms_rec_key){.spec = str_c(spec->name),
 		.usage = usage,
@@ -24,33 +26,37 @@ struct kms_key kms_key_new(struct kms_scope *s, const struct kms_spec *spec, str
 static status choose_spec(struct kms_scope *s, const struct kms_create_key_input *in, const struct kms_spec **spec)
 {
 	if (str_has(in->key_spec) && str_has(in->customer_master_key_spec))
-		return kms_refuse(s, ERR_VALIDATION, "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. "
+		return kms_refuse(s, ERR_VALIDATION,
+			"You cannot specify KeySpec and CustomerMasterKeySpec in the same request. "
 			"CustomerMasterKeySpec is deprecated.");
 	struct str name = str_or(str_or(in->key_spec, in->customer_master_key_spec), STR("SYMMETRIC_DEFAULT"));
 	*spec = kms_spec_find(name);
 	if (*spec) return OK;
-	return kms_refuse(s, KMS_ERR_UNSUPPORTED_OPERATION_EXCEPTION, "KeySpec %.*s is not supported in this Region.", STR_ARG(name));
+	return kms_refuse(s, KMS_ERR_UNSUPPORTED_OPERATION_EXCEPTION, "KeySpec %.*s is not supported in this Region.",
+		STR_ARG(name));
 }
 
-static status choose_usage(struct kms_scope *s, const struct kms_create_key_input *in, const struct kms_spec *spec,
-	struct str *usage)
+static status choose_usage(
+	struct kms_scope *s, const struct kms_create_key_input *in, const struct kms_spec *spec, struct str *usage)
 {
 	*usage = in->key_usage;
 	if (!str_has(*usage)) {
 		if (spec->kind != KMS_SYMMETRIC)
 			return kms_refuse(s, ERR_VALIDATION,
-				"You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.");
+				"You must specify a KeyUsage value for all KMS keys except for symmetric encryption "
+				"keys.");
 		*usage = STR("ENCRYPT_DECRYPT");
 	}
 	if (kms_spec_allows_usage(spec, *usage)) return OK;
-	return kms_refuse(s, ERR_VALIDATION, "KeyUsage %.*s is not compatible with KeySpec %s", STR_ARG(*usage), spec->name);
+	return kms_refuse(
+		s, ERR_VALIDATION, "KeyUsage %.*s is not compatible with KeySpec %s", STR_ARG(*usage), spec->name);
 }
 
 static status choose_origin(struct kms_scope *s, const struct kms_create_key_input *in, struct str *origin)
 {
 	*origin = str_or(in->origin, STR("AWS_KMS"));
-	if (str_is(*origin, "AWS_CLOUDHSM") || str_is(*origin, "EXTERNAL_KEY_STORE") || str_has(in->custom_key_store_id) ||
-		str_has(in->xks_key_id))
+	if (str_is(*origin, "AWS_CLOUDHSM") || str_is(*origin, "EXTERNAL_KEY_STORE") ||
+		str_has(in->custom_key_store_id) || str_has(in->xks_key_id))
 		return kms_refuse(s, KMS_ERR_UNSUPPORTED_OPERATION_EXCEPTION, "Custom key stores are not implemented.");
 	return OK;
 }
@@ -82,8 +88,8 @@ status kms_describe_key(struct call *c, const struct kms_describe_key_input *in,
 	struct kms_scope s = kms_scope_of(c);
 	struct kms_key k;
 	TRY(kms_check_grant_tokens(&s, &in->grant_tokens));
-	/* "If you specify a predefined AWS alias (an AWS alias with no key ID), AWS KMS associates the alias with an AWS managed
-	 * key and returns its KeyId and Arn in the response." */
+	/* "If you specify a predefined AWS alias (an AWS alias with no key ID), AWS KMS associates the alias with an
+	 * AWS managed key and returns its KeyId and Arn in the response." */
 	TRY(kms_find(&s, in->key_id, KMS_FIND_ALIAS | KMS_FIND_FOREIGN | KMS_FIND_MANAGED, &k));
 	out->key_metadata = kms_metadata(&s, &k);
 	return OK;

@@ -1,7 +1,7 @@
 /* The door for other services; see keys.h. */
 #include "services/kms/keys.h"
-#include "services/kms/grants.h"
 #include "base/rand.h"
+#include "services/kms/grants.h"
 
 extern const struct service service_kms;
 
@@ -56,8 +56,8 @@ static status usable(struct kms_scope *s, struct str reference, const char *oper
 	TRY(kms_find(s, reference, KMS_FIND_ALIAS | KMS_FIND_FOREIGN | KMS_FIND_MANAGED, k));
 	TRY(kms_check_use(s, k, STR("ENCRYPT_DECRYPT"), operation));
 	if (k->spec->kind == KMS_SYMMETRIC) return OK;
-	return kms_refuse(s, KMS_ERR_INVALID_KEY_USAGE_EXCEPTION, "%.*s key spec is %s which is not valid for %s.", STR_ARG(k->arn),
-		k->spec->name, operation);
+	return kms_refuse(s, KMS_ERR_INVALID_KEY_USAGE_EXCEPTION, "%.*s key spec is %s which is not valid for %s.",
+		STR_ARG(k->arn), k->spec->name, operation);
 }
 
 static status context_of(struct kms_scope *s, const struct kms_pair *pairs, size_t n, struct str *canonical)
@@ -69,8 +69,8 @@ static status context_of(struct kms_scope *s, const struct kms_pair *pairs, size
 	return OK;
 }
 
-static status encrypt(struct kms_scope *s, struct str reference, const struct kms_pair *pairs, size_t n, struct str plain,
-	const char *operation, struct str *blob, struct str *key_arn)
+static status encrypt(struct kms_scope *s, struct str reference, const struct kms_pair *pairs, size_t n,
+	struct str plain, const char *operation, struct str *blob, struct str *key_arn)
 {
 	struct kms_key k;
 	struct str context;
@@ -89,7 +89,9 @@ status kms_use_data_key(const struct kms_use *u, struct str reference, const str
 	char *p = arena_alloc_raw(u->arena, bytes);
 	rand_bytes(p, bytes);
 	out->plain = str_n(p, bytes);
-	return tell(&s, encrypt(&s, reference, context, n_context, out->plain, "GenerateDataKey", &out->blob, &out->key_arn), why);
+	return tell(&s,
+		encrypt(&s, reference, context, n_context, out->plain, "GenerateDataKey", &out->blob, &out->key_arn),
+		why);
 }
 
 status kms_use_encrypt(const struct kms_use *u, struct str reference, const struct kms_pair *context, size_t n_context,
@@ -99,8 +101,8 @@ status kms_use_encrypt(const struct kms_use *u, struct str reference, const stru
 	return tell(&s, encrypt(&s, reference, context, n_context, plain, "Encrypt", blob, key_arn), why);
 }
 
-static status decrypt(struct kms_scope *s, struct str blob, struct str reference, const struct kms_pair *pairs, size_t n,
-	struct str *plain, struct str *key_arn)
+static status decrypt(struct kms_scope *s, struct str blob, struct str reference, const struct kms_pair *pairs,
+	size_t n, struct str *plain, struct str *key_arn)
 {
 	struct str context, material_id;
 	struct kms_key k;

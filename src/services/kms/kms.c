@@ -1,5 +1,5 @@
-/* AWS Key Management Service: what it does, operation by operation. The rows of custom key stores (CloudHSM clusters and
- * external key managers) are left out. */
+/* AWS Key Management Service: what it does, operation by operation. The rows of custom key stores (CloudHSM clusters
+ * and external key managers) are left out. */
 #include "policy/provider.h"
 #include "services/kms/permit.h"
 #include "services/kms/room.h"
@@ -89,6 +89,9 @@ static status reset(struct cloud *cloud, void *state, bool gone)
 }
 
 extern const struct service service_kms;
-const struct service service_kms = {.model = &wire_service_kms, .ops = operations, .start = start, .stop = stop,
+const struct service service_kms = {.model = &wire_service_kms,
+	.ops = operations,
+	.start = start,
+	.stop = stop,
 	.authorize = kms_authorize,
 	.reset = reset};

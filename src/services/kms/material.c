@@ -1,11 +1,11 @@
-/* Key material: made, wrapped by the vault, unwrapped for each use. A use reads the key's record and the material's in its
- * own transaction, so that disabling or deleting a key counts from its commit on. Only parsed private keys are kept in memory
- * (parsing an RSA key costs more than reading a record), by material id: whoever looks there has read the record that names
- * the id. */
-#include "services/kms/room.h"
+/* Key material: made, wrapped by the vault, unwrapped for each use. A use reads the key's record and the material's in
+ * its own transaction, so that disabling or deleting a key counts from its commit on. Only parsed private keys are kept
+ * in memory (parsing an RSA key costs more than reading a record), by material id: whoever looks there has read the
+ * record that names the id. */
 #include "base/map.h"
 #include "base/rand.h"
 #include "identity/digest.h"
+#include "services/kms/room.h"
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -17,7 +17,10 @@ struct kms_cache {
 	struct map keys; /* material id -> EVP_PKEY * */
 };
 
-static void free_pkey(void *p) { EVP_PKEY_free(p); }
+static void free_pkey(void *p)
+{
+	EVP_PKEY_free(p);
+}
 
 struct kms_cache *kms_cache_new(void)
 {

@@ -1,24 +1,27 @@
 /* What KMS's operations are authorized on, beyond the authorization reference: the key behind an id, an alias or a
- * ciphertext, with its key policy, its grants to the caller, its tags, and KMS's condition keys ("AWS KMS condition keys",
- * "Determining access to AWS KMS keys"). A key policy is always asked: without one that allows, nothing passes. A grant
- * counts as one more statement of the key policy that allows its operation to the caller. */
+ * ciphertext, with its key policy, its grants to the caller, its tags, and KMS's condition keys ("AWS KMS condition
+ * keys", "Determining access to AWS KMS keys"). A key policy is always asked: without one that allows, nothing passes.
+ * A grant counts as one more statement of the key policy that allows its operation to the caller. */
+#include "services/kms/permit.h"
 #include "identity/digest.h"
 #include "policy/authz.h"
 #include "policy/provider.h"
 #include "services/kms/grants.h"
 #include "services/kms/keys.h"
-#include "services/kms/permit.h"
 
 #define POLICIES_MAX 4096
 
-struct policy_library *kms_policies_new(void) { return policy_library_new(POLICIES_MAX); }
+struct policy_library *kms_policies_new(void)
+{
+	return policy_library_new(POLICIES_MAX);
+}
 
 struct permit {
 	struct kms_scope s;
 	struct authz_demands *demands;
-	const void *in;  /* the input; NULL where another service uses a key for its caller */
+	const void *in; /* the input; NULL where another service uses a key for its caller */
 	uint32_t op;
-	struct str via;  /* that service: s3; STR_NONE where the client calls KMS itself */
+	struct str via;                             /* that service: s3; STR_NONE where the client calls KMS itself */
 	struct kms_encryption_context_type context; /* that service's */
 };
 
@@ -30,7 +33,8 @@ static const struct wire_member *find_member(const struct call *c, const char *n
 	if (c->match.op->in == WIRE_NO_SHAPE) return NULL;
 	const struct wire_shape *shape = &t->shapes[c->match.op->in];
 	for (uint32_t i = 0; i < shape->count; i++)
-		if (str_eq(wire_str(t, t->members[shape->first + i].name), str_c(name))) return &t->members[shape->first + i];
+		if (str_eq(wire_str(t, t->members[shape->first + i].name), str_c(name)))
+			return &t->members[shape->first + i];
 	return NULL;
 }
 
@@ -113,7 +117,7 @@ static const struct kms_encryption_context_type *context_for(const struct permit
 	static const struct kms_encryption_context_type none = {0};
 	if (str_has(p->via)) return &p->context;
 	const char *name = str_is(action, "kms:ReEncryptFrom") ? "SourceEncryptionContext"
-		: str_is(action, "kms:ReEncryptTo")            ? "DestinationEncryptionContext"
+			   : str_is(action, "kms:ReEncryptTo") ? "DestinationEncryptionContext"
 							       : "EncryptionContext";
 	enum wire_kind kind;
 	const void *m = member_of(p->s.call, p->in, name, &kind);
@@ -166,7 +170,8 @@ static void describe_key(struct permit *p, const struct kms_key *k, struct polic
 		policy_context_set(x, STR("kms:MultiRegionKeyType"),
 			str_eq(k->r.primary_region, k->region) ? STR("PRIMARY") : STR("REPLICA"));
 	for (size_t i = 0; i < k->r.tags.n; i++)
-		policy_context_set_tag(x, STR("aws:ResourceTag/"), str_dup(a, k->r.tags.v[i].key), k->r.tags.v[i].value);
+		policy_context_set_tag(
+			x, STR("aws:ResourceTag/"), str_dup(a, k->r.tags.v[i].key), k->r.tags.v[i].value);
 	if (str_has(p->via)) {
 		/* s3.us-east-1.amazonaws.com */
 		policy_context_set(x, STR("kms:ViaService"),
@@ -198,7 +203,8 @@ static status attach_allowance(struct permit *p, struct policy_resource *r, stru
 	struct buf b = BUF_IN(p->s.arena);
 	struct str who = p->s.call->principal.arn;
 	buf_fmt(&b,
-		"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Sid\":\"grant\",\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"%.*s\"},"
+		"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Sid\":\"grant\",\"Effect\":\"Allow\",\"Principal\":{"
+		"\"AWS\":\"%.*s\"},"
 		"\"Action\":\"%.*s\",\"Resource\":\"*\"}]}",
 		STR_ARG(who), STR_ARG(action));
 	return attach_policy(p, r, buf_done(&b), STR("grant"));
@@ -211,8 +217,8 @@ static status attach_grant(struct permit *p, const struct kms_key *k, struct str
 	const struct kms_encryption_context_type *context = context_for(p, action);
 	bool granted;
 	if (who->kind == PRINCIPAL_ROOT || who->kind == PRINCIPAL_ANONYMOUS) return OK;
-	TRY(kms_grant_allows(&p->s, k, who, str_from(action, STR("kms:").n), (const struct kms_pair *)context->v, context->n,
-		p->op == KMS_OP_CREATE_GRANT ? p->in : NULL, &granted));
+	TRY(kms_grant_allows(&p->s, k, who, str_from(action, STR("kms:").n), (const struct kms_pair *)context->v,
+		context->n, p->op == KMS_OP_CREATE_GRANT ? p->in : NULL, &granted));
 	return granted ? attach_allowance(p, r, action) : OK;
 }
 
@@ -244,8 +250,8 @@ static status set_key(struct permit *p, struct str action, struct policy_resourc
 
 /* ── all of it ────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* The alias that an operation changes, by its own name (the reference's template puts it behind "alias/"), and the key that
- * it points to now ("Controlling access to aliases": DeleteAlias and UpdateAlias need both). */
+/* The alias that an operation changes, by its own name (the reference's template puts it behind "alias/"), and the key
+ * that it points to now ("Controlling access to aliases": DeleteAlias and UpdateAlias need both). */
 static status demand_alias(struct permit *p)
 {
 	struct kms_scope *s = &p->s;
@@ -277,7 +283,8 @@ static status demand_retirement(struct permit *p)
 	/* A token that is none, a grant that is not there: the handler says so. */
 	if (!is_ok(st) && !status_is(st, STATUS_FAILED)) return st;
 	p->demands->n = 0;
-	struct policy_resource *r = authz_add(p->s.arena, p->demands, STR("kms:RetireGrant"), is_ok(st) ? x.key.arn : STR("*"));
+	struct policy_resource *r =
+		authz_add(p->s.arena, p->demands, STR("kms:RetireGrant"), is_ok(st) ? x.key.arn : STR("*"));
 	if (!is_ok(st)) return attach_allowance(p, r, STR("kms:RetireGrant"));
 	TRY(set_key(p, STR("kms:RetireGrant"), r));
 	return x.allowed ? attach_allowance(p, r, STR("kms:RetireGrant")) : OK;
@@ -294,8 +301,9 @@ status kms_use_demand(struct call *c, struct store_tx *tx, struct authz_demands 
 		*VEC_PUSH(c->arena, &p.context, &capacity) =
 			(struct kms_encryption_context_type_entry){pairs[i].key, pairs[i].value};
 	/* A name is put behind the account's prefix, as the authorization reference's templates do. */
-	struct str arn = str_starts(reference, STR("arn:")) ? reference
-							    : kms_arn(c->arena, c->region, c->account, STR("key"), reference);
+	struct str arn = str_starts(reference, STR("arn:"))
+				 ? reference
+				 : kms_arn(c->arena, c->region, c->account, STR("key"), reference);
 	return set_key(&p, action, authz_add(c->arena, demands, action, arn));
 }
 

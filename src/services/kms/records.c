@@ -23,7 +23,8 @@ struct kms_scope kms_scope_of(struct call *c)
 		.now_ms = c->now_ms};
 }
 
-struct kms_scope kms_scope_at(struct kms *k, struct store_tx *tx, struct arena *a, struct str account, struct str region)
+struct kms_scope kms_scope_at(
+	struct kms *k, struct store_tx *tx, struct arena *a, struct str account, struct str region)
 {
 	return (struct kms_scope){.cloud = k->cloud,
 		.kms = k,
@@ -49,8 +50,8 @@ status kms_refuse(struct kms_scope *s, error_id error, const char *fmt, ...)
 
 struct str kms_arn(struct arena *a, struct str region, struct str account, struct str kind, struct str name)
 {
-	return str_fmt(a, "arn:%.*s:kms:%.*s:%.*s:%.*s%s%.*s", STR_ARG(partition_of(region)), STR_ARG(region), STR_ARG(account),
-		STR_ARG(kind), kind.n ? "/" : "", STR_ARG(name));
+	return str_fmt(a, "arn:%.*s:kms:%.*s:%.*s:%.*s%s%.*s", STR_ARG(partition_of(region)), STR_ARG(region),
+		STR_ARG(account), STR_ARG(kind), kind.n ? "/" : "", STR_ARG(name));
 }
 
 struct str kms_key_key(struct arena *a, struct str account, struct str region, struct str id)
@@ -112,7 +113,8 @@ struct str kms_alias_key(struct arena *a, struct str account, struct str region,
 	return key_done(&k);
 }
 
-status kms_alias_get(struct kms_scope *s, struct str account, struct str region, struct str name, struct kms_rec_alias *out)
+status kms_alias_get(
+	struct kms_scope *s, struct str account, struct str region, struct str name, struct kms_rec_alias *out)
 {
 	struct str bytes;
 	TRY(store_get(s->tx, kms_alias_key(s->arena, account, region, name), &bytes));

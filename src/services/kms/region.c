@@ -9,7 +9,8 @@ struct str kms_job_id(struct kms_scope *s, const struct kms_key *k)
 status kms_job_key(struct kms *kms, struct store_tx *tx, struct arena *a, const struct job *job, struct kms_scope *s,
 	struct kms_key *k)
 {
-	struct str rest = job->id, account = str_cut(&rest, '/'), region = str_has(rest) ? str_cut(&rest, '/') : STR_NONE;
+	struct str rest = job->id, account = str_cut(&rest, '/'),
+		   region = str_has(rest) ? str_cut(&rest, '/') : STR_NONE;
 	INVARIANT(str_has(rest));
 	*s = kms_scope_at(kms, tx, a, account, region);
 	return kms_key_get(s, account, region, str_cut(&rest, '/'), k);
@@ -41,13 +42,16 @@ static status find_primary(struct kms_scope *s, struct str reference, struct str
 {
 	TRY(kms_find(s, reference, 0, k));
 	if (!k->r.multi_region.v)
-		return kms_refuse(s, KMS_ERR_UNSUPPORTED_OPERATION_EXCEPTION, "%.*s is not a multi-region key.", STR_ARG(k->arn));
+		return kms_refuse(
+			s, KMS_ERR_UNSUPPORTED_OPERATION_EXCEPTION, "%.*s is not a multi-region key.", STR_ARG(k->arn));
 	if (!str_eq(k->r.primary_region, k->region))
-		return kms_refuse(s, KMS_ERR_UNSUPPORTED_OPERATION_EXCEPTION, "%.*s is not a multi-region primary key.", STR_ARG(k->arn));
+		return kms_refuse(s, KMS_ERR_UNSUPPORTED_OPERATION_EXCEPTION, "%.*s is not a multi-region primary key.",
+			STR_ARG(k->arn));
 	struct str own = kms_arn(s->arena, s->region, s->account, STR("key"), k->id);
 	struct str other = kms_arn(s->arena, region, s->account, STR("key"), k->id);
 	/* Multi-region keys stay within a partition: arn:aws, arn:aws-cn, arn:aws-us-gov. */
-	if (!str_eq(str_sub(own, 0, (size_t)str_find(own, STR(":kms:"))), str_sub(other, 0, (size_t)str_find(other, STR(":kms:")))))
+	if (!str_eq(str_sub(own, 0, (size_t)str_find(own, STR(":kms:"))),
+		    str_sub(other, 0, (size_t)str_find(other, STR(":kms:")))))
 		return kms_refuse(s, ERR_VALIDATION, "Region %.*s is in another partition.", STR_ARG(region));
 	return OK;
 }
@@ -77,8 +81,9 @@ status kms_replicate_key(struct call *c, const struct kms_replicate_key_input *i
 	TRY(kms_check_tags(&s, in->tags.v, in->tags.n));
 	status st = kms_key_get(&s, c->account, in->replica_region, k.id, &replica);
 	if (is_ok(st))
-		return kms_refuse(&s, KMS_ERR_ALREADY_EXISTS_EXCEPTION, "A multi-region key %.*s exists in Region %.*s already.",
-			STR_ARG(k.id), STR_ARG(in->replica_region));
+		return kms_refuse(&s, KMS_ERR_ALREADY_EXISTS_EXCEPTION,
+			"A multi-region key %.*s exists in Region %.*s already.", STR_ARG(k.id),
+			STR_ARG(in->replica_region));
 	if (!status_is(st, STATUS_NOT_FOUND)) return st;
 	struct addition a = {&s, in->replica_region};
 	TRY(kms_for_related(&s, &k, with_region, &a));
@@ -123,8 +128,8 @@ static void move_primary(struct kms_key *k, void *ctx)
 		if (str_eq(k->r.replica_regions.v[i], m->to)) k->r.replica_regions.v[i] = m->from;
 }
 
-status kms_update_primary_region(struct call *c, const struct kms_update_primary_region_input *in,
-	struct kms_update_primary_region_output *out)
+status kms_update_primary_region(
+	struct call *c, const struct kms_update_primary_region_input *in, struct kms_update_primary_region_output *out)
 {
 	(void)out;
 	struct kms_scope s = kms_scope_of(c);

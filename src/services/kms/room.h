@@ -35,24 +35,25 @@ struct kms {
 	struct policy_library *policies; /* compiled key policies, by their hash */
 };
 
-/* On whose behalf and where: a client's call, another service's use, or a job. A refusal is recorded here, and in the call
- * where there is one. */
+/* On whose behalf and where: a client's call, another service's use, or a job. A refusal is recorded here, and in the
+ * call where there is one. */
 struct kms_scope {
 	struct cloud *cloud;
-	struct kms *kms;         /* NULL where the user left KMS out: other services' use of it goes on */
-	struct call *call;       /* NULL in jobs and in other services' use */
+	struct kms *kms;   /* NULL where the user left KMS out: other services' use of it goes on */
+	struct call *call; /* NULL in jobs and in other services' use */
 	struct store_tx *tx;
 	struct arena *arena;
 	struct str account, region, partition;
 	int64_t now_ms;
-	error_id error;          /* a KMS_ERR_… or ERR_… */
+	error_id error; /* a KMS_ERR_… or ERR_… */
 	struct str message;
 };
 /* KMS's state; NULL where the user left KMS out. */
 struct kms *kms_state_of(const struct cloud *cloud);
 struct kms_scope kms_scope_of(struct call *c);
 /* For jobs: in this account and region. */
-struct kms_scope kms_scope_at(struct kms *k, struct store_tx *tx, struct arena *a, struct str account, struct str region);
+struct kms_scope kms_scope_at(
+	struct kms *k, struct store_tx *tx, struct arena *a, struct str account, struct str region);
 /* Records why and returns FAILED. */
 status kms_refuse(struct kms_scope *s, error_id error, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
@@ -64,15 +65,17 @@ struct kms_key {
 
 /* ── records.c ── NOT_FOUND where absent. */
 struct str kms_arn(struct arena *a, struct str region, struct str account, struct str kind, struct str name);
-status kms_key_get(struct kms_scope *s, struct str account, struct str region, struct str id, struct kms_key *out) MUST_USE;
+status kms_key_get(
+	struct kms_scope *s, struct str account, struct str region, struct str id, struct kms_key *out) MUST_USE;
 void kms_key_put(struct kms_scope *s, const struct kms_key *k);
 struct str kms_key_key(struct arena *a, struct str account, struct str region, struct str id);
 /* Where this key's materials are: multi-region keys that KMS made share them over regions. */
 struct str kms_material_prefix(struct kms_scope *s, const struct kms_key *k);
-status kms_material_get(struct kms_scope *s, const struct kms_key *k, struct str id, struct kms_rec_material *out) MUST_USE;
+status kms_material_get(
+	struct kms_scope *s, const struct kms_key *k, struct str id, struct kms_rec_material *out) MUST_USE;
 void kms_material_put(struct kms_scope *s, const struct kms_key *k, struct str id, const struct kms_rec_material *m);
-status kms_alias_get(struct kms_scope *s, struct str account, struct str region, struct str name, struct kms_rec_alias *out)
-	MUST_USE;
+status kms_alias_get(struct kms_scope *s, struct str account, struct str region, struct str name,
+	struct kms_rec_alias *out) MUST_USE;
 void kms_alias_put(struct kms_scope *s, struct str name, const struct kms_rec_alias *r);
 /* Notes in the key that an alias points to it, or no longer does; the key is not written. */
 void kms_alias_add(struct kms_scope *s, struct kms_key *k, struct str name);
@@ -109,13 +112,14 @@ status kms_check_dry_run(struct kms_scope *s, struct opt_bool dry_run) MUST_USE;
 status kms_check_recipient(struct kms_scope *s, const struct kms_recipient_info *recipient) MUST_USE;
 
 /* ── material.c ── */
-/* Makes new material of the key's spec and writes its record; fills k->r.public_key of asymmetric keys and makes it current.
- * The key itself is not written. rotation_type: "" for the first. */
+/* Makes new material of the key's spec and writes its record; fills k->r.public_key of asymmetric keys and makes it
+ * current. The key itself is not written. rotation_type: "" for the first. */
 status kms_material_make(struct kms_scope *s, struct kms_key *k, struct str rotation_type) MUST_USE;
 /* The id that this material has under this key: 32 bytes, HMAC-SHA-256(material, "virga kms material" 0x00 key id). */
 struct str kms_material_id(struct kms_scope *s, const struct kms_key *k, struct str plain);
 struct str kms_material_wrap(struct kms_scope *s, const struct kms_key *k, struct str id, struct str plain);
-/* The plain material, to be wiped by the caller. Refuses with KMSInvalidStateException what was deleted or has expired. */
+/* The plain material, to be wiped by the caller. Refuses with KMSInvalidStateException what was deleted or has expired.
+ */
 status kms_material_open(struct kms_scope *s, const struct kms_key *k, struct str id, struct str *plain) MUST_USE;
 /* The private key, from the cache; EVP_PKEY_free it. */
 status kms_private_key(struct kms_scope *s, const struct kms_key *k, EVP_PKEY **out) MUST_USE;
@@ -138,13 +142,16 @@ EVP_PKEY *kms_public_from_der(struct str der);
 /* Is it a key of that spec? */
 bool kms_pair_matches(EVP_PKEY *key, const struct kms_spec *spec);
 /* RSA by OAEP. INVALID: too long, or (decrypting) not a ciphertext of this key. */
-status kms_oaep(struct arena *a, EVP_PKEY *key, const char *digest, bool encrypt, struct str in, struct str *out) MUST_USE;
+status kms_oaep(
+	struct arena *a, EVP_PKEY *key, const char *digest, bool encrypt, struct str in, struct str *out) MUST_USE;
 
 /* ── symmetric.c ── */
-status kms_context(struct kms_scope *s, const struct kms_encryption_context_type *given, struct str *canonical) MUST_USE;
-status kms_symmetric_encrypt(struct kms_scope *s, const struct kms_key *k, struct str context, struct str plain,
-	struct str *blob) MUST_USE;
-/* Finds the key that the blob names, checks its state, opens. reference: the KeyId that the caller expects, or STR_NONE. */
+status kms_context(
+	struct kms_scope *s, const struct kms_encryption_context_type *given, struct str *canonical) MUST_USE;
+status kms_symmetric_encrypt(
+	struct kms_scope *s, const struct kms_key *k, struct str context, struct str plain, struct str *blob) MUST_USE;
+/* Finds the key that the blob names, checks its state, opens. reference: the KeyId that the caller expects, or
+ * STR_NONE. */
 status kms_symmetric_decrypt(struct kms_scope *s, struct str blob, struct str reference, struct str context,
 	const char *operation, struct kms_key *k, struct str *material_id, struct str *plain) MUST_USE;
 
@@ -163,7 +170,8 @@ status kms_check_grant_tokens(struct kms_scope *s, const struct kms_grant_token_
 struct kms_key_metadata *kms_metadata(struct kms_scope *s, const struct kms_key *k);
 
 /* ── key.c ── A fresh key, not written: id, names, creation, default policy. */
-struct kms_key kms_key_new(struct kms_scope *s, const struct kms_spec *spec, struct str usage, struct str origin, bool multi_region);
+struct kms_key kms_key_new(
+	struct kms_scope *s, const struct kms_spec *spec, struct str usage, struct str origin, bool multi_region);
 /* ── managed.c ── Makes the AWS managed key behind a predefined alias. */
 /* As it would be, without material, nothing written. */
 struct kms_key kms_managed_new(struct kms_scope *s, struct str alias);
@@ -175,12 +183,14 @@ status kms_rotation_start(struct kms *k) MUST_USE;
 void kms_rotation_schedule(struct kms_scope *s, const struct kms_key *k);
 /* ── deletion.c ── */
 status kms_deletion_start(struct kms *k) MUST_USE;
-/* ── import.c ── complete: all material that this key's ciphertexts may need is there (always so, unless it is imported). */
+/* ── import.c ── complete: all material that this key's ciphertexts may need is there (always so, unless it is
+ * imported). */
 status kms_import_complete(struct kms_scope *s, const struct kms_key *k, bool *complete) MUST_USE;
 status kms_import_start(struct kms *k) MUST_USE;
 /* ── region.c ── Runs fn on the key of every region that is related to this multi-region key, itself included; without
  * multi-region only on itself. Each is written after fn. k is updated too. */
-status kms_for_related(struct kms_scope *s, struct kms_key *k, void (*fn)(struct kms_key *k, void *ctx), void *ctx) MUST_USE;
+status kms_for_related(
+	struct kms_scope *s, struct kms_key *k, void (*fn)(struct kms_key *k, void *ctx), void *ctx) MUST_USE;
 /* A job's id of a key, and back. */
 struct str kms_job_id(struct kms_scope *s, const struct kms_key *k);
 status kms_job_key(struct kms *kms, struct store_tx *tx, struct arena *a, const struct job *job, struct kms_scope *s,

@@ -1,6 +1,6 @@
-/* Rotation: new material for a symmetric key, while the old keeps decrypting what it made; every so many days by a durable
- * job on the virtual clock, or on demand ("Rotate AWS KMS keys"). A rotation is one transaction: the material and the key
- * that points to it, in every region of a multi-region key. */
+/* Rotation: new material for a symmetric key, while the old keeps decrypting what it made; every so many days by a
+ * durable job on the virtual clock, or on demand ("Rotate AWS KMS keys"). A rotation is one transaction: the material
+ * and the key that points to it, in every region of a multi-region key. */
 #include "services/kms/room.h"
 #include <stdlib.h>
 
@@ -38,8 +38,9 @@ static status rotate(struct kms_scope *s, struct kms_key *k, struct str type)
 	return kms_for_related(s, k, take_material, &as_now);
 }
 
-/* One rotation of those that are due, on its own date: time may have been moved over several. A key that could not rotate
- * when it should have does so once when it can ("when the KMS key is enabled … AWS KMS rotates the key material immediately"). */
+/* One rotation of those that are due, on its own date: time may have been moved over several. A key that could not
+ * rotate when it should have does so once when it can ("when the KMS key is enabled … AWS KMS rotates the key material
+ * immediately"). */
 static status rotate_automatically(struct kms_scope *s, struct kms_key *k)
 {
 	int64_t period = k->r.rotation_days.v * DAY_MS, now = s->now_ms, due = k->r.rotation_next.ms;
@@ -85,8 +86,10 @@ status kms_rotation_start(struct kms *k)
 
 static status unsupported(struct kms_scope *s, const struct kms_key *k)
 {
-	return kms_refuse(s, KMS_ERR_UNSUPPORTED_OPERATION_EXCEPTION, "%.*s does not support this operation: its key spec is %s, its "
-		"origin %.*s.", STR_ARG(k->arn), k->spec->name, STR_ARG(k->r.origin));
+	return kms_refuse(s, KMS_ERR_UNSUPPORTED_OPERATION_EXCEPTION,
+		"%.*s does not support this operation: its key spec is %s, its "
+		"origin %.*s.",
+		STR_ARG(k->arn), k->spec->name, STR_ARG(k->r.origin));
 }
 
 /* Only symmetric keys whose material KMS made rotate by themselves; a replica's rotation is its primary's. */
@@ -110,8 +113,8 @@ static status set_rotation(struct kms_scope *s, struct kms_key *k)
 	return OK;
 }
 
-status kms_enable_key_rotation(struct call *c, const struct kms_enable_key_rotation_input *in,
-	struct kms_enable_key_rotation_output *out)
+status kms_enable_key_rotation(
+	struct call *c, const struct kms_enable_key_rotation_input *in, struct kms_enable_key_rotation_output *out)
 {
 	(void)out;
 	struct kms_scope s = kms_scope_of(c);
@@ -126,8 +129,8 @@ status kms_enable_key_rotation(struct call *c, const struct kms_enable_key_rotat
 	return set_rotation(&s, &k);
 }
 
-status kms_disable_key_rotation(struct call *c, const struct kms_disable_key_rotation_input *in,
-	struct kms_disable_key_rotation_output *out)
+status kms_disable_key_rotation(
+	struct call *c, const struct kms_disable_key_rotation_input *in, struct kms_disable_key_rotation_output *out)
 {
 	(void)out;
 	struct kms_scope s = kms_scope_of(c);
@@ -146,7 +149,8 @@ status kms_get_key_rotation_status(struct call *c, const struct kms_get_key_rota
 	TRY(kms_find(&s, in->key_id, KMS_FIND_FOREIGN, &k));
 	TRY(kms_check_state(&s, &k, KMS_IN_DISABLED | KMS_IN_PENDING_DELETION));
 	if (k.spec->kind != KMS_SYMMETRIC) return unsupported(&s, &k);
-	/* "While a KMS key is pending deletion, its key rotation status is false and AWS KMS does not rotate the key material." */
+	/* "While a KMS key is pending deletion, its key rotation status is false and AWS KMS does not rotate the key
+	 * material." */
 	bool pending = !str_is(k.r.state, "Enabled") && !str_is(k.r.state, "Disabled");
 	bool on = k.r.rotation.v && !pending;
 	out->key_id = k.id;
@@ -175,8 +179,8 @@ static status rotate_to_pending(struct kms_scope *s, struct kms_key *k)
 	}
 	TRY(store_scan_end(scan));
 	if (!str_has(id))
-		return kms_refuse(s, KMS_ERR_KMS_INVALID_STATE_EXCEPTION, "%.*s has no key material that is pending rotation.",
-			STR_ARG(k->arn));
+		return kms_refuse(s, KMS_ERR_KMS_INVALID_STATE_EXCEPTION,
+			"%.*s has no key material that is pending rotation.", STR_ARG(k->arn));
 	found.pending = SOME_BOOL(false);
 	found.current_since = SOME_TIME(s->now_ms);
 	found.rotation_type = STR("ON_DEMAND");
@@ -186,8 +190,8 @@ static status rotate_to_pending(struct kms_scope *s, struct kms_key *k)
 	return OK;
 }
 
-status kms_rotate_key_on_demand(struct call *c, const struct kms_rotate_key_on_demand_input *in,
-	struct kms_rotate_key_on_demand_output *out)
+status kms_rotate_key_on_demand(
+	struct call *c, const struct kms_rotate_key_on_demand_input *in, struct kms_rotate_key_on_demand_output *out)
 {
 	struct kms_scope s = kms_scope_of(c);
 	struct kms_key k;
@@ -199,8 +203,9 @@ status kms_rotate_key_on_demand(struct call *c, const struct kms_rotate_key_on_d
 		TRY(find_rotating(&s, in->key_id, &k));
 	}
 	if (k.r.rotations_on_demand.v >= KMS_ON_DEMAND_ROTATIONS_MAX)
-		return kms_refuse(&s, KMS_ERR_LIMIT_EXCEEDED_EXCEPTION, "The key %.*s has been rotated on demand %d times already.",
-			STR_ARG(k.arn), KMS_ON_DEMAND_ROTATIONS_MAX);
+		return kms_refuse(&s, KMS_ERR_LIMIT_EXCEEDED_EXCEPTION,
+			"The key %.*s has been rotated on demand %d times already.", STR_ARG(k.arn),
+			KMS_ON_DEMAND_ROTATIONS_MAX);
 	k.r.rotations_on_demand = SOME_I32(k.r.rotations_on_demand.v + 1);
 	out->key_id = k.id;
 	return external ? rotate_to_pending(&s, &k) : rotate(&s, &k, STR("ON_DEMAND"));
@@ -223,10 +228,9 @@ static struct kms_rotations_list_entry entry_of(struct kms_scope *s, const struc
 {
 	struct kms_rotations_list_entry out = {.key_id = k->id,
 		.key_material_id = kms_material_text(s, e->id),
-		.key_material_state = e->m.pending.v ? STR("PENDING_ROTATION")
-			: str_eq(e->id, k->r.material)
-			? STR("CURRENT")
-			: STR("NON_CURRENT")};
+		.key_material_state = e->m.pending.v                 ? STR("PENDING_ROTATION")
+				      : str_eq(e->id, k->r.material) ? STR("CURRENT")
+								     : STR("NON_CURRENT")};
 	if (str_has(e->m.rotation_type) && !str_empty(e->m.rotation_type)) {
 		out.rotation_type = e->m.rotation_type;
 		out.rotation_date = e->m.current_since;
@@ -244,8 +248,8 @@ static struct kms_rotations_list_entry entry_of(struct kms_scope *s, const struc
 	return out;
 }
 
-status kms_list_key_rotations(struct call *c, const struct kms_list_key_rotations_input *in,
-	struct kms_list_key_rotations_output *out)
+status kms_list_key_rotations(
+	struct call *c, const struct kms_list_key_rotations_input *in, struct kms_list_key_rotations_output *out)
 {
 	struct kms_scope s = kms_scope_of(c);
 	struct kms_key k;

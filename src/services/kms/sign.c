@@ -15,13 +15,15 @@ static status find_for_signing(struct kms_scope *s, struct str reference, struct
 	TRY(kms_check_use(s, &out->key, STR("SIGN_VERIFY"), operation));
 	out->algorithm = kms_algorithm_find(algorithm);
 	if (!out->algorithm || !kms_list_has(out->key.spec->signing, algorithm))
-		return kms_refuse(s, KMS_ERR_INVALID_KEY_USAGE_EXCEPTION, "Algorithm %.*s is incompatible with key spec %s.",
-			STR_ARG(algorithm), out->key.spec->name);
+		return kms_refuse(s, KMS_ERR_INVALID_KEY_USAGE_EXCEPTION,
+			"Algorithm %.*s is incompatible with key spec %s.", STR_ARG(algorithm), out->key.spec->name);
 	if (str_is(message_type, "EXTERNAL_MU"))
-		return kms_refuse(s, ERR_VALIDATION, "MessageType EXTERNAL_MU is not valid for algorithm %.*s.", STR_ARG(algorithm));
+		return kms_refuse(s, ERR_VALIDATION, "MessageType EXTERNAL_MU is not valid for algorithm %.*s.",
+			STR_ARG(algorithm));
 	if (str_is(message_type, "DIGEST")) {
 		if (message.n != (size_t)out->algorithm->digest_bytes)
-			return kms_refuse(s, ERR_VALIDATION, "Digest is invalid length for algorithm %.*s.", STR_ARG(algorithm));
+			return kms_refuse(
+				s, ERR_VALIDATION, "Digest is invalid length for algorithm %.*s.", STR_ARG(algorithm));
 		memcpy(out->digest, message.p, message.n);
 		return OK;
 	}
@@ -89,15 +91,16 @@ status kms_verify(struct call *c, const struct kms_verify_input *in, struct kms_
 	return OK;
 }
 
-status kms_get_public_key(struct call *c, const struct kms_get_public_key_input *in, struct kms_get_public_key_output *out)
+status kms_get_public_key(
+	struct call *c, const struct kms_get_public_key_input *in, struct kms_get_public_key_output *out)
 {
 	struct kms_scope s = kms_scope_of(c);
 	struct kms_key k;
 	TRY(kms_check_grant_tokens(&s, &in->grant_tokens));
 	TRY(kms_find(&s, in->key_id, KMS_FIND_ALIAS | KMS_FIND_FOREIGN, &k));
 	if (k.spec->kind != KMS_RSA && k.spec->kind != KMS_EC)
-		return kms_refuse(&s, KMS_ERR_UNSUPPORTED_OPERATION_EXCEPTION, "%.*s key spec is %s which is not valid for GetPublicKey.",
-			STR_ARG(k.arn), k.spec->name);
+		return kms_refuse(&s, KMS_ERR_UNSUPPORTED_OPERATION_EXCEPTION,
+			"%.*s key spec is %s which is not valid for GetPublicKey.", STR_ARG(k.arn), k.spec->name);
 	TRY(kms_check_state(&s, &k, 0));
 	struct kms_key_metadata *m = kms_metadata(&s, &k);
 	out->key_id = k.arn;
@@ -127,8 +130,8 @@ static struct str derive(struct arena *a, EVP_PKEY *own, EVP_PKEY *peer)
 	return secret;
 }
 
-status kms_derive_shared_secret(struct call *c, const struct kms_derive_shared_secret_input *in,
-	struct kms_derive_shared_secret_output *out)
+status kms_derive_shared_secret(
+	struct call *c, const struct kms_derive_shared_secret_input *in, struct kms_derive_shared_secret_output *out)
 {
 	struct kms_scope s = kms_scope_of(c);
 	struct kms_key k;
@@ -139,7 +142,8 @@ status kms_derive_shared_secret(struct call *c, const struct kms_derive_shared_s
 	EVP_PKEY *peer = kms_public_from_der(in->public_key), *own;
 	if (!peer || !kms_pair_matches(peer, k.spec)) {
 		EVP_PKEY_free(peer);
-		return kms_refuse(&s, ERR_VALIDATION, "The public key is not a valid DER-encoded %s public key.", k.spec->name);
+		return kms_refuse(
+			&s, ERR_VALIDATION, "The public key is not a valid DER-encoded %s public key.", k.spec->name);
 	}
 	status st = kms_check_dry_run(&s, in->dry_run);
 	if (is_ok(st)) st = kms_private_key(&s, &k, &own);
@@ -151,7 +155,8 @@ status kms_derive_shared_secret(struct call *c, const struct kms_derive_shared_s
 	EVP_PKEY_free(peer);
 	EVP_PKEY_free(own);
 	if (!str_has(out->shared_secret))
-		return kms_refuse(&s, ERR_VALIDATION, "The public key is not a valid DER-encoded %s public key.", k.spec->name);
+		return kms_refuse(
+			&s, ERR_VALIDATION, "The public key is not a valid DER-encoded %s public key.", k.spec->name);
 	kms_used(&s, &k, "DeriveSharedSecret");
 	out->key_id = k.arn;
 	out->key_agreement_algorithm = in->key_agreement_algorithm;

@@ -1,5 +1,5 @@
-/* What each key spec can do: the table behind CreateKey, GetPublicKey and the checks of every cryptographic operation ("Key
- * spec reference", AWS KMS Developer Guide). */
+/* What each key spec can do: the table behind CreateKey, GetPublicKey and the checks of every cryptographic operation
+ * ("Key spec reference", AWS KMS Developer Guide). */
 #pragma once
 #include "base/str.h"
 
@@ -9,8 +9,8 @@ enum { KMS_LIST_MAX = 7 }; /* entries, with the NULL behind the last */
 struct kms_spec {
 	const char *name;
 	enum kms_kind kind;
-	int size;            /* RSA: bits of the modulus; HMAC and symmetric: bytes of material */
-	const char *curve;   /* EC: OpenSSL's name */
+	int size;              /* RSA: bits of the modulus; HMAC and symmetric: bytes of material */
+	const char *curve;     /* EC: OpenSSL's name */
 	const char *usages[3]; /* what KeyUsage may say */
 	const char *encryption[KMS_LIST_MAX], *signing[KMS_LIST_MAX], *mac, *agreement;
 };

@@ -11,7 +11,8 @@ status kms_check_state(struct kms_scope *s, const struct kms_key *k, unsigned st
 	if (str_is(state, "PendingDeletion") && !(states & KMS_IN_PENDING_DELETION))
 		return kms_refuse(s, KMS_ERR_KMS_INVALID_STATE_EXCEPTION, "%.*s is pending deletion.", STR_ARG(k->arn));
 	if (str_is(state, "PendingReplicaDeletion") && !(states & KMS_IN_PENDING_DELETION))
-		return kms_refuse(s, KMS_ERR_KMS_INVALID_STATE_EXCEPTION, "%.*s is pending replica deletion.", STR_ARG(k->arn));
+		return kms_refuse(
+			s, KMS_ERR_KMS_INVALID_STATE_EXCEPTION, "%.*s is pending replica deletion.", STR_ARG(k->arn));
 	return OK;
 }
 
@@ -29,18 +30,21 @@ status kms_check_customer(struct kms_scope *s, const struct kms_key *k)
 	/* AWS managed keys' policies allow their owners no change; AWS answers with the policy's refusal. */
 	struct str who = s->call ? s->call->principal.arn : STR("virga");
 	return kms_refuse(s, ERR_ACCESS_DENIED,
-		"User: %.*s is not authorized to perform this operation on resource: %.*s because it is an AWS managed key",
+		"User: %.*s is not authorized to perform this operation on resource: %.*s because it is an AWS managed "
+		"key",
 		STR_ARG(who), STR_ARG(k->arn));
 }
 
 status kms_check_dry_run(struct kms_scope *s, struct opt_bool dry_run)
 {
 	if (!dry_run.v) return OK;
-	return kms_refuse(s, KMS_ERR_DRY_RUN_OPERATION_EXCEPTION, "The request would have succeeded, but the DryRun option is set.");
+	return kms_refuse(s, KMS_ERR_DRY_RUN_OPERATION_EXCEPTION,
+		"The request would have succeeded, but the DryRun option is set.");
 }
 
 status kms_check_recipient(struct kms_scope *s, const struct kms_recipient_info *recipient)
 {
 	if (!recipient) return OK;
-	return kms_refuse(s, ERR_NOT_IMPLEMENTED, "The Recipient parameter (attestation documents of enclaves) is not implemented.");
+	return kms_refuse(s, ERR_NOT_IMPLEMENTED,
+		"The Recipient parameter (attestation documents of enclaves) is not implemented.");
 }

@@ -2,8 +2,8 @@
 #include "services/kms/room.h"
 
 _Static_assert(sizeof(struct kms_encryption_context_type_entry) == sizeof(struct kms_pair) &&
-		offsetof(struct kms_encryption_context_type_entry, key) == offsetof(struct kms_pair, key) &&
-		offsetof(struct kms_encryption_context_type_entry, value) == offsetof(struct kms_pair, value),
+		       offsetof(struct kms_encryption_context_type_entry, key) == offsetof(struct kms_pair, key) &&
+		       offsetof(struct kms_encryption_context_type_entry, value) == offsetof(struct kms_pair, value),
 	"a context is given to blob.h as it was decoded");
 
 status kms_context(struct kms_scope *s, const struct kms_encryption_context_type *given, struct str *canonical)
@@ -11,12 +11,14 @@ status kms_context(struct kms_scope *s, const struct kms_encryption_context_type
 	size_t bytes = 0;
 	for (size_t i = 0; i < given->n; i++) bytes += given->v[i].key.n + given->v[i].value.n;
 	if (bytes > KMS_CONTEXT_BYTES_MAX)
-		return kms_refuse(s, ERR_VALIDATION, "Encryption context is too long: at most %d bytes.", KMS_CONTEXT_BYTES_MAX);
+		return kms_refuse(
+			s, ERR_VALIDATION, "Encryption context is too long: at most %d bytes.", KMS_CONTEXT_BYTES_MAX);
 	*canonical = kms_context_bytes(s->arena, (const struct kms_pair *)given->v, given->n);
 	return OK;
 }
 
-status kms_symmetric_encrypt(struct kms_scope *s, const struct kms_key *k, struct str context, struct str plain, struct str *blob)
+status kms_symmetric_encrypt(
+	struct kms_scope *s, const struct kms_key *k, struct str context, struct str plain, struct str *blob)
 {
 	struct str material;
 	TRY(kms_material_open(s, k, k->r.material, &material));
@@ -27,7 +29,10 @@ status kms_symmetric_encrypt(struct kms_scope *s, const struct kms_key *k, struc
 }
 
 /* AWS tells nothing more than the code. */
-static status invalid(struct kms_scope *s) { return kms_refuse(s, KMS_ERR_INVALID_CIPHERTEXT_EXCEPTION, "%s", ""); }
+static status invalid(struct kms_scope *s)
+{
+	return kms_refuse(s, KMS_ERR_INVALID_CIPHERTEXT_EXCEPTION, "%s", "");
+}
 
 /* The key that the blob was made by; of a multi-region key, the related one of this region ("Multi-Region keys": their
  * ciphertexts are interchangeable). */
@@ -39,7 +44,8 @@ static status key_of(struct kms_scope *s, const struct kms_blob *b, struct kms_k
 		if (!str_has(rest)) return invalid(s);
 	}
 	struct str id = str_from(rest, STR("key/").n);
-	if (!str_starts(rest, STR("key/")) || (!str_eq(part[3], s->region) && !str_starts(id, STR("mrk-")))) return invalid(s);
+	if (!str_starts(rest, STR("key/")) || (!str_eq(part[3], s->region) && !str_starts(id, STR("mrk-"))))
+		return invalid(s);
 	status st = kms_key_get(s, part[4], s->region, id, k);
 	return status_is(st, STATUS_NOT_FOUND) ? invalid(s) : st;
 }

@@ -5,7 +5,8 @@ status kms_check_tags(struct kms_scope *s, const struct kms_tag *tags, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (str_istarts(tags[i].tag_key, STR("aws:")))
-			return kms_refuse(s, KMS_ERR_TAG_EXCEPTION, "aws: prefixed tag key names are not allowed for external use.");
+			return kms_refuse(s, KMS_ERR_TAG_EXCEPTION,
+				"aws: prefixed tag key names are not allowed for external use.");
 		for (size_t j = 0; j < i; j++)
 			if (str_eq(tags[i].tag_key, tags[j].tag_key))
 				return kms_refuse(s, KMS_ERR_TAG_EXCEPTION, "Duplicate tag keys");
@@ -49,7 +50,8 @@ status kms_tag_resource(struct call *c, const struct kms_tag_resource_input *in,
 	return OK;
 }
 
-status kms_untag_resource(struct call *c, const struct kms_untag_resource_input *in, struct kms_untag_resource_output *out)
+status kms_untag_resource(
+	struct call *c, const struct kms_untag_resource_input *in, struct kms_untag_resource_output *out)
 {
 	(void)out;
 	struct kms_scope s = kms_scope_of(c);
@@ -66,8 +68,8 @@ status kms_untag_resource(struct call *c, const struct kms_untag_resource_input 
 	return OK;
 }
 
-status kms_list_resource_tags(struct call *c, const struct kms_list_resource_tags_input *in,
-	struct kms_list_resource_tags_output *out)
+status kms_list_resource_tags(
+	struct call *c, const struct kms_list_resource_tags_input *in, struct kms_list_resource_tags_output *out)
 {
 	struct kms_scope s = kms_scope_of(c);
 	struct kms_key k;
@@ -76,8 +78,10 @@ status kms_list_resource_tags(struct call *c, const struct kms_list_resource_tag
 	TRY(kms_marker_read(&s, in->marker, &last));
 	/* "This value is optional. If you include a value, it must be between 1 and 50, inclusive." */
 	if (in->limit.has && in->limit.v > 50)
-		return kms_refuse(&s, ERR_VALIDATION, "1 validation error detected: Value '%d' at 'limit' failed to satisfy "
-			"constraint: Member must have value less than or equal to 50", in->limit.v);
+		return kms_refuse(&s, ERR_VALIDATION,
+			"1 validation error detected: Value '%d' at 'limit' failed to satisfy "
+			"constraint: Member must have value less than or equal to 50",
+			in->limit.v);
 	size_t capacity = 0, limit = in->limit.has ? (size_t)in->limit.v : 50;
 	VEC_PRESENT(c->arena, &out->tags);
 	out->truncated = SOME_BOOL(false);

@@ -1,9 +1,10 @@
 /* When a key was last used, and for what (GetKeyLastUsage). A use is noted in memory, because a write would cost each
- * Encrypt an fsync; what was noted is written once a minute and at the end. A crash may so lose the last minute's notes. */
-#include "services/kms/room.h"
+ * Encrypt an fsync; what was noted is written once a minute and at the end. A crash may so lose the last minute's
+ * notes. */
 #include "base/log.h"
 #include "base/map.h"
 #include "call/workers.h"
+#include "services/kms/room.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,8 +51,9 @@ static status write_notes(struct kms_usage *u, struct map *notes)
 	struct store_tx *tx = store_begin(u->cloud->store, &a, false);
 	for (struct map_entry *e = NULL; (e = map_next(notes, e));) {
 		const struct note *n = e->value;
-		struct kms_rec_usage r = {
-			.operation = str_c(n->operation), .at = SOME_TIME(n->at_ms), .request_id = str_c(n->request_id)};
+		struct kms_rec_usage r = {.operation = str_c(n->operation),
+			.at = SOME_TIME(n->at_ms),
+			.request_id = str_c(n->request_id)};
 		store_put(tx, e->key, kms_rec_usage_encode(&a, &r));
 	}
 	store_ticket t;
@@ -138,8 +140,8 @@ static bool noted(struct kms_scope *s, struct str key, struct kms_rec_usage *out
 	return n != NULL;
 }
 
-status kms_get_key_last_usage(struct call *c, const struct kms_get_key_last_usage_input *in,
-	struct kms_get_key_last_usage_output *out)
+status kms_get_key_last_usage(
+	struct call *c, const struct kms_get_key_last_usage_input *in, struct kms_get_key_last_usage_output *out)
 {
 	struct kms_scope s = kms_scope_of(c);
 	struct kms_key k;

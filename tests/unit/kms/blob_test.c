@@ -1,6 +1,6 @@
 /* Ciphertext blobs of KMS: layout, damage, contexts. */
-#include "test.h"
 #include "services/kms/blob.h"
+#include "test.h"
 
 static struct arena a;
 static const uint8_t key[32] = {1, 2, 3}, other_key[32] = {1, 2, 4};
@@ -70,9 +70,12 @@ TEST(every_bit_counts)
 TEST(contexts_are_canonical)
 {
 	arena_init(&a);
-	struct kms_pair one[] = {{STR("b"), STR("2")}, {STR("a"), STR("1")}}, two[] = {{STR("a"), STR("1")}, {STR("b"), STR("2")}};
+	struct kms_pair one[] = {{STR("b"), STR("2")}, {STR("a"), STR("1")}},
+			two[] = {{STR("a"), STR("1")}, {STR("b"), STR("2")}};
 	CHECK(str_eq(kms_context_bytes(&a, one, 2), kms_context_bytes(&a, two, 2)));
-	CHECK_STR(kms_context_bytes(&a, two, 1), str_n("\0\0\0\1a\0\0\0\1" "1", 10));
+	CHECK_STR(kms_context_bytes(&a, two, 1), str_n("\0\0\0\1a\0\0\0\1"
+						       "1",
+							 10));
 	CHECK_STR(kms_context_bytes(&a, NULL, 0), STR(""));
 	/* Where one ends and the next begins is part of it. */
 	struct kms_pair joined[] = {{STR("a"), STR("1b")}, {STR(""), STR("2")}}, moved[] = {{STR("a1"), STR("")}};

@@ -47,7 +47,8 @@ static void enter(struct room *r)
 	r->cloud.service_state = r->state;
 	CHECK_OK(service_kms.start(&r->cloud, &r->state[0]));
 	r->tx = store_begin(r->cloud.store, &r->a, false);
-	r->u = (struct kms_use){&r->cloud, r->tx, &r->a, STR("111122223333"), STR("us-east-1"), clock_now(r->cloud.clock)};
+	r->u = (struct kms_use){
+		&r->cloud, r->tx, &r->a, STR("111122223333"), STR("us-east-1"), clock_now(r->cloud.clock)};
 }
 
 static void leave(struct room *r)
@@ -109,7 +110,8 @@ TEST(refusals)
 	CHECK_OK(kms_use_find(&r.u, STR("alias/aws/sqs"), &second, &why));
 	CHECK_STR(second, arn);
 	CHECK(status_is(kms_ensure_managed_key(&r.u, STR("alias/aws/unheard-of"), &arn, &why), STATUS_FAILED));
-	CHECK(status_is(kms_use_resolve(&r.u, STR("arn:aws:kms:us-west-2:111122223333:key/x"), &arn, &why), STATUS_FAILED));
+	CHECK(status_is(
+		kms_use_resolve(&r.u, STR("arn:aws:kms:us-west-2:111122223333:key/x"), &arn, &why), STATUS_FAILED));
 	CHECK(why.why == KMS_WHY_NOT_FOUND);
 	CHECK(status_is(kms_use_resolve(&r.u, STR("arn:aws:s3:::b"), &arn, &why), STATUS_FAILED));
 	CHECK(why.why == KMS_WHY_INVALID_INPUT);
@@ -149,12 +151,21 @@ TEST(states_count_at_once)
 /* What S3 would ask for its caller, decided by the policy engine. */
 static bool allowed(struct room *r, const struct principal *who, struct str reference, struct str via)
 {
-	struct call c = {.arena = &r->a, .cloud = &r->cloud, .tx = r->tx, .account = who->account, .region = STR("us-east-1"),
-		.partition = STR("aws"), .principal = *who, .now_ms = r->u.now_ms};
+	struct call c = {.arena = &r->a,
+		.cloud = &r->cloud,
+		.tx = r->tx,
+		.account = who->account,
+		.region = STR("us-east-1"),
+		.partition = STR("aws"),
+		.principal = *who,
+		.now_ms = r->u.now_ms};
 	struct authz_demands d = {0};
 	CHECK_OK(kms_use_demand(&c, r->tx, &d, reference, STR("kms:GenerateDataKey"), via, context, 1));
-	struct policy_principal p = {.kind = POLICY_CALLER_USER, .account = who->account, .arn = who->arn,
-		.user_id = who->user_id, .name = who->name};
+	struct policy_principal p = {.kind = POLICY_CALLER_USER,
+		.account = who->account,
+		.arn = who->arn,
+		.user_id = who->user_id,
+		.name = who->name};
 	struct policy_context k = POLICY_CONTEXT_IN(&r->a);
 	policy_context_set_principal(&k, &p);
 	policy_context_set_now(&k, r->u.now_ms);
@@ -170,8 +181,11 @@ TEST(managed_keys_serve_whom_their_service_serves)
 	struct kms_refusal why;
 	struct str arn;
 	enter(&r);
-	struct principal user = {.kind = PRINCIPAL_USER, .account = STR("111122223333"), .name = STR("u"),
-		.arn = STR("arn:aws:iam::111122223333:user/u"), .user_id = STR("AIDAEXAMPLE")};
+	struct principal user = {.kind = PRINCIPAL_USER,
+		.account = STR("111122223333"),
+		.name = STR("u"),
+		.arn = STR("arn:aws:iam::111122223333:user/u"),
+		.user_id = STR("AIDAEXAMPLE")};
 	/* Before its first use, and after. */
 	CHECK(allowed(&r, &user, STR("alias/aws/s3"), STR("s3")));
 	CHECK(!allowed(&r, &user, STR("alias/aws/s3"), STR("sqs")));

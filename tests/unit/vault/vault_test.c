@@ -67,8 +67,9 @@ TEST(files)
 	CHECK_OK(vault_unwrap(v, &a, STR("c"), wrapped, &plain));
 	vault_close(v);
 	CHECK(status_is(open_with(dir, STR("passphrase"), &v), STATUS_INVALID));
-	const char *bad[] = {"", "\n", "virga-root-key-1\n", "virga-root-key-1 00\n", "virga-root-key-2 00\n", "virga-root-key-1 zz\n",
-		"virga-root-passphrase-1\n", "virga-root-passphrase-1 00 00\n", "virga-root-key-1 "};
+	const char *bad[] = {"", "\n", "virga-root-key-1\n", "virga-root-key-1 00\n", "virga-root-key-2 00\n",
+		"virga-root-key-1 zz\n", "virga-root-passphrase-1\n", "virga-root-passphrase-1 00 00\n",
+		"virga-root-key-1 "};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		put(dir, bad[i], 0600);
 		CHECK(status_is(open_with(dir, STR_NONE, &v), STATUS_INVALID));
