@@ -193,6 +193,7 @@ static bool standard(struct str storage_class)
 		(out)->content_language = str_or((w)->content_language, o_->content_language);                         \
 		(out)->content_type = str_or((w)->content_type, o_->content_type);                                     \
 		(out)->website_redirect_location = o_->website_redirect;                                               \
+		(out)->replication_status = o_->replication;                                               \
 		S3_SSE_SHOW((out), o_->sse, &(f)->customer);                                                           \
 		(out)->metadata = (f)->metadata;                                                                       \
 		if (!standard(o_->storage_class)) (out)->storage_class = o_->storage_class;                            \

@@ -181,15 +181,19 @@ status s3_object_give_up(struct call *c, const struct s3_rec_bucket *b, const st
 	return s3_extents_release(c->tx, &x);
 }
 
+void s3_object_put_parts(
+	struct call *c, const struct s3_rec_bucket *b, struct s3_rec_object *o, const struct s3_rec_parts *parts)
+{
+	struct s3_rec_manifest m = {.parts = *parts};
+	o->manifest = SOME_I64((int64_t)(rand_u64() >> 1));
+	store_put(c->tx, key_manifest(c->arena, b, o->manifest.v), s3_rec_manifest_encode(c->arena, &m));
+}
+
 status s3_object_save(struct call *c, const struct s3_rec_bucket *b, struct str key, struct s3_rec_object *o,
 	const struct s3_rec_parts *parts, const struct s3_rec_object *replaced)
 {
 	TRY(s3_version_make_room(c, b, key, replaced, o));
-	if (parts) {
-		struct s3_rec_manifest m = {.parts = *parts};
-		o->manifest = SOME_I64((int64_t)(rand_u64() >> 1));
-		store_put(c->tx, key_manifest(c->arena, b, o->manifest.v), s3_rec_manifest_encode(c->arena, &m));
-	}
+	if (parts) s3_object_put_parts(c, b, o, parts);
 	s3_object_rewrite(c, b, key, o);
 	return OK;
 }

@@ -40,6 +40,9 @@ enum { S3_EXTENTS_WITH_RECORD = 16 };
  * manifest. o->extents or parts hold references that are the object's own. */
 status s3_object_save(struct call *c, const struct s3_rec_bucket *b, struct str key, struct s3_rec_object *o,
 	const struct s3_rec_parts *parts, const struct s3_rec_object *replaced) MUST_USE;
+/* Keeps them as the object's manifest: o->manifest is set. */
+void s3_object_put_parts(
+	struct call *c, const struct s3_rec_bucket *b, struct s3_rec_object *o, const struct s3_rec_parts *parts);
 /* Gives an object's body and manifest up; its record is the caller's business. */
 status s3_object_give_up(struct call *c, const struct s3_rec_bucket *b, const struct s3_rec_object *o) MUST_USE;
 /* Writes a current object's record again, with what changed in it (tags, ACL, …): its body and version stay. */

@@ -5,6 +5,7 @@
 #include "services/s3/object.h"
 #include "services/s3/put.h"
 #include "services/s3/raw.h"
+#include "services/s3/replicate.h"
 #include "services/s3/room.h"
 #include "services/s3/sse.h"
 #include <stdlib.h>
@@ -26,6 +27,9 @@ static const struct service_op ops[S3_OP_COUNT] = {
 	[S3_OP_PUT_BUCKET_WEBSITE] = OP(s3_put_bucket_website, 0),
 	[S3_OP_GET_BUCKET_WEBSITE] = OP(s3_get_bucket_website, OP_READ),
 	[S3_OP_DELETE_BUCKET_WEBSITE] = OP(s3_delete_bucket_website, 0),
+	[S3_OP_PUT_BUCKET_REPLICATION] = OP(s3_put_bucket_replication, 0),
+	[S3_OP_GET_BUCKET_REPLICATION] = OP(s3_get_bucket_replication, OP_READ),
+	[S3_OP_DELETE_BUCKET_REPLICATION] = OP(s3_delete_bucket_replication, 0),
 	[S3_OP_PUT_BUCKET_NOTIFICATION_CONFIGURATION] = OP(s3_put_bucket_notification_configuration, OP_BLOCKING),
 	[S3_OP_GET_BUCKET_NOTIFICATION_CONFIGURATION] = OP(s3_get_bucket_notification_configuration, OP_READ),
 
@@ -72,6 +76,7 @@ static status start(struct cloud *cloud, void **state)
 	*state = st;
 	s3_purge_register(cloud);
 	s3_notify_register(cloud);
+	s3_replicate_register(cloud);
 	return s3_keyring_open(cloud->store, cloud->vault, &st->keyring);
 }
 

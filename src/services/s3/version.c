@@ -208,7 +208,8 @@ static status next_sequence(struct call *c, const struct s3_rec_bucket *b, struc
 		if (is_ok(s)) newest = UINT64_MAX - number;
 		if (!is_ok(s) && !status_is(s, STATUS_NOT_FOUND)) return s;
 	}
-	uint64_t now = (uint64_t)c->now_ms * 1000;
+	/* Some noise, so that two buckets that replicate to each other hardly ever draw the same. */
+	uint64_t now = (uint64_t)c->now_ms * 1000 + rand_u64() % 1000;
 	*out = now > newest ? now : newest + 1;
 	return OK;
 }
@@ -219,6 +220,8 @@ status s3_version_make_room(struct call *c, const struct s3_rec_bucket *b, struc
 	fresh->version_id = STR_NONE;
 	fresh->sequence = (struct opt_i64){0};
 	fresh->marker = (struct opt_bool){0};
+	fresh->replication = STR_NONE;
+	fresh->replications_left = (struct opt_i32){0};
 	if (!s3_versioned(b)) return current ? s3_object_give_up(c, b, current) : OK;
 	uint64_t sequence;
 	TRY(next_sequence(c, b, key, current, &sequence));
@@ -288,4 +291,34 @@ status s3_version_delete(struct call *c, const struct s3_rec_bucket *b, struct s
 	s = s3_object_load(c, b, key, &current);
 	if (is_ok(s)) return OK;
 	return status_is(s, STATUS_NOT_FOUND) ? promote(c, b, key) : s;
+}
+
+status s3_version_insert(struct call *c, const struct s3_rec_bucket *b, struct str key, struct s3_rec_object *o,
+	const struct s3_rec_parts *parts)
+{
+	struct s3_rec_object current, other;
+	uint64_t number, newest = 0, own = sequence_of(o);
+	status s = s3_object_load(c, b, key, &current);
+	bool found = is_ok(s);
+	if (!found && !status_is(s, STATUS_NOT_FOUND)) return s;
+	s = get_version(c, b, key, UINT64_MAX - own, &other);
+	if (is_ok(s) || (found && sequence_of(&current) == own)) return STATUS(FAILED);
+	if (!status_is(s, STATUS_NOT_FOUND)) return s;
+	if (found) {
+		newest = sequence_of(&current);
+	} else {
+		s = newest_version(c, b, key, &other, &number);
+		if (is_ok(s)) newest = UINT64_MAX - number;
+		else if (!status_is(s, STATUS_NOT_FOUND)) return s;
+	}
+	if (parts) s3_object_put_parts(c, b, o, parts);
+	if (own > newest && found) {
+		push_down(c, b, key, &current);
+		store_delete(c->tx, s3_key_object(c->arena, b, key));
+	}
+	if (own > newest && !o->marker.v)
+		s3_object_rewrite(c, b, key, o);
+	else
+		put_version(c, b, key, UINT64_MAX - own, o);
+	return OK;
 }

@@ -39,3 +39,8 @@ status s3_version_mark_deleted(struct call *c, const struct s3_rec_bucket *b, st
 /* DELETE of one version, for good. */
 status s3_version_delete(struct call *c, const struct s3_rec_bucket *b, struct str key, struct str version_id,
 	struct s3_deleted *out) MUST_USE;
+
+/* Puts a version that has its id and sequence already (a replica) where it belongs among the key's versions; parts (may be NULL)
+ * become its manifest. Its references are its own. FAILED where another version has that place. */
+status s3_version_insert(struct call *c, const struct s3_rec_bucket *b, struct str key, struct s3_rec_object *o,
+	const struct s3_rec_parts *parts) MUST_USE;

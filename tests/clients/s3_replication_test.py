@@ -1,0 +1,195 @@
+"""Replication between buckets: rules and their checks, status, filters, markers, two ways, and a crash in between."""
+import threading
+import time
+import unittest
+import uuid
+
+from s3case import MIB, S3Case
+from virga import wait_until
+
+ROLE = "arn:aws:iam::000000000000:role/replication"
+
+
+class Replication(S3Case):
+    def setUp(self):
+        super().setUp()
+        self.versioning(self.bucket)
+        self.other = self.make()
+
+    def versioning(self, bucket, status="Enabled"):
+        self.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": status})
+
+    def make(self, region=None, versions=True):
+        name = "r-" + uuid.uuid4().hex[:20]
+        self.s3.create_bucket(Bucket=name, **({"CreateBucketConfiguration": {"LocationConstraint": region}} if region else {}))
+        if versions:
+            c = self.virga.client("s3", region=region) if region else self.s3
+            c.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+        return name
+
+    def rule(self, to=None, markers=True, priority=1, filter=None, **more):
+        return {"Status": "Enabled", "Priority": priority, "Filter": filter if filter is not None else {"Prefix": ""},
+                "DeleteMarkerReplication": {"Status": "Enabled" if markers else "Disabled"},
+                "Destination": {"Bucket": f"arn:aws:s3:::{to or self.other}"}, **more}
+
+    def set(self, *rules, bucket=None):
+        return self.s3.put_bucket_replication(Bucket=bucket or self.bucket, ReplicationConfiguration={"Role": ROLE, "Rules": list(rules)})
+
+    def status(self, key, bucket=None, **kw):
+        return self.s3.head_object(Bucket=bucket or self.bucket, Key=key, **kw).get("ReplicationStatus")
+
+    def done(self, key, **kw):
+        self.assertTrue(wait_until(lambda: self.status(key, **kw) == "COMPLETED"), self.status(key, **kw))
+
+    def versions(self, bucket, client=None):
+        got = {}
+        for page in (client or self.s3).get_paginator("list_object_versions").paginate(Bucket=bucket):
+            for v in page.get("Versions", []):
+                got.setdefault(v["Key"], []).append((v["VersionId"], v["ETag"], v["IsLatest"]))
+            for v in page.get("DeleteMarkers", []):
+                got.setdefault(v["Key"], []).append((v["VersionId"], "marker", v["IsLatest"]))
+        return {k: sorted(v) for k, v in got.items()}
+
+    def test_stored_and_deleted(self):
+        self.fails("ReplicationConfigurationNotFoundError", self.s3.get_bucket_replication, Bucket=self.bucket)
+        self.set(self.rule(ID="one", filter={"And": {"Prefix": "a", "Tags": [{"Key": "k", "Value": "v"}]}}, markers=False))
+        got = self.s3.get_bucket_replication(Bucket=self.bucket)["ReplicationConfiguration"]
+        self.assertEqual((got["Role"], got["Rules"][0]["ID"], got["Rules"][0]["Filter"]["And"]["Tags"]),
+                         (ROLE, "one", [{"Key": "k", "Value": "v"}]))
+        self.s3.delete_bucket_replication(Bucket=self.bucket)
+        self.fails("ReplicationConfigurationNotFoundError", self.s3.get_bucket_replication, Bucket=self.bucket)
+
+    def test_refusals(self):
+        def bad(code, *rules, bucket=None):
+            self.fails(code, self.set, *rules, bucket=bucket)
+        plain = self.make(versions=False)
+        bad("InvalidRequest", self.rule(), bucket=plain)
+        bad("InvalidRequest", self.rule(plain))
+        bad("InvalidRequest", self.rule("nobody-has-this-one"))
+        bad("InvalidRequest", self.rule(self.bucket))
+        bad("InvalidArgument", {**self.rule(), "Destination": {"Bucket": "no-arn"}})
+        bad("InvalidRequest", self.rule(), self.rule())
+        bad("InvalidRequest", self.rule(ID="a"), self.rule(ID="a", priority=2))
+        bad("InvalidRequest", self.rule(filter={"Tag": {"Key": "k", "Value": "v"}}))
+        bad("InvalidRequest", {k: v for k, v in self.rule().items() if k != "Priority"})
+        bad("InvalidRequest", {k: v for k, v in self.rule().items() if k != "DeleteMarkerReplication"})
+        old = {"Status": "Enabled", "Prefix": "a", "Destination": {"Bucket": f"arn:aws:s3:::{self.other}"}}
+        bad("InvalidRequest", old, self.rule())
+        bad("InvalidRequest", old, {**old, "Prefix": "ab"})
+        bad("InvalidRequest", {**old, "Priority": 1})
+        self.set(old, {**old, "Prefix": "b"})
+
+    def test_objects_arrive_as_they_are(self):
+        far = self.make("eu-central-1")
+        self.set(self.rule(far))
+        v = self.put("k", b"body", ContentType="text/x", Metadata={"a": "1"}, Tagging="t=1", StorageClass="STANDARD_IA")["VersionId"]
+        self.done("k")
+        c = self.virga.client("s3", region="eu-central-1")
+        r = c.get_object(Bucket=far, Key="k")
+        self.assertEqual((r["Body"].read(), r["VersionId"], r["ContentType"], r["Metadata"], r["TagCount"], r["StorageClass"],
+                          r["ReplicationStatus"]), (b"body", v, "text/x", {"a": "1"}, 1, "STANDARD_IA", "REPLICA"))
+        # the source's bytes may go: the replica has its own
+        self.s3.delete_object(Bucket=self.bucket, Key="k", VersionId=v)
+        self.assertEqual(c.get_object(Bucket=far, Key="k")["Body"].read(), b"body")
+        # in parts
+        u = self.s3.create_multipart_upload(Bucket=self.bucket, Key="m")["UploadId"]
+        bodies = [b"a" * (5 * MIB), b"b" * MIB]
+        parts = [{"PartNumber": i + 1, "ETag": self.s3.upload_part(Bucket=self.bucket, Key="m", UploadId=u, PartNumber=i + 1, Body=b)["ETag"]}
+                 for i, b in enumerate(bodies)]
+        e = self.s3.complete_multipart_upload(Bucket=self.bucket, Key="m", UploadId=u, MultipartUpload={"Parts": parts})["ETag"]
+        self.done("m")
+        self.s3.delete_object(Bucket=self.bucket, Key="m", VersionId=self.s3.head_object(Bucket=self.bucket, Key="m")["VersionId"])
+        r = c.get_object(Bucket=far, Key="m")
+        self.assertEqual((r["Body"].read(), r["ETag"]), (b"".join(bodies), e))
+        self.assertEqual(c.head_object(Bucket=far, Key="m", PartNumber=2)["PartsCount"], 2)
+
+    def test_filters_and_overrides(self):
+        second = self.make()
+        self.set(self.rule(filter={"Prefix": "a/"}, priority=1, Destination={"Bucket": f"arn:aws:s3:::{self.other}", "StorageClass": "GLACIER_IR"}),
+                 self.rule(second, filter={"Tag": {"Key": "k", "Value": "v"}}, markers=False, priority=2),
+                 self.rule(filter={"Prefix": "off/"}, priority=3, Status="Disabled"))
+        self.put("a/1", b"1", Tagging="k=v")
+        self.put("b/1", b"1", Tagging="k=w")
+        self.put("b/2", b"1", Tagging="k=v")
+        self.put("off/1", b"1")
+        self.done("a/1")
+        self.done("b/2")
+        self.assertIsNone(self.status("b/1"))
+        self.assertEqual(set(self.versions(self.other)), {"a/1"})
+        self.assertEqual(set(self.versions(second)), {"a/1", "b/2"})
+        self.assertEqual(self.s3.head_object(Bucket=self.other, Key="a/1")["StorageClass"], "GLACIER_IR")
+
+    def test_markers(self):
+        self.set(self.rule())
+        v = self.put("k", b"1")["VersionId"]
+        self.s3.delete_object(Bucket=self.bucket, Key="k")
+        self.assertTrue(wait_until(lambda: self.versions(self.other) == self.versions(self.bucket)))
+        self.fails("NoSuchKey", self.s3.get_object, Bucket=self.other, Key="k")
+        # versions that are deleted for good are not
+        self.s3.delete_object(Bucket=self.bucket, Key="k", VersionId=v)
+        self.put("later", b"1")
+        self.done("later")
+        self.assertIn(v, [x[0] for x in self.versions(self.other)["k"]])
+        self.set(self.rule(markers=False))
+        self.s3.delete_object(Bucket=self.bucket, Key="later")
+        self.put("last", b"1")
+        self.done("last")
+        self.assertEqual(len(self.versions(self.other)["later"]), 1)
+
+    def test_a_destination_that_is_gone(self):
+        self.set(self.rule())
+        self.s3.delete_bucket(Bucket=self.other)
+        self.put("k", b"1")
+        self.assertTrue(wait_until(lambda: self.status("k") == "FAILED"))
+
+    def test_two_ways_do_not_loop(self):
+        self.set(self.rule())
+        self.set(self.rule(self.bucket), bucket=self.other)
+        self.put("a", b"1")
+        self.s3.put_object(Bucket=self.other, Key="b", Body=b"2")
+        self.assertTrue(wait_until(lambda: len(self.versions(self.bucket)) == 2 and len(self.versions(self.other)) == 2))
+        time.sleep(1.5)
+        self.assertEqual(self.versions(self.bucket), self.versions(self.other))
+        self.assertEqual([len(v) for v in self.versions(self.bucket).values()], [1, 1])
+        self.assertEqual((self.status("a"), self.status("a", self.other)), ("COMPLETED", "REPLICA"))
+        self.assertEqual((self.status("b"), self.status("b", self.other)), ("REPLICA", "COMPLETED"))
+
+    def test_a_crash_ends_identical(self):
+        self.set(self.rule())
+        self.set(self.rule(self.bucket), bucket=self.other)
+        answered, stop = [], threading.Event()
+
+        def write(n, s3):
+            bucket = (self.bucket, self.other)[n % 2]
+            for i in range(100000):
+                if stop.is_set():
+                    return
+                try:
+                    if i % 5 == 4:
+                        s3.delete_object(Bucket=bucket, Key=f"k{i % 17}")
+                    else:
+                        s3.put_object(Bucket=bucket, Key=f"k{i % 17}", Body=b"%d/%d" % (n, i))
+                    answered.append(i)
+                except Exception:
+                    return
+
+        threads = [threading.Thread(target=write, args=(n, self.virga.client("s3"))) for n in range(4)]
+        for t in threads:
+            t.start()
+        self.assertTrue(wait_until(lambda: len(answered) > 150))
+        self.virga.kill()
+        stop.set()
+        for t in threads:
+            t.join()
+        self.virga.start(self.virga.port)
+        self.assertTrue(wait_until(lambda: self.versions(self.bucket) == self.versions(self.other), 60))
+        for key, vs in self.versions(self.bucket).items():
+            for v, etag, _ in vs:
+                if etag != "marker":
+                    self.assertEqual(*(self.s3.get_object(Bucket=b, Key=key, VersionId=v)["Body"].read()
+                                       for b in (self.bucket, self.other)))
+        self.assertGreaterEqual(sum(map(len, self.versions(self.bucket).values())), len(answered))
+
+
+if __name__ == "__main__":
+    unittest.main()
