@@ -35,8 +35,9 @@ static void send(void *ctx)
 	struct call *c = &e->call;
 	struct wire_response *r = e->response;
 	size_t n = 0;
-	struct edge_header *h = arena_new_n(&e->arena, struct edge_header, r->n_headers + c->n_extra_headers + CALL_CORS_HEADERS + 8);
+	struct edge_header *h = arena_new_n(&e->arena, struct edge_header, r->n_headers + r->n_prefixed + c->n_extra_headers + CALL_CORS_HEADERS + 8);
 	for (size_t i = 0; i < r->n_headers; i++) add(h, &n, r->headers[i].name, r->headers[i].value);
+	for (size_t i = 0; i < r->n_prefixed; i++) add(h, &n, r->prefixed[i].name, r->prefixed[i].value);
 	for (size_t i = 0; i < c->n_extra_headers; i++) add(h, &n, c->extra_headers[i].name, c->extra_headers[i].value);
 	if (!has_header(r, STR("x-amzn-requestid")) && !has_header(r, STR("x-amz-request-id")))
 		add(h, &n, e->s3_dialect ? STR("x-amz-request-id") : STR("x-amzn-RequestId"), c->request_id);

@@ -70,14 +70,18 @@ static void write_headers(struct arena *a, const struct wire_tables *t, const st
 {
 	const struct wire_shape *s = &t->shapes[m->shape];
 	const struct wire_member *of = &t->members[s->first + 1];
+	size_t before = r->n_prefixed;
+	struct wire_header *all = arena_array(a, before + l->n, sizeof *all);
+	if (before) memcpy(all, r->prefixed, before * sizeof *all);
+	r->prefixed = all;
 	for (size_t i = 0; i < l->n; i++) {
 		const struct wire_map_entry *e = wire_element(s, l->v, i);
 		const void *slot = (const char *)e + of->offset;
 		struct buf b = BUF_IN(a);
 		if (wire_is_absent(&t->shapes[of->shape], slot, wire_holds_pointers(s))) continue;
 		wire_scalar_write(&b, &t->shapes[of->shape], wire_time_format_of(t, of, WIRE_TIME_RFC822), false, slot);
-		wire_add_header(
-			r, one_line(a, str_cat(a, wire_str(t, m->wire_name), e->key)), one_line(a, buf_done(&b)));
+		all[r->n_prefixed++] = (struct wire_header){
+			one_line(a, str_cat(a, wire_str(t, m->wire_name), e->key)), one_line(a, buf_done(&b))};
 	}
 }
 

@@ -48,6 +48,8 @@ struct wire_response {
 	unsigned code;
 	struct wire_header headers[64];
 	size_t n_headers;
+	struct wire_header *prefixed; /* of members that are maps of headers (x-amz-meta-…): as many as there are */
+	size_t n_prefixed;
 	struct str body;
 	void *stream;  /* output's streaming payload (struct body *), or NULL */
 };

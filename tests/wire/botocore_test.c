@@ -70,9 +70,9 @@ static void respond(
 	wire_encode(a, &match, out, STR("the-request-id"), &r);
 	struct buf b = BUF_IN(a);
 	buf_fmt(&b, "{\"code\":%u,\"headers\":[", r.code);
-	for (size_t i = 0; i < r.n_headers; i++) {
-		struct tree name = {.kind = T_STR, .s = r.headers[i].name},
-			    value = {.kind = T_STR, .s = r.headers[i].value};
+	for (size_t i = 0; i < r.n_headers + r.n_prefixed; i++) {
+		const struct wire_header *h = i < r.n_headers ? &r.headers[i] : &r.prefixed[i - r.n_headers];
+		struct tree name = {.kind = T_STR, .s = h->name}, value = {.kind = T_STR, .s = h->value};
 		if (i) buf_byte(&b, ',');
 		buf_byte(&b, '[');
 		tree_print(&b, &name);

@@ -140,6 +140,8 @@ static bool same_headers(struct arena *a, const struct wire_response *r, const s
 		if (str_ieq(want->k[i], STR("Content-Length"))) continue;
 		for (size_t k = 0; k < r->n_headers; k++)
 			if (str_ieq(r->headers[k].name, want->k[i])) got = r->headers[k].value;
+		for (size_t k = 0; k < r->n_prefixed; k++)
+			if (str_ieq(r->prefixed[k].name, want->k[i])) got = r->prefixed[k].value;
 		struct tree gt = {.kind = T_STR, .s = got}, wt = {.kind = T_STR, .s = w};
 		bool same = str_ieq(want->k[i], STR("Content-Type")) ? str_ieq(media_type(got), media_type(w))
 								     : tree_same(a, &gt, &wt);

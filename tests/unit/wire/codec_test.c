@@ -36,6 +36,8 @@ static struct str header(const struct wire_response *r, const char *name)
 {
 	for (size_t i = 0; i < r->n_headers; i++)
 		if (str_ieq(r->headers[i].name, str_c(name))) return r->headers[i].value;
+	for (size_t i = 0; i < r->n_prefixed; i++)
+		if (str_ieq(r->prefixed[i].name, str_c(name))) return r->prefixed[i].value;
 	return STR_NONE;
 }
 static error_id own(const struct wire_service *s, const char *name)
