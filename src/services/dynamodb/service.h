@@ -110,6 +110,8 @@ status ddb_find(struct work *w, struct str account, struct str region, struct st
 /* Stores a record (its version grows). */
 void ddb_put_table(struct work *w, struct dynamodb_rec_table *r);
 void ddb_delete_table_record(struct work *w, const struct dynamodb_rec_table *r);
+/* Once the call has committed, the table's parsed form goes from memory. */
+void ddb_forget(struct work *w, const struct table *t);
 /* A record as a table, until work_end; for one that is not stored yet (it has no live part). */
 struct table *ddb_table_of(struct work *w, const struct dynamodb_rec_table *r);
 /* A copy of the record that may be changed (its lists too, by replacing them). */

@@ -236,6 +236,27 @@ void ddb_delete_table_record(struct work *w, const struct dynamodb_rec_table *r)
 	store_delete(w->tx, record_key(w->a, "version", r->account, r->region, r->name));
 }
 
+struct forgotten {
+	struct ddb *d;
+	struct str key;
+};
+
+static void forget(void *ctx)
+{
+	struct forgotten *f = ctx;
+	pthread_rwlock_wrlock(&f->d->lock);
+	struct table *t = map_remove(&f->d->tables, f->key);
+	pthread_rwlock_unlock(&f->d->lock);
+	if (t) release(t);
+}
+
+void ddb_forget(struct work *w, const struct table *t)
+{
+	struct forgotten *f = arena_new(w->a, struct forgotten);
+	*f = (struct forgotten){w->d, record_key(w->a, "version", t->record.account, t->record.region, t->record.name)};
+	call_after_commit(w->c, forget, f);
+}
+
 /* ── the service's life ── */
 
 status ddb_start(struct cloud *cloud, void **state)
