@@ -9,6 +9,7 @@ import struct
 import threading
 import time
 import unittest
+import urllib.parse
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 from botocore.exceptions import ClientError
@@ -303,6 +304,60 @@ class Roles(Case):
         session("sqs").create_queue(QueueName="theirs")
         self.assertIn("theirs", self.virga.client("sqs", key="123456789012").list_queues()["QueueUrls"][0])
         self.assertNotIn("QueueUrls", self.virga.client("sqs").list_queues(QueueNamePrefix="theirs"))
+
+
+class QueuePolicies(Case):
+    """SQS's resource policies, within the account, across accounts, and for nobody."""
+
+    def setUp(self):
+        self.sqs = self.virga.client("sqs")
+        self.queue_name = self.name("q")
+        self.url = self.sqs.create_queue(QueueName=self.queue_name)["QueueUrl"]
+        self.arn = f"arn:aws:sqs:us-east-1:{ACCOUNT}:{self.queue_name}"
+
+    def allow(self, principal, *actions, **more):
+        statement = {"Effect": "Allow", "Principal": principal, "Action": list(actions), "Resource": self.arn, **more}
+        self.sqs.set_queue_attributes(QueueUrl=self.url, Attributes={"Policy": document(statement)})
+
+    def test_within_the_account(self):
+        name, client = self.user()
+        send = lambda: client("sqs").send_message(QueueUrl=self.url, MessageBody="x")
+        self.refused("AccessDeniedException", send)
+        self.allow({"AWS": f"arn:aws:iam::{ACCOUNT}:user/{name}"}, "sqs:SendMessage")
+        send()
+        self.refused("AccessDeniedException", client("sqs").receive_message, QueueUrl=self.url)
+        self.sqs.set_queue_attributes(QueueUrl=self.url, Attributes={"Policy": document(
+            {"Effect": "Deny", "Principal": "*", "Action": "sqs:SendMessage", "Resource": self.arn})})
+        self.iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=document(allow("sqs:*")))
+        self.assertIn("with an explicit deny in a resource-based policy", self.refused("AccessDeniedException", send))
+
+    def test_across_accounts(self):
+        iam = self.virga.client("iam", key="123456789012")
+        name = self.name("u")
+        iam.create_user(UserName=name)
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        theirs = self.virga.client("sqs", key["AccessKeyId"], key["SecretAccessKey"])
+        send = lambda: theirs.send_message(QueueUrl=self.url, MessageBody="x")
+        iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=document(allow("sqs:*")))
+        self.refused("AccessDeniedException", send)
+        self.allow({"AWS": "123456789012"}, "sqs:SendMessage")
+        send()
+        # Both sides: the queue's policy alone does not do across accounts.
+        iam.delete_user_policy(UserName=name, PolicyName="p")
+        self.refused("AccessDeniedException", send)
+
+    def test_nobody_in_particular(self):
+        path = "/?" + urllib.parse.urlencode({"Action": "SendMessage", "QueueUrl": self.url, "MessageBody": "hello"})
+        self.assertEqual(self.virga.get(path)[0], 403)
+        self.allow("*", "sqs:SendMessage")
+        self.assertEqual(self.virga.get(path)[0], 200)
+        self.assertEqual(self.sqs.receive_message(QueueUrl=self.url)["Messages"][0]["Body"], "hello")
+
+    def test_tags(self):
+        _, client = self.user(allow("sqs:*", Condition={"StringEquals": {"aws:ResourceTag/team": "red"}}))
+        self.refused("AccessDeniedException", client("sqs").send_message, QueueUrl=self.url, MessageBody="x")
+        self.sqs.tag_queue(QueueUrl=self.url, Tags={"team": "red"})
+        client("sqs").send_message(QueueUrl=self.url, MessageBody="x")
 
 
 class Users(Case):

@@ -1,5 +1,5 @@
-/* Access keys of users: the record here has the secret too, because an inactive key is taken from the identity room and comes
- * back when it is made active again. */
+/* Access keys of users: the record here has the secret too, because an inactive key is taken from the identity room and
+ * comes back when it is made active again. */
 #include "services/iam/internal.h"
 
 #define KEYS_PER_USER 2
@@ -49,10 +49,13 @@ status iam_keys_renamed(struct call *c, const struct iam_rec_entity *user)
 	return OK;
 }
 
-static struct str status_word(const struct iam_rec_key *k) { return k->active.v ? STR("Active") : STR("Inactive"); }
+static struct str status_word(const struct iam_rec_key *k)
+{
+	return k->active.v ? STR("Active") : STR("Inactive");
+}
 
-status iam_create_access_key(struct call *c, const struct iam_create_access_key_input *in,
-	struct iam_create_access_key_output *out)
+status iam_create_access_key(
+	struct call *c, const struct iam_create_access_key_input *in, struct iam_create_access_key_output *out)
 {
 	struct iam_rec_entity e;
 	TRY(iam_get_user_or_caller(c, in->user_name, &e));
@@ -75,22 +78,23 @@ status iam_create_access_key(struct call *c, const struct iam_create_access_key_
 	return OK;
 }
 
-status iam_update_access_key(struct call *c, const struct iam_update_access_key_input *in,
-	struct iam_update_access_key_output *out)
+status iam_update_access_key(
+	struct call *c, const struct iam_update_access_key_input *in, struct iam_update_access_key_output *out)
 {
 	(void)out;
 	struct iam_rec_entity e;
 	struct iam_rec_key k;
 	TRY(iam_get_user_or_caller(c, in->user_name, &e));
 	TRY(iam_key_get(c, &e, in->access_key_id, &k));
-	if (str_is(in->status, "Expired")) return call_fail(c, ERR_VALIDATION, "The status of an access key is Active or Inactive.");
+	if (str_is(in->status, "Expired"))
+		return call_fail(c, ERR_VALIDATION, "The status of an access key is Active or Inactive.");
 	k.active = SOME_BOOL(str_is(in->status, "Active"));
 	key_put(c, &e, &k);
 	return OK;
 }
 
-status iam_delete_access_key(struct call *c, const struct iam_delete_access_key_input *in,
-	struct iam_delete_access_key_output *out)
+status iam_delete_access_key(
+	struct call *c, const struct iam_delete_access_key_input *in, struct iam_delete_access_key_output *out)
 {
 	(void)out;
 	struct iam_rec_entity e;
@@ -104,21 +108,25 @@ status iam_delete_access_key(struct call *c, const struct iam_delete_access_key_
 	return OK;
 }
 
-status iam_list_access_keys(struct call *c, const struct iam_list_access_keys_input *in,
-	struct iam_list_access_keys_output *out)
+status iam_list_access_keys(
+	struct call *c, const struct iam_list_access_keys_input *in, struct iam_list_access_keys_output *out)
 {
 	struct iam_page page;
 	TRY(iam_page_begin(c, in->marker, in->max_items, &page));
 	VEC_PRESENT(c->arena, &out->access_key_metadata);
 	size_t capacity = 0;
 	struct iam_rec_entity e = {0};
-	if (str_has(in->user_name) || c->principal.kind != PRINCIPAL_ROOT) TRY(iam_get_user_or_caller(c, in->user_name, &e));
+	if (str_has(in->user_name) || c->principal.kind != PRINCIPAL_ROOT)
+		TRY(iam_get_user_or_caller(c, in->user_name, &e));
 	for (size_t i = 0; i < e.keys.n; i++) {
 		struct iam_rec_key k;
 		TRY(iam_key_get(c, &e, e.keys.v[i], &k));
 		if (!iam_page_take(&page, str_fmt(c->arena, "%04zu", i))) continue;
-		*VEC_PUSH(c->arena, &out->access_key_metadata, &capacity) = (struct iam_access_key_metadata){
-			.user_name = e.name, .access_key_id = k.id, .status = status_word(&k), .create_date = k.created};
+		*VEC_PUSH(c->arena, &out->access_key_metadata, &capacity) =
+			(struct iam_access_key_metadata){.user_name = e.name,
+				.access_key_id = k.id,
+				.status = status_word(&k),
+				.create_date = k.created};
 	}
 	iam_page_end(&page, &out->is_truncated, &out->marker);
 	return OK;
@@ -132,7 +140,9 @@ status iam_get_access_key_last_used(struct call *c, const struct iam_get_access_
 	status s = store_get(c->tx, iam_key(c->arena, "key", c->account, in->access_key_id), &bytes);
 	/* "GetAccessKeyLastUsed": the caller has to be of the key's account. */
 	if (status_is(s, STATUS_NOT_FOUND))
-		return call_fail(c, ERR_ACCESS_DENIED, "User: %.*s is not authorized to perform: iam:GetAccessKeyLastUsed on resource: access key %.*s",
+		return call_fail(c, ERR_ACCESS_DENIED,
+			"User: %.*s is not authorized to perform: iam:GetAccessKeyLastUsed on resource: access key "
+			"%.*s",
 			STR_ARG(c->principal.arn), STR_ARG(in->access_key_id));
 	TRY(s);
 	TRY(iam_rec_key_decode(c->arena, bytes, &k));

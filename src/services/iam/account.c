@@ -26,8 +26,8 @@ static struct str alias_key(struct call *c, struct str alias)
 	return key_done(&k);
 }
 
-status iam_create_account_alias(struct call *c, const struct iam_create_account_alias_input *in,
-	struct iam_create_account_alias_output *out)
+status iam_create_account_alias(
+	struct call *c, const struct iam_create_account_alias_input *in, struct iam_create_account_alias_output *out)
 {
 	(void)out;
 	struct iam_rec_account a;
@@ -35,7 +35,8 @@ status iam_create_account_alias(struct call *c, const struct iam_create_account_
 	TRY(iam_account_get(c, &a));
 	status s = store_get(c->tx, alias_key(c, in->account_alias), &owner);
 	if (is_ok(s) && !str_eq(owner, c->account))
-		return IAM_FAIL(c, ENTITY_ALREADY_EXISTS, "The account alias %.*s already exists.", STR_ARG(in->account_alias));
+		return IAM_FAIL(
+			c, ENTITY_ALREADY_EXISTS, "The account alias %.*s already exists.", STR_ARG(in->account_alias));
 	if (!is_ok(s) && !status_is(s, STATUS_NOT_FOUND)) return s;
 	if (a.alias.n) store_delete(c->tx, alias_key(c, a.alias));
 	a.alias = in->account_alias;
@@ -44,22 +45,23 @@ status iam_create_account_alias(struct call *c, const struct iam_create_account_
 	return OK;
 }
 
-status iam_delete_account_alias(struct call *c, const struct iam_delete_account_alias_input *in,
-	struct iam_delete_account_alias_output *out)
+status iam_delete_account_alias(
+	struct call *c, const struct iam_delete_account_alias_input *in, struct iam_delete_account_alias_output *out)
 {
 	(void)out;
 	struct iam_rec_account a;
 	TRY(iam_account_get(c, &a));
 	if (!a.alias.n || !str_eq(a.alias, in->account_alias))
-		return IAM_FAIL(c, NO_SUCH_ENTITY, "The account alias %.*s cannot be found.", STR_ARG(in->account_alias));
+		return IAM_FAIL(
+			c, NO_SUCH_ENTITY, "The account alias %.*s cannot be found.", STR_ARG(in->account_alias));
 	store_delete(c->tx, alias_key(c, a.alias));
 	a.alias = STR_NONE;
 	iam_account_put(c, &a);
 	return OK;
 }
 
-status iam_list_account_aliases(struct call *c, const struct iam_list_account_aliases_input *in,
-	struct iam_list_account_aliases_output *out)
+status iam_list_account_aliases(
+	struct call *c, const struct iam_list_account_aliases_input *in, struct iam_list_account_aliases_output *out)
 {
 	(void)in;
 	struct iam_rec_account a;
@@ -83,13 +85,15 @@ status iam_set_security_token_service_preferences(struct call *c,
 	return OK;
 }
 
-static void sum(struct call *c, struct iam_get_account_summary_output *out, size_t *capacity, const char *name, size_t value)
+static void sum(
+	struct call *c, struct iam_get_account_summary_output *out, size_t *capacity, const char *name, size_t value)
 {
-	*VEC_PUSH(c->arena, &out->summary_map, capacity) = (struct iam_summary_map_type_entry){str_c(name), SOME_I32((int32_t)value)};
+	*VEC_PUSH(c->arena, &out->summary_map, capacity) =
+		(struct iam_summary_map_type_entry){str_c(name), SOME_I32((int32_t)value)};
 }
 
-status iam_get_account_summary(struct call *c, const struct iam_get_account_summary_input *in,
-	struct iam_get_account_summary_output *out)
+status iam_get_account_summary(
+	struct call *c, const struct iam_get_account_summary_input *in, struct iam_get_account_summary_output *out)
 {
 	(void)in;
 	static const struct {
@@ -105,9 +109,9 @@ status iam_get_account_summary(struct call *c, const struct iam_get_account_summ
 		{"AccessKeysPerUserQuota", 2}, {"SigningCertificatesPerUserQuota", 2}, {"UserPolicySizeQuota", 2048},
 		{"GroupPolicySizeQuota", 5120}, {"RolePolicySizeQuota", 10240}, {"AssumeRolePolicySizeQuota", 2048},
 		{"PolicySizeQuota", 6144}, {"VersionsPerPolicyQuota", 5}, {"PolicyVersionsInUseQuota", 10000},
-		{"AttachedPoliciesPerUserQuota", 20}, {"AttachedPoliciesPerGroupQuota", 20}, {"AttachedPoliciesPerRoleQuota", 20},
-		{"AccountMFAEnabled", 0}, {"AccountAccessKeysPresent", 0}, {"AccountPasswordPresent", 0},
-		{"AccountSigningCertificatesPresent", 0}};
+		{"AttachedPoliciesPerUserQuota", 20}, {"AttachedPoliciesPerGroupQuota", 20},
+		{"AttachedPoliciesPerRoleQuota", 20}, {"AccountMFAEnabled", 0}, {"AccountAccessKeysPresent", 0},
+		{"AccountPasswordPresent", 0}, {"AccountSigningCertificatesPresent", 0}};
 	size_t capacity = 0, in_use = 0, versions = 0;
 	for (size_t i = 0; i < sizeof(counted) / sizeof(counted[0]); i++)
 		sum(c, out, &capacity, counted[i].name, iam_count(c, counted[i].kind, INT32_MAX));
@@ -131,6 +135,7 @@ status iam_get_account_summary(struct call *c, const struct iam_get_account_summ
 	struct iam_rec_account a;
 	TRY(iam_account_get(c, &a));
 	sum(c, out, &capacity, "GlobalEndpointTokenVersion", a.token_version.has ? (size_t)a.token_version.v : 1);
-	for (size_t i = 0; i < sizeof(quotas) / sizeof(quotas[0]); i++) sum(c, out, &capacity, quotas[i].name, quotas[i].value);
+	for (size_t i = 0; i < sizeof(quotas) / sizeof(quotas[0]); i++)
+		sum(c, out, &capacity, quotas[i].name, quotas[i].value);
 	return OK;
 }

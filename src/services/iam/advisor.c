@@ -1,8 +1,9 @@
-/* The access advisor: which services an entity may use by its policies, and when it last did, from the calls that were made
+/* The access advisor: which services an entity may use by its policies, and when it last did, from the calls that were
+ * made
  * ("Refine permissions using last accessed information"); and which of its policies grant a service. */
-#include "services/iam/gather.h"
 #include "base/rand.h"
 #include "policy/authz.h"
+#include "services/iam/gather.h"
 #include "services/iam/managed.h"
 #include "services/iam/usage.h"
 
@@ -21,7 +22,9 @@ static void add_entity(struct call *c, struct subjects_of *s, enum iam_kind kind
 {
 	*VEC_PUSH(c->arena, &s->entities, &s->capacity) = (struct iam_entity_info){.arn = iam_entity_arn(c, kind, e),
 		.name = e->name,
-		.type = kind == IAM_USER ? STR("USER") : kind == IAM_ROLE ? STR("ROLE") : STR("GROUP"),
+		.type = kind == IAM_USER   ? STR("USER")
+			: kind == IAM_ROLE ? STR("ROLE")
+					   : STR("GROUP"),
 		.id = e->id,
 		.path = e->path};
 }
@@ -88,7 +91,8 @@ static bool known_service(size_t i, struct known_service *out)
 		if (str_eq(authz_str(authz_services[j].prefix), out->namespace)) return false;
 	out->name = out->namespace;
 	for (size_t j = 0; j < wire_services_length; j++)
-		if (str_eq(str_c(wire_services[j]->name), authz_str(s->name))) out->name = str_c(wire_services[j]->title);
+		if (str_eq(str_c(wire_services[j]->name), authz_str(s->name)))
+			out->name = str_c(wire_services[j]->title);
 	return true;
 }
 
@@ -104,7 +108,8 @@ static bool is_of(const struct iam_use *u, struct str namespace)
 	return false;
 }
 
-static void fill(struct call *c, const struct subjects_of *s, const struct iam_uses *uses, bool actions, struct iam_service_last_accessed *out)
+static void fill(struct call *c, const struct subjects_of *s, const struct iam_uses *uses, bool actions,
+	struct iam_service_last_accessed *out)
 {
 	int32_t entities = 0;
 	size_t capacity = 0;
@@ -120,8 +125,9 @@ static void fill(struct call *c, const struct subjects_of *s, const struct iam_u
 				out->last_authenticated_region = u->region;
 			}
 			if (actions)
-				*VEC_PUSH(c->arena, &out->tracked_actions_last_accessed, &capacity) = (struct iam_tracked_action_last_accessed){
-					u->action, s->entities.v[i].arn, SOME_TIME(u->at_ms), u->region};
+				*VEC_PUSH(c->arena, &out->tracked_actions_last_accessed, &capacity) =
+					(struct iam_tracked_action_last_accessed){
+						u->action, s->entities.v[i].arn, SOME_TIME(u->at_ms), u->region};
 		}
 		entities += used;
 	}
@@ -130,14 +136,16 @@ static void fill(struct call *c, const struct subjects_of *s, const struct iam_u
 
 /* ── jobs: made at once, kept as what was asked; read when they are got ───────────────────────────────────────── */
 
-status iam_generate_service_last_accessed_details(struct call *c, const struct iam_generate_service_last_accessed_details_input *in,
+status iam_generate_service_last_accessed_details(struct call *c,
+	const struct iam_generate_service_last_accessed_details_input *in,
 	struct iam_generate_service_last_accessed_details_output *out)
 {
 	struct subjects_of s;
 	TRY(subjects_of(c, in->arn, &s));
 	out->job_id = rand_uuid(c->arena);
-	struct iam_rec_advisor r = {
-		.arn = in->arn, .actions = SOME_BOOL(str_is(in->granularity, "ACTION_LEVEL")), .created = SOME_TIME(c->now_ms)};
+	struct iam_rec_advisor r = {.arn = in->arn,
+		.actions = SOME_BOOL(str_is(in->granularity, "ACTION_LEVEL")),
+		.created = SOME_TIME(c->now_ms)};
 	store_put(c->tx, iam_key(c->arena, "advisor", c->account, out->job_id), iam_rec_advisor_encode(c->arena, &r));
 	return OK;
 }
@@ -147,7 +155,8 @@ static status job_get(struct call *c, struct str id, struct iam_rec_advisor *out
 	struct str bytes;
 	*out = (struct iam_rec_advisor){0};
 	status s = store_get(c->tx, iam_key(c->arena, "advisor", c->account, id), &bytes);
-	if (status_is(s, STATUS_NOT_FOUND)) return IAM_FAIL(c, NO_SUCH_ENTITY, "Job with id %.*s cannot be found.", STR_ARG(id));
+	if (status_is(s, STATUS_NOT_FOUND))
+		return IAM_FAIL(c, NO_SUCH_ENTITY, "Job with id %.*s cannot be found.", STR_ARG(id));
 	TRY(s);
 	return iam_rec_advisor_decode(c->arena, bytes, out);
 }
@@ -159,7 +168,8 @@ static struct iam_uses *uses_of(struct call *c, const struct subjects_of *s)
 	return uses;
 }
 
-status iam_get_service_last_accessed_details(struct call *c, const struct iam_get_service_last_accessed_details_input *in,
+status iam_get_service_last_accessed_details(struct call *c,
+	const struct iam_get_service_last_accessed_details_input *in,
 	struct iam_get_service_last_accessed_details_output *out)
 {
 	struct iam_rec_advisor job;
@@ -208,14 +218,16 @@ status iam_get_service_last_accessed_details_with_entities(struct call *c,
 		o->entity_info = &s.entities.v[i];
 		for (size_t j = 0; j < uses[i].n; j++) {
 			const struct iam_use *u = &uses[i].v[j];
-			if (is_of(u, in->service_namespace) && u->at_ms > o->last_authenticated.ms) o->last_authenticated = SOME_TIME(u->at_ms);
+			if (is_of(u, in->service_namespace) && u->at_ms > o->last_authenticated.ms)
+				o->last_authenticated = SOME_TIME(u->at_ms);
 		}
 	}
 	iam_page_end(&page, &out->is_truncated, &out->marker);
 	return OK;
 }
 
-status iam_list_policies_granting_service_access(struct call *c, const struct iam_list_policies_granting_service_access_input *in,
+status iam_list_policies_granting_service_access(struct call *c,
+	const struct iam_list_policies_granting_service_access_input *in,
 	struct iam_list_policies_granting_service_access_output *out)
 {
 	enum iam_kind kind;
@@ -238,14 +250,15 @@ status iam_list_policies_granting_service_access(struct call *c, const struct ia
 			iam_services_of(c, t->text, &granted);
 			if (!iam_services_have(&granted, namespace)) continue;
 			bool inline_policy = !str_has(t->arn);
-			*VEC_PUSH(c->arena, &o->policies, &room) = (struct iam_policy_granting_service_access){.policy_name = t->name,
-				.policy_type = inline_policy ? STR("INLINE") : STR("MANAGED"),
-				.policy_arn = t->arn,
-				.entity_type = !inline_policy ? STR_NONE
-					       : t->owner == IAM_USER ? STR("USER")
-					       : t->owner == IAM_ROLE ? STR("ROLE")
-								      : STR("GROUP"),
-				.entity_name = inline_policy ? t->owner_name : STR_NONE};
+			*VEC_PUSH(c->arena, &o->policies, &room) =
+				(struct iam_policy_granting_service_access){.policy_name = t->name,
+					.policy_type = inline_policy ? STR("INLINE") : STR("MANAGED"),
+					.policy_arn = t->arn,
+					.entity_type = !inline_policy         ? STR_NONE
+						       : t->owner == IAM_USER ? STR("USER")
+						       : t->owner == IAM_ROLE ? STR("ROLE")
+									      : STR("GROUP"),
+					.entity_name = inline_policy ? t->owner_name : STR_NONE};
 		}
 	}
 	out->is_truncated = SOME_BOOL(false);

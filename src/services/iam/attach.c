@@ -24,7 +24,8 @@ static status attach(struct call *c, enum iam_kind kind, struct str name, struct
 	if (iam_strings_have(&e.attached, arn)) return OK;
 	if (e.attached.n >= ATTACHED_MAX) {
 		static const char *const titles[] = {[IAM_USER] = "User", [IAM_GROUP] = "Group", [IAM_ROLE] = "Role"};
-		return IAM_FAIL(c, LIMIT_EXCEEDED, "Cannot exceed quota for PoliciesPer%s: %d", titles[kind], ATTACHED_MAX);
+		return IAM_FAIL(
+			c, LIMIT_EXCEEDED, "Cannot exceed quota for PoliciesPer%s: %d", titles[kind], ATTACHED_MAX);
 	}
 	iam_strings_add(c->arena, &e.attached, arn);
 	iam_put(c, kind, &e);
@@ -58,8 +59,8 @@ static bool under_path(struct str arn, struct str prefix)
 	return at >= 0 && str_starts(str_from(arn, (size_t)at + 7), prefix);
 }
 
-static status list_attached(struct call *c, enum iam_kind kind, struct str name, struct str prefix, struct iam_page *page,
-	struct iam_attached_policies_list_type *out)
+static status list_attached(struct call *c, enum iam_kind kind, struct str name, struct str prefix,
+	struct iam_page *page, struct iam_attached_policies_list_type *out)
 {
 	struct iam_rec_entity e;
 	TRY(iam_get(c, kind, name, &e));
@@ -117,8 +118,8 @@ static status change_boundary(struct call *c, enum iam_kind kind, struct str nam
 	struct iam_rec_entity e;
 	TRY(get_open(c, kind, name, &e));
 	if (!str_has(arn) && str_empty(e.boundary))
-		return IAM_FAIL(c, NO_SUCH_ENTITY, "%s %.*s has no permissions boundary.", kind == IAM_USER ? "User" : "Role",
-			STR_ARG(e.name));
+		return IAM_FAIL(c, NO_SUCH_ENTITY, "%s %.*s has no permissions boundary.",
+			kind == IAM_USER ? "User" : "Role", STR_ARG(e.name));
 	TRY(iam_set_boundary(c, kind, &e, arn));
 	iam_put(c, kind, &e);
 	return OK;
@@ -174,7 +175,7 @@ status iam_list_entities_for_policy(struct call *c, const struct iam_list_entiti
 	struct iam_rows r = iam_attachments(c, in->policy_arn);
 	while (!page.truncated && iam_rows_next(&r)) {
 		if (!wanted(in, r.value)) continue;
-		enum iam_kind kind = str_starts(r.value, STR("user"))	 ? IAM_USER
+		enum iam_kind kind = str_starts(r.value, STR("user"))    ? IAM_USER
 				     : str_starts(r.value, STR("group")) ? IAM_GROUP
 									 : IAM_ROLE;
 		struct str name = str_dup(c->arena, r.name);

@@ -13,14 +13,16 @@ static status certificate_get(struct call *c, struct str name, struct iam_rec_ce
 	*out = (struct iam_rec_certificate){0};
 	status s = store_get(c->tx, iam_key(c->arena, "certificate", c->account, name), &bytes);
 	if (status_is(s, STATUS_NOT_FOUND))
-		return IAM_FAIL(c, NO_SUCH_ENTITY, "The Server Certificate with name %.*s cannot be found.", STR_ARG(name));
+		return IAM_FAIL(
+			c, NO_SUCH_ENTITY, "The Server Certificate with name %.*s cannot be found.", STR_ARG(name));
 	TRY(s);
 	return iam_rec_certificate_decode(c->arena, bytes, out);
 }
 
 static void certificate_put(struct call *c, const struct iam_rec_certificate *k)
 {
-	store_put(c->tx, iam_key(c->arena, "certificate", c->account, k->name), iam_rec_certificate_encode(c->arena, k));
+	store_put(
+		c->tx, iam_key(c->arena, "certificate", c->account, k->name), iam_rec_certificate_encode(c->arena, k));
 }
 
 static status require_new(struct call *c, struct str name)
@@ -28,12 +30,13 @@ static status require_new(struct call *c, struct str name)
 	struct str bytes;
 	status s = store_get(c->tx, iam_key(c->arena, "certificate", c->account, name), &bytes);
 	if (is_ok(s))
-		return IAM_FAIL(c, ENTITY_ALREADY_EXISTS, "The Server Certificate with name %.*s already exists.", STR_ARG(name));
+		return IAM_FAIL(c, ENTITY_ALREADY_EXISTS, "The Server Certificate with name %.*s already exists.",
+			STR_ARG(name));
 	return status_is(s, STATUS_NOT_FOUND) ? OK : s;
 }
 
-static struct iam_server_certificate_metadata *metadata_out(struct call *c, const struct iam_rec_certificate *k,
-	struct iam_server_certificate_metadata *out)
+static struct iam_server_certificate_metadata *metadata_out(
+	struct call *c, const struct iam_rec_certificate *k, struct iam_server_certificate_metadata *out)
 {
 	*out = (struct iam_server_certificate_metadata){.path = k->path,
 		.server_certificate_name = k->name,
@@ -47,18 +50,24 @@ static struct iam_server_certificate_metadata *metadata_out(struct call *c, cons
 static status check_pair(struct call *c, const struct iam_upload_server_certificate_input *in, int64_t *expires_ms)
 {
 	X509 *x = iam_pem_certificate(in->certificate_body, expires_ms);
-	if (!x) return IAM_FAIL(c, MALFORMED_CERTIFICATE, "Unable to parse certificate. Please ensure the certificate is in PEM format.");
+	if (!x)
+		return IAM_FAIL(c, MALFORMED_CERTIFICATE,
+			"Unable to parse certificate. Please ensure the certificate is in PEM format.");
 	EVP_PKEY *key = iam_pem_private_key(in->private_key);
 	bool pair = key && X509_check_private_key(x, key) == 1;
 	bool readable = key != NULL;
 	EVP_PKEY_free(key);
 	X509_free(x);
 	ERR_clear_error();
-	if (!readable) return IAM_FAIL(c, MALFORMED_CERTIFICATE, "Unable to parse private key. It has to be unencrypted and in PEM format.");
+	if (!readable)
+		return IAM_FAIL(c, MALFORMED_CERTIFICATE,
+			"Unable to parse private key. It has to be unencrypted and in PEM format.");
 	if (!pair) return IAM_FAIL(c, KEY_PAIR_MISMATCH, "Private key does not match certificate.");
 	if (!str_has(in->certificate_chain)) return OK;
 	x = iam_pem_certificate(in->certificate_chain, NULL);
-	if (!x) return IAM_FAIL(c, MALFORMED_CERTIFICATE, "Unable to parse certificate chain. Please ensure it is in PEM format.");
+	if (!x)
+		return IAM_FAIL(c, MALFORMED_CERTIFICATE,
+			"Unable to parse certificate chain. Please ensure it is in PEM format.");
 	X509_free(x);
 	return OK;
 }
@@ -68,7 +77,8 @@ status iam_upload_server_certificate(struct call *c, const struct iam_upload_ser
 {
 	TRY(require_new(c, in->server_certificate_name));
 	if (iam_count(c, "certificate", CERTIFICATES_MAX) >= CERTIFICATES_MAX)
-		return IAM_FAIL(c, LIMIT_EXCEEDED, "Cannot exceed quota for ServerCertificatesPerAccount: %d", CERTIFICATES_MAX);
+		return IAM_FAIL(c, LIMIT_EXCEEDED, "Cannot exceed quota for ServerCertificatesPerAccount: %d",
+			CERTIFICATES_MAX);
 	int64_t expires_ms = 0;
 	TRY(check_pair(c, in, &expires_ms));
 	struct iam_rec_certificate k = {.name = in->server_certificate_name,
@@ -78,11 +88,13 @@ status iam_upload_server_certificate(struct call *c, const struct iam_upload_ser
 		.expires = SOME_TIME(expires_ms),
 		.body = in->certificate_body,
 		.chain = in->certificate_chain};
-	struct str wrapped = vault_wrap(c->cloud->vault, c->arena, str_cat(c->arena, STR("iam/certificate/"), k.id), in->private_key);
+	struct str wrapped = vault_wrap(
+		c->cloud->vault, c->arena, str_cat(c->arena, STR("iam/certificate/"), k.id), in->private_key);
 	k.private_key = str_base64(c->arena, wrapped);
 	TRY(iam_tags_set(c, &k.tags, &in->tags));
 	certificate_put(c, &k);
-	out->server_certificate_metadata = metadata_out(c, &k, arena_new(c->arena, struct iam_server_certificate_metadata));
+	out->server_certificate_metadata =
+		metadata_out(c, &k, arena_new(c->arena, struct iam_server_certificate_metadata));
 	if (k.tags.n) iam_tags_out(c, &k.tags, &out->tags);
 	return OK;
 }
@@ -93,7 +105,8 @@ status iam_get_server_certificate(struct call *c, const struct iam_get_server_ce
 	struct iam_rec_certificate k;
 	TRY(certificate_get(c, in->server_certificate_name, &k));
 	struct iam_server_certificate *o = out->server_certificate = arena_new(c->arena, struct iam_server_certificate);
-	o->server_certificate_metadata = metadata_out(c, &k, arena_new(c->arena, struct iam_server_certificate_metadata));
+	o->server_certificate_metadata =
+		metadata_out(c, &k, arena_new(c->arena, struct iam_server_certificate_metadata));
 	o->certificate_body = k.body;
 	o->certificate_chain = k.chain;
 	if (k.tags.n) iam_tags_out(c, &k.tags, &o->tags);
@@ -125,7 +138,8 @@ status iam_update_server_certificate(struct call *c, const struct iam_update_ser
 	struct iam_rec_certificate k;
 	TRY(certificate_get(c, in->server_certificate_name, &k));
 	if (str_has(in->new_server_certificate_name)) {
-		if (!str_ieq(in->new_server_certificate_name, k.name)) TRY(require_new(c, in->new_server_certificate_name));
+		if (!str_ieq(in->new_server_certificate_name, k.name))
+			TRY(require_new(c, in->new_server_certificate_name));
 		store_delete(c->tx, iam_key(c->arena, "certificate", c->account, k.name));
 		k.name = in->new_server_certificate_name;
 	}

@@ -88,15 +88,18 @@ static status add_entities(struct call *c, enum iam_kind kind, struct iam_page *
 		if (!iam_page_take(page, str_fmt(c->arena, "%d/%.*s", (int)kind, STR_ARG(r.name)))) continue;
 		struct iam_rec_entity e = {0};
 		TRY(iam_rec_entity_decode(c->arena, str_dup(c->arena, r.value), &e));
-		if (kind == IAM_USER) user_detail(c, &e, VEC_PUSH(c->arena, &out->user_detail_list, &n->users));
-		else if (kind == IAM_GROUP) group_detail(c, &e, VEC_PUSH(c->arena, &out->group_detail_list, &n->groups));
-		else TRY(role_detail(c, &e, VEC_PUSH(c->arena, &out->role_detail_list, &n->roles)));
+		if (kind == IAM_USER)
+			user_detail(c, &e, VEC_PUSH(c->arena, &out->user_detail_list, &n->users));
+		else if (kind == IAM_GROUP)
+			group_detail(c, &e, VEC_PUSH(c->arena, &out->group_detail_list, &n->groups));
+		else
+			TRY(role_detail(c, &e, VEC_PUSH(c->arena, &out->role_detail_list, &n->roles)));
 	}
 	return iam_rows_end(&r);
 }
 
-static status add_policies(struct call *c, struct iam_page *page, struct iam_get_account_authorization_details_output *out,
-	struct capacities *n)
+static status add_policies(struct call *c, struct iam_page *page,
+	struct iam_get_account_authorization_details_output *out, struct capacities *n)
 {
 	struct iam_rows r = iam_rows_begin(c, "policy");
 	while (!page->truncated && iam_rows_next(&r)) {
@@ -109,12 +112,13 @@ static status add_policies(struct call *c, struct iam_page *page, struct iam_get
 }
 
 /* "AWSManagedPolicy": those that something in the account uses. */
-static void add_aws_policies(struct call *c, struct iam_page *page, struct iam_get_account_authorization_details_output *out,
-	struct capacities *n)
+static void add_aws_policies(struct call *c, struct iam_page *page,
+	struct iam_get_account_authorization_details_output *out, struct capacities *n)
 {
 	for (size_t i = 0; i < iam_managed_count && !page->truncated; i++) {
 		const struct iam_managed *m = &iam_managed_policies[i];
-		struct iam_attachment_counts used = iam_attachment_count(c, iam_managed_arn(c->arena, m->path, m->name));
+		struct iam_attachment_counts used =
+			iam_attachment_count(c, iam_managed_arn(c->arena, m->path, m->name));
 		if (!used.policies && !used.boundaries) continue;
 		if (!iam_page_take(page, str_fmt(c->arena, "4/%05zu", i))) continue;
 		struct iam_rec_policy p;
@@ -123,7 +127,8 @@ static void add_aws_policies(struct call *c, struct iam_page *page, struct iam_g
 	}
 }
 
-status iam_get_account_authorization_details(struct call *c, const struct iam_get_account_authorization_details_input *in,
+status iam_get_account_authorization_details(struct call *c,
+	const struct iam_get_account_authorization_details_input *in,
 	struct iam_get_account_authorization_details_output *out)
 {
 	struct iam_page page;

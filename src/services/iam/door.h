@@ -1,5 +1,5 @@
-/* IAM's door for other rooms: looking up users, roles, managed policies and providers within a transaction, and checking
- * MFA codes. Records are iam_state.h's. */
+/* IAM's door for other rooms: looking up users, roles, managed policies and providers within a transaction, and
+ * checking MFA codes. Records are iam_state.h's. */
 #pragma once
 #include "call/call.h"
 #include "iam_state.h"
@@ -11,12 +11,13 @@ enum iam_kind { IAM_USER, IAM_GROUP, IAM_ROLE };
 status iam_peek(struct store_tx *tx, struct arena *a, enum iam_kind kind, struct str account, struct str name,
 	struct iam_rec_entity *out) MUST_USE;
 /* The default version's text of a managed policy, AWS's own or the account's: NOT_FOUND. */
-status iam_policy_text(struct store_tx *tx, struct arena *a, struct str account, struct str arn, struct str *text) MUST_USE;
+status iam_policy_text(
+	struct store_tx *tx, struct arena *a, struct str account, struct str arn, struct str *text) MUST_USE;
 /* The account-wide stamp: changes with every commit that decisions rest on; 0 where IAM was never used. */
 uint64_t iam_generation(struct store_tx *tx, struct arena *a, struct str account);
 
-/* Is this the device's code now? INVALID: wrong, used, or the device is not the user's. use: marks it used in tx, which is
- * writable then. */
+/* Is this the device's code now? INVALID: wrong, used, or the device is not the user's. use: marks it used in tx, which
+ * is writable then. */
 status iam_mfa_check(struct store_tx *tx, struct arena *a, struct str account, struct str user, struct str serial,
 	struct str code, int64_t now_ms, bool use) MUST_USE;
 

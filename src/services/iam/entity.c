@@ -1,6 +1,6 @@
 /* Users, groups and roles as records: keys, ids, ARNs, loading, storing, and how answers show them. */
-#include "services/iam/internal.h"
 #include "base/rand.h"
+#include "services/iam/internal.h"
 
 static const struct {
 	const char *name, *title, *plural;
@@ -11,7 +11,10 @@ static const struct {
 	[IAM_ROLE] = {"role", "Role", "Roles", 1000},
 };
 
-const char *iam_kind_name(enum iam_kind kind) { return kinds[kind].name; }
+const char *iam_kind_name(enum iam_kind kind)
+{
+	return kinds[kind].name;
+}
 
 struct str iam_key(struct arena *a, const char *kind, struct str account, struct str name)
 {
@@ -56,7 +59,8 @@ status iam_get_user_or_caller(struct call *c, struct str name, struct iam_rec_en
 {
 	if (!str_has(name)) {
 		if (c->principal.kind != PRINCIPAL_USER)
-			return call_fail(c, ERR_VALIDATION, "Must specify userName when calling with non-User credentials");
+			return call_fail(
+				c, ERR_VALIDATION, "Must specify userName when calling with non-User credentials");
 		name = c->principal.name;
 	}
 	return iam_get(c, IAM_USER, name, out);
@@ -96,10 +100,13 @@ status iam_require_new(struct call *c, enum iam_kind kind, struct str name)
 {
 	struct str bytes;
 	status s = store_get(c->tx, iam_key(c->arena, kinds[kind].name, c->account, name), &bytes);
-	if (is_ok(s)) return IAM_FAIL(c, ENTITY_ALREADY_EXISTS, "%s with name %.*s already exists.", kinds[kind].title, STR_ARG(name));
+	if (is_ok(s))
+		return IAM_FAIL(c, ENTITY_ALREADY_EXISTS, "%s with name %.*s already exists.", kinds[kind].title,
+			STR_ARG(name));
 	if (!status_is(s, STATUS_NOT_FOUND)) return s;
 	if (iam_count(c, kinds[kind].name, kinds[kind].quota) < kinds[kind].quota) return OK;
-	return IAM_FAIL(c, LIMIT_EXCEEDED, "Cannot exceed quota for %sPerAccount: %zu", kinds[kind].plural, kinds[kind].quota);
+	return IAM_FAIL(
+		c, LIMIT_EXCEEDED, "Cannot exceed quota for %sPerAccount: %zu", kinds[kind].plural, kinds[kind].quota);
 }
 
 /* ── answers ──────────────────────────────────────────────────────────────────────────────────────────────────── */

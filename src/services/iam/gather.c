@@ -3,7 +3,10 @@
 #include "base/json.h"
 #include "services/iam/managed.h"
 
-static struct iam_text *push(struct call *c, struct iam_texts *out) { return VEC_PUSH(c->arena, out, &out->capacity); }
+static struct iam_text *push(struct call *c, struct iam_texts *out)
+{
+	return VEC_PUSH(c->arena, out, &out->capacity);
+}
 
 status iam_gather(struct call *c, enum iam_kind kind, const struct iam_rec_entity *e, struct iam_texts *out)
 {
@@ -35,7 +38,8 @@ status iam_get_by_arn(struct call *c, struct str arn, enum iam_kind *kind, struc
 {
 	struct str rest = arn;
 	for (int i = 0; i < 5 && str_has(rest); i++) str_cut(&rest, ':');
-	if (!str_starts(arn, STR("arn:")) || !str_has(rest)) return IAM_FAIL(c, INVALID_INPUT, "Invalid ARN: %.*s", STR_ARG(arn));
+	if (!str_starts(arn, STR("arn:")) || !str_has(rest))
+		return IAM_FAIL(c, INVALID_INPUT, "Invalid ARN: %.*s", STR_ARG(arn));
 	static const enum iam_kind kinds[] = {IAM_USER, IAM_GROUP, IAM_ROLE};
 	for (size_t i = 0; i < 3; i++) {
 		struct str word = str_fmt(c->arena, "%s/", iam_kind_name(kinds[i]));
@@ -46,7 +50,8 @@ status iam_get_by_arn(struct call *c, struct str arn, enum iam_kind *kind, struc
 		if (str_eq(iam_entity_arn(c, *kind, out), arn)) return OK;
 		return IAM_FAIL(c, NO_SUCH_ENTITY, "ARN %.*s cannot be found.", STR_ARG(arn));
 	}
-	return IAM_FAIL(c, INVALID_INPUT, "Invalid Entity Arn: %.*s does not clearly define entity type and name.", STR_ARG(arn));
+	return IAM_FAIL(c, INVALID_INPUT, "Invalid Entity Arn: %.*s does not clearly define entity type and name.",
+		STR_ARG(arn));
 }
 
 static void add_prefix(struct call *c, struct str action, struct iam_rec_strings *out)
@@ -61,7 +66,8 @@ void iam_services_of(struct call *c, struct str text, struct iam_rec_strings *ou
 	struct json_value *document;
 	if (!is_ok(json_read(c->arena, text, &document))) return;
 	const struct json_value *list = json_member(document, STR("Statement"));
-	for (const struct json_value *s = json_is(list, JSON_IS_ARRAY) ? list->first : list; s; s = json_is(list, JSON_IS_ARRAY) ? s->next : NULL) {
+	for (const struct json_value *s = json_is(list, JSON_IS_ARRAY) ? list->first : list; s;
+		s = json_is(list, JSON_IS_ARRAY) ? s->next : NULL) {
 		if (!str_is(json_string(json_member(s, STR("Effect"))), "Allow")) continue;
 		const struct json_value *action = json_member(s, STR("Action"));
 		if (!action) add_prefix(c, STR("*"), out); /* NotAction leaves nearly all */

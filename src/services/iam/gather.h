@@ -5,7 +5,7 @@
 struct iam_text {
 	struct str name, arn; /* arn STR_NONE: inline */
 	struct str text;
-	enum iam_kind owner;  /* whose: a user's list has its groups' policies too */
+	enum iam_kind owner; /* whose: a user's list has its groups' policies too */
 	struct str owner_name;
 	bool aws;
 };

@@ -1,5 +1,5 @@
-/* Groups, and who is in them: a user's record names its groups, an index under ("iam", "member", account, "", group, user)
- * is the other way round. */
+/* Groups, and who is in them: a user's record names its groups, an index under ("iam", "member", account, "", group,
+ * user) is the other way round. */
 #include "services/iam/internal.h"
 
 #define GROUPS_PER_USER 10
@@ -108,10 +108,10 @@ status iam_delete_group(struct call *c, const struct iam_delete_group_input *in,
 	struct iam_rows r = iam_members(c, e.name);
 	bool members = iam_rows_next(&r);
 	TRY(iam_rows_end(&r));
-	const char *left = members		   ? "remove users from group"
+	const char *left = members               ? "remove users from group"
 			   : e.inline_policies.n ? "delete policies"
-			   : e.attached.n	   ? "detach all policies"
-						   : NULL;
+			   : e.attached.n        ? "detach all policies"
+						 : NULL;
 	if (left) return IAM_FAIL(c, DELETE_CONFLICT, "Cannot delete entity, must %s first.", left);
 	/* A user who is added meanwhile would be in a group that is not there. */
 	struct str all = member_key(c, e.name, STR_NONE);
@@ -138,8 +138,8 @@ status iam_list_groups(struct call *c, const struct iam_list_groups_input *in, s
 	return iam_rows_end(&r);
 }
 
-status iam_add_user_to_group(struct call *c, const struct iam_add_user_to_group_input *in,
-	struct iam_add_user_to_group_output *out)
+status iam_add_user_to_group(
+	struct call *c, const struct iam_add_user_to_group_input *in, struct iam_add_user_to_group_output *out)
 {
 	(void)out;
 	struct iam_rec_entity u, g;
@@ -167,8 +167,8 @@ status iam_remove_user_from_group(struct call *c, const struct iam_remove_user_f
 	return OK;
 }
 
-status iam_list_groups_for_user(struct call *c, const struct iam_list_groups_for_user_input *in,
-	struct iam_list_groups_for_user_output *out)
+status iam_list_groups_for_user(
+	struct call *c, const struct iam_list_groups_for_user_input *in, struct iam_list_groups_for_user_output *out)
 {
 	struct iam_rec_entity u;
 	TRY(iam_get(c, IAM_USER, in->user_name, &u));

@@ -1,5 +1,5 @@
-/* AWS Identity and Access Management: what it does, operation by operation. Everything is account-wide, in whatever region the
- * call is made; what decisions rest on takes effect with the commit of the call that changed it. */
+/* AWS Identity and Access Management: what it does, operation by operation. Everything is account-wide, in whatever
+ * region the call is made; what decisions rest on takes effect with the commit of the call that changed it. */
 #include "services/iam/internal.h"
 #include "services/iam/subject.h"
 #include "services/iam/usage.h"
@@ -77,7 +77,8 @@ static const struct service_op operations[IAM_OP_COUNT] = {
 	[IAM_OP_GET_SAML_PROVIDER] = OP(iam_get_saml_provider, OP_READ),
 	[IAM_OP_GET_SERVER_CERTIFICATE] = OP(iam_get_server_certificate, OP_READ),
 	[IAM_OP_GET_SERVICE_LAST_ACCESSED_DETAILS] = OP(iam_get_service_last_accessed_details, OP_READ),
-	[IAM_OP_GET_SERVICE_LAST_ACCESSED_DETAILS_WITH_ENTITIES] = OP(iam_get_service_last_accessed_details_with_entities, OP_READ),
+	[IAM_OP_GET_SERVICE_LAST_ACCESSED_DETAILS_WITH_ENTITIES] =
+		OP(iam_get_service_last_accessed_details_with_entities, OP_READ),
 	[IAM_OP_GET_SERVICE_LINKED_ROLE_DELETION_STATUS] = OP(iam_get_service_linked_role_deletion_status, OP_READ),
 	[IAM_OP_GET_SSH_PUBLIC_KEY] = OP(iam_get_ssh_public_key, OP_READ),
 	[IAM_OP_GET_USER] = OP(iam_get_user, OP_READ),
@@ -121,7 +122,8 @@ static const struct service_op operations[IAM_OP_COUNT] = {
 	[IAM_OP_PUT_ROLE_POLICY] = OP(iam_put_role_policy, 0),
 	[IAM_OP_PUT_USER_PERMISSIONS_BOUNDARY] = OP(iam_put_user_permissions_boundary, 0),
 	[IAM_OP_PUT_USER_POLICY] = OP(iam_put_user_policy, 0),
-	[IAM_OP_REMOVE_CLIENT_ID_FROM_OPEN_ID_CONNECT_PROVIDER] = OP(iam_remove_client_id_from_open_id_connect_provider, 0),
+	[IAM_OP_REMOVE_CLIENT_ID_FROM_OPEN_ID_CONNECT_PROVIDER] =
+		OP(iam_remove_client_id_from_open_id_connect_provider, 0),
 	[IAM_OP_REMOVE_ROLE_FROM_INSTANCE_PROFILE] = OP(iam_remove_role_from_instance_profile, 0),
 	[IAM_OP_REMOVE_USER_FROM_GROUP] = OP(iam_remove_user_from_group, 0),
 	[IAM_OP_RESET_SERVICE_SPECIFIC_CREDENTIAL] = OP(iam_reset_service_specific_credential, 0),

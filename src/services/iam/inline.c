@@ -35,15 +35,16 @@ static status put(struct call *c, enum iam_kind kind, struct str owner, struct s
 	size_t all = 0;
 	for (size_t i = 0; i < e.inline_policies.n; i++) all += policy_size(e.inline_policies.v[i].text);
 	if (all > inline_max[kind])
-		return IAM_FAIL(c, LIMIT_EXCEEDED, "Maximum policy size of %zu bytes exceeded for %s %.*s", inline_max[kind],
-			iam_kind_name(kind), STR_ARG(e.name));
+		return IAM_FAIL(c, LIMIT_EXCEEDED, "Maximum policy size of %zu bytes exceeded for %s %.*s",
+			inline_max[kind], iam_kind_name(kind), STR_ARG(e.name));
 	iam_put(c, kind, &e);
 	return OK;
 }
 
 static status none(struct call *c, enum iam_kind kind, struct str name)
 {
-	return IAM_FAIL(c, NO_SUCH_ENTITY, "The %s policy with name %.*s cannot be found.", iam_kind_name(kind), STR_ARG(name));
+	return IAM_FAIL(
+		c, NO_SUCH_ENTITY, "The %s policy with name %.*s cannot be found.", iam_kind_name(kind), STR_ARG(name));
 }
 
 static status get(struct call *c, enum iam_kind kind, struct str owner, struct str name, struct str *text)
@@ -93,14 +94,14 @@ void iam_documents_out(struct call *c, const struct iam_rec_documents *d, struct
 }
 
 #define INLINE(KIND, kind)                                                                                             \
-	status iam_put_##kind##_policy(                                                                                \
-		struct call *c, const struct iam_put_##kind##_policy_input *in, struct iam_put_##kind##_policy_output *out) \
+	status iam_put_##kind##_policy(struct call *c, const struct iam_put_##kind##_policy_input *in,                 \
+		struct iam_put_##kind##_policy_output *out)                                                            \
 	{                                                                                                              \
 		(void)out;                                                                                             \
 		return put(c, KIND, in->kind##_name, in->policy_name, in->policy_document);                            \
 	}                                                                                                              \
-	status iam_get_##kind##_policy(                                                                                \
-		struct call *c, const struct iam_get_##kind##_policy_input *in, struct iam_get_##kind##_policy_output *out) \
+	status iam_get_##kind##_policy(struct call *c, const struct iam_get_##kind##_policy_input *in,                 \
+		struct iam_get_##kind##_policy_output *out)                                                            \
 	{                                                                                                              \
 		out->kind##_name = in->kind##_name;                                                                    \
 		out->policy_name = in->policy_name;                                                                    \

@@ -1,5 +1,5 @@
-/* What the files of IAM share: keys, names, loading and storing what policies are attached to, pages, errors. All of IAM is
- * account-wide: the region in keys is "". */
+/* What the files of IAM share: keys, names, loading and storing what policies are attached to, pages, errors. All of
+ * IAM is account-wide: the region in keys is "". */
 #pragma once
 #include "base/vec.h"
 #include "call/call.h"
@@ -28,7 +28,8 @@ status iam_get_user_or_caller(struct call *c, struct str name, struct iam_rec_en
 void iam_put(struct call *c, enum iam_kind kind, const struct iam_rec_entity *e);
 /* EntityAlreadyExists where present; LimitExceeded where the account has its quota. */
 status iam_require_new(struct call *c, enum iam_kind kind, struct str name) MUST_USE;
-/* Something that decisions rest on has changed: what was compiled of this account's policies is stale with the commit. */
+/* Something that decisions rest on has changed: what was compiled of this account's policies is stale with the commit.
+ */
 void iam_changed(struct call *c);
 /* Counts up to `most` records of a kind. */
 size_t iam_count(struct call *c, const char *kind, size_t most);
@@ -93,15 +94,17 @@ struct iam_rows iam_attachments(struct call *c, struct str arn);
 /* ── policies ── */
 
 /* MalformedPolicyDocument, LimitExceeded. */
-status iam_check_document(struct call *c, struct str text, enum policy_type type, size_t most, struct str label) MUST_USE;
+status iam_check_document(
+	struct call *c, struct str text, enum policy_type type, size_t most, struct str label) MUST_USE;
 /* As answers carry documents: percent-encoded (RFC 3986). */
 struct str iam_document_out(struct call *c, struct str text);
 /* A managed policy of this account by its ARN: NOT_FOUND for others'. */
-status iam_policy_peek(struct store_tx *tx, struct arena *a, struct str account, struct str arn,
-	struct iam_rec_policy *out) MUST_USE;
+status iam_policy_peek(
+	struct store_tx *tx, struct arena *a, struct str account, struct str arn, struct iam_rec_policy *out) MUST_USE;
 /* Can this managed policy be attached (by ARN)? NoSuchEntity as AttachUserPolicy words it. */
 status iam_require_attachable(struct call *c, struct str arn) MUST_USE;
-/* The index from managed policies to what they are attached to; kind: user, group, role, user-boundary, role-boundary. */
+/* The index from managed policies to what they are attached to; kind: user, group, role, user-boundary, role-boundary.
+ */
 void iam_attachment_put(struct call *c, struct str arn, const char *kind, struct str name);
 void iam_attachment_delete(struct call *c, struct str arn, const char *kind, struct str name);
 /* Sets (arn) or removes (STR_NONE) the boundary; *e is not stored by it. */

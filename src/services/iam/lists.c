@@ -53,7 +53,10 @@ bool iam_rows_next(struct iam_rows *r)
 	return true;
 }
 
-status iam_rows_end(struct iam_rows *r) { return store_scan_end(r->scan); }
+status iam_rows_end(struct iam_rows *r)
+{
+	return store_scan_end(r->scan);
+}
 
 /* ── lists of strings ─────────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -95,12 +98,14 @@ static ptrdiff_t find_tag(const struct iam_rec_tags *tags, struct str key)
 /* "Tags for IAM resources": keys are unique without case, 50 at most, aws: is reserved. */
 status iam_tags_set(struct call *c, struct iam_rec_tags *tags, const struct iam_tag_list_type *add)
 {
-	struct iam_rec_tags all = {.v = arena_new_n(c->arena, struct iam_rec_tags_entry, tags->n + add->n), .n = tags->n};
+	struct iam_rec_tags all = {
+		.v = arena_new_n(c->arena, struct iam_rec_tags_entry, tags->n + add->n), .n = tags->n};
 	if (tags->n) memcpy(all.v, tags->v, tags->n * sizeof(*all.v));
 	for (size_t i = 0; i < add->n; i++) {
 		struct str key = add->v[i].key, value = add->v[i].value;
 		if (str_istarts(key, STR("aws:")))
-			return IAM_FAIL(c, INVALID_INPUT, "Tag keys that begin with 'aws:' are reserved for system use.");
+			return IAM_FAIL(
+				c, INVALID_INPUT, "Tag keys that begin with 'aws:' are reserved for system use.");
 		for (size_t j = 0; j < i; j++)
 			if (str_ieq(add->v[j].key, key))
 				return IAM_FAIL(c, INVALID_INPUT,
@@ -109,8 +114,7 @@ status iam_tags_set(struct call *c, struct iam_rec_tags *tags, const struct iam_
 		if (at < 0) at = (ptrdiff_t)all.n++;
 		all.v[at] = (struct iam_rec_tags_entry){key, value};
 	}
-	if (all.n > TAGS_MAX)
-		return IAM_FAIL(c, LIMIT_EXCEEDED, "The number of tags has reached the maximum limit.");
+	if (all.n > TAGS_MAX) return IAM_FAIL(c, LIMIT_EXCEEDED, "The number of tags has reached the maximum limit.");
 	*tags = all;
 	return OK;
 }

@@ -1,7 +1,7 @@
-/* Passwords: login profiles, the account's password policy, ChangePassword. "Set an account password policy for IAM users".
- * Kept as PBKDF2 hashes; nobody can read them back. */
-#include "services/iam/internal.h"
+/* Passwords: login profiles, the account's password policy, ChangePassword. "Set an account password policy for IAM
+ * users". Kept as PBKDF2 hashes; nobody can read them back. */
 #include "base/rand.h"
+#include "services/iam/internal.h"
 #include <openssl/evp.h>
 
 #define ROUNDS 20000
@@ -14,8 +14,8 @@
 
 static void hash_password(struct str password, struct str salt, uint8_t out[HASH_BYTES])
 {
-	INVARIANT(PKCS5_PBKDF2_HMAC(password.p, (int)password.n, (const unsigned char *)salt.p, (int)salt.n, ROUNDS, EVP_sha256(),
-			  HASH_BYTES, out) == 1);
+	INVARIANT(PKCS5_PBKDF2_HMAC(password.p, (int)password.n, (const unsigned char *)salt.p, (int)salt.n, ROUNDS,
+			  EVP_sha256(), HASH_BYTES, out) == 1);
 }
 
 static bool is_password(struct str password, struct str salt, struct str hash)
@@ -74,9 +74,11 @@ static status set_password(struct call *c, struct iam_rec_login *l, struct str p
 	TRY(iam_account_get(c, &a));
 	const struct iam_rec_password_policy *p = a.password_policy;
 	if (!conforms(p, password, c->account))
-		return IAM_FAIL(c, PASSWORD_POLICY_VIOLATION, "Password does not conform to the account password policy.");
+		return IAM_FAIL(
+			c, PASSWORD_POLICY_VIOLATION, "Password does not conform to the account password policy.");
 	if (p && p->reuse.has && l->hash.n && was_used(l, password, (size_t)p->reuse.v))
-		return IAM_FAIL(c, PASSWORD_POLICY_VIOLATION, "Password does not conform to the account password policy: it was used before.");
+		return IAM_FAIL(c, PASSWORD_POLICY_VIOLATION,
+			"Password does not conform to the account password policy: it was used before.");
 	if (l->hash.n) {
 		size_t keep = l->history.n < REUSE_MAX ? l->history.n : REUSE_MAX - 1;
 		struct str *v = arena_new_n(c->arena, struct str, keep + 1);
@@ -108,13 +110,16 @@ static status get_with_login(struct call *c, struct str name, struct iam_rec_ent
 	return IAM_FAIL(c, NO_SUCH_ENTITY, "Login Profile for User %.*s cannot be found.", STR_ARG(e->name));
 }
 
-status iam_create_login_profile(struct call *c, const struct iam_create_login_profile_input *in,
-	struct iam_create_login_profile_output *out)
+status iam_create_login_profile(
+	struct call *c, const struct iam_create_login_profile_input *in, struct iam_create_login_profile_output *out)
 {
 	struct iam_rec_entity e;
 	TRY(iam_get_user_or_caller(c, in->user_name, &e));
-	if (e.login) return IAM_FAIL(c, ENTITY_ALREADY_EXISTS, "Login Profile for user %.*s already exists.", STR_ARG(e.name));
-	if (!str_has(in->password)) return call_fail(c, ERR_VALIDATION, "The request must contain the parameter Password.");
+	if (e.login)
+		return IAM_FAIL(
+			c, ENTITY_ALREADY_EXISTS, "Login Profile for user %.*s already exists.", STR_ARG(e.name));
+	if (!str_has(in->password))
+		return call_fail(c, ERR_VALIDATION, "The request must contain the parameter Password.");
 	e.login = arena_new(c->arena, struct iam_rec_login);
 	e.login->created = SOME_TIME(c->now_ms);
 	e.login->reset_required = SOME_BOOL(in->password_reset_required.v);
@@ -125,8 +130,8 @@ status iam_create_login_profile(struct call *c, const struct iam_create_login_pr
 	return OK;
 }
 
-status iam_get_login_profile(struct call *c, const struct iam_get_login_profile_input *in,
-	struct iam_get_login_profile_output *out)
+status iam_get_login_profile(
+	struct call *c, const struct iam_get_login_profile_input *in, struct iam_get_login_profile_output *out)
 {
 	struct iam_rec_entity e;
 	TRY(get_with_login(c, in->user_name, &e));
@@ -135,8 +140,8 @@ status iam_get_login_profile(struct call *c, const struct iam_get_login_profile_
 	return OK;
 }
 
-status iam_update_login_profile(struct call *c, const struct iam_update_login_profile_input *in,
-	struct iam_update_login_profile_output *out)
+status iam_update_login_profile(
+	struct call *c, const struct iam_update_login_profile_input *in, struct iam_update_login_profile_output *out)
 {
 	(void)out;
 	struct iam_rec_entity e;
@@ -147,8 +152,8 @@ status iam_update_login_profile(struct call *c, const struct iam_update_login_pr
 	return OK;
 }
 
-status iam_delete_login_profile(struct call *c, const struct iam_delete_login_profile_input *in,
-	struct iam_delete_login_profile_output *out)
+status iam_delete_login_profile(
+	struct call *c, const struct iam_delete_login_profile_input *in, struct iam_delete_login_profile_output *out)
 {
 	(void)out;
 	struct iam_rec_entity e;
@@ -164,7 +169,8 @@ int64_t iam_password_ends(const struct iam_rec_account *a, const struct iam_rec_
 	return p && p->max_age.has ? l->changed.ms + p->max_age.v * DAY_MS : 0;
 }
 
-status iam_change_password(struct call *c, const struct iam_change_password_input *in, struct iam_change_password_output *out)
+status iam_change_password(
+	struct call *c, const struct iam_change_password_input *in, struct iam_change_password_output *out)
 {
 	(void)out;
 	if (c->principal.kind != PRINCIPAL_USER)
@@ -190,7 +196,8 @@ status iam_change_password(struct call *c, const struct iam_change_password_inpu
 
 static status no_policy(struct call *c)
 {
-	return IAM_FAIL(c, NO_SUCH_ENTITY, "The Password Policy with domain name %.*s cannot be found.", STR_ARG(c->account));
+	return IAM_FAIL(
+		c, NO_SUCH_ENTITY, "The Password Policy with domain name %.*s cannot be found.", STR_ARG(c->account));
 }
 
 status iam_update_account_password_policy(struct call *c, const struct iam_update_account_password_policy_input *in,

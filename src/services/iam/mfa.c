@@ -1,17 +1,17 @@
-/* Virtual MFA devices: seeds, time-based one-time passwords (RFC 6238 over RFC 4226: HMAC-SHA-1, 6 digits, 30 s), and the
- * two consecutive codes that enable a device or set its clock. A code passes once. The seed is answered as text; a QR code
- * as an image is not made: its member stays absent. */
-#include "services/iam/internal.h"
+/* Virtual MFA devices: seeds, time-based one-time passwords (RFC 6238 over RFC 4226: HMAC-SHA-1, 6 digits, 30 s), and
+ * the two consecutive codes that enable a device or set its clock. A code passes once. The seed is answered as text; a
+ * QR code as an image is not made: its member stays absent. */
 #include "base/rand.h"
+#include "services/iam/internal.h"
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
 #define STEP_MS 30000
-#define SEED_BYTES 40          /* 64 characters of base32, as AWS's */
-#define DEVICES_PER_USER 8     /* "IAM and AWS STS quotas" */
-#define WINDOW_CHECK 1         /* steps that a code may be early or late */
-#define WINDOW_ENABLE 10       /* steps that a device's clock may be off when it is enabled */
-#define WINDOW_RESYNC 120      /* and when it is set: an hour */
+#define SEED_BYTES 40      /* 64 characters of base32, as AWS's */
+#define DEVICES_PER_USER 8 /* "IAM and AWS STS quotas" */
+#define WINDOW_CHECK 1     /* steps that a code may be early or late */
+#define WINDOW_ENABLE 10   /* steps that a device's clock may be off when it is enabled */
+#define WINDOW_RESYNC 120  /* and when it is set: an hour */
 
 struct str iam_totp(struct arena *a, struct str seed, int64_t step)
 {
@@ -20,7 +20,8 @@ struct str iam_totp(struct arena *a, struct str seed, int64_t step)
 	for (int i = 0; i < 8; i++) counter[i] = (uint8_t)((uint64_t)step >> (56 - 8 * i));
 	INVARIANT(HMAC(EVP_sha1(), seed.p, (int)seed.n, counter, sizeof(counter), mac, &length) && length == 20);
 	unsigned at = mac[19] & 15u;
-	uint32_t number = (uint32_t)(mac[at] & 127) << 24 | (uint32_t)mac[at + 1] << 16 | (uint32_t)mac[at + 2] << 8 | mac[at + 3];
+	uint32_t number = (uint32_t)(mac[at] & 127) << 24 | (uint32_t)mac[at + 1] << 16 | (uint32_t)mac[at + 2] << 8 |
+			  mac[at + 3];
 	return str_fmt(a, "%06u", number % 1000000u);
 }
 
@@ -38,7 +39,8 @@ static struct str base32(struct arena *a, struct str bytes)
 	return buf_done(&b);
 }
 
-static status device_peek(struct store_tx *tx, struct arena *a, struct str account, struct str serial, struct iam_rec_mfa *out)
+static status device_peek(
+	struct store_tx *tx, struct arena *a, struct str account, struct str serial, struct iam_rec_mfa *out)
 {
 	struct str bytes;
 	*out = (struct iam_rec_mfa){0};
@@ -107,10 +109,12 @@ static void device_out(struct call *c, const struct iam_rec_mfa *d, struct iam_v
 status iam_create_virtual_mfa_device(struct call *c, const struct iam_create_virtual_mfa_device_input *in,
 	struct iam_create_virtual_mfa_device_output *out)
 {
-	struct iam_rec_mfa d = {.serial = iam_arn(c, "mfa", in->path, in->virtual_mfa_device_name), .created = SOME_TIME(c->now_ms)};
+	struct iam_rec_mfa d = {
+		.serial = iam_arn(c, "mfa", in->path, in->virtual_mfa_device_name), .created = SOME_TIME(c->now_ms)};
 	struct str bytes;
 	status s = store_get(c->tx, iam_key(c->arena, "mfa", c->account, d.serial), &bytes);
-	if (is_ok(s)) return IAM_FAIL(c, ENTITY_ALREADY_EXISTS, "MFADevice entity at the same path and name already exists.");
+	if (is_ok(s))
+		return IAM_FAIL(c, ENTITY_ALREADY_EXISTS, "MFADevice entity at the same path and name already exists.");
 	if (!status_is(s, STATUS_NOT_FOUND)) return s;
 	char *seed = arena_alloc_raw(c->arena, SEED_BYTES);
 	rand_bytes(seed, SEED_BYTES);
@@ -123,8 +127,8 @@ status iam_create_virtual_mfa_device(struct call *c, const struct iam_create_vir
 	return OK;
 }
 
-status iam_enable_mfa_device(struct call *c, const struct iam_enable_mfa_device_input *in,
-	struct iam_enable_mfa_device_output *out)
+status iam_enable_mfa_device(
+	struct call *c, const struct iam_enable_mfa_device_input *in, struct iam_enable_mfa_device_output *out)
 {
 	(void)out;
 	struct iam_rec_entity e;
@@ -143,16 +147,16 @@ status iam_enable_mfa_device(struct call *c, const struct iam_enable_mfa_device_
 	return OK;
 }
 
-static status users_device(struct call *c, struct str user, struct str serial, struct iam_rec_entity *e, struct iam_rec_mfa *d)
+static status users_device(
+	struct call *c, struct str user, struct str serial, struct iam_rec_entity *e, struct iam_rec_mfa *d)
 {
 	TRY(iam_get_user_or_caller(c, user, e));
-	if (!iam_strings_have(&e->mfa, serial))
-		return IAM_FAIL(c, NO_SUCH_ENTITY, "MFA Device invalid for user.");
+	if (!iam_strings_have(&e->mfa, serial)) return IAM_FAIL(c, NO_SUCH_ENTITY, "MFA Device invalid for user.");
 	return device_get(c, serial, d);
 }
 
-status iam_resync_mfa_device(struct call *c, const struct iam_resync_mfa_device_input *in,
-	struct iam_resync_mfa_device_output *out)
+status iam_resync_mfa_device(
+	struct call *c, const struct iam_resync_mfa_device_input *in, struct iam_resync_mfa_device_output *out)
 {
 	(void)out;
 	struct iam_rec_entity e;
@@ -163,8 +167,8 @@ status iam_resync_mfa_device(struct call *c, const struct iam_resync_mfa_device_
 	return OK;
 }
 
-status iam_deactivate_mfa_device(struct call *c, const struct iam_deactivate_mfa_device_input *in,
-	struct iam_deactivate_mfa_device_output *out)
+status iam_deactivate_mfa_device(
+	struct call *c, const struct iam_deactivate_mfa_device_input *in, struct iam_deactivate_mfa_device_output *out)
 {
 	(void)out;
 	struct iam_rec_entity e;
@@ -189,7 +193,8 @@ status iam_delete_virtual_mfa_device(struct call *c, const struct iam_delete_vir
 	return OK;
 }
 
-status iam_get_mfa_device(struct call *c, const struct iam_get_mfa_device_input *in, struct iam_get_mfa_device_output *out)
+status iam_get_mfa_device(
+	struct call *c, const struct iam_get_mfa_device_input *in, struct iam_get_mfa_device_output *out)
 {
 	struct iam_rec_mfa d;
 	TRY(device_get(c, in->serial_number, &d));
@@ -201,19 +206,22 @@ status iam_get_mfa_device(struct call *c, const struct iam_get_mfa_device_input 
 	return OK;
 }
 
-status iam_list_mfa_devices(struct call *c, const struct iam_list_mfa_devices_input *in, struct iam_list_mfa_devices_output *out)
+status iam_list_mfa_devices(
+	struct call *c, const struct iam_list_mfa_devices_input *in, struct iam_list_mfa_devices_output *out)
 {
 	struct iam_page page;
 	TRY(iam_page_begin(c, in->marker, in->max_items, &page));
 	VEC_PRESENT(c->arena, &out->mfa_devices);
 	size_t capacity = 0;
 	struct iam_rec_entity e = {0};
-	if (str_has(in->user_name) || c->principal.kind != PRINCIPAL_ROOT) TRY(iam_get_user_or_caller(c, in->user_name, &e));
+	if (str_has(in->user_name) || c->principal.kind != PRINCIPAL_ROOT)
+		TRY(iam_get_user_or_caller(c, in->user_name, &e));
 	for (size_t i = 0; i < e.mfa.n; i++) {
 		struct iam_rec_mfa d;
 		TRY(device_get(c, e.mfa.v[i], &d));
 		if (!iam_page_take(&page, str_fmt(c->arena, "%04zu", i))) continue;
-		*VEC_PUSH(c->arena, &out->mfa_devices, &capacity) = (struct iam_mfa_device){e.name, d.serial, d.enabled};
+		*VEC_PUSH(c->arena, &out->mfa_devices, &capacity) =
+			(struct iam_mfa_device){e.name, d.serial, d.enabled};
 	}
 	iam_page_end(&page, &out->is_truncated, &out->marker);
 	return OK;
@@ -250,7 +258,8 @@ status iam_mfa_renamed(struct call *c, const struct iam_rec_entity *user)
 	return OK;
 }
 
-status iam_tag_mfa_device(struct call *c, const struct iam_tag_mfa_device_input *in, struct iam_tag_mfa_device_output *out)
+status iam_tag_mfa_device(
+	struct call *c, const struct iam_tag_mfa_device_input *in, struct iam_tag_mfa_device_output *out)
 {
 	(void)out;
 	struct iam_rec_mfa d;
@@ -260,7 +269,8 @@ status iam_tag_mfa_device(struct call *c, const struct iam_tag_mfa_device_input 
 	return OK;
 }
 
-status iam_untag_mfa_device(struct call *c, const struct iam_untag_mfa_device_input *in, struct iam_untag_mfa_device_output *out)
+status iam_untag_mfa_device(
+	struct call *c, const struct iam_untag_mfa_device_input *in, struct iam_untag_mfa_device_output *out)
 {
 	(void)out;
 	struct iam_rec_mfa d;
@@ -270,8 +280,8 @@ status iam_untag_mfa_device(struct call *c, const struct iam_untag_mfa_device_in
 	return OK;
 }
 
-status iam_list_mfa_device_tags(struct call *c, const struct iam_list_mfa_device_tags_input *in,
-	struct iam_list_mfa_device_tags_output *out)
+status iam_list_mfa_device_tags(
+	struct call *c, const struct iam_list_mfa_device_tags_input *in, struct iam_list_mfa_device_tags_output *out)
 {
 	struct iam_rec_mfa d;
 	TRY(device_get(c, in->serial_number, &d));

@@ -28,7 +28,8 @@ X509 *iam_pem_certificate(struct str pem, int64_t *expires_ms)
 	BIO_free(b);
 	ERR_clear_error();
 	struct tm tm;
-	if (x && expires_ms && ASN1_TIME_to_tm(X509_get0_notAfter(x), &tm) == 1) *expires_ms = (int64_t)timegm(&tm) * 1000;
+	if (x && expires_ms && ASN1_TIME_to_tm(X509_get0_notAfter(x), &tm) == 1)
+		*expires_ms = (int64_t)timegm(&tm) * 1000;
 	return x;
 }
 
@@ -58,10 +59,11 @@ static EVP_PKEY *rsa_of(struct str e, struct str n)
 	OSSL_PARAM *params = NULL;
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
 	OSSL_PARAM_BLD *b = OSSL_PARAM_BLD_new();
-	BIGNUM *be = BN_bin2bn((const unsigned char *)e.p, (int)e.n, NULL), *bn = BN_bin2bn((const unsigned char *)n.p, (int)n.n, NULL);
-	if (ctx && b && be && bn && OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_N, bn) && OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_E, be) &&
-		(params = OSSL_PARAM_BLD_to_param(b)) && EVP_PKEY_fromdata_init(ctx) > 0 &&
-		EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) <= 0)
+	BIGNUM *be = BN_bin2bn((const unsigned char *)e.p, (int)e.n, NULL),
+	       *bn = BN_bin2bn((const unsigned char *)n.p, (int)n.n, NULL);
+	if (ctx && b && be && bn && OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_N, bn) &&
+		OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_E, be) && (params = OSSL_PARAM_BLD_to_param(b)) &&
+		EVP_PKEY_fromdata_init(ctx) > 0 && EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) <= 0)
 		key = NULL;
 	OSSL_PARAM_free(params);
 	OSSL_PARAM_BLD_free(b);
@@ -78,8 +80,9 @@ EVP_PKEY *iam_ssh_public_key(struct arena *a, struct str text)
 	if (str_starts(text, STR("ssh-rsa "))) {
 		struct str rest = str_from(text, 8), encoded = str_cut(&rest, ' '), blob, type, e, n;
 		while (encoded.n && (encoded.p[encoded.n - 1] == '\n' || encoded.p[encoded.n - 1] == '\r')) encoded.n--;
-		if (is_ok(str_unbase64(a, encoded, &blob)) && read_field(&blob, &type) && read_field(&blob, &e) && read_field(&blob, &n) &&
-			!blob.n && str_is(type, "ssh-rsa") && e.n && e.n <= 8 && n.n && n.n <= SSH_BITS_MAX / 8 + 1)
+		if (is_ok(str_unbase64(a, encoded, &blob)) && read_field(&blob, &type) && read_field(&blob, &e) &&
+			read_field(&blob, &n) && !blob.n && str_is(type, "ssh-rsa") && e.n && e.n <= 8 && n.n &&
+			n.n <= SSH_BITS_MAX / 8 + 1)
 			key = rsa_of(e, n);
 	} else {
 		BIO *b = BIO_new_mem_buf(text.p, (int)text.n);

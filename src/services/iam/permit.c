@@ -1,7 +1,7 @@
-/* What the policy step has to know of IAM's operations: ARNs with the path that a name does not tell, tags, whose key or
- * password is meant where nobody is named, and the keys of "Actions, resources, and condition keys for AWS IAM". */
-#include "services/iam/internal.h"
+/* What the policy step has to know of IAM's operations: ARNs with the path that a name does not tell, tags, whose key
+ * or password is meant where nobody is named, and the keys of "Actions, resources, and condition keys for AWS IAM". */
 #include "policy/authz.h"
+#include "services/iam/internal.h"
 
 static void set_tags(struct call *c, struct policy_resource *r, const struct iam_rec_tags *tags)
 {
@@ -74,7 +74,8 @@ static status let_change_password(struct call *c, struct store_tx *tx, struct au
 	if (!a.password_policy || !a.password_policy->may_change.v) return OK;
 	struct str text = str_fmt(c->arena,
 		"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"%.*s\"},"
-		"\"Action\":\"iam:ChangePassword\",\"Resource\":\"%.*s\"}]}", STR_ARG(c->principal.arn), STR_ARG(c->principal.arn));
+		"\"Action\":\"iam:ChangePassword\",\"Resource\":\"%.*s\"}]}",
+		STR_ARG(c->principal.arn), STR_ARG(c->principal.arn));
 	for (size_t i = 0; i < demands->n; i++)
 		for (size_t j = 0; j < demands->v[i].n; j++) {
 			demands->v[i].resources[j].arn = c->principal.arn;
@@ -91,7 +92,8 @@ status iam_authorize(struct call *c, struct store_tx *tx, const void *in, struct
 	bool user_session = c->principal.kind == PRINCIPAL_FEDERATED || c->principal.kind == PRINCIPAL_USER;
 	if (user_session && c->principal.session_record.n) {
 		TRY(iam_rec_session_decode(c->arena, c->principal.session_record, &session));
-		if (!session.mfa_at.has) return call_fail(c, ERR_INVALID_TOKEN, "The security token included in the request is invalid");
+		if (!session.mfa_at.has)
+			return call_fail(c, ERR_INVALID_TOKEN, "The security token included in the request is invalid");
 	}
 	struct str policy = member(c, in, "PolicyArn"), boundary = member(c, in, "PermissionsBoundary");
 	struct str service = member(c, in, "AWSServiceName");

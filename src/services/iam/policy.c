@@ -14,10 +14,12 @@ status iam_check_document(struct call *c, struct str text, enum policy_type type
 	struct policy_source source = {.type = type, .max_size = 0, .label = label};
 	struct policy *p = NULL;
 	struct policy_error why = {0};
-	if (!is_ok(policy_parse(text, &source, &p, &why))) return IAM_FAIL(c, MALFORMED_POLICY_DOCUMENT, "%s", why.message);
+	if (!is_ok(policy_parse(text, &source, &p, &why)))
+		return IAM_FAIL(c, MALFORMED_POLICY_DOCUMENT, "%s", why.message);
 	policy_free(p);
 	if (!most || policy_size(text) <= most) return OK;
-	if (type == POLICY_TRUST) return IAM_FAIL(c, LIMIT_EXCEEDED, "Cannot exceed quota for ACLSizePerRole: %zu", most);
+	if (type == POLICY_TRUST)
+		return IAM_FAIL(c, LIMIT_EXCEEDED, "Cannot exceed quota for ACLSizePerRole: %zu", most);
 	return IAM_FAIL(c, LIMIT_EXCEEDED, "Cannot exceed quota for PolicySize: %zu", most);
 }
 
@@ -57,8 +59,10 @@ struct iam_attachment_counts iam_attachment_count(struct call *c, struct str arn
 	struct iam_attachment_counts n = {0};
 	struct iam_rows r = iam_attachments(c, arn);
 	while (iam_rows_next(&r)) {
-		if (str_ends(r.value, STR("-boundary"))) n.boundaries++;
-		else n.policies++;
+		if (str_ends(r.value, STR("-boundary")))
+			n.boundaries++;
+		else
+			n.policies++;
 	}
 	(void)!is_ok(iam_rows_end(&r));
 	return n;
@@ -71,7 +75,8 @@ static struct str policy_arn(const struct call *c, const struct iam_rec_policy *
 	return iam_arn(c, "policy", p->path, p->name);
 }
 
-status iam_policy_peek(struct store_tx *tx, struct arena *a, struct str account, struct str arn, struct iam_rec_policy *out)
+status iam_policy_peek(
+	struct store_tx *tx, struct arena *a, struct str account, struct str arn, struct iam_rec_policy *out)
 {
 	/* arn:PARTITION:iam::ACCOUNT:policy/PATH/NAME; names are unique whatever their path. */
 	struct str rest = arn, part[5];
@@ -103,8 +108,14 @@ void iam_managed_record(struct call *c, const struct iam_managed *m, struct iam_
 {
 	struct iam_rec_version *v = arena_new(c->arena, struct iam_rec_version);
 	*v = (struct iam_rec_version){.id = STR("v1"), .text = m->document, .created = SOME_TIME(m->created_ms)};
-	*out = (struct iam_rec_policy){.name = m->name, .path = m->path, .id = m->id, .created = SOME_TIME(m->created_ms),
-		.updated = SOME_TIME(m->created_ms), .default_version = STR("v1"), .versions = {v, 1}, .description = m->description};
+	*out = (struct iam_rec_policy){.name = m->name,
+		.path = m->path,
+		.id = m->id,
+		.created = SOME_TIME(m->created_ms),
+		.updated = SOME_TIME(m->created_ms),
+		.default_version = STR("v1"),
+		.versions = {v, 1},
+		.description = m->description};
 }
 
 static status policy_read(struct call *c, struct str arn, struct iam_rec_policy *out, bool *aws)
@@ -188,7 +199,8 @@ status iam_create_policy(struct call *c, const struct iam_create_policy_input *i
 	struct str bytes;
 	status s = store_get(c->tx, iam_key(c->arena, "policy", c->account, in->policy_name), &bytes);
 	if (is_ok(s))
-		return IAM_FAIL(c, ENTITY_ALREADY_EXISTS, "A policy called %.*s already exists. Duplicate names are not allowed.",
+		return IAM_FAIL(c, ENTITY_ALREADY_EXISTS,
+			"A policy called %.*s already exists. Duplicate names are not allowed.",
 			STR_ARG(in->policy_name));
 	if (!status_is(s, STATUS_NOT_FOUND)) return s;
 	TRY(iam_check_document(c, in->policy_document, POLICY_IDENTITY, MANAGED_MAX, in->policy_name));
@@ -231,10 +243,12 @@ status iam_delete_policy(struct call *c, const struct iam_delete_policy_input *i
 	struct iam_rec_policy p;
 	TRY(policy_get(c, in->policy_arn, &p));
 	struct iam_attachment_counts n = iam_attachment_count(c, in->policy_arn);
-	if (n.policies + n.boundaries) return IAM_FAIL(c, DELETE_CONFLICT, "Cannot delete a policy attached to entities.");
+	if (n.policies + n.boundaries)
+		return IAM_FAIL(c, DELETE_CONFLICT, "Cannot delete a policy attached to entities.");
 	if (p.versions.n > 1)
 		return IAM_FAIL(c, DELETE_CONFLICT,
-			"This policy has more than one version. Before you delete a policy, you must delete the policy's versions. "
+			"This policy has more than one version. Before you delete a policy, you must delete the "
+			"policy's versions. "
 			"The default version is deleted with the policy.");
 	/* Attached meanwhile: the one who commits later sees the other. */
 	struct str all = attachment_key(c, in->policy_arn, NULL, STR_NONE);
@@ -287,15 +301,16 @@ status iam_list_policies(struct call *c, const struct iam_list_policies_input *i
 
 /* ── versions ─────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-status iam_create_policy_version(struct call *c, const struct iam_create_policy_version_input *in,
-	struct iam_create_policy_version_output *out)
+status iam_create_policy_version(
+	struct call *c, const struct iam_create_policy_version_input *in, struct iam_create_policy_version_output *out)
 {
 	struct iam_rec_policy p;
 	TRY(policy_get(c, in->policy_arn, &p));
 	TRY(iam_check_document(c, in->policy_document, POLICY_IDENTITY, MANAGED_MAX, p.name));
 	if (p.versions.n >= VERSIONS_MAX)
 		return IAM_FAIL(c, LIMIT_EXCEEDED,
-			"A managed policy can have up to %d versions. Before you create a new version, you must delete an existing version.",
+			"A managed policy can have up to %d versions. Before you create a new version, you must delete "
+			"an existing version.",
 			VERSIONS_MAX);
 	struct iam_rec_version *v = arena_new_n(c->arena, struct iam_rec_version, p.versions.n + 1);
 	memcpy(v, p.versions.v, p.versions.n * sizeof(*v));
@@ -315,11 +330,12 @@ status iam_create_policy_version(struct call *c, const struct iam_create_policy_
 
 static status no_version(struct call *c, struct str arn, struct str id)
 {
-	return IAM_FAIL(c, NO_SUCH_ENTITY, "Policy %.*s version %.*s does not exist or is not attachable.", STR_ARG(arn), STR_ARG(id));
+	return IAM_FAIL(c, NO_SUCH_ENTITY, "Policy %.*s version %.*s does not exist or is not attachable.",
+		STR_ARG(arn), STR_ARG(id));
 }
 
-status iam_get_policy_version(struct call *c, const struct iam_get_policy_version_input *in,
-	struct iam_get_policy_version_output *out)
+status iam_get_policy_version(
+	struct call *c, const struct iam_get_policy_version_input *in, struct iam_get_policy_version_output *out)
 {
 	struct iam_rec_policy p;
 	bool aws;
@@ -331,8 +347,8 @@ status iam_get_policy_version(struct call *c, const struct iam_get_policy_versio
 	return OK;
 }
 
-status iam_delete_policy_version(struct call *c, const struct iam_delete_policy_version_input *in,
-	struct iam_delete_policy_version_output *out)
+status iam_delete_policy_version(
+	struct call *c, const struct iam_delete_policy_version_input *in, struct iam_delete_policy_version_output *out)
 {
 	(void)out;
 	struct iam_rec_policy p;
@@ -361,8 +377,8 @@ status iam_set_default_policy_version(struct call *c, const struct iam_set_defau
 	return OK;
 }
 
-status iam_list_policy_versions(struct call *c, const struct iam_list_policy_versions_input *in,
-	struct iam_list_policy_versions_output *out)
+status iam_list_policy_versions(
+	struct call *c, const struct iam_list_policy_versions_input *in, struct iam_list_policy_versions_output *out)
 {
 	struct iam_rec_policy p;
 	bool aws;
@@ -400,7 +416,8 @@ status iam_untag_policy(struct call *c, const struct iam_untag_policy_input *in,
 	return OK;
 }
 
-status iam_list_policy_tags(struct call *c, const struct iam_list_policy_tags_input *in, struct iam_list_policy_tags_output *out)
+status iam_list_policy_tags(
+	struct call *c, const struct iam_list_policy_tags_input *in, struct iam_list_policy_tags_output *out)
 {
 	struct iam_rec_policy p;
 	bool aws;

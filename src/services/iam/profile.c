@@ -43,10 +43,12 @@ status iam_create_instance_profile(struct call *c, const struct iam_create_insta
 	struct str bytes;
 	status s = store_get(c->tx, iam_key(c->arena, "profile", c->account, in->instance_profile_name), &bytes);
 	if (is_ok(s))
-		return IAM_FAIL(c, ENTITY_ALREADY_EXISTS, "Instance Profile %.*s already exists.", STR_ARG(in->instance_profile_name));
+		return IAM_FAIL(c, ENTITY_ALREADY_EXISTS, "Instance Profile %.*s already exists.",
+			STR_ARG(in->instance_profile_name));
 	if (!status_is(s, STATUS_NOT_FOUND)) return s;
 	if (iam_count(c, "profile", PROFILES_MAX) >= PROFILES_MAX)
-		return IAM_FAIL(c, LIMIT_EXCEEDED, "Cannot exceed quota for InstanceProfilesPerAccount: %d", PROFILES_MAX);
+		return IAM_FAIL(
+			c, LIMIT_EXCEEDED, "Cannot exceed quota for InstanceProfilesPerAccount: %d", PROFILES_MAX);
 	struct iam_rec_profile p = {.name = in->instance_profile_name,
 		.path = str_or(in->path, STR("/")),
 		.id = iam_new_id(c->arena, "AIPA"),
@@ -57,8 +59,8 @@ status iam_create_instance_profile(struct call *c, const struct iam_create_insta
 	return profile_out(c, &p, out->instance_profile);
 }
 
-status iam_get_instance_profile(struct call *c, const struct iam_get_instance_profile_input *in,
-	struct iam_get_instance_profile_output *out)
+status iam_get_instance_profile(
+	struct call *c, const struct iam_get_instance_profile_input *in, struct iam_get_instance_profile_output *out)
 {
 	struct iam_rec_profile p;
 	TRY(profile_get(c, in->instance_profile_name, &p));
@@ -72,7 +74,9 @@ status iam_delete_instance_profile(struct call *c, const struct iam_delete_insta
 	(void)out;
 	struct iam_rec_profile p;
 	TRY(profile_get(c, in->instance_profile_name, &p));
-	if (p.role.n) return IAM_FAIL(c, DELETE_CONFLICT, "Cannot delete entity, must remove roles from instance profile first.");
+	if (p.role.n)
+		return IAM_FAIL(
+			c, DELETE_CONFLICT, "Cannot delete entity, must remove roles from instance profile first.");
 	store_delete(c->tx, iam_key(c->arena, "profile", c->account, p.name));
 	return OK;
 }
@@ -85,13 +89,15 @@ status iam_add_role_to_instance_profile(struct call *c, const struct iam_add_rol
 	struct iam_rec_entity e;
 	TRY(profile_get(c, in->instance_profile_name, &p));
 	TRY(iam_get_modifiable_role(c, in->role_name, &e));
-	if (p.role.n) return IAM_FAIL(c, LIMIT_EXCEEDED, "Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1");
+	if (p.role.n)
+		return IAM_FAIL(c, LIMIT_EXCEEDED, "Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1");
 	p.role = e.name;
 	profile_put(c, &p);
 	return OK;
 }
 
-status iam_remove_role_from_instance_profile(struct call *c, const struct iam_remove_role_from_instance_profile_input *in,
+status iam_remove_role_from_instance_profile(struct call *c,
+	const struct iam_remove_role_from_instance_profile_input *in,
 	struct iam_remove_role_from_instance_profile_output *out)
 {
 	(void)out;
@@ -153,8 +159,8 @@ status iam_list_instance_profiles_for_role(struct call *c, const struct iam_list
 	return OK;
 }
 
-status iam_tag_instance_profile(struct call *c, const struct iam_tag_instance_profile_input *in,
-	struct iam_tag_instance_profile_output *out)
+status iam_tag_instance_profile(
+	struct call *c, const struct iam_tag_instance_profile_input *in, struct iam_tag_instance_profile_output *out)
 {
 	(void)out;
 	struct iam_rec_profile p;

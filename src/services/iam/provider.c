@@ -1,6 +1,6 @@
 /* Identity providers: OpenID Connect and SAML. STS verifies their tokens by these records. */
-#include "services/iam/internal.h"
 #include "base/rand.h"
+#include "services/iam/internal.h"
 #include <expat.h>
 
 /* "IAM and AWS STS quotas" */
@@ -8,8 +8,8 @@
 #define CLIENTS_MAX 100
 #define THUMBPRINTS_MAX 5
 
-static status provider_peek(
-	struct store_tx *tx, struct arena *a, const char *kind, struct str account, struct str name, struct iam_rec_provider *out)
+static status provider_peek(struct store_tx *tx, struct arena *a, const char *kind, struct str account, struct str name,
+	struct iam_rec_provider *out)
 {
 	struct str bytes;
 	*out = (struct iam_rec_provider){0};
@@ -17,12 +17,14 @@ static status provider_peek(
 	return iam_rec_provider_decode(a, bytes, out);
 }
 
-status iam_oidc_peek(struct store_tx *tx, struct arena *a, struct str account, struct str url, struct iam_rec_provider *out)
+status iam_oidc_peek(
+	struct store_tx *tx, struct arena *a, struct str account, struct str url, struct iam_rec_provider *out)
 {
 	return provider_peek(tx, a, "oidc", account, url, out);
 }
 
-status iam_saml_peek(struct store_tx *tx, struct arena *a, struct str account, struct str name, struct iam_rec_provider *out)
+status iam_saml_peek(
+	struct store_tx *tx, struct arena *a, struct str account, struct str name, struct iam_rec_provider *out)
 {
 	return provider_peek(tx, a, "saml", account, name, out);
 }
@@ -42,12 +44,14 @@ static status provider_get(struct call *c, const char *kind, struct str arn, str
 {
 	struct str word = kind[0] == 'o' ? STR(":oidc-provider/") : STR(":saml-provider/");
 	ptrdiff_t at = str_find(arn, word);
-	if (at < 0 || !str_starts(arn, STR("arn:"))) return IAM_FAIL(c, INVALID_INPUT, "Invalid ARN: %.*s", STR_ARG(arn));
+	if (at < 0 || !str_starts(arn, STR("arn:")))
+		return IAM_FAIL(c, INVALID_INPUT, "Invalid ARN: %.*s", STR_ARG(arn));
 	struct str name = str_from(arn, (size_t)at + word.n);
 	status s = provider_peek(c->tx, c->arena, kind, c->account, name, out);
 	if (is_ok(s) && !str_eq(provider_arn(c, kind, out->name), arn)) s = STATUS(NOT_FOUND);
 	if (!status_is(s, STATUS_NOT_FOUND)) return s;
-	if (kind[0] == 'o') return IAM_FAIL(c, NO_SUCH_ENTITY, "OpenIDConnect Provider not found for arn %.*s", STR_ARG(arn));
+	if (kind[0] == 'o')
+		return IAM_FAIL(c, NO_SUCH_ENTITY, "OpenIDConnect Provider not found for arn %.*s", STR_ARG(arn));
 	return IAM_FAIL(c, NO_SUCH_ENTITY, "Manifest not found for arn %.*s", STR_ARG(arn));
 }
 
@@ -56,11 +60,12 @@ static status require_room(struct call *c, const char *kind, struct str name)
 	struct iam_rec_provider p;
 	status s = provider_peek(c->tx, c->arena, kind, c->account, name, &p);
 	if (is_ok(s))
-		return IAM_FAIL(c, ENTITY_ALREADY_EXISTS, "Provider with %s %.*s already exists.", kind[0] == 'o' ? "url" : "name", STR_ARG(name));
+		return IAM_FAIL(c, ENTITY_ALREADY_EXISTS, "Provider with %s %.*s already exists.",
+			kind[0] == 'o' ? "url" : "name", STR_ARG(name));
 	if (!status_is(s, STATUS_NOT_FOUND)) return s;
 	if (iam_count(c, kind, PROVIDERS_MAX) < PROVIDERS_MAX) return OK;
-	return IAM_FAIL(c, LIMIT_EXCEEDED, "Cannot exceed quota for %sProvidersPerAccount: %d", kind[0] == 'o' ? "OpenIdConnect" : "Saml",
-		PROVIDERS_MAX);
+	return IAM_FAIL(c, LIMIT_EXCEEDED, "Cannot exceed quota for %sProvidersPerAccount: %d",
+		kind[0] == 'o' ? "OpenIdConnect" : "Saml", PROVIDERS_MAX);
 }
 
 /* ── OpenID Connect ───────────────────────────────────────────────────────────────────────────────────────────── */
@@ -76,7 +81,8 @@ static status split_url(struct call *c, struct str url, struct str *name)
 		struct str host = rest;
 		host = str_cut(&host, '/');
 		host = str_cut(&host, ':');
-		if (!str_is(host, "localhost") && !str_is(host, "127.0.0.1") && !str_ends(host, STR(".localhost"))) rest = STR_NONE;
+		if (!str_is(host, "localhost") && !str_is(host, "127.0.0.1") && !str_ends(host, STR(".localhost")))
+			rest = STR_NONE;
 	}
 	if (!str_has(rest) || !rest.n || str_chr(rest, '?') >= 0 || str_chr(rest, '#') >= 0 || rest.p[0] == '/')
 		return call_fail(c, ERR_VALIDATION, "Invalid Open ID Connect Provider URL");
@@ -88,11 +94,13 @@ static status split_url(struct call *c, struct str url, struct str *name)
 static status check_thumbprints(struct call *c, const struct iam_thumbprint_list_type *list)
 {
 	if (list->n > THUMBPRINTS_MAX)
-		return IAM_FAIL(c, INVALID_INPUT, "Thumbprint list must contain fewer than %d entries.", THUMBPRINTS_MAX + 1);
+		return IAM_FAIL(
+			c, INVALID_INPUT, "Thumbprint list must contain fewer than %d entries.", THUMBPRINTS_MAX + 1);
 	for (size_t i = 0; i < list->n; i++) {
 		struct str bytes;
 		if (!is_ok(str_unhex(c->arena, list->v[i], &bytes)) || bytes.n != 20)
-			return IAM_FAIL(c, INVALID_INPUT, "Thumbprint must be the 40 hexadecimal digits of a SHA-1 hash.");
+			return IAM_FAIL(
+				c, INVALID_INPUT, "Thumbprint must be the 40 hexadecimal digits of a SHA-1 hash.");
 	}
 	return OK;
 }
@@ -105,9 +113,11 @@ status iam_create_open_id_connect_provider(struct call *c, const struct iam_crea
 	TRY(require_room(c, "oidc", p.name));
 	TRY(check_thumbprints(c, &in->thumbprint_list));
 	if (in->client_id_list.n > CLIENTS_MAX)
-		return IAM_FAIL(c, LIMIT_EXCEEDED, "Cannot exceed quota for ClientIdsPerOpenIdConnectProvider: %d", CLIENTS_MAX);
+		return IAM_FAIL(c, LIMIT_EXCEEDED, "Cannot exceed quota for ClientIdsPerOpenIdConnectProvider: %d",
+			CLIENTS_MAX);
 	for (size_t i = 0; i < in->client_id_list.n; i++)
-		if (!iam_strings_have(&p.clients, in->client_id_list.v[i])) iam_strings_add(c->arena, &p.clients, in->client_id_list.v[i]);
+		if (!iam_strings_have(&p.clients, in->client_id_list.v[i]))
+			iam_strings_add(c->arena, &p.clients, in->client_id_list.v[i]);
 	p.thumbprints = (struct iam_rec_strings){in->thumbprint_list.v, in->thumbprint_list.n};
 	TRY(iam_tags_set(c, &p.tags, &in->tags));
 	provider_put(c, "oidc", &p);
@@ -151,7 +161,8 @@ status iam_list_open_id_connect_providers(struct call *c, const struct iam_list_
 	while (iam_rows_next(&r)) {
 		struct iam_rec_provider p = {0};
 		TRY(iam_rec_provider_decode(c->arena, str_dup(c->arena, r.value), &p));
-		VEC_PUSH(c->arena, &out->open_id_connect_provider_list, &capacity)->arn = provider_arn(c, "oidc", p.name);
+		VEC_PUSH(c->arena, &out->open_id_connect_provider_list, &capacity)->arn =
+			provider_arn(c, "oidc", p.name);
 	}
 	return iam_rows_end(&r);
 }
@@ -165,7 +176,8 @@ status iam_add_client_id_to_open_id_connect_provider(struct call *c,
 	TRY(provider_get(c, "oidc", in->open_id_connect_provider_arn, &p));
 	if (iam_strings_have(&p.clients, in->client_id)) return OK;
 	if (p.clients.n >= CLIENTS_MAX)
-		return IAM_FAIL(c, LIMIT_EXCEEDED, "Cannot exceed quota for ClientIdsPerOpenIdConnectProvider: %d", CLIENTS_MAX);
+		return IAM_FAIL(c, LIMIT_EXCEEDED, "Cannot exceed quota for ClientIdsPerOpenIdConnectProvider: %d",
+			CLIENTS_MAX);
 	iam_strings_add(c->arena, &p.clients, in->client_id);
 	provider_put(c, "oidc", &p);
 	return OK;
@@ -212,7 +224,8 @@ static void on_element(void *ctx, const char *name, const char **attributes)
 	if (!str_is(element, "EntityDescriptor")) return;
 	m->descriptor = true;
 	for (size_t i = 0; attributes[i]; i += 2)
-		if (strcmp(attributes[i], "validUntil") == 0 && !is_ok(time_read_iso8601(str_c(attributes[i + 1]), &m->valid_until_ms)))
+		if (strcmp(attributes[i], "validUntil") == 0 &&
+			!is_ok(time_read_iso8601(str_c(attributes[i + 1]), &m->valid_until_ms)))
 			m->valid_until_ms = 0;
 }
 
@@ -243,14 +256,15 @@ static status check_metadata(struct call *c, struct str text, struct iam_rec_pro
 	return OK;
 }
 
-status iam_create_saml_provider(struct call *c, const struct iam_create_saml_provider_input *in,
-	struct iam_create_saml_provider_output *out)
+status iam_create_saml_provider(
+	struct call *c, const struct iam_create_saml_provider_input *in, struct iam_create_saml_provider_output *out)
 {
 	struct iam_rec_provider p = {.name = in->name, .created = SOME_TIME(c->now_ms), .uuid = rand_uuid(c->arena)};
 	TRY(require_room(c, "saml", p.name));
 	TRY(check_metadata(c, in->saml_metadata_document, &p));
 	if (str_has(in->add_private_key))
-		return call_fail(c, ERR_NOT_IMPLEMENTED, "virga does not decrypt SAML assertions: private keys are not taken.");
+		return call_fail(
+			c, ERR_NOT_IMPLEMENTED, "virga does not decrypt SAML assertions: private keys are not taken.");
 	TRY(iam_tags_set(c, &p.tags, &in->tags));
 	provider_put(c, "saml", &p);
 	out->saml_provider_arn = provider_arn(c, "saml", p.name);
@@ -258,8 +272,8 @@ status iam_create_saml_provider(struct call *c, const struct iam_create_saml_pro
 	return OK;
 }
 
-status iam_get_saml_provider(struct call *c, const struct iam_get_saml_provider_input *in,
-	struct iam_get_saml_provider_output *out)
+status iam_get_saml_provider(
+	struct call *c, const struct iam_get_saml_provider_input *in, struct iam_get_saml_provider_output *out)
 {
 	struct iam_rec_provider p;
 	TRY(provider_get(c, "saml", in->saml_provider_arn, &p));
@@ -271,21 +285,22 @@ status iam_get_saml_provider(struct call *c, const struct iam_get_saml_provider_
 	return OK;
 }
 
-status iam_update_saml_provider(struct call *c, const struct iam_update_saml_provider_input *in,
-	struct iam_update_saml_provider_output *out)
+status iam_update_saml_provider(
+	struct call *c, const struct iam_update_saml_provider_input *in, struct iam_update_saml_provider_output *out)
 {
 	struct iam_rec_provider p;
 	TRY(provider_get(c, "saml", in->saml_provider_arn, &p));
 	if (str_has(in->add_private_key) || str_has(in->remove_private_key))
-		return call_fail(c, ERR_NOT_IMPLEMENTED, "virga does not decrypt SAML assertions: private keys are not taken.");
+		return call_fail(
+			c, ERR_NOT_IMPLEMENTED, "virga does not decrypt SAML assertions: private keys are not taken.");
 	if (str_has(in->saml_metadata_document)) TRY(check_metadata(c, in->saml_metadata_document, &p));
 	provider_put(c, "saml", &p);
 	out->saml_provider_arn = in->saml_provider_arn;
 	return OK;
 }
 
-status iam_delete_saml_provider(struct call *c, const struct iam_delete_saml_provider_input *in,
-	struct iam_delete_saml_provider_output *out)
+status iam_delete_saml_provider(
+	struct call *c, const struct iam_delete_saml_provider_input *in, struct iam_delete_saml_provider_output *out)
 {
 	(void)out;
 	struct iam_rec_provider p;
@@ -294,8 +309,8 @@ status iam_delete_saml_provider(struct call *c, const struct iam_delete_saml_pro
 	return OK;
 }
 
-status iam_list_saml_providers(struct call *c, const struct iam_list_saml_providers_input *in,
-	struct iam_list_saml_providers_output *out)
+status iam_list_saml_providers(
+	struct call *c, const struct iam_list_saml_providers_input *in, struct iam_list_saml_providers_output *out)
 {
 	(void)in;
 	VEC_PRESENT(c->arena, &out->saml_provider_list);
@@ -304,8 +319,8 @@ status iam_list_saml_providers(struct call *c, const struct iam_list_saml_provid
 	while (iam_rows_next(&r)) {
 		struct iam_rec_provider p = {0};
 		TRY(iam_rec_provider_decode(c->arena, str_dup(c->arena, r.value), &p));
-		*VEC_PUSH(c->arena, &out->saml_provider_list, &capacity) =
-			(struct iam_saml_provider_list_entry){provider_arn(c, "saml", p.name), p.valid_until, p.created};
+		*VEC_PUSH(c->arena, &out->saml_provider_list, &capacity) = (struct iam_saml_provider_list_entry){
+			provider_arn(c, "saml", p.name), p.valid_until, p.created};
 	}
 	return iam_rows_end(&r);
 }
@@ -324,7 +339,8 @@ static status tag(struct call *c, const char *kind, struct str arn, const struct
 }
 
 #define PROVIDER_TAGS(kind, name, member)                                                                              \
-	status iam_tag_##name(struct call *c, const struct iam_tag_##name##_input *in, struct iam_tag_##name##_output *out) \
+	status iam_tag_##name(                                                                                         \
+		struct call *c, const struct iam_tag_##name##_input *in, struct iam_tag_##name##_output *out)          \
 	{                                                                                                              \
 		(void)out;                                                                                             \
 		return tag(c, kind, in->member, &in->tags, NULL);                                                      \
@@ -335,12 +351,13 @@ static status tag(struct call *c, const char *kind, struct str arn, const struct
 		(void)out;                                                                                             \
 		return tag(c, kind, in->member, NULL, &in->tag_keys);                                                  \
 	}                                                                                                              \
-	status iam_list_##name##_tags(                                                                                 \
-		struct call *c, const struct iam_list_##name##_tags_input *in, struct iam_list_##name##_tags_output *out) \
+	status iam_list_##name##_tags(struct call *c, const struct iam_list_##name##_tags_input *in,                   \
+		struct iam_list_##name##_tags_output *out)                                                             \
 	{                                                                                                              \
 		struct iam_rec_provider p;                                                                             \
 		TRY(provider_get(c, kind, in->member, &p));                                                            \
-		return iam_tags_page(c, &p.tags, in->marker, in->max_items, &out->tags, &out->is_truncated, &out->marker); \
+		return iam_tags_page(                                                                                  \
+			c, &p.tags, in->marker, in->max_items, &out->tags, &out->is_truncated, &out->marker);          \
 	}
 PROVIDER_TAGS("oidc", open_id_connect_provider, open_id_connect_provider_arn)
 PROVIDER_TAGS("saml", saml_provider, saml_provider_arn)

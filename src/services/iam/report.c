@@ -1,5 +1,5 @@
-/* The credential report ("Generate credential reports for your AWS account"): a CSV of users and what they sign in with, made
- * when it is asked for and kept for four hours. */
+/* The credential report ("Generate credential reports for your AWS account"): a CSV of users and what they sign in
+ * with, made when it is asked for and kept for four hours. */
 #include "services/iam/internal.h"
 
 #define VALID_MS (4 * 3600 * INT64_C(1000))
@@ -17,7 +17,10 @@ static struct str when(struct call *c, struct opt_time t, const char *otherwise)
 	return str_fmt(c->arena, "%.*s+00:00", (int)s.n - 1, s.p);
 }
 
-static struct str yes(bool b) { return b ? STR("true") : STR("false"); }
+static struct str yes(bool b)
+{
+	return b ? STR("true") : STR("false");
+}
 
 static status add_keys(struct call *c, struct buf *b, const struct iam_rec_entity *e)
 {
@@ -64,14 +67,20 @@ static status add_user(struct call *c, struct buf *b, const struct iam_rec_accou
 static status make(struct call *c, const struct iam_rec_account *a, struct str *out)
 {
 	struct buf b = BUF_IN(c->arena);
-	buf_lit(&b, "user,arn,user_creation_time,password_enabled,password_last_used,password_last_changed,password_next_rotation,"
-		    "mfa_active,access_key_1_active,access_key_1_last_rotated,access_key_1_last_used_date,access_key_1_last_used_region,"
-		    "access_key_1_last_used_service,access_key_2_active,access_key_2_last_rotated,access_key_2_last_used_date,"
-		    "access_key_2_last_used_region,access_key_2_last_used_service,cert_1_active,cert_1_last_rotated,cert_2_active,"
+	buf_lit(&b, "user,arn,user_creation_time,password_enabled,password_last_used,password_last_changed,password_"
+		    "next_rotation,"
+		    "mfa_active,access_key_1_active,access_key_1_last_rotated,access_key_1_last_used_date,access_key_1_"
+		    "last_used_region,"
+		    "access_key_1_last_used_service,access_key_2_active,access_key_2_last_rotated,access_key_2_last_"
+		    "used_date,"
+		    "access_key_2_last_used_region,access_key_2_last_used_service,cert_1_active,cert_1_last_rotated,"
+		    "cert_2_active,"
 		    "cert_2_last_rotated\n");
 	/* Nothing is known of the root user: it signs in by no password here and has no keys of IAM's. */
-	buf_fmt(&b, "<root_account>,arn:%.*s:iam::%.*s:root,not_supported,not_supported,no_information,not_supported,not_supported,"
-		    "false,false,N/A,N/A,N/A,N/A,false,N/A,N/A,N/A,N/A,false,N/A,false,N/A\n",
+	buf_fmt(&b,
+		"<root_account>,arn:%.*s:iam::%.*s:root,not_supported,not_supported,no_information,not_supported,not_"
+		"supported,"
+		"false,false,N/A,N/A,N/A,N/A,false,N/A,N/A,N/A,N/A,false,N/A,false,N/A\n",
 		STR_ARG(c->partition), STR_ARG(c->account));
 	struct iam_rows r = iam_rows_begin(c, "user");
 	while (iam_rows_next(&r)) {
@@ -103,15 +112,18 @@ status iam_generate_credential_report(struct call *c, const struct iam_generate_
 	return OK;
 }
 
-status iam_get_credential_report(struct call *c, const struct iam_get_credential_report_input *in,
-	struct iam_get_credential_report_output *out)
+status iam_get_credential_report(
+	struct call *c, const struct iam_get_credential_report_input *in, struct iam_get_credential_report_output *out)
 {
 	(void)in;
 	struct iam_rec_account a;
 	TRY(iam_account_get(c, &a));
-	if (!a.report.n) return IAM_FAIL(c, CREDENTIAL_REPORT_NOT_PRESENT, "The report does not exist; GenerateCredentialReport makes one.");
+	if (!a.report.n)
+		return IAM_FAIL(c, CREDENTIAL_REPORT_NOT_PRESENT,
+			"The report does not exist; GenerateCredentialReport makes one.");
 	if (c->now_ms >= a.reported.ms + VALID_MS)
-		return IAM_FAIL(c, CREDENTIAL_REPORT_EXPIRED, "The report is older than four hours; GenerateCredentialReport makes a new one.");
+		return IAM_FAIL(c, CREDENTIAL_REPORT_EXPIRED,
+			"The report is older than four hours; GenerateCredentialReport makes a new one.");
 	out->content = a.report;
 	out->report_format = STR("text/csv");
 	out->generated_time = a.reported;

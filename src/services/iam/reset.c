@@ -1,5 +1,5 @@
-/* What reset drops beside IAM's own records: the keys that the identity room verifies by, long-term and temporary alike. The
- * installation's own root key stays. */
+/* What reset drops beside IAM's own records: the keys that the identity room verifies by, long-term and temporary
+ * alike. The installation's own root key stays. */
 #include "services/iam/internal.h"
 #include "services/iam/subject.h"
 #include "services/iam/usage.h"

@@ -7,7 +7,8 @@
 status iam_create_role(struct call *c, const struct iam_create_role_input *in, struct iam_create_role_output *out)
 {
 	if (str_starts(str_or(in->path, STR("/")), STR("/aws-service-role/")))
-		return call_fail(c, ERR_ACCESS_DENIED, "Cannot create a role with a path that begins with /aws-service-role/.");
+		return call_fail(
+			c, ERR_ACCESS_DENIED, "Cannot create a role with a path that begins with /aws-service-role/.");
 	TRY(iam_require_new(c, IAM_ROLE, in->role_name));
 	TRY(iam_check_document(c, in->assume_role_policy_document, POLICY_TRUST, TRUST_MAX, in->role_name));
 	struct iam_rec_entity e = {
@@ -42,7 +43,8 @@ status iam_get_modifiable_role(struct call *c, struct str name, struct iam_rec_e
 	TRY(iam_get(c, IAM_ROLE, name, out));
 	if (str_empty(out->service)) return OK;
 	return IAM_FAIL(c, UNMODIFIABLE_ENTITY,
-		"Cannot perform the operation on the protected role '%.*s' - this role is only modifiable by AWS", STR_ARG(out->name));
+		"Cannot perform the operation on the protected role '%.*s' - this role is only modifiable by AWS",
+		STR_ARG(out->name));
 }
 
 status iam_update_role(struct call *c, const struct iam_update_role_input *in, struct iam_update_role_output *out)
@@ -84,10 +86,10 @@ status iam_remove_role(struct call *c, const struct iam_rec_entity *e)
 {
 	struct iam_instance_profile_list_type profiles = {0};
 	TRY(iam_profiles_of_role(c, e->name, &profiles));
-	const char *left = profiles.n		    ? "remove roles from instance profile"
-			   : e->inline_policies.n ? "delete policies"
+	const char *left = profiles.n                               ? "remove roles from instance profile"
+			   : e->inline_policies.n                   ? "delete policies"
 			   : e->attached.n && str_empty(e->service) ? "detach all policies"
-						    : NULL;
+								    : NULL;
 	if (left) return IAM_FAIL(c, DELETE_CONFLICT, "Cannot delete entity, must %s first.", left);
 	for (size_t i = 0; i < e->attached.n; i++) iam_attachment_delete(c, e->attached.v[i], "role", e->name);
 	if (e->boundary.n) iam_attachment_delete(c, e->boundary, "role-boundary", e->name);

@@ -1,7 +1,7 @@
-/* Service-linked roles: made for a service, assumed by it alone, deleted through IAM ("Using service-linked roles"). The
- * deletion is done when it is asked for; its task tells so. */
-#include "services/iam/internal.h"
+/* Service-linked roles: made for a service, assumed by it alone, deleted through IAM ("Using service-linked roles").
+ * The deletion is done when it is asked for; its task tells so. */
 #include "base/rand.h"
+#include "services/iam/internal.h"
 
 /* "AWS services that work with IAM": the services' principals and the names of their roles. */
 static const struct {
@@ -61,13 +61,18 @@ status iam_create_service_linked_role(struct call *c, const struct iam_create_se
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]) && !word; i++)
 		if (str_eq(in->aws_service_name, str_c(known[i].service))) word = known[i].name;
 	if (!word)
-		return IAM_FAIL(c, INVALID_INPUT, "Service %.*s does not support service-linked roles that virga knows.", STR_ARG(in->aws_service_name));
+		return IAM_FAIL(c, INVALID_INPUT,
+			"Service %.*s does not support service-linked roles that virga knows.",
+			STR_ARG(in->aws_service_name));
 	struct str name = str_fmt(c->arena, "AWSServiceRoleFor%s", word);
-	if (str_has(in->custom_suffix)) name = str_fmt(c->arena, "%.*s_%.*s", STR_ARG(name), STR_ARG(in->custom_suffix));
+	if (str_has(in->custom_suffix))
+		name = str_fmt(c->arena, "%.*s_%.*s", STR_ARG(name), STR_ARG(in->custom_suffix));
 	struct iam_rec_entity e = {0};
 	status s = iam_peek(c->tx, c->arena, IAM_ROLE, c->account, name, &e);
 	if (is_ok(s))
-		return IAM_FAIL(c, INVALID_INPUT, "Service role name %.*s has been taken in this account, please try a different suffix.", STR_ARG(name));
+		return IAM_FAIL(c, INVALID_INPUT,
+			"Service role name %.*s has been taken in this account, please try a different suffix.",
+			STR_ARG(name));
 	if (!status_is(s, STATUS_NOT_FOUND)) return s;
 	TRY(iam_require_new(c, IAM_ROLE, name));
 	e = (struct iam_rec_entity){
@@ -76,8 +81,10 @@ status iam_create_service_linked_role(struct call *c, const struct iam_create_se
 		.id = iam_new_id(c->arena, "AROA"),
 		.created = SOME_TIME(c->now_ms),
 		.trust = str_fmt(c->arena,
-			"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"Service\":\"%.*s\"},"
-			"\"Action\":\"sts:AssumeRole\"}]}", STR_ARG(in->aws_service_name)),
+			"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"Service\":"
+			"\"%.*s\"},"
+			"\"Action\":\"sts:AssumeRole\"}]}",
+			STR_ARG(in->aws_service_name)),
 		.description = in->description,
 		.max_session = SOME_I32(3600),
 		.service = in->aws_service_name,
@@ -96,9 +103,11 @@ status iam_delete_service_linked_role(struct call *c, const struct iam_delete_se
 	if (!e.service.n) return IAM_FAIL(c, NO_SUCH_ENTITY, "%.*s is not a service-linked role.", STR_ARG(e.name));
 	TRY(iam_remove_role(c, &e));
 	struct str id = rand_uuid(c->arena);
-	out->deletion_task_id = str_fmt(c->arena, "task/aws-service-role/%.*s/%.*s/%.*s", STR_ARG(e.service), STR_ARG(e.name), STR_ARG(id));
+	out->deletion_task_id = str_fmt(
+		c->arena, "task/aws-service-role/%.*s/%.*s/%.*s", STR_ARG(e.service), STR_ARG(e.name), STR_ARG(id));
 	struct iam_rec_deletion d = {.role = e.name, .at = SOME_TIME(c->now_ms)};
-	store_put(c->tx, iam_key(c->arena, "deletion", c->account, out->deletion_task_id), iam_rec_deletion_encode(c->arena, &d));
+	store_put(c->tx, iam_key(c->arena, "deletion", c->account, out->deletion_task_id),
+		iam_rec_deletion_encode(c->arena, &d));
 	return OK;
 }
 
@@ -109,7 +118,8 @@ status iam_get_service_linked_role_deletion_status(struct call *c,
 	struct str bytes;
 	status s = store_get(c->tx, iam_key(c->arena, "deletion", c->account, in->deletion_task_id), &bytes);
 	if (status_is(s, STATUS_NOT_FOUND))
-		return IAM_FAIL(c, NO_SUCH_ENTITY, "Deletion task %.*s cannot be found.", STR_ARG(in->deletion_task_id));
+		return IAM_FAIL(
+			c, NO_SUCH_ENTITY, "Deletion task %.*s cannot be found.", STR_ARG(in->deletion_task_id));
 	TRY(s);
 	out->status = STR("SUCCEEDED");
 	return OK;

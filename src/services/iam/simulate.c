@@ -1,7 +1,7 @@
-/* Policy simulation by the engine that decides real calls, and the condition keys that policies ask for ("Test IAM policies with
- * the IAM policy simulator"). */
-#include "services/iam/gather.h"
+/* Policy simulation by the engine that decides real calls, and the condition keys that policies ask for ("Test IAM
+ * policies with the IAM policy simulator"). */
 #include "base/json.h"
+#include "services/iam/gather.h"
 
 struct simulation {
 	struct call *c;
@@ -46,7 +46,8 @@ static void keys_of_text(struct call *c, struct str text, struct iam_rec_strings
 static void keys_of_values(struct call *c, const struct json_value *v, struct iam_rec_strings *keys)
 {
 	if (json_is(v, JSON_IS_STRING)) keys_of_text(c, v->text, keys);
-	for (const struct json_value *e = json_is(v, JSON_IS_ARRAY) ? v->first : NULL; e; e = e->next) keys_of_values(c, e, keys);
+	for (const struct json_value *e = json_is(v, JSON_IS_ARRAY) ? v->first : NULL; e; e = e->next)
+		keys_of_values(c, e, keys);
 }
 
 static void keys_of_policy(struct call *c, struct str text, struct iam_rec_strings *keys)
@@ -67,7 +68,8 @@ static void keys_of_policy(struct call *c, struct str text, struct iam_rec_strin
 	}
 }
 
-static void keys_out(struct call *c, const struct iam_rec_strings *keys, struct iam_context_key_names_result_list_type *out)
+static void keys_out(
+	struct call *c, const struct iam_rec_strings *keys, struct iam_context_key_names_result_list_type *out)
 {
 	out->v = keys->v;
 	out->n = keys->n;
@@ -87,7 +89,8 @@ static status check_input(struct call *c, const struct iam_simulation_policy_lis
 	return OK;
 }
 
-status iam_get_context_keys_for_custom_policy(struct call *c, const struct iam_get_context_keys_for_custom_policy_input *in,
+status iam_get_context_keys_for_custom_policy(struct call *c,
+	const struct iam_get_context_keys_for_custom_policy_input *in,
 	struct iam_get_context_keys_for_custom_policy_output *out)
 {
 	struct iam_rec_strings keys = {0};
@@ -122,11 +125,15 @@ static status add(struct simulation *s, enum policy_type type, struct str label,
 	struct policy_source source = {.type = type, .label = label};
 	struct policy *p = NULL;
 	struct policy_error why = {0};
-	if (!is_ok(policy_parse(text, &source, &p, &why))) return IAM_FAIL(c, INVALID_INPUT, "Invalid Input: %s", why.message);
+	if (!is_ok(policy_parse(text, &source, &p, &why)))
+		return IAM_FAIL(c, INVALID_INPUT, "Invalid Input: %s", why.message);
 	*VEC_PUSH(c->arena, &s->all, &s->all_capacity) = p;
-	if (type == POLICY_IDENTITY) *VEC_PUSH(c->arena, &s->identity, &s->identity_capacity) = p;
-	else if (type == POLICY_BOUNDARY) *VEC_PUSH(c->arena, &s->boundary, &s->boundary_capacity) = p;
-	else *VEC_PUSH(c->arena, &s->resource, &s->resource_capacity) = p;
+	if (type == POLICY_IDENTITY)
+		*VEC_PUSH(c->arena, &s->identity, &s->identity_capacity) = p;
+	else if (type == POLICY_BOUNDARY)
+		*VEC_PUSH(c->arena, &s->boundary, &s->boundary_capacity) = p;
+	else
+		*VEC_PUSH(c->arena, &s->resource, &s->resource_capacity) = p;
 	keys_of_policy(c, text, &s->keys);
 	return OK;
 }
@@ -139,7 +146,8 @@ static status add_inputs(struct simulation *s, const struct iam_simulation_polic
 		TRY(add(s, POLICY_IDENTITY, str_fmt(a, "PolicyInputList.%zu", i + 1), identity->v[i]));
 	for (size_t i = 0; i < boundary->n; i++) {
 		s->has_boundary = true;
-		TRY(add(s, POLICY_BOUNDARY, str_fmt(a, "PermissionsBoundaryPolicyInputList.%zu", i + 1), boundary->v[i]));
+		TRY(add(s, POLICY_BOUNDARY, str_fmt(a, "PermissionsBoundaryPolicyInputList.%zu", i + 1),
+			boundary->v[i]));
 	}
 	return str_has(resource) ? add(s, POLICY_RESOURCE, STR("ResourcePolicy"), resource) : OK;
 }
@@ -151,7 +159,8 @@ static status set_caller(struct simulation *s, struct str arn)
 	struct str rest = arn, part[5] = {{0}};
 	s->who = (struct policy_principal){.kind = POLICY_CALLER_USER,
 		.account = c->account,
-		.arn = str_fmt(c->arena, "arn:%.*s:iam::%.*s:user/simulated", STR_ARG(c->partition), STR_ARG(c->account)),
+		.arn = str_fmt(
+			c->arena, "arn:%.*s:iam::%.*s:user/simulated", STR_ARG(c->partition), STR_ARG(c->account)),
 		.user_id = STR("AIDASIMULATED"),
 		.name = STR("simulated")};
 	if (!str_has(arn)) return OK;
@@ -177,23 +186,29 @@ static void set_context(struct simulation *s, const struct iam_context_entry_lis
 	for (size_t i = 0; i < entries->n; i++) {
 		const struct iam_context_entry *e = &entries->v[i];
 		if (str_has(e->context_key_name))
-			policy_context_set_list(&s->context, e->context_key_name, e->context_key_values.v, e->context_key_values.n);
+			policy_context_set_list(
+				&s->context, e->context_key_name, e->context_key_values.v, e->context_key_values.n);
 	}
 }
 
 static struct str word_of(enum policy_outcome o)
 {
-	return o == POLICY_ALLOWED ? STR("allowed") : o == POLICY_DENIED_EXPLICITLY ? STR("explicitDeny") : STR("implicitDeny");
+	return o == POLICY_ALLOWED             ? STR("allowed")
+	       : o == POLICY_DENIED_EXPLICITLY ? STR("explicitDeny")
+					       : STR("implicitDeny");
 }
 
-static void evaluate(struct simulation *s, struct str action, struct str resource_arn, struct iam_evaluation_result *out)
+static void evaluate(
+	struct simulation *s, struct str action, struct str resource_arn, struct iam_evaluation_result *out)
 {
 	struct arena *a = s->c->arena;
-	struct policy_resource resource = {.arn = resource_arn,
-		.account = s->owner,
-		.policies = {s->resource.v, s->resource.n}};
-	struct policy_request request = {
-		.principal = &s->who, .action = action, .resources = &resource, .n_resources = 1, .context = &s->context};
+	struct policy_resource resource = {
+		.arn = resource_arn, .account = s->owner, .policies = {s->resource.v, s->resource.n}};
+	struct policy_request request = {.principal = &s->who,
+		.action = action,
+		.resources = &resource,
+		.n_resources = 1,
+		.context = &s->context};
 	struct policy_subject subject = {.identity = {s->identity.v, s->identity.n},
 		.boundary = {s->boundary.v, s->boundary.n},
 		.has_boundary = s->has_boundary};
@@ -210,18 +225,21 @@ static void evaluate(struct simulation *s, struct str action, struct str resourc
 		m->source_policy_type = d.by == POLICY_RESOURCE ? STR("resource") : STR("none");
 	}
 	if (s->has_boundary) {
-		out->permissions_boundary_decision_detail = arena_new(a, struct iam_permissions_boundary_decision_detail);
+		out->permissions_boundary_decision_detail =
+			arena_new(a, struct iam_permissions_boundary_decision_detail);
 		out->permissions_boundary_decision_detail->allowed_by_permissions_boundary =
 			SOME_BOOL(d.outcome == POLICY_ALLOWED || d.by != POLICY_BOUNDARY);
 	}
 	VEC_PRESENT(a, &out->missing_context_values);
 	size_t capacity = 0;
 	for (size_t i = 0; i < s->keys.n; i++)
-		if (!policy_context_get(&s->context, s->keys.v[i])) *VEC_PUSH(a, &out->missing_context_values, &capacity) = s->keys.v[i];
+		if (!policy_context_get(&s->context, s->keys.v[i]))
+			*VEC_PUSH(a, &out->missing_context_values, &capacity) = s->keys.v[i];
 }
 
-static status run(struct simulation *s, const struct iam_action_name_list_type *actions, const struct iam_resource_name_list_type *resources,
-	struct str marker, struct opt_i32 max_items, struct iam_simulate_policy_response *out)
+static status run(struct simulation *s, const struct iam_action_name_list_type *actions,
+	const struct iam_resource_name_list_type *resources, struct str marker, struct opt_i32 max_items,
+	struct iam_simulate_policy_response *out)
 {
 	struct iam_page page;
 	TRY(iam_page_begin(s->c, marker, max_items, &page));
@@ -256,7 +274,9 @@ status iam_simulate_custom_policy(struct call *c, const struct iam_simulate_cust
 {
 	struct simulation s = {.c = c, .owner = owner_of(in->resource_owner)};
 	status st = set_caller(&s, in->caller_arn);
-	if (is_ok(st)) st = add_inputs(&s, &in->policy_input_list, &in->permissions_boundary_policy_input_list, in->resource_policy);
+	if (is_ok(st))
+		st = add_inputs(
+			&s, &in->policy_input_list, &in->permissions_boundary_policy_input_list, in->resource_policy);
 	if (is_ok(st)) {
 		set_context(&s, &in->context_entries);
 		st = run(&s, &in->action_names, &in->resource_arns, in->marker, in->max_items, out);
@@ -290,7 +310,9 @@ status iam_simulate_principal_policy(struct call *c, const struct iam_simulate_p
 {
 	struct simulation s = {.c = c, .owner = owner_of(in->resource_owner)};
 	status st = add_principal(&s, in->policy_source_arn, in->caller_arn);
-	if (is_ok(st)) st = add_inputs(&s, &in->policy_input_list, &in->permissions_boundary_policy_input_list, in->resource_policy);
+	if (is_ok(st))
+		st = add_inputs(
+			&s, &in->policy_input_list, &in->permissions_boundary_policy_input_list, in->resource_policy);
 	if (is_ok(st)) {
 		set_context(&s, &in->context_entries);
 		st = run(&s, &in->action_names, &in->resource_arns, in->marker, in->max_items, out);

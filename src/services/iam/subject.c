@@ -1,6 +1,6 @@
-/* What binds a caller: its own policies, its groups', its boundary, its session's, and the keys that describe it. Compiled
- * bundles are kept by caller under the account's generation, which every change of IAM replaces in its transaction; compiled
- * documents are kept by what they say, so that thousands of callers share one managed policy. */
+/* What binds a caller: its own policies, its groups', its boundary, its session's, and the keys that describe it.
+ * Compiled bundles are kept by caller under the account's generation, which every change of IAM replaces in its
+ * transaction; compiled documents are kept by what they say, so that thousands of callers share one managed policy. */
 #include "services/iam/subject.h"
 #include "base/log.h"
 #include "identity/digest.h"
@@ -60,7 +60,8 @@ static status add_managed(struct building *b, enum policy_type type, struct str 
 	TRY(s);
 	for (size_t i = 0; i < p.versions.n; i++)
 		if (str_eq(p.versions.v[i].id, p.default_version))
-			return add(b, type, str_fmt(b->a, "%.*s/%.*s", STR_ARG(p.id), STR_ARG(p.default_version)), arn, p.versions.v[i].text);
+			return add(b, type, str_fmt(b->a, "%.*s/%.*s", STR_ARG(p.id), STR_ARG(p.default_version)), arn,
+				p.versions.v[i].text);
 	return OK;
 }
 
@@ -83,9 +84,11 @@ static void add_tags(struct building *b, const struct iam_rec_tags *tags, const 
 {
 	for (size_t i = 0; i < tags->n; i++) {
 		bool hidden = false;
-		for (size_t j = 0; stronger && j < stronger->n; j++) hidden |= str_ieq(stronger->v[j].key, tags->v[i].key);
+		for (size_t j = 0; stronger && j < stronger->n; j++)
+			hidden |= str_ieq(stronger->v[j].key, tags->v[i].key);
 		if (!hidden)
-			policy_bundle_key(b->bundle, str_cat(b->a, STR("aws:PrincipalTag/"), tags->v[i].key), tags->v[i].value);
+			policy_bundle_key(
+				b->bundle, str_cat(b->a, STR("aws:PrincipalTag/"), tags->v[i].key), tags->v[i].value);
 	}
 }
 
@@ -98,7 +101,9 @@ static status add_session(struct building *b, const struct policy_principal *who
 	for (size_t i = 0; i < r->policy_arns.n; i++) TRY(add_managed(b, POLICY_SESSION, r->policy_arns.v[i]));
 	policy_bundle_issuer(b->bundle, r->issuer_arn);
 	policy_bundle_key(b->bundle, STR("aws:MultiFactorAuthPresent"), r->mfa_at.has ? STR("true") : STR("false"));
-	if (r->mfa_at.has) policy_bundle_key(b->bundle, STR("virga:MultiFactorAuthTime"), str_fmt(b->a, "%lld", (long long)r->mfa_at.ms));
+	if (r->mfa_at.has)
+		policy_bundle_key(
+			b->bundle, STR("virga:MultiFactorAuthTime"), str_fmt(b->a, "%lld", (long long)r->mfa_at.ms));
 	policy_bundle_key(b->bundle, STR("aws:TokenIssueTime"), time_iso8601(b->a, r->issued.ms, false));
 	if (r->source_identity.n) policy_bundle_key(b->bundle, STR("aws:SourceIdentity"), r->source_identity);
 	if (r->provider.n) policy_bundle_key(b->bundle, STR("aws:FederatedProvider"), r->provider);
@@ -108,7 +113,8 @@ static status add_session(struct building *b, const struct policy_principal *who
 }
 
 /* The credentials outlive neither a user nor a role that is deleted, nor pass to one of the same name made later. */
-static bool is_the_same(const struct iam_rec_entity *e, const struct policy_principal *who, const struct iam_rec_session *r)
+static bool is_the_same(
+	const struct iam_rec_entity *e, const struct policy_principal *who, const struct iam_rec_session *r)
 {
 	struct str id = who->user_id;
 	if (r && r->issuer_id.n) return str_eq(e->id, r->issuer_id);
@@ -182,7 +188,10 @@ struct subjects *iam_subjects_new(struct cloud *cloud)
 	return s;
 }
 
-void iam_subjects_forget(struct subjects *s) { policy_cache_clear(s->bundles); }
+void iam_subjects_forget(struct subjects *s)
+{
+	policy_cache_clear(s->bundles);
+}
 
 void iam_subjects_free(struct subjects *s)
 {
@@ -195,6 +204,7 @@ void iam_subjects_free(struct subjects *s)
 struct str iam_issuer_arn(struct arena *a, const struct principal *p)
 {
 	struct iam_rec_session r = {0};
-	if (!p->session_record.n || !is_ok(iam_rec_session_decode(a, p->session_record, &r)) || !r.issuer_arn.n) return p->arn;
+	if (!p->session_record.n || !is_ok(iam_rec_session_decode(a, p->session_record, &r)) || !r.issuer_arn.n)
+		return p->arn;
 	return r.issuer_arn;
 }

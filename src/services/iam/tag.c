@@ -20,7 +20,8 @@ static status untag(struct call *c, enum iam_kind kind, struct str name, const s
 }
 
 #define TAGGING(KIND, kind)                                                                                            \
-	status iam_tag_##kind(struct call *c, const struct iam_tag_##kind##_input *in, struct iam_tag_##kind##_output *out) \
+	status iam_tag_##kind(                                                                                         \
+		struct call *c, const struct iam_tag_##kind##_input *in, struct iam_tag_##kind##_output *out)          \
 	{                                                                                                              \
 		(void)out;                                                                                             \
 		return tag(c, KIND, in->kind##_name, &in->tags);                                                       \
@@ -31,12 +32,13 @@ static status untag(struct call *c, enum iam_kind kind, struct str name, const s
 		(void)out;                                                                                             \
 		return untag(c, KIND, in->kind##_name, &in->tag_keys);                                                 \
 	}                                                                                                              \
-	status iam_list_##kind##_tags(                                                                                 \
-		struct call *c, const struct iam_list_##kind##_tags_input *in, struct iam_list_##kind##_tags_output *out) \
+	status iam_list_##kind##_tags(struct call *c, const struct iam_list_##kind##_tags_input *in,                   \
+		struct iam_list_##kind##_tags_output *out)                                                             \
 	{                                                                                                              \
 		struct iam_rec_entity e;                                                                               \
 		TRY(iam_get(c, KIND, in->kind##_name, &e));                                                            \
-		return iam_tags_page(c, &e.tags, in->marker, in->max_items, &out->tags, &out->is_truncated, &out->marker); \
+		return iam_tags_page(                                                                                  \
+			c, &e.tags, in->marker, in->max_items, &out->tags, &out->is_truncated, &out->marker);          \
 	}
 TAGGING(IAM_USER, user)
 TAGGING(IAM_ROLE, role)

@@ -1,10 +1,11 @@
-/* What was used when: each call of an issued key is noted, for access keys, roles and the access advisor. Notes are kept in
- * memory and written once a second (and at the end), so that a read costs no commit: a crash loses the last second of them.
- * "Refine permissions using last accessed information": attempts count, also those that were refused. */
+/* What was used when: each call of an issued key is noted, for access keys, roles and the access advisor. Notes are
+ * kept in memory and written once a second (and at the end), so that a read costs no commit: a crash loses the last
+ * second of them. "Refine permissions using last accessed information": attempts count, also those that were refused.
+ */
 #include "services/iam/usage.h"
-#include "services/iam/internal.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "services/iam/internal.h"
 #include "services/iam/subject.h"
 #include <pthread.h>
 #include <stdlib.h>
@@ -70,7 +71,8 @@ static void on_call(void *ctx, enum bus_phase phase, struct store_tx *tx, const 
 	struct str action = wire_str(&c->match.service->tables, c->match.op->name);
 	struct str service = str_c(c->match.service->signing_name);
 	struct str arn = iam_issuer_arn(a, p);
-	struct str by_entity = usage_key(a, p->account, arn, service, action), by_key = used_key(a, p->access_key, service);
+	struct str by_entity = usage_key(a, p->account, arn, service, action),
+		   by_key = used_key(a, p->access_key, service);
 	pthread_mutex_lock(&u->lock);
 	note(u, by_entity, c->now_ms, c->region);
 	if (str_starts(p->access_key, STR("AKIA"))) note(u, by_key, c->now_ms, c->region);
@@ -111,7 +113,8 @@ static void flush(struct usage *u)
 		if (is_ok(s) && !from) break;
 		if (!is_ok(s)) {
 			failures++;
-			if (!status_is(s, STATUS_CONFLICT)) log_warn("iam", "usage-not-written", "status=%s", status_name(s));
+			if (!status_is(s, STATUS_CONFLICT))
+				log_warn("iam", "usage-not-written", "status=%s", status_name(s));
 		}
 	}
 	arena_cleanup(&a);
@@ -127,7 +130,7 @@ static void *run(void *arg)
 	pthread_mutex_lock(&u->lock);
 	while (!u->stopping) {
 		struct timespec until;
-		clock_gettime(CLOCK_REALTIME, &until);
+		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_sec += FLUSH_EVERY_S;
 		pthread_cond_timedwait(&u->wake, &u->lock, &until);
 		if (!u->fresh.count) continue;
@@ -144,7 +147,11 @@ struct usage *iam_usage_new(struct cloud *cloud)
 	struct usage *u = mem_new(sizeof(*u));
 	u->cloud = cloud;
 	pthread_mutex_init(&u->lock, NULL);
-	pthread_cond_init(&u->wake, NULL);
+	pthread_condattr_t by_monotonic;
+	pthread_condattr_init(&by_monotonic);
+	pthread_condattr_setclock(&by_monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&u->wake, &by_monotonic);
+	pthread_condattr_destroy(&by_monotonic);
 	map_init(&u->fresh);
 	map_init(&u->leaving);
 	bus_subscribe(cloud->bus, BUS_DONE, "call", on_call, u);
@@ -194,14 +201,17 @@ static void merge(struct call *c, struct iam_uses *out, size_t *capacity, const 
 {
 	for (size_t i = 0; i < out->n; i++) {
 		struct iam_use *o = &out->v[i];
-		if (!str_eq(o->service, use->service) || !str_eq(str_or(o->action, STR("")), str_or(use->action, STR("")))) continue;
+		if (!str_eq(o->service, use->service) ||
+			!str_eq(str_or(o->action, STR("")), str_or(use->action, STR(""))))
+			continue;
 		if (use->at_ms >= o->at_ms) *o = *use;
 		return;
 	}
 	*VEC_PUSH(c->arena, out, capacity) = *use;
 }
 
-static void from_memory(struct call *c, const struct map *m, struct str prefix, bool of_key, struct iam_uses *out, size_t *capacity)
+static void from_memory(
+	struct call *c, const struct map *m, struct str prefix, bool of_key, struct iam_uses *out, size_t *capacity)
 {
 	for (struct map_entry *e = NULL; (e = map_next(m, e));) {
 		const struct note *n = e->value;
@@ -222,7 +232,9 @@ static void collect(struct call *c, struct str prefix, bool of_key, struct iam_u
 	while (store_scan_next(scan, &key, &value)) {
 		struct iam_rec_usage r = {0};
 		struct iam_use use;
-		if (!is_ok(iam_rec_usage_decode(c->arena, str_dup(c->arena, value), &r)) || !is_ok(read_key(c, key, of_key, &use))) continue;
+		if (!is_ok(iam_rec_usage_decode(c->arena, str_dup(c->arena, value), &r)) ||
+			!is_ok(read_key(c, key, of_key, &use)))
+			continue;
 		use.at_ms = r.at.ms;
 		use.region = r.region;
 		merge(c, out, &capacity, &use);

@@ -22,7 +22,8 @@ status iam_get_user(struct call *c, const struct iam_get_user_input *in, struct 
 {
 	out->user = arena_new(c->arena, struct iam_user);
 	if (!str_has(in->user_name) && c->principal.kind == PRINCIPAL_ROOT) {
-		/* "If you do not specify a user name, IAM determines it from the key": the root user has no name and no path. */
+		/* "If you do not specify a user name, IAM determines it from the key": the root user has no name and no
+		 * path. */
 		*out->user = (struct iam_user){.path = STR("/"),
 			.user_name = STR("root"),
 			.user_id = c->account,
@@ -77,13 +78,20 @@ status iam_delete_user(struct call *c, const struct iam_delete_user_input *in, s
 	TRY(iam_get(c, IAM_USER, in->user_name, &e));
 	/* "Deleting an IAM user", in the order in which AWS names what is left. */
 	const char *left = NULL;
-	if (e.groups.n) left = "remove users from group";
-	else if (e.keys.n) left = "delete access keys";
-	else if (e.inline_policies.n) left = "delete policies";
-	else if (e.attached.n) left = "detach all policies";
-	else if (e.login) left = "delete login profile";
-	else if (e.mfa.n) left = "delete MFA device";
-	else left = iam_credentials_left(c, e.name);
+	if (e.groups.n)
+		left = "remove users from group";
+	else if (e.keys.n)
+		left = "delete access keys";
+	else if (e.inline_policies.n)
+		left = "delete policies";
+	else if (e.attached.n)
+		left = "detach all policies";
+	else if (e.login)
+		left = "delete login profile";
+	else if (e.mfa.n)
+		left = "delete MFA device";
+	else
+		left = iam_credentials_left(c, e.name);
 	if (left) return IAM_FAIL(c, DELETE_CONFLICT, "Cannot delete entity, must %s first.", left);
 	if (e.boundary.n) iam_attachment_delete(c, e.boundary, "user-boundary", e.name);
 	store_delete(c->tx, iam_key(c->arena, "user", c->account, e.name));

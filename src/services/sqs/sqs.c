@@ -37,4 +37,5 @@ const struct service service_sqs = {
 	.drain = sqs_drain,
 	.stop = sqs_stop,
 	.reset = sqs_reset,
+	.authorize = sqs_authorize,
 };

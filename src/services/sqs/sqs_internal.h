@@ -102,6 +102,10 @@ status sqs_check_attributes(struct call *c, bool fifo, const struct sqs_queue_at
 struct str sqs_default_attribute(struct str name);
 struct str sqs_strings_get(const struct sqs_rec_strings *m, struct str name);
 
+/* permit.c; see struct service. */
+status sqs_authorize(struct call *c, struct store_tx *tx, const void *in, struct authz_demands *demands,
+	struct policy_context *context);
+
 status sqs_replace_record(struct call *c, struct queue *q, const struct sqs_rec_queue *r) MUST_USE;
 
 /* messages.c: keys and records of messages. */

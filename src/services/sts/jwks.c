@@ -1,7 +1,7 @@
 /* Fetching an issuer's keys: plain HTTP to the loopback alone, so that a token cannot make virga speak to the machine's
  * network. Small answers, short waits. */
-#include "services/sts/internal.h"
 #include "base/json.h"
+#include "services/sts/internal.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -35,7 +35,8 @@ static status read_url(struct str text, struct url *out)
 	out->port = (uint16_t)port;
 	for (size_t i = 0; i < out->path.n; i++)
 		if ((unsigned char)out->path.p[i] <= ' ') return STATUS(IO);
-	return str_is(name, "localhost") || str_is(name, "127.0.0.1") || str_ends(name, STR(".localhost")) ? OK : STATUS(IO);
+	return str_is(name, "localhost") || str_is(name, "127.0.0.1") || str_ends(name, STR(".localhost")) ? OK
+													   : STATUS(IO);
 }
 
 static status send_all(int fd, struct str s)
@@ -50,14 +51,15 @@ static status send_all(int fd, struct str s)
 
 static status exchange(struct arena *a, int fd, const struct url *u, struct str *body)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(u->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in to = {
+		.sin_family = AF_INET, .sin_port = htons(u->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	struct timeval wait = {.tv_sec = WAIT_S};
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
 	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0) return STATUS(IO);
 	/* HTTP/1.0: the answer ends with the connection, in one piece. */
-	TRY(send_all(fd, str_fmt(a, "GET %.*s HTTP/1.0\r\nHost: %.*s\r\nAccept: application/json\r\n\r\n", STR_ARG(u->path),
-				 STR_ARG(u->host))));
+	TRY(send_all(fd, str_fmt(a, "GET %.*s HTTP/1.0\r\nHost: %.*s\r\nAccept: application/json\r\n\r\n",
+				 STR_ARG(u->path), STR_ARG(u->host))));
 	struct buf b = BUF_IN(a);
 	for (;;) {
 		ssize_t n = recv(fd, buf_reserve(&b, 16384), 16384, 0);

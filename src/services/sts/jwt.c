@@ -1,7 +1,7 @@
-/* JSON Web Tokens as identity providers issue them: the compact form (RFC 7515), signed by RS256 or ES256 (RFC 7518), with a
- * key of a JSON Web Key Set (RFC 7517). */
-#include "services/sts/internal.h"
+/* JSON Web Tokens as identity providers issue them: the compact form (RFC 7515), signed by RS256 or ES256 (RFC 7518),
+ * with a key of a JSON Web Key Set (RFC 7517). */
 #include "base/json.h"
+#include "services/sts/internal.h"
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/ecdsa.h>
@@ -58,7 +58,8 @@ static EVP_PKEY *make_key(const char *type, OSSL_PARAM_BLD *build)
 	EVP_PKEY *key = NULL;
 	OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(build);
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
-	if (!params || !ctx || EVP_PKEY_fromdata_init(ctx) <= 0 || EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) <= 0)
+	if (!params || !ctx || EVP_PKEY_fromdata_init(ctx) <= 0 ||
+		EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) <= 0)
 		key = NULL;
 	EVP_PKEY_CTX_free(ctx);
 	OSSL_PARAM_free(params);
@@ -68,11 +69,14 @@ static EVP_PKEY *make_key(const char *type, OSSL_PARAM_BLD *build)
 static EVP_PKEY *rsa_key(struct arena *a, const struct json_value *k)
 {
 	struct str n, e;
-	if (!is_ok(number(a, k, STR("n"), &n)) || !is_ok(number(a, k, STR("e"), &e)) || n.n > 1024 || e.n > 8) return NULL;
-	BIGNUM *bn = BN_bin2bn((const unsigned char *)n.p, (int)n.n, NULL), *be = BN_bin2bn((const unsigned char *)e.p, (int)e.n, NULL);
+	if (!is_ok(number(a, k, STR("n"), &n)) || !is_ok(number(a, k, STR("e"), &e)) || n.n > 1024 || e.n > 8)
+		return NULL;
+	BIGNUM *bn = BN_bin2bn((const unsigned char *)n.p, (int)n.n, NULL),
+	       *be = BN_bin2bn((const unsigned char *)e.p, (int)e.n, NULL);
 	OSSL_PARAM_BLD *b = OSSL_PARAM_BLD_new();
 	EVP_PKEY *key = NULL;
-	if (bn && be && b && OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_N, bn) && OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_E, be))
+	if (bn && be && b && OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_N, bn) &&
+		OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_E, be))
 		key = make_key("RSA", b);
 	OSSL_PARAM_BLD_free(b);
 	BN_free(bn);
@@ -104,7 +108,8 @@ static status ecdsa_der(struct arena *a, struct str raw, struct str *out)
 	if (raw.n != 64) return STATUS(INVALID);
 	ECDSA_SIG *s = ECDSA_SIG_new();
 	INVARIANT(s);
-	BIGNUM *r = BN_bin2bn((const unsigned char *)raw.p, 32, NULL), *t = BN_bin2bn((const unsigned char *)raw.p + 32, 32, NULL);
+	BIGNUM *r = BN_bin2bn((const unsigned char *)raw.p, 32, NULL),
+	       *t = BN_bin2bn((const unsigned char *)raw.p + 32, 32, NULL);
 	INVARIANT(r && t && ECDSA_SIG_set0(s, r, t));
 	unsigned char *der = NULL;
 	int n = i2d_ECDSA_SIG(s, &der);
@@ -119,7 +124,8 @@ static bool verify(EVP_PKEY *key, struct str text, struct str signature)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	bool good = ctx && EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, key) == 1 &&
-		    EVP_DigestVerify(ctx, (const unsigned char *)signature.p, signature.n, (const unsigned char *)text.p, text.n) == 1;
+		    EVP_DigestVerify(ctx, (const unsigned char *)signature.p, signature.n,
+			    (const unsigned char *)text.p, text.n) == 1;
 	EVP_MD_CTX_free(ctx);
 	return good;
 }

@@ -1,7 +1,7 @@
-/* Encoded authorization messages: what a denial of EC2 hides from who may not know it, and DecodeAuthorizationMessage shows to
- * who may. Sealed by the installation's vault, so that only its own messages decode. */
-#include "services/sts/internal.h"
+/* Encoded authorization messages: what a denial of EC2 hides from who may not know it, and DecodeAuthorizationMessage
+ * shows to who may. Sealed by the installation's vault, so that only its own messages decode. */
 #include "base/json.h"
+#include "services/sts/internal.h"
 #include "vault/vault.h"
 
 status sts_decode_authorization_message(struct call *c, const struct sts_decode_authorization_message_input *in,

@@ -23,17 +23,21 @@ static status trust_of(struct call *c, struct store_tx *tx, struct authz_demands
 	return OK;
 }
 
-static status describe(struct call *c, struct store_tx *tx, const struct sts_assume_role_input *in, struct policy_context *k)
+static status describe(
+	struct call *c, struct store_tx *tx, const struct sts_assume_role_input *in, struct policy_context *k)
 {
 	policy_context_set(k, STR("sts:RoleSessionName"), in->role_session_name);
 	if (str_has(in->external_id)) policy_context_set(k, STR("sts:ExternalId"), in->external_id);
 	if (str_has(in->source_identity)) policy_context_set(k, STR("sts:SourceIdentity"), in->source_identity);
 	if (in->transitive_tag_keys.n)
-		policy_context_set_list(k, STR("sts:TransitiveTagKeys"), in->transitive_tag_keys.v, in->transitive_tag_keys.n);
+		policy_context_set_list(
+			k, STR("sts:TransitiveTagKeys"), in->transitive_tag_keys.v, in->transitive_tag_keys.n);
 	if (!str_has(in->serial_number) || !str_has(in->token_code)) return OK;
-	status s = iam_mfa_check(tx, c->arena, c->account, c->principal.name, in->serial_number, in->token_code, c->now_ms, false);
+	status s = iam_mfa_check(
+		tx, c->arena, c->account, c->principal.name, in->serial_number, in->token_code, c->now_ms, false);
 	if (status_is(s, STATUS_INVALID))
-		return call_fail(c, ERR_ACCESS_DENIED, "MultiFactorAuthentication failed with invalid MFA one time pass code.");
+		return call_fail(
+			c, ERR_ACCESS_DENIED, "MultiFactorAuthentication failed with invalid MFA one time pass code.");
 	TRY(s);
 	policy_context_set_bool(k, STR("aws:MultiFactorAuthPresent"), true);
 	policy_context_set_i64(k, STR("aws:MultiFactorAuthAge"), 0);
@@ -53,7 +57,8 @@ status sts_authorize(struct call *c, struct store_tx *tx, const void *in, struct
 	if (!assume || !in) return OK;
 	const struct sts_assume_role_input *a = in;
 	TRY(describe(c, tx, a, context));
-	/* "Pass session tags in AWS STS", "Monitor and control actions taken with assumed roles": permissions of their own. */
+	/* "Pass session tags in AWS STS", "Monitor and control actions taken with assumed roles": permissions of their
+	 * own. */
 	if (a->tags.n) authz_add(c->arena, demands, STR("sts:TagSession"), a->role_arn);
 	if (str_has(a->source_identity)) authz_add(c->arena, demands, STR("sts:SetSourceIdentity"), a->role_arn);
 	for (size_t i = 0; i < demands->n; i++)

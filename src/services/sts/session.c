@@ -1,7 +1,7 @@
 /* Temporary credentials: what a request may ask of a session, how long it lives, and issuing its key. */
-#include "services/sts/internal.h"
 #include "base/log.h"
 #include "services/iam/managed.h"
+#include "services/sts/internal.h"
 
 /* "IAM and AWS STS quotas" */
 #define SESSION_POLICY_MAX 2048
@@ -24,7 +24,8 @@ bool sts_role_arn_split(struct str arn, struct str *account, struct str *path, s
 		if (!str_has(rest)) return false;
 		part[i] = str_cut(&rest, ':');
 	}
-	if (!str_is(part[0], "arn") || !str_is(part[2], "iam") || !str_has(rest) || !str_starts(rest, STR("role/"))) return false;
+	if (!str_is(part[0], "arn") || !str_is(part[2], "iam") || !str_has(rest) || !str_starts(rest, STR("role/")))
+		return false;
 	ptrdiff_t slash = str_rchr(rest, '/');
 	*account = part[4];
 	*path = str_sub(rest, 4, (size_t)slash - 3);
@@ -38,24 +39,29 @@ static status check_policies(struct call *c, const struct sts_scope *s, struct i
 		struct policy_source source = {.type = POLICY_SESSION, .label = STR("session")};
 		struct policy *p = NULL;
 		struct policy_error why = {0};
-		if (!is_ok(policy_parse(s->policy, &source, &p, &why))) return STS_FAIL(c, MALFORMED_POLICY_DOCUMENT, "%s", why.message);
+		if (!is_ok(policy_parse(s->policy, &source, &p, &why)))
+			return STS_FAIL(c, MALFORMED_POLICY_DOCUMENT, "%s", why.message);
 		policy_free(p);
 		if (s->policy.n > SESSION_POLICY_MAX)
 			return call_fail(c, ERR_VALIDATION,
-				"1 validation error detected: Value at 'policy' failed to satisfy constraint: Member must have length less "
-				"than or equal to %d", SESSION_POLICY_MAX);
+				"1 validation error detected: Value at 'policy' failed to satisfy constraint: Member "
+				"must have length less "
+				"than or equal to %d",
+				SESSION_POLICY_MAX);
 		r->policies.v = arena_new(c->arena, struct str);
 		r->policies.v[r->policies.n++] = s->policy;
 	}
 	if (!s->policy_arns) return OK;
 	if (s->policy_arns->n > SESSION_ARNS_MAX)
-		return call_fail(c, ERR_VALIDATION, "A session may have %d managed policies at most.", SESSION_ARNS_MAX);
+		return call_fail(
+			c, ERR_VALIDATION, "A session may have %d managed policies at most.", SESSION_ARNS_MAX);
 	size_t capacity = 0;
 	for (size_t i = 0; i < s->policy_arns->n; i++) {
 		struct str arn = s->policy_arns->v[i].arn, text;
 		status got = iam_policy_text(c->tx, c->arena, c->account, str_or(arn, STR("")), &text);
 		if (status_is(got, STATUS_NOT_FOUND))
-			return call_fail(c, ERR_VALIDATION, "Policy %.*s does not exist or is not attachable.", STR_ARG(arn));
+			return call_fail(
+				c, ERR_VALIDATION, "Policy %.*s does not exist or is not attachable.", STR_ARG(arn));
 		TRY(got);
 		*VEC_PUSH(c->arena, &r->policy_arns, &capacity) = arn;
 	}
@@ -87,17 +93,21 @@ static status check_tags(struct call *c, const struct sts_scope *s, struct iam_r
 		ptrdiff_t at = tag_at(&r->tags, key);
 		if (at >= 0 && (size_t)at < inherited)
 			return call_fail(c, ERR_VALIDATION,
-				"One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the "
+				"One of the specified transitive tag keys can't be set because it conflicts with a "
+				"transitive tag key from the "
 				"calling session.");
 		if (at >= 0)
-			return call_fail(c, ERR_VALIDATION, "Duplicate tag keys found. Please note that Tag keys are case insensitive.");
+			return call_fail(c, ERR_VALIDATION,
+				"Duplicate tag keys found. Please note that Tag keys are case insensitive.");
 		if (str_istarts(key, STR("aws:")))
-			return call_fail(c, ERR_VALIDATION, "Tag keys that begin with 'aws:' are reserved for system use.");
+			return call_fail(
+				c, ERR_VALIDATION, "Tag keys that begin with 'aws:' are reserved for system use.");
 		*VEC_PUSH(c->arena, &r->tags, &tags) = (struct iam_rec_tags_entry){key, s->tags->v[i].value};
 	}
 	for (size_t i = 0; s->transitive && i < s->transitive->n; i++) {
 		if (tag_at(&r->tags, s->transitive->v[i]) < 0)
-			return call_fail(c, ERR_VALIDATION, "The specified transitive tag key must be included in the requested tags.");
+			return call_fail(c, ERR_VALIDATION,
+				"The specified transitive tag key must be included in the requested tags.");
 		*VEC_PUSH(c->arena, &r->transitive, &transitive) = s->transitive->v[i];
 	}
 	/* "Monitor and control actions taken with assumed roles": once set, it stays. */
@@ -117,12 +127,14 @@ status sts_scope_check(struct call *c, const struct sts_scope *s, struct iam_rec
 	if (!bytes) return OK;
 	int32_t percent = (int32_t)((bytes * 100 + PACKED_MAX - 1) / PACKED_MAX);
 	if (percent > 100)
-		return STS_FAIL(c, PACKED_POLICY_TOO_LARGE, "Packed size of session tags consumes %d%% of allotted space.", percent);
+		return STS_FAIL(c, PACKED_POLICY_TOO_LARGE,
+			"Packed size of session tags consumes %d%% of allotted space.", percent);
 	*packed = SOME_I32(percent);
 	return OK;
 }
 
-struct sts_credentials *sts_issue(struct call *c, struct principal *p, const struct iam_rec_session *r, int64_t duration_s)
+struct sts_credentials *sts_issue(
+	struct call *c, struct principal *p, const struct iam_rec_session *r, int64_t duration_s)
 {
 	struct str token = identity_new_session_token(c->arena);
 	p->access_key = identity_new_key_id(c->arena, true);
@@ -135,14 +147,17 @@ struct sts_credentials *sts_issue(struct call *c, struct principal *p, const str
 	return out;
 }
 
-static status role_duration(struct call *c, const struct iam_rec_entity *role, struct opt_i32 asked, bool chained, int64_t *out)
+static status role_duration(
+	struct call *c, const struct iam_rec_entity *role, struct opt_i32 asked, bool chained, int64_t *out)
 {
 	*out = asked.has ? asked.v : ROLE_DEFAULT_S;
 	if (chained && *out > CHAIN_MAX_S)
 		return call_fail(c, ERR_VALIDATION,
-			"The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.");
+			"The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role "
+			"chaining.");
 	if (*out > role->max_session.v)
-		return call_fail(c, ERR_VALIDATION, "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.");
+		return call_fail(c, ERR_VALIDATION,
+			"The requested DurationSeconds exceeds the MaxSessionDuration set for this role.");
 	return OK;
 }
 
@@ -156,8 +171,8 @@ status sts_role_begin(struct call *c, const struct iam_rec_entity *role, struct 
 	r->issued = SOME_TIME(c->now_ms);
 	struct principal p = {.kind = PRINCIPAL_ASSUMED_ROLE,
 		.account = account,
-		.arn = str_fmt(c->arena, "arn:%.*s:sts::%.*s:assumed-role/%.*s/%.*s", STR_ARG(c->partition), STR_ARG(account),
-			STR_ARG(role->name), STR_ARG(name)),
+		.arn = str_fmt(c->arena, "arn:%.*s:sts::%.*s:assumed-role/%.*s/%.*s", STR_ARG(c->partition),
+			STR_ARG(account), STR_ARG(role->name), STR_ARG(name)),
 		.user_id = str_fmt(c->arena, "%.*s:%.*s", STR_ARG(role->id), STR_ARG(name)),
 		.name = role->name,
 		.session = name};
@@ -171,10 +186,12 @@ status sts_use_mfa(struct call *c, struct str serial, struct str code, struct ia
 {
 	if (!str_has(serial) && !str_has(code)) return OK;
 	if (!str_has(serial) || !str_has(code))
-		return call_fail(c, ERR_VALIDATION, "Both SerialNumber and TokenCode are needed for multi-factor authentication.");
+		return call_fail(c, ERR_VALIDATION,
+			"Both SerialNumber and TokenCode are needed for multi-factor authentication.");
 	status s = iam_mfa_check(c->tx, c->arena, c->account, c->principal.name, serial, code, c->now_ms, true);
 	if (status_is(s, STATUS_INVALID))
-		return call_fail(c, ERR_ACCESS_DENIED, "MultiFactorAuthentication failed with invalid MFA one time pass code.");
+		return call_fail(
+			c, ERR_ACCESS_DENIED, "MultiFactorAuthentication failed with invalid MFA one time pass code.");
 	TRY(s);
 	r->mfa_at = SOME_TIME(c->now_ms);
 	return OK;

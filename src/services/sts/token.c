@@ -1,11 +1,12 @@
-/* GetSessionToken and GetFederationToken: temporary credentials of a user's own. Also who a caller is, and whose a key is. */
+/* GetSessionToken and GetFederationToken: temporary credentials of a user's own. Also who a caller is, and whose a key
+ * is. */
 #include "services/sts/internal.h"
 
 #define USER_DEFAULT_S 43200
 #define ROOT_MAX_S 3600
 
-status sts_get_caller_identity(struct call *c, const struct sts_get_caller_identity_input *in,
-	struct sts_get_caller_identity_output *out)
+status sts_get_caller_identity(
+	struct call *c, const struct sts_get_caller_identity_input *in, struct sts_get_caller_identity_output *out)
 {
 	(void)in;
 	out->account = c->principal.account;
@@ -14,12 +15,13 @@ status sts_get_caller_identity(struct call *c, const struct sts_get_caller_ident
 	return OK;
 }
 
-status sts_get_access_key_info(struct call *c, const struct sts_get_access_key_info_input *in,
-	struct sts_get_access_key_info_output *out)
+status sts_get_access_key_info(
+	struct call *c, const struct sts_get_access_key_info_input *in, struct sts_get_access_key_info_output *out)
 {
 	status s = identity_key_account(c->tx, c->arena, in->access_key_id, &out->account);
 	if (!status_is(s, STATUS_NOT_FOUND)) return s;
-	if (c->cloud->strict) return call_fail(c, ERR_VALIDATION, "Access key %.*s is not known.", STR_ARG(in->access_key_id));
+	if (c->cloud->strict)
+		return call_fail(c, ERR_VALIDATION, "Access key %.*s is not known.", STR_ARG(in->access_key_id));
 	out->account = STR("000000000000"); /* whose root any other key is */
 	return OK;
 }
@@ -27,7 +29,8 @@ status sts_get_access_key_info(struct call *c, const struct sts_get_access_key_i
 /* "Only long-term credentials of a user, or of the root user, can call": sessions cannot. */
 static status require_long_term(struct call *c, const char *operation)
 {
-	if (c->principal.session_record.n || (c->principal.kind != PRINCIPAL_USER && c->principal.kind != PRINCIPAL_ROOT))
+	if (c->principal.session_record.n ||
+		(c->principal.kind != PRINCIPAL_USER && c->principal.kind != PRINCIPAL_ROOT))
 		return call_fail(c, ERR_ACCESS_DENIED, "Cannot call %s with session credentials", operation);
 	return OK;
 }
@@ -39,7 +42,8 @@ static int64_t duration(struct call *c, struct opt_i32 asked)
 	return c->principal.kind == PRINCIPAL_ROOT && seconds > ROOT_MAX_S ? ROOT_MAX_S : seconds;
 }
 
-status sts_get_session_token(struct call *c, const struct sts_get_session_token_input *in, struct sts_get_session_token_output *out)
+status sts_get_session_token(
+	struct call *c, const struct sts_get_session_token_input *in, struct sts_get_session_token_output *out)
 {
 	TRY(require_long_term(c, "GetSessionToken"));
 	struct iam_rec_session r = {
@@ -50,8 +54,8 @@ status sts_get_session_token(struct call *c, const struct sts_get_session_token_
 	return OK;
 }
 
-status sts_get_federation_token(struct call *c, const struct sts_get_federation_token_input *in,
-	struct sts_get_federation_token_output *out)
+status sts_get_federation_token(
+	struct call *c, const struct sts_get_federation_token_input *in, struct sts_get_federation_token_output *out)
 {
 	TRY(require_long_term(c, "GetFederationToken"));
 	struct iam_rec_session r = {
@@ -60,8 +64,8 @@ status sts_get_federation_token(struct call *c, const struct sts_get_federation_
 	TRY(sts_scope_check(c, &scope, &r, &out->packed_policy_size));
 	struct principal p = {.kind = PRINCIPAL_FEDERATED,
 		.account = c->account,
-		.arn = str_fmt(c->arena, "arn:%.*s:sts::%.*s:federated-user/%.*s", STR_ARG(c->partition), STR_ARG(c->account),
-			STR_ARG(in->name)),
+		.arn = str_fmt(c->arena, "arn:%.*s:sts::%.*s:federated-user/%.*s", STR_ARG(c->partition),
+			STR_ARG(c->account), STR_ARG(in->name)),
 		.user_id = str_fmt(c->arena, "%.*s:%.*s", STR_ARG(c->account), STR_ARG(in->name)),
 		.name = c->principal.name,
 		.session = in->name};
