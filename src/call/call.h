@@ -104,6 +104,8 @@ struct service {
 	 * policies, not refused at once. */
 	status (*authorize)(struct call *c, struct store_tx *tx, const void *in, struct authz_demands *demands,
 		struct policy_context *context);
+	/* authorize decides also where no policies are enforced: then every signed caller is its account's root. */
+	bool always_authorizes;
 	/* Optional: requests that the model does not describe (S3's browser forms, websites, CORS preflights). Runs before
 	 * routing's own failure is answered. Returns true if it took the request: the response is in *response. */
 	bool (*raw)(struct call *c, const struct wire_request *r, struct wire_response *response);

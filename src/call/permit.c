@@ -147,11 +147,12 @@ static status gather(struct exchange *e, struct permit *p, struct store_tx *tx)
 {
 	struct call *c = &e->call;
 	const struct policy_provider *from = c->cloud->policies;
-	if (c->principal.kind != PRINCIPAL_ANONYMOUS)
+	if (!from && c->principal.kind != PRINCIPAL_ANONYMOUS) p->who.kind = POLICY_CALLER_ROOT;
+	if (from && c->principal.kind != PRINCIPAL_ANONYMOUS)
 		TRY(from->bundle(from->ctx, tx, c->arena, &p->who, c->principal.session_record, &p->bundle));
 	set_mfa_age(c, p);
 	if (e->service && e->service->authorize) TRY(e->service->authorize(c, tx, e->in, &p->demands, &p->context));
-	for (size_t i = 0; from->account && i < p->demands.n; i++)
+	for (size_t i = 0; from && from->account && i < p->demands.n; i++)
 		for (size_t j = 0; j < p->demands.v[i].n; j++)
 			TRY(from->account(from->ctx, tx, c->arena, &p->demands, &p->demands.v[i].resources[j]));
 	return OK;
@@ -184,7 +185,8 @@ static void describe_resources(const struct exchange *e, struct authz_demands *d
 status exchange_permit(struct exchange *e)
 {
 	struct call *c = &e->call;
-	if (!c->cloud->policies || needs_no_permission(c)) return OK;
+	bool always = e->service && e->service->always_authorizes;
+	if ((!c->cloud->policies && !always) || needs_no_permission(c)) return OK;
 	if (c->match.op->flags & WIRE_O_ANONYMOUS) return OK;
 	struct permit p = {.who = caller_of(c), .context = POLICY_CONTEXT_IN(c->arena)};
 	struct authz_place place = {c->partition, c->region, c->account, e->wire.path};

@@ -1,5 +1,5 @@
-/* Who may use which bucket from where, and the errors that many operations share. Until a bucket can say otherwise, it
- * is its owner's alone. */
+/* Buckets and from where they are used, the names of accounts, and the errors that many operations share. Who may use a bucket is
+ * decided before any operation runs: permit.c. */
 #include "services/s3/access.h"
 #include "services/s3/names.h"
 #include "services/s3/records.h"
@@ -36,7 +36,7 @@ status s3_no_such_upload(struct call *c, struct str upload_id)
 	return s;
 }
 
-static status no_such_bucket(struct call *c, struct str name)
+status s3_no_such_bucket(struct call *c, struct str name)
 {
 	status s;
 	if (s3_name_was_bucket(name))
@@ -76,13 +76,13 @@ status s3_bucket_load_anywhere(struct call *c, struct str name, struct str expec
 	struct str bytes;
 	*out = (struct s3_rec_bucket){0};
 	status s = store_get(c->tx, s3_key_bucket(c->arena, c->partition, name), &bytes);
-	if (status_is(s, STATUS_NOT_FOUND)) return no_such_bucket(c, name);
+	if (status_is(s, STATUS_NOT_FOUND)) return s3_no_such_bucket(c, name);
 	TRY(s);
 	TRY(s3_rec_bucket_decode(c->arena, bytes, out));
 	if (str_has(expected_owner) && !s3_name_is_account(expected_owner))
 		return call_fail(c, S3_ERR_INVALID_BUCKET_OWNER_AWS_ACCOUNT_ID,
 			"The value of the expected bucket owner parameter must be an AWS account ID.");
-	if (!str_eq(c->account, out->owner) || (str_has(expected_owner) && !str_eq(expected_owner, out->owner)))
+	if (str_has(expected_owner) && !str_eq(expected_owner, out->owner))
 		return call_fail(c, ERR_ACCESS_DENIED, "Access Denied");
 	return OK;
 }
@@ -100,11 +100,50 @@ void s3_bucket_save(struct call *c, const struct s3_rec_bucket *b)
 	store_put(c->tx, s3_key_bucket(c->arena, c->partition, b->name), s3_rec_bucket_encode(c->arena, b));
 }
 
+/* The name of whoever did not sign ("Amazon S3 canned ACL", anonymous users' canonical id). */
+#define ANONYMOUS_ID "65a011a29cdf8ec533ec3d1ccaae921c"
+
+struct str s3_caller_account(const struct call *c)
+{
+	return c->principal.kind == PRINCIPAL_ANONYMOUS ? STR("anonymous") : c->account;
+}
+
+static uint64_t be64(const uint8_t *p)
+{
+	uint64_t v = 0;
+	for (int i = 0; i < 8; i++) v = v << 8 | p[i];
+	return v;
+}
+
+/* 24 bytes of a digest, then the account's number under a mask made of them: so an id tells its account, and one that was made up
+ * tells none. */
 struct str s3_canonical_id(struct arena *a, struct str account)
 {
-	uint8_t hash[32];
-	digest_sha256(str_cat(a, STR("canonical user of account "), account), hash);
-	return str_hex(a, str_n(hash, sizeof hash));
+	uint8_t id[32], mask[32];
+	uint64_t number = 0;
+	if (str_is(account, "anonymous")) return STR(ANONYMOUS_ID);
+	digest_sha256(str_cat(a, STR("canonical user of account "), account), id);
+	digest_sha256(str_n(id, 24), mask);
+	if (!is_ok(str_to_u64(account, &number))) number = 0;
+	number ^= be64(mask);
+	for (int i = 0; i < 8; i++) id[24 + i] = (uint8_t)(number >> (56 - 8 * i));
+	return str_hex(a, str_n(id, sizeof id));
+}
+
+bool s3_account_of(struct arena *a, struct str id, struct str *account)
+{
+	struct str raw;
+	uint8_t mask[32];
+	if (str_is(id, ANONYMOUS_ID)) {
+		*account = STR("anonymous");
+		return true;
+	}
+	if (id.n != 64 || !is_ok(str_unhex(a, id, &raw))) return false;
+	digest_sha256(str_sub(raw, 0, 24), mask);
+	uint64_t number = be64((const uint8_t *)raw.p + 24) ^ be64(mask);
+	if (number > 999999999999ull) return false;
+	*account = str_fmt(a, "%012llu", (unsigned long long)number);
+	return str_eq(s3_canonical_id(a, *account), str_lower(a, id));
 }
 
 struct s3_owner *s3_owner_of(struct call *c, struct str account)

@@ -1,11 +1,14 @@
 /* Buckets: made, found, listed, removed. */
 #include "base/rand.h"
 #include "base/vec.h"
+#include "services/s3/access.h"
+#include "services/s3/acl.h"
 #include "services/s3/config.h"
 #include "services/s3/headers.h"
 #include "services/s3/multipart.h"
 #include "services/s3/names.h"
 #include "services/s3/page.h"
+#include "services/s3/public.h"
 #include "services/s3/records.h"
 
 enum { BUCKETS_MAX = 10000 /* of one account: "Bucket quotas, limitations, and restrictions" */, BUCKET_TAGS_MAX = 50 };
@@ -38,30 +41,34 @@ static status choose_region(struct call *c, const struct s3_create_bucket_config
 	return OK;
 }
 
+/* A new bucket blocks public access until that is switched off ("Blocking public access", April 2023), so its first ACL cannot be
+ * a public one. */
 static status check_ownership(struct call *c, const struct s3_create_bucket_input *in, struct s3_rec_bucket *b)
 {
+	struct s3_acl_request r = {.acl = in->acl,
+		.full_control = in->grant_full_control,
+		.read = in->grant_read,
+		.write = in->grant_write,
+		.read_acp = in->grant_read_acp,
+		.write_acp = in->grant_write_acp,
+		.owner = c->account,
+		.of_bucket = true};
 	b->ownership = str_has(in->object_ownership) ? in->object_ownership : STR("BucketOwnerEnforced");
-	bool enforced = str_is(b->ownership, "BucketOwnerEnforced");
-	if (!enforced && !str_is(b->ownership, "BucketOwnerPreferred") && !str_is(b->ownership, "ObjectWriter"))
+	if (!s3_is_ownership(b->ownership))
 		return s3_invalid_argument(c, STR("x-amz-object-ownership"), in->object_ownership,
-			"Invalid x-amz-object-ownership header: the value must be BucketOwnerPreferred, ObjectWriter "
-			"or "
+			"Invalid x-amz-object-ownership header: the value must be BucketOwnerPreferred, ObjectWriter or "
 			"BucketOwnerEnforced");
-	bool grants = str_has(in->grant_full_control) || str_has(in->grant_read) || str_has(in->grant_read_acp) ||
-		      str_has(in->grant_write) || str_has(in->grant_write_acp);
-	if (!grants && (!str_has(in->acl) || str_is(in->acl, "private"))) return OK;
-	if (grants && str_has(in->acl))
-		return call_fail(
-			c, S3_ERR_INVALID_REQUEST, "Specifying both Canned ACLs and Header Grants is not allowed");
-	if (!grants && !str_is(in->acl, "public-read") && !str_is(in->acl, "public-read-write") &&
-		!str_is(in->acl, "authenticated-read"))
-		return s3_invalid_argument(c, STR("x-amz-acl"), in->acl, "");
-	if (enforced)
+	if (!s3_acl_asked(&r)) return OK;
+	bool enforced = !s3_acl_enabled(b);
+	TRY(s3_acl_read(c, b, enforced ? 0 : S3_PUBLIC_ALL, &r, &b->grants));
+	b->acl = STR("grants");
+	if (!enforced) return OK;
+	if (s3_acl_shares(b))
 		return call_fail(c, S3_ERR_INVALID_BUCKET_ACL_WITH_OBJECT_OWNERSHIP,
 			"Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting");
-	if (grants) return s3_header_not_implemented(c, STR("x-amz-grant-*"));
-	/* A new bucket blocks public access until that is switched off ("Blocking public access", April 2023). */
-	return call_fail(c, ERR_ACCESS_DENIED, "Access Denied");
+	b->acl = STR_NONE;
+	b->grants = (struct s3_rec_grants){0};
+	return OK;
 }
 
 static status copy_tags(struct call *c, const struct s3_create_bucket_configuration *conf, struct s3_rec_bucket *b)
@@ -268,5 +275,6 @@ status s3_delete_bucket(struct call *c, const struct s3_delete_bucket_input *in,
 	store_delete(c->tx, s3_key_bucket(c->arena, c->partition, b.name));
 	store_delete(c->tx, s3_key_owned(c->arena, c->partition, b.owner, b.name));
 	TRY(s3_config_drop_all(c, &b));
+	s3_policy_drop(c, &b);
 	return s3_purge_uploads(c, &b);
 }

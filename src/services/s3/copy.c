@@ -85,6 +85,7 @@ static status describe(struct call *c, const struct s3_rec_bucket *b, const stru
 			"object's metadata, storage class, website redirect location or encryption attributes.");
 	*o = replace ? own : source->object;
 	o->acl = own.acl;
+	o->grants = own.grants;
 	o->owner = own.owner;
 	s3_lock_move(&own, o);
 	o->storage_class = own.storage_class;

@@ -3,6 +3,7 @@
 #include "services/s3/headers.h"
 #include "base/buf.h"
 #include "base/vec.h"
+#include "services/s3/acl.h"
 #include "services/s3/lock.h"
 #include "services/s3/names.h"
 #include "services/s3/sse.h"
@@ -11,41 +12,10 @@ enum { USER_METADATA_MAX = 2048, TAGS_MAX = 10, TAG_KEY_MAX = 128, TAG_VALUE_MAX
 
 /* ── access ── */
 
-static status check_canned_acl(struct call *c, struct str acl)
-{
-	static const char *const known[] = {"private", "public-read", "public-read-write", "authenticated-read",
-		"aws-exec-read", "bucket-owner-read", "bucket-owner-full-control"};
-	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-		if (str_eq(acl, str_c(known[i]))) return OK;
-	return s3_invalid_argument(c, STR("x-amz-acl"), acl, "");
-}
-
-static status check_acl(struct call *c, const struct s3_rec_bucket *b, const struct s3_headers *h)
-{
-	bool grants = str_has(h->grant_full_control) || str_has(h->grant_read) || str_has(h->grant_read_acp) ||
-		      str_has(h->grant_write_acp);
-	if (!grants && !str_has(h->acl)) return OK;
-	if (grants && str_has(h->acl))
-		return call_fail(
-			c, S3_ERR_INVALID_REQUEST, "Specifying both Canned ACLs and Header Grants is not allowed");
-	if (str_has(h->acl)) TRY(check_canned_acl(c, h->acl));
-	if (str_is(h->acl, "private") || str_is(h->acl, "bucket-owner-full-control")) return OK;
-	if (str_is(b->ownership, "BucketOwnerEnforced"))
-		return call_fail(c, S3_ERR_ACCESS_CONTROL_LIST_NOT_SUPPORTED, "The bucket does not allow ACLs");
-	/* New buckets block public access until that is switched off. */
-	if (str_starts(h->acl, STR("public-read")) || str_is(h->acl, "authenticated-read"))
-		return call_fail(c, ERR_ACCESS_DENIED, "Access Denied");
-	if (grants) return s3_header_not_implemented(c, STR("x-amz-grant-*"));
-	if (str_is(h->acl, "aws-exec-read")) return s3_header_not_implemented(c, STR("x-amz-acl"));
-	return OK;
-}
-
 status s3_headers_access(
 	struct call *c, const struct s3_rec_bucket *b, const struct s3_headers *h, struct s3_rec_object *o)
 {
-	TRY(check_acl(c, b, h));
-	if (str_has(h->acl)) o->acl = h->acl;
-	o->owner = str_is(b->ownership, "BucketOwnerEnforced") ? b->owner : c->account;
+	TRY(s3_acl_of_upload(c, b, h, o));
 	struct s3_sse_wish wish = {h->server_side_encryption, h->ssekms_key_id, h->ssekms_encryption_context, h->bucket_key_enabled,
 		{STR_NONE, STR_NONE}};
 	TRY(S3_CUSTOMER(c, h, &wish.customer));

@@ -1,5 +1,7 @@
 /* Amazon S3: what it does, on one screen. */
 #include "services/s3/changed.h"
+#include "policy/provider.h"
+#include "services/s3/access.h"
 #include "services/s3/cross_origin.h"
 #include "services/s3/multipart.h"
 #include "services/s3/object.h"
@@ -9,6 +11,8 @@
 #include "services/s3/room.h"
 #include "services/s3/sse.h"
 #include <stdlib.h>
+
+enum { POLICIES_KEPT = 4096 /* compiled */ };
 
 static const struct service_op ops[S3_OP_COUNT] = {
 	[S3_OP_LIST_BUCKETS] = OP(s3_list_buckets, OP_READ),
@@ -51,6 +55,21 @@ static const struct service_op ops[S3_OP_COUNT] = {
 	[S3_OP_GET_BUCKET_ENCRYPTION] = OP(s3_get_bucket_encryption, OP_READ),
 	[S3_OP_DELETE_BUCKET_ENCRYPTION] = OP(s3_delete_bucket_encryption, 0),
 
+	[S3_OP_PUT_BUCKET_POLICY] = OP(s3_put_bucket_policy, 0),
+	[S3_OP_GET_BUCKET_POLICY] = OP(s3_get_bucket_policy, OP_READ),
+	[S3_OP_DELETE_BUCKET_POLICY] = OP(s3_delete_bucket_policy, 0),
+	[S3_OP_GET_BUCKET_POLICY_STATUS] = OP(s3_get_bucket_policy_status, OP_READ),
+	[S3_OP_PUT_BUCKET_ACL] = OP(s3_put_bucket_acl, 0),
+	[S3_OP_GET_BUCKET_ACL] = OP(s3_get_bucket_acl, OP_READ),
+	[S3_OP_PUT_OBJECT_ACL] = OP(s3_put_object_acl, 0),
+	[S3_OP_GET_OBJECT_ACL] = OP(s3_get_object_acl, OP_READ),
+	[S3_OP_PUT_BUCKET_OWNERSHIP_CONTROLS] = OP(s3_put_bucket_ownership_controls, 0),
+	[S3_OP_GET_BUCKET_OWNERSHIP_CONTROLS] = OP(s3_get_bucket_ownership_controls, OP_READ),
+	[S3_OP_DELETE_BUCKET_OWNERSHIP_CONTROLS] = OP(s3_delete_bucket_ownership_controls, 0),
+	[S3_OP_PUT_PUBLIC_ACCESS_BLOCK] = OP(s3_put_public_access_block, 0),
+	[S3_OP_GET_PUBLIC_ACCESS_BLOCK] = OP(s3_get_public_access_block, OP_READ),
+	[S3_OP_DELETE_PUBLIC_ACCESS_BLOCK] = OP(s3_delete_public_access_block, 0),
+
 	[S3_OP_PUT_OBJECT] = OP_STREAM(s3_put_object, 0, s3_put_object_prepare),
 	[S3_OP_GET_OBJECT] = OP(s3_get_object, OP_READ),
 	[S3_OP_HEAD_OBJECT] = OP(s3_head_object, OP_READ),
@@ -73,6 +92,7 @@ static const struct service_op ops[S3_OP_COUNT] = {
 static status start(struct cloud *cloud, void **state)
 {
 	struct s3_state *st = mem_new(sizeof *st);
+	st->policies = policy_library_new(POLICIES_KEPT);
 	*state = st;
 	s3_purge_register(cloud);
 	s3_notify_register(cloud);
@@ -83,7 +103,9 @@ static status start(struct cloud *cloud, void **state)
 static void stop(void *state)
 {
 	struct s3_state *st = state;
-	if (st) s3_keyring_free(st->keyring);
+	if (!st) return;
+	s3_keyring_free(st->keyring);
+	policy_library_free(st->policies);
 	free(st);
 }
 
@@ -96,4 +118,5 @@ const struct service service_s3 = {
 	.cors = s3_cross_origin,
 	.raw = s3_raw,
 	.authorize = s3_authorize,
+	.always_authorizes = true,
 };

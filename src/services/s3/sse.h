@@ -9,9 +9,11 @@
 #include "services/s3/keyring.h"
 #include "services/s3/records.h"
 
+struct policy_library;
 /* What start() made, in c->state and for jobs. */
 struct s3_state {
 	struct s3_keyring *keyring;
+	struct policy_library *policies; /* buckets' policies, and those that ACLs amount to */
 };
 struct s3_state *s3_state_of(const struct cloud *cloud);
 
