@@ -3,6 +3,7 @@
 #include "services/s3/access.h"
 #include "services/s3/names.h"
 #include "services/s3/records.h"
+#include "services/s3/settings.h"
 
 status s3_invalid_argument(struct call *c, struct str name, struct str value, const char *message)
 {
@@ -84,7 +85,8 @@ status s3_bucket_load_anywhere(struct call *c, struct str name, struct str expec
 			"The value of the expected bucket owner parameter must be an AWS account ID.");
 	if (str_has(expected_owner) && !str_eq(expected_owner, out->owner))
 		return call_fail(c, ERR_ACCESS_DENIED, "Access Denied");
-	return OK;
+	TRY(s3_payment_check(c, out));
+	return s3_accelerate_check(c, out);
 }
 
 status s3_bucket_load(struct call *c, struct str name, struct str expected_owner, struct s3_rec_bucket *out)

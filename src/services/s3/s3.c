@@ -3,6 +3,7 @@
 #include "policy/provider.h"
 #include "services/s3/access.h"
 #include "services/s3/cross_origin.h"
+#include "services/s3/inventory.h"
 #include "services/s3/multipart.h"
 #include "services/s3/object.h"
 #include "services/s3/put.h"
@@ -31,6 +32,22 @@ static const struct service_op ops[S3_OP_COUNT] = {
 	[S3_OP_PUT_BUCKET_WEBSITE] = OP(s3_put_bucket_website, 0),
 	[S3_OP_GET_BUCKET_WEBSITE] = OP(s3_get_bucket_website, OP_READ),
 	[S3_OP_DELETE_BUCKET_WEBSITE] = OP(s3_delete_bucket_website, 0),
+	[S3_OP_PUT_BUCKET_METRICS_CONFIGURATION] = OP(s3_put_bucket_metrics_configuration, 0),
+	[S3_OP_GET_BUCKET_METRICS_CONFIGURATION] = OP(s3_get_bucket_metrics_configuration, OP_READ),
+	[S3_OP_LIST_BUCKET_METRICS_CONFIGURATIONS] = OP(s3_list_bucket_metrics_configurations, OP_READ),
+	[S3_OP_DELETE_BUCKET_METRICS_CONFIGURATION] = OP(s3_delete_bucket_metrics_configuration, 0),
+	[S3_OP_PUT_BUCKET_ANALYTICS_CONFIGURATION] = OP(s3_put_bucket_analytics_configuration, 0),
+	[S3_OP_GET_BUCKET_ANALYTICS_CONFIGURATION] = OP(s3_get_bucket_analytics_configuration, OP_READ),
+	[S3_OP_LIST_BUCKET_ANALYTICS_CONFIGURATIONS] = OP(s3_list_bucket_analytics_configurations, OP_READ),
+	[S3_OP_DELETE_BUCKET_ANALYTICS_CONFIGURATION] = OP(s3_delete_bucket_analytics_configuration, 0),
+	[S3_OP_PUT_BUCKET_INVENTORY_CONFIGURATION] = OP(s3_put_bucket_inventory_configuration, 0),
+	[S3_OP_GET_BUCKET_INVENTORY_CONFIGURATION] = OP(s3_get_bucket_inventory_configuration, OP_READ),
+	[S3_OP_LIST_BUCKET_INVENTORY_CONFIGURATIONS] = OP(s3_list_bucket_inventory_configurations, OP_READ),
+	[S3_OP_DELETE_BUCKET_INVENTORY_CONFIGURATION] = OP(s3_delete_bucket_inventory_configuration, 0),
+	[S3_OP_PUT_BUCKET_REQUEST_PAYMENT] = OP(s3_put_bucket_request_payment, 0),
+	[S3_OP_GET_BUCKET_REQUEST_PAYMENT] = OP(s3_get_bucket_request_payment, OP_READ),
+	[S3_OP_PUT_BUCKET_ACCELERATE_CONFIGURATION] = OP(s3_put_bucket_accelerate_configuration, 0),
+	[S3_OP_GET_BUCKET_ACCELERATE_CONFIGURATION] = OP(s3_get_bucket_accelerate_configuration, OP_READ),
 	[S3_OP_PUT_BUCKET_REPLICATION] = OP(s3_put_bucket_replication, 0),
 	[S3_OP_GET_BUCKET_REPLICATION] = OP(s3_get_bucket_replication, OP_READ),
 	[S3_OP_DELETE_BUCKET_REPLICATION] = OP(s3_delete_bucket_replication, 0),
@@ -97,6 +114,7 @@ static status start(struct cloud *cloud, void **state)
 	s3_purge_register(cloud);
 	s3_notify_register(cloud);
 	s3_replicate_register(cloud);
+	s3_inventory_register(cloud);
 	return s3_keyring_open(cloud->store, cloud->vault, &st->keyring);
 }
 

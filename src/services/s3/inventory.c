@@ -1,0 +1,278 @@
+/* Producing a report: a durable job at midnight lists the bucket as it stands in one snapshot into gzipped CSV files of at most
+ * 100,000 rows, and writes the manifest and its checksum, all in one transaction ("Inventory lists": location, manifest). */
+#include "services/s3/inventory.h"
+#include "base/json.h"
+#include "base/rand.h"
+#include "base/vec.h"
+#include "services/s3/config.h"
+#include "services/s3/own.h"
+#include "services/s3/replicate.h"
+#include <zlib.h>
+
+static const char inventory_kind[] = "s3.inventory";
+enum { ROWS_MAX = 100000 };
+static const int64_t day_ms = 86400000;
+
+static struct str encryption_of(const struct s3_rec_object *o)
+{
+	if (!o->sse) return STR("NOT-SSE");
+	if (str_is(o->sse->algorithm, "aws:kms")) return STR("SSE-KMS");
+	if (str_is(o->sse->algorithm, "aws:kms:dsse")) return STR("DSSE-KMS");
+	return str_is(o->sse->algorithm, "customer") ? STR("SSE-C") : STR("SSE-S3");
+}
+
+/* The field's text; false for a field that there is not. a NULL: only asks. */
+static bool field(struct arena *a, struct str name, const struct s3_rec_object *o, struct str *out)
+{
+	static const struct s3_rec_object none;
+	if (!o) o = &none;
+	*out = STR("");
+	if (str_is(name, "Size")) {
+		if (a && !o->marker.v) *out = str_fmt(a, "%ld", (long)o->size.v);
+	} else if (str_is(name, "LastModifiedDate")) {
+		if (a) *out = time_iso8601(a, o->modified.ms, true);
+	} else if (str_is(name, "StorageClass")) {
+		*out = o->storage_class;
+	} else if (str_is(name, "ETag")) {
+		*out = o->e_tag;
+	} else if (str_is(name, "IsMultipartUploaded")) {
+		*out = o->parts_count.has ? STR("true") : STR("false");
+	} else if (str_is(name, "ReplicationStatus")) {
+		*out = o->replication;
+	} else if (str_is(name, "EncryptionStatus")) {
+		if (!o->marker.v) *out = encryption_of(o);
+	} else if (str_is(name, "BucketKeyStatus")) {
+		*out = o->sse && o->sse->bucket_key.v ? STR("ENABLED") : STR("DISABLED");
+	} else if (str_is(name, "ChecksumAlgorithm")) {
+		*out = o->checksum_algorithm;
+	} else if (str_is(name, "ObjectLockMode")) {
+		*out = o->lock_mode;
+	} else if (str_is(name, "ObjectLockRetainUntilDate")) {
+		if (a && o->retain_until.has) *out = time_iso8601(a, o->retain_until.ms, true);
+	} else if (str_is(name, "ObjectLockLegalHoldStatus")) {
+		if (!o->marker.v) *out = o->legal_hold.v ? STR("ON") : STR("OFF");
+	} else if (str_is(name, "ObjectOwner")) {
+		if (a && str_has(o->owner)) *out = s3_canonical_id(a, o->owner);
+	} else {
+		return false;
+	}
+	*out = str_or(*out, STR(""));
+	return true;
+}
+
+bool s3_inventory_field(struct str name)
+{
+	struct str ignored;
+	return field(NULL, name, NULL, &ignored);
+}
+
+/* ── the schedule ── */
+
+static int64_t next_due(int64_t now_ms, bool weekly)
+{
+	int64_t day = now_ms / day_ms + 1;
+	/* "Weekly: on Sundays"; day 0 was a Thursday. */
+	while (weekly && (day + 4) % 7 != 0) day++;
+	return day * day_ms;
+}
+
+static struct str job_id(struct arena *a, const struct s3_rec_bucket *b, struct str id)
+{
+	return str_fmt(a, "%llx/%.*s", (unsigned long long)b->id.v, STR_ARG(id));
+}
+
+void s3_inventory_schedule(struct call *c, const struct s3_rec_bucket *b, const struct s3_inventory_configuration *conf)
+{
+	struct job job = {.kind = str_c(inventory_kind), .id = job_id(c->arena, b, conf->id), .due_ms = next_due(c->now_ms, false),
+		.payload = s3_rec_bucket_encode(c->arena, b)};
+	jobs_schedule(c->tx, &job);
+}
+
+/* ── a report ── */
+
+struct file {
+	struct str key, md5;
+	size_t size;
+};
+struct report {
+	struct call *c;
+	const struct s3_rec_bucket *from, *to;
+	const struct s3_inventory_configuration *conf;
+	struct str base; /* prefix/source-bucket/configuration, with a slash at the end */
+	struct buf rows;
+	size_t n_rows;
+	struct file *v;
+	size_t n, capacity;
+};
+
+static struct str gzipped(struct arena *a, struct str s)
+{
+	z_stream z = {0};
+	INVARIANT(deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+	uLong bound = deflateBound(&z, s.n);
+	char *out = arena_alloc_raw(a, bound);
+	/* zlib only reads next_in. */
+	memcpy(&z.next_in, &s.p, sizeof z.next_in);
+	z.avail_in = (uInt)s.n;
+	z.next_out = (Bytef *)out;
+	z.avail_out = (uInt)bound;
+	INVARIANT(deflate(&z, Z_FINISH) == Z_STREAM_END);
+	size_t n = bound - z.avail_out;
+	deflateEnd(&z);
+	return str_n(out, n);
+}
+
+static status flush(struct report *r)
+{
+	if (!r->n_rows) return OK;
+	struct arena *a = r->c->arena;
+	struct str bytes = gzipped(a, buf_done(&r->rows));
+	uint8_t md5[16];
+	digest_md5(bytes, md5);
+	struct file *f = VEC_PUSH(a, r, &r->capacity);
+	f->key = str_fmt(a, "%.*sdata/%.*s.csv.gz", STR_ARG(r->base), STR_ARG(rand_uuid(a)));
+	f->size = bytes.n;
+	f->md5 = str_hex(a, str_n(md5, sizeof md5));
+	r->rows.n = 0;
+	r->n_rows = 0;
+	return s3_own_put(r->c, r->to, f->key, bytes, STR("application/x-gzip"));
+}
+
+static void column(struct buf *b, struct str s)
+{
+	if (b->n && b->p[b->n - 1] != '\n') buf_byte(b, ',');
+	buf_byte(b, '"');
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == '"') buf_byte(b, '"');
+		buf_byte(b, s.p[i]);
+	}
+	buf_byte(b, '"');
+}
+
+static bool all_versions(const struct report *r) { return str_is(r->conf->included_object_versions, "All"); }
+
+static status row(struct report *r, struct str key, const struct s3_rec_object *o, bool latest)
+{
+	struct arena *a = r->c->arena;
+	struct buf *b = &r->rows;
+	column(b, r->from->name);
+	column(b, str_uri_encode(a, key, true));
+	if (all_versions(r)) {
+		column(b, str_is(str_or(o->version_id, STR("null")), "null") ? STR("") : o->version_id);
+		column(b, latest ? STR("true") : STR("false"));
+		column(b, o->marker.v ? STR("true") : STR("false"));
+	}
+	for (size_t i = 0; i < r->conf->optional_fields.n; i++) {
+		struct str text;
+		INVARIANT(field(a, r->conf->optional_fields.v[i], o, &text));
+		column(b, text);
+	}
+	buf_byte(b, '\n');
+	return ++r->n_rows == ROWS_MAX ? flush(r) : OK;
+}
+
+/* One space: the current objects, or the older versions and markers. */
+static status walk(struct report *r, const char *kind)
+{
+	struct call *c = r->c;
+	struct key k = s3_key_space(c->arena, str_c(kind), r->from);
+	struct str space = key_done(&k), key, value, previous = STR_NONE;
+	struct str prefix = r->conf->filter ? str_or(r->conf->filter->prefix, STR("")) : STR("");
+	bool current = strcmp(kind, "object") == 0;
+	struct store_scan *scan = store_scan_begin(c->tx, space, key_after(c->arena, space), false);
+	status s = OK;
+	while (is_ok(s) && store_scan_next(scan, &key, &value)) {
+		struct arena scratch;
+		struct str rest = str_from(key, space.n), name, bytes;
+		struct s3_rec_object o = {0};
+		arena_init(&scratch);
+		s = key_read_str(&scratch, &rest, &name);
+		if (is_ok(s) && str_starts(name, prefix)) s = s3_rec_object_decode(&scratch, str_dup(&scratch, value), &o);
+		if (is_ok(s) && str_starts(name, prefix)) {
+			bool latest = current;
+			if (!current) {
+				latest = !str_eq(previous, name) && status_is(store_peek(c->tx, s3_key_object(c->arena, r->from, name), &bytes), STATUS_NOT_FOUND);
+				if (!str_eq(previous, name)) previous = str_dup(c->arena, name);
+			}
+			s = row(r, name, &o, latest);
+		}
+		arena_cleanup(&scratch);
+	}
+	status ended = store_scan_end(scan);
+	return is_ok(s) ? ended : s;
+}
+
+static struct str manifest(struct report *r)
+{
+	struct buf b = BUF_IN(r->c->arena), schema = BUF_IN(r->c->arena);
+	buf_lit(&schema, "Bucket, Key");
+	if (all_versions(r)) buf_lit(&schema, ", VersionId, IsLatest, IsDeleteMarker");
+	for (size_t i = 0; i < r->conf->optional_fields.n; i++) buf_fmt(&schema, ", %.*s", STR_ARG(r->conf->optional_fields.v[i]));
+	buf_lit(&b, "{\"sourceBucket\":");
+	json_quote(&b, r->from->name);
+	buf_lit(&b, ",\"destinationBucket\":");
+	json_quote(&b, r->conf->destination->s3_bucket_destination->bucket);
+	buf_fmt(&b, ",\"version\":\"2016-11-30\",\"creationTimestamp\":\"%lld\",\"fileFormat\":\"CSV\",\"fileSchema\":",
+		(long long)r->c->now_ms);
+	json_quote(&b, buf_done(&schema));
+	buf_lit(&b, ",\"files\":[");
+	for (size_t i = 0; i < r->n; i++) {
+		if (i) buf_byte(&b, ',');
+		buf_lit(&b, "{\"key\":");
+		json_quote(&b, r->v[i].key);
+		buf_fmt(&b, ",\"size\":%zu,\"MD5checksum\":\"%.*s\"}", r->v[i].size, STR_ARG(r->v[i].md5));
+	}
+	buf_lit(&b, "]}");
+	return buf_done(&b);
+}
+
+static status produce(struct call *c, const struct s3_rec_bucket *from, const struct s3_inventory_configuration *conf)
+{
+	struct s3_rec_bucket to;
+	const struct s3_inventory_s3_bucket_destination *d = conf->destination->s3_bucket_destination;
+	status s = s3_bucket_by_name(c->tx, c->arena, s3_replication_bucket(d->bucket), &to, NULL);
+	if (status_is(s, STATUS_NOT_FOUND)) return OK; /* nowhere to report to: on with the next one */
+	TRY(s);
+	struct report r = {.c = c, .from = from, .to = &to, .conf = conf, .rows = BUF_HEAP};
+	r.base = str_fmt(c->arena, "%.*s%s%.*s/%.*s/", STR_ARG(str_or(d->prefix, STR(""))), str_empty(d->prefix) ? "" : "/",
+		STR_ARG(from->name), STR_ARG(conf->id));
+	s = walk(&r, "object");
+	if (is_ok(s) && all_versions(&r)) s = walk(&r, "version");
+	if (is_ok(s)) s = flush(&r);
+	buf_cleanup(&r.rows);
+	TRY(s);
+	/* 2026-11-22T00-00Z */
+	struct str day = time_iso8601(c->arena, c->now_ms, false);
+	struct str folder = str_fmt(c->arena, "%.*s%.*s-%.*sZ/", STR_ARG(r.base), STR_ARG(str_sub(day, 0, 13)), STR_ARG(str_sub(day, 14, 2)));
+	struct str text = manifest(&r);
+	uint8_t md5[16];
+	digest_md5(text, md5);
+	TRY(s3_own_put(c, &to, str_cat(c->arena, folder, STR("manifest.json")), text, STR("application/json")));
+	return s3_own_put(c, &to, str_cat(c->arena, folder, STR("manifest.checksum")), str_hex(c->arena, str_n(md5, sizeof md5)),
+		STR("text/plain"));
+}
+
+static status run(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms)
+{
+	struct cloud *cloud = ctx;
+	struct call c = {.arena = a, .cloud = cloud, .tx = tx, .now_ms = clock_now(cloud->clock), .partition = STR("aws"),
+		.account = STR(""), .request_id = STR("INVENTORY")};
+	struct s3_rec_bucket was = {0}, b;
+	struct s3_put_bucket_inventory_configuration_input in;
+	TRY(s3_rec_bucket_decode(a, job->payload, &was));
+	struct str id = job->id;
+	(void)str_cut(&id, '/');
+	status s = s3_bucket_by_name(tx, a, was.name, &b, &c.partition);
+	if (is_ok(s) && b.id.v != was.id.v) s = STATUS(NOT_FOUND);
+	if (is_ok(s)) s = s3_config_get(&c, &b, S3_CONFIG_INVENTORY, id, &in);
+	if (status_is(s, STATUS_NOT_FOUND)) return OK;
+	TRY(s);
+	c.account = b.owner;
+	c.region = b.region;
+	const struct s3_inventory_configuration *conf = in.inventory_configuration;
+	if (conf->is_enabled.v) TRY(produce(&c, &b, conf));
+	*again_ms = next_due(c.now_ms, str_is(conf->schedule->frequency, "Weekly"));
+	return OK;
+}
+
+void s3_inventory_register(struct cloud *cloud) { jobs_register(cloud->jobs, inventory_kind, run, cloud); }
