@@ -185,8 +185,8 @@ static void describe_resources(const struct exchange *e, struct authz_demands *d
 status exchange_permit(struct exchange *e)
 {
 	struct call *c = &e->call;
-	bool always = e->service && e->service->always_authorizes;
-	if ((!c->cloud->policies && !always) || needs_no_permission(c)) return OK;
+	bool always = e->service && e->service->always_authorizes, anonymous = c->principal.kind == PRINCIPAL_ANONYMOUS;
+	if ((!c->cloud->policies && !always) || (needs_no_permission(c) && !anonymous)) return OK;
 	if (c->match.op->flags & WIRE_O_ANONYMOUS) return OK;
 	struct permit p = {.who = caller_of(c), .context = POLICY_CONTEXT_IN(c->arena)};
 	struct authz_place place = {c->partition, c->region, c->account, e->wire.path};

@@ -80,9 +80,6 @@ class Case(unittest.TestCase):
         self.assertEqual(error["Code"], code, error)
         return error["Message"]
 
-    def now(self):
-        return json.loads(self.virga.get("/_virga/clock")[2])["time"]
-
 
 class ReadOnly(Case):
     def test_in_every_protocol(self):
@@ -122,6 +119,12 @@ class ReadOnly(Case):
         self.assertEqual(self.virga.client("s3").get_object(Bucket=bucket, Key="k")["Body"].read(), b"v")
         # DeleteObjects answers for each key; the copy's source is asked for too.
         self.assertEqual(client("s3").head_object(Bucket=bucket, Key="k")["ContentLength"], 1)
+
+    def test_unsigned_requests(self):
+        for path in ("/?Action=GetCallerIdentity&Version=2011-06-15", "/?Action=ListUsers&Version=2010-05-08",
+                     "/?Action=AssumeRole&Version=2011-06-15&RoleArn=arn:aws:iam::000000000000:role/r&RoleSessionName=abc"):
+            code, _, body = self.virga.get(path)
+            self.assertEqual((code, b"MissingAuthenticationToken" in body), (403, True), body)
 
     def test_nothing_is_allowed_by_nothing(self):
         _, client = self.user()
@@ -436,6 +439,23 @@ class Time(unittest.TestCase):
         self.refused("ExpiredToken", session("sts").get_caller_identity)
         self.refused("ExpiredToken", session("s3").list_buckets)
         self.refused("ExpiredTokenException", session("sqs").list_queues)
+
+    def test_devices_go_by_the_machine(self):
+        """Virtual time was moved: a code of the machine's clock passes, one of virtual time too, each once."""
+        name = self.name("u")
+        self.iam.create_user(UserName=name)
+        key = self.iam.create_access_key(UserName=name)["AccessKey"]
+        sts = self.virga.client("sts", key["AccessKeyId"], key["SecretAccessKey"])
+        device = self.iam.create_virtual_mfa_device(VirtualMFADeviceName=name)["VirtualMFADevice"]
+        serial, seed = device["SerialNumber"], device["Base32StringSeed"].decode()
+        self.virga.get("/_virga/clock?advance=30d", method="POST")
+        now = time.time()
+        self.iam.enable_mfa_device(UserName=name, SerialNumber=serial, AuthenticationCode1=totp(seed, now - 60),
+                                   AuthenticationCode2=totp(seed, now - 30))
+        moved = json.loads(self.virga.get("/_virga/clock")[2])["offset_ms"] / 1000
+        for at in (now, time.time() + moved):
+            sts.get_session_token(SerialNumber=serial, TokenCode=totp(seed, at))
+            self.refused("AccessDenied", sts.get_session_token, SerialNumber=serial, TokenCode=totp(seed, at))
 
 
 def b64url(b):

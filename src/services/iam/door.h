@@ -19,7 +19,7 @@ uint64_t iam_generation(struct store_tx *tx, struct arena *a, struct str account
 /* Is this the device's code now? INVALID: wrong, used, or the device is not the user's. use: marks it used in tx, which
  * is writable then. */
 status iam_mfa_check(struct store_tx *tx, struct arena *a, struct str account, struct str user, struct str serial,
-	struct str code, int64_t now_ms, bool use) MUST_USE;
+	struct str code, int64_t now_ms, int64_t offset_ms, bool use) MUST_USE;
 
 /* An OIDC provider by its URL without scheme: NOT_FOUND. */
 status iam_oidc_peek(struct store_tx *tx, struct arena *a, struct str account, struct str url,

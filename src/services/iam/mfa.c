@@ -60,38 +60,68 @@ static void device_put(struct store_tx *tx, struct arena *a, struct str account,
 	store_put(tx, iam_key(a, "mfa", account, d->serial), iam_rec_mfa_encode(a, d));
 }
 
+/* A device knows the machine's time; tests that move time make codes of the virtual one. Each has its own last step, so
+ * that a code of the one is not made stale by the other's. */
+static struct opt_i64 *last_of(struct iam_rec_mfa *d, bool machine)
+{
+	return machine ? &d->machine_step : &d->last_step;
+}
+
+static bool check_at(struct arena *a, struct iam_rec_mfa *d, struct str code, int64_t at_ms, bool machine)
+{
+	int64_t now = at_ms / STEP_MS + d->drift.v;
+	struct opt_i64 *last = last_of(d, machine);
+	for (int64_t step = now - WINDOW_CHECK; step <= now + WINDOW_CHECK; step++) {
+		if (step <= last->v || !str_eq_secret(iam_totp(a, d->seed, step), code)) continue;
+		*last = SOME_I64(step);
+		return true;
+	}
+	return false;
+}
+
 status iam_mfa_check(struct store_tx *tx, struct arena *a, struct str account, struct str user, struct str serial,
-	struct str code, int64_t now_ms, bool use)
+	struct str code, int64_t now_ms, int64_t offset_ms, bool use)
 {
 	struct iam_rec_mfa d;
 	status s = device_peek(tx, a, account, serial, &d);
 	if (status_is(s, STATUS_NOT_FOUND) || (is_ok(s) && !str_ieq(d.user, user))) return STATUS(INVALID);
 	TRY(s);
-	int64_t now = now_ms / STEP_MS + d.drift.v;
-	for (int64_t step = now - WINDOW_CHECK; step <= now + WINDOW_CHECK; step++) {
-		if (step <= d.last_step.v || !str_eq_secret(iam_totp(a, d.seed, step), code)) continue;
-		d.last_step = SOME_I64(step);
-		if (use) device_put(tx, a, account, &d);
-		return OK;
+	bool good =
+		check_at(a, &d, code, now_ms, false) || (offset_ms && check_at(a, &d, code, now_ms - offset_ms, true));
+	if (good && use) device_put(tx, a, account, &d);
+	return good ? OK : STATUS(INVALID);
+}
+
+struct codes {
+	struct str first, second;
+};
+
+static bool synchronize_at(
+	struct call *c, struct iam_rec_mfa *d, struct codes codes, int64_t window, int64_t at_ms, bool machine)
+{
+	int64_t now = at_ms / STEP_MS;
+	struct opt_i64 *last = last_of(d, machine);
+	for (int64_t away = 0; away <= 2 * window; away++) {
+		int64_t step = now + (away & 1 ? -(away + 1) / 2 : away / 2);
+		if (step <= last->v || !str_eq_secret(iam_totp(c->arena, d->seed, step - 1), codes.first) ||
+			!str_eq_secret(iam_totp(c->arena, d->seed, step), codes.second))
+			continue;
+		*last = SOME_I64(step);
+		/* What is within the ordinary window is no drift. */
+		int64_t drift = step - now;
+		d->drift = SOME_I32(drift >= -WINDOW_CHECK && drift <= WINDOW_CHECK ? 0 : (int32_t)drift);
+		return true;
 	}
-	return STATUS(INVALID);
+	return false;
 }
 
 /* Two consecutive codes tell where the device's clock stands. */
 static status synchronize(struct call *c, struct iam_rec_mfa *d, struct str first, struct str second, int64_t window)
 {
-	int64_t now = c->now_ms / STEP_MS;
-	for (int64_t away = 0; away <= 2 * window; away++) {
-		int64_t step = now + (away & 1 ? -(away + 1) / 2 : away / 2);
-		if (step <= d->last_step.v || !str_eq_secret(iam_totp(c->arena, d->seed, step - 1), first) ||
-			!str_eq_secret(iam_totp(c->arena, d->seed, step), second))
-			continue;
-		d->last_step = SOME_I64(step);
-		/* What is within the ordinary window is no drift. */
-		int64_t drift = step - now;
-		d->drift = SOME_I32(drift >= -WINDOW_CHECK && drift <= WINDOW_CHECK ? 0 : (int32_t)drift);
-		return OK;
-	}
+	struct codes codes = {first, second};
+	int64_t offset_ms = clock_offset(c->cloud->clock);
+	if (synchronize_at(c, d, codes, window, c->now_ms, false)) return OK;
+	if (offset_ms && synchronize_at(c, d, codes, window, c->now_ms - offset_ms, true)) return OK;
 	return IAM_FAIL(c, INVALID_AUTHENTICATION_CODE, "Authentication code for device is not valid.");
 }
 

@@ -87,6 +87,8 @@ static status let_change_password(struct call *c, struct store_tx *tx, struct au
 status iam_authorize(struct call *c, struct store_tx *tx, const void *in, struct authz_demands *demands,
 	struct policy_context *context)
 {
+	if (c->principal.kind == PRINCIPAL_ANONYMOUS)
+		return call_fail(c, ERR_MISSING_AUTHENTICATION, "Request is missing Authentication Token");
 	/* "GetSessionToken", "GetFederationToken": no calls to IAM without MFA. */
 	struct iam_rec_session session = {0};
 	bool user_session = c->principal.kind == PRINCIPAL_FEDERATED || c->principal.kind == PRINCIPAL_USER;

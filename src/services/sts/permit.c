@@ -33,8 +33,8 @@ static status describe(
 		policy_context_set_list(
 			k, STR("sts:TransitiveTagKeys"), in->transitive_tag_keys.v, in->transitive_tag_keys.n);
 	if (!str_has(in->serial_number) || !str_has(in->token_code)) return OK;
-	status s = iam_mfa_check(
-		tx, c->arena, c->account, c->principal.name, in->serial_number, in->token_code, c->now_ms, false);
+	status s = iam_mfa_check(tx, c->arena, c->account, c->principal.name, in->serial_number, in->token_code,
+		c->now_ms, clock_offset(c->cloud->clock), false);
 	if (status_is(s, STATUS_INVALID))
 		return call_fail(
 			c, ERR_ACCESS_DENIED, "MultiFactorAuthentication failed with invalid MFA one time pass code.");
@@ -47,6 +47,8 @@ static status describe(
 status sts_authorize(struct call *c, struct store_tx *tx, const void *in, struct authz_demands *demands,
 	struct policy_context *context)
 {
+	if (c->principal.kind == PRINCIPAL_ANONYMOUS)
+		return call_fail(c, ERR_MISSING_AUTHENTICATION, "Request is missing Authentication Token");
 	/* "GetFederationToken", "GetSessionToken": what their credentials cannot call. */
 	bool user_session = c->principal.kind == PRINCIPAL_FEDERATED ||
 			    (c->principal.kind == PRINCIPAL_USER && c->principal.session_record.n);

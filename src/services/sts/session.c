@@ -188,7 +188,8 @@ status sts_use_mfa(struct call *c, struct str serial, struct str code, struct ia
 	if (!str_has(serial) || !str_has(code))
 		return call_fail(c, ERR_VALIDATION,
 			"Both SerialNumber and TokenCode are needed for multi-factor authentication.");
-	status s = iam_mfa_check(c->tx, c->arena, c->account, c->principal.name, serial, code, c->now_ms, true);
+	status s = iam_mfa_check(c->tx, c->arena, c->account, c->principal.name, serial, code, c->now_ms,
+		clock_offset(c->cloud->clock), true);
 	if (status_is(s, STATUS_INVALID))
 		return call_fail(
 			c, ERR_ACCESS_DENIED, "MultiFactorAuthentication failed with invalid MFA one time pass code.");
