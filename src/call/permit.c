@@ -120,7 +120,9 @@ void call_attach_policy(struct call *c, struct authz_demands *d, struct policy_r
 	struct str key = str_cat(c->arena, trust ? STR("trust/") : STR("resource/"), str_n(hash, sizeof(hash)));
 	struct policy *p = NULL;
 	struct policy_error why = {0};
-	if (is_ok(policy_library_get(c->cloud->documents, key, text, &source, &p, &why)))
+	status s = c->cloud->documents ? policy_library_get(c->cloud->documents, key, text, &source, &p, &why)
+				       : policy_parse(text, &source, &p, &why);
+	if (is_ok(s))
 		authz_attach(c->arena, d, r, p);
 	else
 		log_warn("call", "policy-unreadable", "arn=\"%.*s\" why=\"%s\"", STR_ARG(r->arn), why.message);
