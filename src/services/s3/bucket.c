@@ -4,6 +4,7 @@
 #include "services/s3/access.h"
 #include "services/s3/acl.h"
 #include "services/s3/config.h"
+#include "services/s3/lifecycle.h"
 #include "services/s3/headers.h"
 #include "services/s3/multipart.h"
 #include "services/s3/names.h"
@@ -276,5 +277,6 @@ status s3_delete_bucket(struct call *c, const struct s3_delete_bucket_input *in,
 	store_delete(c->tx, s3_key_owned(c->arena, c->partition, b.owner, b.name));
 	TRY(s3_config_drop_all(c, &b));
 	s3_policy_drop(c, &b);
+	s3_lifecycle_forget(c, &b);
 	return s3_purge_uploads(c, &b);
 }

@@ -4,6 +4,7 @@
 #include "services/s3/checksum.h"
 #include "services/s3/condition.h"
 #include "services/s3/multipart.h"
+#include "services/s3/lifecycle.h"
 #include "services/s3/object.h"
 #include "services/s3/sse.h"
 #include "services/s3/version.h"
@@ -246,5 +247,5 @@ status s3_complete_multipart_upload(struct call *c, const struct s3_complete_mul
 	TRY(s3_object_save(c, &b, in->key, &o, &parts, replaced));
 	TRY(s3_changed(c, &b, in->key, S3_CREATED_MULTIPART, &o));
 	answer(c, in, &b, &o, out);
-	return OK;
+	return s3_lifecycle_header(c, &b, in->key, &o, &out->expiration);
 }

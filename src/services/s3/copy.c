@@ -1,10 +1,12 @@
 /* CopyObject: the copy shares its source's bytes. Only what the source does not know of itself as one piece (the MD5 of
  * what was uploaded in parts, a checksum that is asked for anew) is read for. */
 #include "services/s3/changed.h"
+#include "services/s3/archive.h"
 #include "services/s3/checksum.h"
 #include "services/s3/condition.h"
 #include "services/s3/headers.h"
 #include "services/s3/lock.h"
+#include "services/s3/lifecycle.h"
 #include "services/s3/names.h"
 #include "services/s3/object.h"
 #include "services/s3/sse.h"
@@ -49,7 +51,9 @@ status s3_copy_source_load(struct call *c, struct str copy_source, struct str ex
 	TRY(s3_version_find(c, &out->bucket, out->key, version_id, &out->object, NULL));
 	if (s3_conditions_judge(conditions, out->object.e_tag, out->object.modified.ms, &header) != S3_PROCEED)
 		return s3_precondition_failed(c, str_fmt(c->arena, "x-amz-copy-source-%.*s", STR_ARG(header)));
-	if (!s3_is_archived(&out->object)) return OK;
+	struct s3_archive archive;
+	TRY(s3_archive_of(c, &out->bucket, out->key, &out->object, &archive));
+	if (archive.readable) return OK;
 	return call_fail(c, S3_ERR_OBJECT_NOT_IN_ACTIVE_TIER_ERROR,
 		"The source object of the COPY operation is not in the active tier and is only stored in Amazon S3 "
 		"Glacier.");
@@ -171,6 +175,7 @@ status s3_copy_object(struct call *c, const struct s3_copy_object_input *in, str
 	struct s3_copy_object_result *r = out->copy_object_result = arena_new(c->arena, struct s3_copy_object_result);
 	r->e_tag = s3_quoted(c->arena, o.e_tag);
 	out->version_id = s3_version_shown(&b, &o);
+	TRY(s3_lifecycle_header(c, &b, in->key, &o, &out->expiration));
 	out->copy_source_version_id = s3_version_shown(&source.bucket, &source.object);
 	r->last_modified = o.modified;
 	S3_SSE_SHOW(out, o.sse, &customer);

@@ -1,5 +1,6 @@
 /* ListObjects and ListObjectsV2. */
 #include "base/vec.h"
+#include "services/s3/archive.h"
 #include "services/s3/page.h"
 #include "services/s3/records.h"
 
@@ -7,7 +8,7 @@
 struct page {
 	struct str prefix, delimiter, after;
 	size_t limit;
-	bool url, owner;
+	bool url, owner, restore;
 	struct s3_object_list contents;
 	struct s3_common_prefix_list prefixes;
 	bool truncated;
@@ -23,6 +24,7 @@ static status add_object(struct call *c, const struct page *p, const struct s3_w
 	o->e_tag = s3_quoted(c->arena, r.e_tag);
 	o->size = r.size;
 	o->storage_class = r.storage_class;
+	if (p->restore) o->restore_status = s3_archive_listed(c, &r);
 	o->checksum_type = r.checksum_type;
 	if (str_has(r.checksum_algorithm)) {
 		o->checksum_algorithm.v = arena_new(c->arena, struct str);
@@ -87,6 +89,7 @@ status s3_list_objects(struct call *c, const struct s3_list_objects_input *in, s
 	TRY(s3_encoding_check(c, in->encoding_type, &p.url));
 	TRY(s3_page_limit(c, in->max_keys, "maxKeys", &p.limit));
 	TRY(check_attributes(c, &in->optional_object_attributes));
+	p.restore = in->optional_object_attributes.n > 0;
 	TRY(fill(c, &b, &p));
 	SHOW(out, c, in, &p);
 	out->marker = s3_shown(c, p.url, str_or(in->marker, STR("")));
@@ -104,6 +107,7 @@ status s3_list_objects_v2(
 	TRY(s3_encoding_check(c, in->encoding_type, &p.url));
 	TRY(s3_page_limit(c, in->max_keys, "max-keys", &p.limit));
 	TRY(check_attributes(c, &in->optional_object_attributes));
+	p.restore = in->optional_object_attributes.n > 0;
 	TRY(s3_token_read(c, in->continuation_token, &p.after));
 	if (!str_has(p.after)) p.after = in->start_after;
 	TRY(fill(c, &b, &p));

@@ -6,6 +6,7 @@
 #include "services/s3/checksum.h"
 #include "services/s3/condition.h"
 #include "services/s3/headers.h"
+#include "services/s3/lifecycle.h"
 #include "services/s3/object.h"
 #include "services/s3/put.h"
 #include "services/s3/sealer.h"
@@ -98,6 +99,7 @@ status s3_create_multipart_upload(struct call *c, const struct s3_create_multipa
 	out->bucket = in->bucket;
 	out->key = in->key;
 	out->upload_id = id;
+	TRY(s3_lifecycle_abort(c, &b, in->key, c->now_ms, &out->abort_date, &out->abort_rule_id));
 	S3_SSE_SHOW(out, o.sse, &customer);
 	out->ssekms_encryption_context = o.sse->given_context;
 	if (!u.checksum_implied.v) {

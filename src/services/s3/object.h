@@ -12,8 +12,6 @@ status s3_body_open(
 /* Digests of those bytes (reads them all: for blocking operations). */
 status s3_body_digest(struct call *c, const struct s3_rec_extents *x, uint32_t wanted, struct digests *out) MUST_USE;
 
-/* In an archive, from which it would have to be restored before it can be read. */
-bool s3_is_archived(const struct s3_rec_object *o);
 /* A Range header (RFC 9110 section 14) over an object of that size. */
 enum s3_range {
 	S3_RANGE_NONE /* absent, malformed or several: the whole object */,

@@ -6,11 +6,6 @@
 #include "services/s3/object.h"
 #include "services/s3/version.h"
 
-bool s3_is_archived(const struct s3_rec_object *o)
-{
-	return str_is(o->storage_class, "GLACIER") || str_is(o->storage_class, "DEEP_ARCHIVE");
-}
-
 static status delete_one(struct call *c, const struct s3_rec_bucket *b, struct str key, struct str version_id,
 	struct str if_match, struct s3_deleted *deleted)
 {

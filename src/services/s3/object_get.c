@@ -1,6 +1,8 @@
 /* GetObject and HeadObject: one reading of the request, one of the object, and the same headers for both. */
+#include "services/s3/archive.h"
 #include "services/s3/checksum.h"
 #include "services/s3/condition.h"
+#include "services/s3/lifecycle.h"
 #include "services/s3/object.h"
 #include "services/s3/sse.h"
 #include "services/s3/version.h"
@@ -46,6 +48,8 @@ struct found {
 	struct str checksum, checksum_type;
 	struct s3_metadata metadata;
 	struct s3_customer customer;
+	struct s3_archive archive;
+	struct str expiration; /* x-amz-expiration */
 };
 
 static status unsatisfiable(struct call *c, struct str range, uint64_t size)
@@ -133,8 +137,8 @@ static status find(struct call *c, const struct wanted *w, bool head, struct fou
 	TRY(s3_bucket_load(c, w->bucket, w->expected_bucket_owner, &f->bucket));
 	TRY(check_overrides(c, w));
 	TRY(s3_key_check(c, w->key));
-	status s;
-	TRY(s3_version_find(c, &f->bucket, w->key, w->version_id, &f->object, NULL));
+	struct s3_place place;
+	TRY(s3_version_find(c, &f->bucket, w->key, w->version_id, &f->object, &place));
 	TRY(S3_CUSTOMER(c, w, &f->customer));
 	TRY(s3_sse_check(c, &f->object, &f->customer));
 	struct str header = STR_NONE;
@@ -148,12 +152,9 @@ static status find(struct call *c, const struct wanted *w, bool head, struct fou
 	case S3_PROCEED:
 		break;
 	}
-	if (!head && s3_is_archived(&f->object)) {
-		s = call_fail(
-			c, S3_ERR_INVALID_OBJECT_STATE, "The operation is not valid for the object's storage class");
-		call_fail_detail(c, STR("StorageClass"), f->object.storage_class);
-		return s;
-	}
+	TRY(s3_archive_of(c, &f->bucket, w->key, &f->object, &f->archive));
+	if (!head) TRY(s3_archive_check(c, &f->bucket, w->key, &f->object));
+	if (place.current) TRY(s3_lifecycle_header(c, &f->bucket, w->key, &f->object, &f->expiration));
 	TRY(choose_bytes(c, w, f));
 	if (str_has(f->content_range)) c->response_code = 206;
 	size_t n = f->object.metadata.n;
@@ -194,6 +195,8 @@ static bool standard(struct str storage_class)
 		(out)->content_type = str_or((w)->content_type, o_->content_type);                                     \
 		(out)->website_redirect_location = o_->website_redirect;                                               \
 		(out)->replication_status = o_->replication;                                               \
+		(out)->expiration = (f)->expiration;                                                                   \
+		(out)->restore = s3_archive_header((c), &(f)->archive);                                                \
 		S3_SSE_SHOW((out), o_->sse, &(f)->customer);                                                           \
 		(out)->metadata = (f)->metadata;                                                                       \
 		if (!standard(o_->storage_class)) (out)->storage_class = o_->storage_class;                            \
@@ -216,6 +219,7 @@ status s3_get_object(struct call *c, const struct s3_get_object_input *in, struc
 	TRY(find(c, &w, false, &f));
 	ANSWER(out, c, &w, &f);
 	if (f.not_modified) return OK;
+	s3_tiering_touch(c, &f.bucket, in->key, &f.object);
 	struct s3_rec_extents x;
 	TRY(s3_sse_extents(c, &f.bucket, &f.object, &f.customer, &x));
 	return s3_body_open(c, &x, f.offset, f.size, &out->body);
@@ -227,5 +231,6 @@ status s3_head_object(struct call *c, const struct s3_head_object_input *in, str
 	struct found f = {0};
 	TRY(find(c, &w, true, &f));
 	ANSWER(out, c, &w, &f);
+	out->archive_status = f.archive.access_tier;
 	return OK;
 }

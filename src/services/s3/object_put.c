@@ -7,6 +7,7 @@
 #include "services/s3/names.h"
 #include "services/s3/object.h"
 #include "services/s3/version.h"
+#include "services/s3/lifecycle.h"
 #include "services/s3/put.h"
 #include "services/s3/sealer.h"
 #include "services/s3/sse.h"
@@ -114,6 +115,7 @@ status s3_put_object(struct call *c, const struct s3_put_object_input *in, struc
 	S3_SET_CHECKSUM(out, o.checksum_algorithm, o.checksum);
 	out->checksum_type = o.checksum_type;
 	S3_SSE_SHOW(out, o.sse, &customer);
+	TRY(s3_lifecycle_header(c, &b, in->key, &o, &out->expiration));
 	out->ssekms_encryption_context = o.sse->given_context;
 	return OK;
 }

@@ -2,8 +2,10 @@
 #include "services/s3/changed.h"
 #include "policy/provider.h"
 #include "services/s3/access.h"
+#include "services/s3/archive.h"
 #include "services/s3/cross_origin.h"
 #include "services/s3/inventory.h"
+#include "services/s3/lifecycle.h"
 #include "services/s3/multipart.h"
 #include "services/s3/object.h"
 #include "services/s3/put.h"
@@ -68,6 +70,13 @@ static const struct service_op ops[S3_OP_COUNT] = {
 	[S3_OP_PUT_OBJECT_LEGAL_HOLD] = OP(s3_put_object_legal_hold, 0),
 	[S3_OP_GET_OBJECT_LEGAL_HOLD] = OP(s3_get_object_legal_hold, OP_READ),
 
+	[S3_OP_PUT_BUCKET_LIFECYCLE_CONFIGURATION] = OP(s3_put_bucket_lifecycle_configuration, 0),
+	[S3_OP_GET_BUCKET_LIFECYCLE_CONFIGURATION] = OP(s3_get_bucket_lifecycle_configuration, OP_READ),
+	[S3_OP_DELETE_BUCKET_LIFECYCLE] = OP(s3_delete_bucket_lifecycle, 0),
+	[S3_OP_PUT_BUCKET_INTELLIGENT_TIERING_CONFIGURATION] = OP(s3_put_bucket_intelligent_tiering_configuration, 0),
+	[S3_OP_GET_BUCKET_INTELLIGENT_TIERING_CONFIGURATION] = OP(s3_get_bucket_intelligent_tiering_configuration, OP_READ),
+	[S3_OP_DELETE_BUCKET_INTELLIGENT_TIERING_CONFIGURATION] = OP(s3_delete_bucket_intelligent_tiering_configuration, 0),
+	[S3_OP_LIST_BUCKET_INTELLIGENT_TIERING_CONFIGURATIONS] = OP(s3_list_bucket_intelligent_tiering_configurations, OP_READ),
 	[S3_OP_PUT_BUCKET_ENCRYPTION] = OP(s3_put_bucket_encryption, 0),
 	[S3_OP_GET_BUCKET_ENCRYPTION] = OP(s3_get_bucket_encryption, OP_READ),
 	[S3_OP_DELETE_BUCKET_ENCRYPTION] = OP(s3_delete_bucket_encryption, 0),
@@ -93,6 +102,7 @@ static const struct service_op ops[S3_OP_COUNT] = {
 	[S3_OP_GET_OBJECT_ATTRIBUTES] = OP(s3_get_object_attributes, OP_READ),
 	[S3_OP_DELETE_OBJECT] = OP(s3_delete_object, 0),
 	[S3_OP_DELETE_OBJECTS] = OP(s3_delete_objects, OP_BLOCKING),
+	[S3_OP_RESTORE_OBJECT] = OP(s3_restore_object, 0),
 	[S3_OP_COPY_OBJECT] = OP(s3_copy_object, OP_BLOCKING),
 	[S3_OP_LIST_OBJECTS] = OP(s3_list_objects, OP_READ),
 	[S3_OP_LIST_OBJECTS_V2] = OP(s3_list_objects_v2, OP_READ),
@@ -112,6 +122,8 @@ static status start(struct cloud *cloud, void **state)
 	st->policies = policy_library_new(POLICIES_KEPT);
 	*state = st;
 	s3_purge_register(cloud);
+	s3_lifecycle_register(cloud);
+	s3_archive_register(cloud);
 	s3_notify_register(cloud);
 	s3_replicate_register(cloud);
 	s3_inventory_register(cloud);

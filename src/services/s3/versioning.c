@@ -1,5 +1,6 @@
 /* PutBucketVersioning, GetBucketVersioning and ListObjectVersions. */
 #include "base/vec.h"
+#include "services/s3/archive.h"
 #include "services/s3/page.h"
 #include "services/s3/version.h"
 
@@ -51,7 +52,7 @@ static int lesser(const struct merge *m)
 }
 
 struct listing {
-	bool url;
+	bool url, restore;
 	struct str last_key; /* whose newest version was shown */
 	size_t versions, markers, prefixes;
 	struct str shown_key, shown_id; /* the last item of the page */
@@ -84,6 +85,7 @@ static status show(struct call *c, struct listing *l, const struct s3_rec_bucket
 	v->e_tag = s3_quoted(c->arena, r.e_tag);
 	v->size = r.size;
 	v->storage_class = r.storage_class;
+	if (l->restore) v->restore_status = s3_archive_listed(c, &r);
 	v->owner = s3_owner_of(c, r.owner);
 	v->checksum_type = r.checksum_type;
 	if (str_has(r.checksum_algorithm)) {
@@ -166,7 +168,7 @@ status s3_list_object_versions(
 {
 	struct s3_rec_bucket b;
 	struct merge m = {0};
-	struct listing l = {.last_key = STR_NONE};
+	struct listing l = {.last_key = STR_NONE, .restore = in->optional_object_attributes.n > 0};
 	size_t limit;
 	TRY(s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b));
 	TRY(s3_encoding_check(c, in->encoding_type, &l.url));
