@@ -345,6 +345,34 @@ class Access(S3Case):
         self.open()
         self.fails("NoSuchPublicAccessBlockConfiguration", get)
 
+    def test_account_public_access_block(self):
+        """With requests of our own: the SDKs put the account before the host's name, which an address does not have."""
+        account, path = "333333333333", "/v20180820/configuration/publicAccessBlock"
+        ask = lambda method, body=b"", key=account: self.raw(method, path, {"x-amz-account-id": account}, body, key=key)
+        owner = self.client(account)
+        bucket = "a-" + uuid.uuid4().hex[:20]
+        owner.create_bucket(Bucket=bucket)
+        owner.delete_public_access_block(Bucket=bucket)
+        public = json.dumps({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}]})
+        owner.put_bucket_policy(Bucket=bucket, Policy=public)
+        owner.put_object(Bucket=bucket, Key="k")
+        self.nobody.get_object(Bucket=bucket, Key="k")
+        r = ask("GET")
+        self.assertEqual((r.code, r.text("Error/Code")), (404, "NoSuchPublicAccessBlockConfiguration"))
+        r = ask("PUT", b"<PublicAccessBlockConfiguration xmlns='http://awss3control.amazonaws.com/doc/2018-08-20/'>"
+                       b"<BlockPublicPolicy>true</BlockPublicPolicy><RestrictPublicBuckets>true</RestrictPublicBuckets>"
+                       b"</PublicAccessBlockConfiguration>")
+        self.assertEqual(r.code, 200)
+        r = ask("GET")
+        self.assertEqual((r.text("BlockPublicPolicy"), r.text("RestrictPublicBuckets"), r.text("BlockPublicAcls")),
+                         ("true", "true", "false"))
+        self.fails("AccessDenied", owner.put_bucket_policy, Bucket=bucket, Policy=public)
+        self.fails("AccessDenied", self.nobody.get_object, Bucket=bucket, Key="k")
+        self.assertEqual(ask("GET", key=OTHER).code, 403)
+        self.assertEqual(ask("DELETE").code, 200)
+        self.nobody.get_object(Bucket=bucket, Key="k")
+
     def test_what_is_public(self):
         self.open()
 

@@ -1,0 +1,65 @@
+/* Amazon S3 Control: Block Public Access of an account ("Configuring block public access settings for your account", Amazon S3 User
+ * Guide). What the settings do is S3's business (services/s3/public.h). */
+#include "s3control.h"
+#include "services/s3/public.h"
+
+/* Whose account the request names has to be the caller's. */
+static status check_account(struct call *c, struct str account)
+{
+	if (str_eq(account, c->account)) return OK;
+	return call_fail(c, ERR_ACCESS_DENIED, "Access Denied");
+}
+
+status s3control_put_public_access_block(
+	struct call *c, const struct s3control_put_public_access_block_input *in, struct s3control_put_public_access_block_output *out)
+{
+	const struct s3control_public_access_block_configuration *conf = in->public_access_block_configuration;
+	(void)out;
+	TRY(check_account(c, in->account_id));
+	s3_account_public_put(c->tx, c->arena, c->account, (conf->block_public_acls.v ? S3_BLOCK_PUBLIC_ACLS : 0u) |
+		(conf->ignore_public_acls.v ? S3_IGNORE_PUBLIC_ACLS : 0u) |
+		(conf->block_public_policy.v ? S3_BLOCK_PUBLIC_POLICY : 0u) |
+		(conf->restrict_public_buckets.v ? S3_RESTRICT_PUBLIC_BUCKETS : 0u));
+	return OK;
+}
+
+status s3control_get_public_access_block(
+	struct call *c, const struct s3control_get_public_access_block_input *in, struct s3control_get_public_access_block_output *out)
+{
+	unsigned bits;
+	bool said;
+	TRY(check_account(c, in->account_id));
+	TRY(s3_account_public(c->tx, c->arena, c->account, &bits, &said));
+	if (!said) {
+		status s = call_fail(c, S3CONTROL_ERR_NO_SUCH_PUBLIC_ACCESS_BLOCK_CONFIGURATION,
+			"The public access block configuration was not found");
+		call_fail_detail(c, STR("AccountId"), c->account);
+		return s;
+	}
+	out->public_access_block_configuration = arena_new(c->arena, struct s3control_public_access_block_configuration);
+	*out->public_access_block_configuration = (struct s3control_public_access_block_configuration){
+		.block_public_acls = SOME_BOOL(bits & S3_BLOCK_PUBLIC_ACLS),
+		.ignore_public_acls = SOME_BOOL(bits & S3_IGNORE_PUBLIC_ACLS),
+		.block_public_policy = SOME_BOOL(bits & S3_BLOCK_PUBLIC_POLICY),
+		.restrict_public_buckets = SOME_BOOL(bits & S3_RESTRICT_PUBLIC_BUCKETS),
+	};
+	return OK;
+}
+
+status s3control_delete_public_access_block(struct call *c, const struct s3control_delete_public_access_block_input *in,
+	struct s3control_delete_public_access_block_output *out)
+{
+	(void)out;
+	TRY(check_account(c, in->account_id));
+	s3_account_public_drop(c->tx, c->arena, c->account);
+	return OK;
+}
+
+static const struct service_op ops[S3CONTROL_OP_COUNT] = {
+	[S3CONTROL_OP_PUT_PUBLIC_ACCESS_BLOCK] = OP(s3control_put_public_access_block, 0),
+	[S3CONTROL_OP_GET_PUBLIC_ACCESS_BLOCK] = OP(s3control_get_public_access_block, OP_READ),
+	[S3CONTROL_OP_DELETE_PUBLIC_ACCESS_BLOCK] = OP(s3control_delete_public_access_block, 0),
+};
+
+extern const struct service service_s3control;
+const struct service service_s3control = {.model = &wire_service_s3control, .ops = ops};
