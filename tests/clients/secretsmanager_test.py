@@ -476,6 +476,100 @@ class Policies(Case):
         self.assertNotIn("ResourcePolicy", self.sm.get_resource_policy(SecretId="pol"))
 
 
+def allow(actions, resources="*", **more):
+    return {"Effect": "Allow", "Action": actions, "Resource": resources, **more}
+
+
+def document(*statements):
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+class Enforced(Case):
+    """What IAM and resource policies say of secrets counts."""
+
+    def user(self, *statements, account="test"):
+        """(ARN, client) of a new user with these statements."""
+        iam, name = self.virga.client("iam", account), f"u-{uuid.uuid4().hex[:8]}"
+        arn = iam.create_user(UserName=name)["User"]["Arn"]
+        if statements:
+            iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=document(*statements))
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        return arn, self.virga.client("secretsmanager", key["AccessKeyId"], key["SecretAccessKey"])
+
+    def test_identity(self):
+        a, b = self.create("e/a", Tags=[{"Key": "team", "Value": "red"}]), self.create("e/b")
+        _, sm = self.user(allow(["secretsmanager:GetSecretValue", "secretsmanager:ListSecrets", "secretsmanager:BatchGetSecretValue"],
+                                f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:e/a-??????"),
+                          allow(["secretsmanager:ListSecrets", "secretsmanager:BatchGetSecretValue"]))
+        for name in ("e/a", a["ARN"], a["ARN"][:-7]):
+            self.assertEqual(self.value(name, sm), "s3cret")
+        for name in ("e/b", b["ARN"], b["ARN"][:-7], "nobody"):
+            self.assertIn("secretsmanager:GetSecretValue", self.refused("AccessDeniedException", sm.get_secret_value, SecretId=name))
+        self.refused("AccessDeniedException", sm.put_secret_value, SecretId="e/a", SecretString="x")
+        # A batch needs each of its secrets.
+        self.assertEqual(sm.batch_get_secret_value(SecretIdList=["e/a"])["SecretValues"][0]["SecretString"], "s3cret")
+        self.refused("AccessDeniedException", sm.batch_get_secret_value, SecretIdList=["e/a", "e/b"])
+        self.refused("AccessDeniedException", sm.batch_get_secret_value, Filters=[{"Key": "name", "Values": ["e/"]}])
+        got = sm.batch_get_secret_value(Filters=[{"Key": "name", "Values": ["e/a"]}])
+        self.assertEqual([v["Name"] for v in got["SecretValues"]], ["e/a"])
+        # By tag, by label, by what is asked for.
+        _, sm = self.user(allow("secretsmanager:GetSecretValue", Condition={"StringEquals": {"aws:ResourceTag/team": "red"}}))
+        self.assertEqual(self.value("e/a", sm), "s3cret")
+        self.refused("AccessDeniedException", sm.get_secret_value, SecretId="e/b")
+        _, sm = self.user(allow("secretsmanager:GetSecretValue", Condition={"StringEquals": {"secretsmanager:VersionStage": "AWSCURRENT"}}))
+        self.assertEqual(self.value("e/b", sm), "s3cret")
+        self.refused("AccessDeniedException", sm.get_secret_value, SecretId="e/b", VersionStage="AWSPREVIOUS")
+        _, sm = self.user(allow("secretsmanager:CreateSecret", f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:mine/*"))
+        sm.create_secret(Name="mine/x", SecretString="x")
+        self.refused("AccessDeniedException", sm.create_secret, Name="theirs/x", SecretString="x")
+        _, sm = self.user(allow("secretsmanager:DeleteSecret", Condition={"Bool": {"secretsmanager:ForceDeleteWithoutRecovery": "false"}}))
+        self.refused("AccessDeniedException", sm.delete_secret, SecretId="e/b", ForceDeleteWithoutRecovery=True)
+        sm.delete_secret(SecretId="e/b", RecoveryWindowInDays=7)
+
+    def test_resource_policy(self):
+        self.create("rp")
+        arn, sm = self.user()
+        self.refused("AccessDeniedException", sm.get_secret_value, SecretId="rp")
+        self.sm.put_resource_policy(SecretId="rp", ResourcePolicy=document(
+            {"Effect": "Allow", "Principal": {"AWS": arn}, "Action": "secretsmanager:GetSecretValue", "Resource": "*"}))
+        self.assertEqual(self.value("rp", sm), "s3cret")
+        self.refused("AccessDeniedException", sm.describe_secret, SecretId="rp")
+        _, owner = self.user(allow("secretsmanager:*"))
+        self.sm.put_resource_policy(SecretId="rp", ResourcePolicy=document(
+            {"Effect": "Deny", "Principal": "*", "Action": "secretsmanager:GetSecretValue", "Resource": "*",
+             "Condition": {"ArnNotEquals": {"aws:PrincipalArn": arn}}}))
+        self.assertIn("explicit deny", self.refused("AccessDeniedException", owner.get_secret_value, SecretId="rp"))
+
+    def test_other_account(self):
+        key = self.kms.create_key()["KeyMetadata"]["Arn"]
+        mine, default = self.create("shared", KmsKeyId=key), self.create("default")
+        arn, sm = self.user(allow(["secretsmanager:GetSecretValue", "kms:Decrypt"]), account="111122223333")
+        self.refused("AccessDeniedException", sm.get_secret_value, SecretId=mine["ARN"])
+        for s in (mine, default):
+            self.sm.put_resource_policy(SecretId=s["ARN"], ResourcePolicy=document(
+                {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "secretsmanager:GetSecretValue", "Resource": "*"}))
+        # The key has to let them, too.
+        self.refused("AccessDeniedException", sm.get_secret_value, SecretId=mine["ARN"])
+        policy = json.loads(self.kms.get_key_policy(KeyId=key)["Policy"])
+        policy["Statement"].append({"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "kms:Decrypt", "Resource": "*"})
+        self.kms.put_key_policy(KeyId=key, Policy=json.dumps(policy))
+        self.assertEqual(self.value(mine["ARN"], sm), "s3cret")
+        self.assertIn("default KMS service key", self.refused("InvalidRequestException", sm.get_secret_value, SecretId=default["ARN"]))
+        self.refused("ResourceNotFoundException", self.virga.client("secretsmanager", "111122223333").get_secret_value, SecretId="shared")
+
+    def test_key_is_asked(self):
+        key = self.kms.create_key()["KeyMetadata"]["Arn"]
+        self.create("keyed", KmsKeyId=key)
+        _, sm = self.user(allow("secretsmanager:*"))
+        self.assertIn("kms:Decrypt", self.refused("AccessDeniedException", sm.get_secret_value, SecretId="keyed"))
+        self.assertIn("kms:GenerateDataKey", self.refused("AccessDeniedException", sm.put_secret_value, SecretId="keyed", SecretString="x"))
+        self.refused("AccessDeniedException", sm.create_secret, Name="keyed2", SecretString="x", KmsKeyId=key)
+        sm.describe_secret(SecretId="keyed")
+        _, sm = self.user(allow("secretsmanager:*"), allow("kms:Decrypt", key, Condition={
+            "StringEquals": {"kms:ViaService": "secretsmanager.us-east-1.amazonaws.com"}}))
+        self.assertEqual(self.value("keyed", sm), "s3cret")
+
+
 class Durability(Case):
     def test_kill_and_no_plaintext(self):
         values = {}

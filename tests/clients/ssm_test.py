@@ -373,6 +373,64 @@ class Policies(Case):
         self.refused("ParameterNotFound", self.get, "bad")
 
 
+def allow(actions, resources="*", **more):
+    return {"Effect": "Allow", "Action": actions, "Resource": resources, **more}
+
+
+class Enforced(Case):
+    """What IAM says of parameters counts."""
+
+    def user(self, *statements):
+        iam, name = self.virga.client("iam"), f"u-{uuid.uuid4().hex[:8]}"
+        iam.create_user(UserName=name)
+        iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=json.dumps(
+            {"Version": "2012-10-17", "Statement": list(statements)}))
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        return self.virga.client("ssm", key["AccessKeyId"], key["SecretAccessKey"])
+
+    def test_hierarchy(self):
+        for name in ("/e/a/x", "/e/b/x", "plainname"):
+            self.put(name, Tags=[{"Key": "team", "Value": name[3:4]}])
+        where = f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter"
+        ssm = self.user(allow("ssm:*", [f"{where}/e/a/*", f"{where}/e/a"]))
+        for name in ("/e/a/x", "/e/a/x:1", f"{where}/e/a/x"):
+            self.assertEqual(ssm.get_parameter(Name=name)["Parameter"]["Value"], "v")
+        for name in ("/e/b/x", "/e/b/x:1", f"{where}/e/b/x", "plainname", "/nobody"):
+            self.assertIn("ssm:GetParameter", self.refused("AccessDeniedException", ssm.get_parameter, Name=name))
+        self.refused("AccessDeniedException", ssm.get_parameters, Names=["/e/a/x", "/e/b/x"])
+        self.assertEqual(len(ssm.get_parameters_by_path(Path="/e/a")["Parameters"]), 1)
+        self.assertEqual(len(ssm.get_parameters_by_path(Path="/e/a/")["Parameters"]), 1)
+        for path in ("/e", "/", "/e/b"):
+            self.refused("AccessDeniedException", ssm.get_parameters_by_path, Path=path, Recursive=True)
+        self.refused("AccessDeniedException", ssm.put_parameter, Name="/e/b/y", Value="v", Type="String")
+        self.refused("AccessDeniedException", ssm.delete_parameters, Names=["/e/b/x"])
+        self.refused("AccessDeniedException", ssm.get_parameter_history, Name="/e/b/x")
+        self.refused("AccessDeniedException", ssm.describe_parameters)
+        tags = [{"Key": "k", "Value": "v"}]
+        ssm.add_tags_to_resource(ResourceType="Parameter", ResourceId="/e/a/x", Tags=tags)
+        self.refused("AccessDeniedException", ssm.add_tags_to_resource, ResourceType="Parameter", ResourceId="/e/b/x", Tags=tags)
+        ssm = self.user(allow("ssm:GetParameter", Condition={"StringEquals": {"aws:ResourceTag/team": "b"}}))
+        ssm.get_parameter(Name="/e/b/x")
+        self.refused("AccessDeniedException", ssm.get_parameter, Name="/e/a/x")
+
+    def test_key_is_asked(self):
+        key = self.kms.create_key()["KeyMetadata"]["Arn"]
+        self.put("/s/own", "hidden", "SecureString", KeyId=key)
+        self.put("/s/default", "hidden", "SecureString")
+        ssm = self.user(allow("ssm:*"))
+        ssm.get_parameter(Name="/s/own")
+        self.assertEqual(ssm.get_parameter(Name="/s/default", WithDecryption=True)["Parameter"]["Value"], "hidden")
+        for call, kw in ((ssm.get_parameter, {"Name": "/s/own"}), (ssm.get_parameter, {"Name": "/s/own:1"}),
+                         (ssm.get_parameters, {"Names": ["/s/own"]}), (ssm.get_parameters_by_path, {"Path": "/s"}),
+                         (ssm.get_parameter_history, {"Name": "/s/own"})):
+            self.assertIn("kms:Decrypt", self.refused("AccessDeniedException", call, WithDecryption=True, **kw))
+        self.assertIn("kms:Encrypt", self.refused("AccessDeniedException", ssm.put_parameter, Name="/s/new", Value="v",
+                                                  Type="SecureString", KeyId=key))
+        ssm = self.user(allow("ssm:*"), allow(["kms:Decrypt", "kms:Encrypt"], key))
+        self.assertEqual(ssm.get_parameter(Name="/s/own", WithDecryption=True)["Parameter"]["Value"], "hidden")
+        ssm.put_parameter(Name="/s/new", Value="v", Type="SecureString", KeyId=key)
+
+
 class Durability(Case):
     def test_kill_and_no_plaintext(self):
         values = {f"/k/{i}": f"plain-{uuid.uuid4().hex}" for i in range(30)}
