@@ -189,7 +189,8 @@ class Versions(Case):
                          "You provided a VersionStage that is not associated to the provided VersionId.")
         move = self.sm.update_secret_version_stage
         self.assertIn("RemoveFromVersionId can't be empty",
-                      self.refused("InvalidParameterException", move, SecretId="p", VersionStage="AWSCURRENT", MoveToVersionId=b))
+                      self.refused("InvalidParameterException", move, SecretId="p", VersionStage="AWSCURRENT",
+                              MoveToVersionId=b))
         move(SecretId="p", VersionStage="AWSCURRENT", MoveToVersionId=b, RemoveFromVersionId=a)
         self.assertEqual(self.stages("p"), {"AWSCURRENT": b, "AWSPENDING": b, "AWSPREVIOUS": a})
         self.refused("InvalidParameterException", move, SecretId="p", VersionStage="AWSCURRENT", RemoveFromVersionId=b)
@@ -318,11 +319,14 @@ class Lists(Case):
 
     def test_filters(self):
         for expected, *filters in (
-                ({"prod/db", "prod/api"}, ("name", "prod/")), (set(), ("name", "PROD")), ({"prod/db", "Other"}, ("name", "prod/d", "O")),
+                ({"prod/db", "prod/api"}, ("name", "prod/")), (set(), ("name", "PROD")), ({"prod/db", "Other"},
+                        ("name", "prod/d", "O")),
                 ({"dev/db", "Other"}, ("name", "!prod")), ({"prod/db", "dev/db"}, ("description", "DATA")),
-                ({"prod/db", "prod/api", "dev/db"}, ("tag-key", "env")), ({"prod/db"}, ("tag-key", "Team")), (set(), ("tag-key", "team")),
+                ({"prod/db", "prod/api", "dev/db"}, ("tag-key", "env")), ({"prod/db"}, ("tag-key", "Team")), (set(),
+                        ("tag-key", "team")),
                 ({"dev/db"}, ("tag-value", "dev")), ({"prod/db"}, ("tag-value", "prod"), ("description", "database")),
-                ({"prod/api"}, ("all", "api")), ({"prod/db"}, ("all", "RED")), ({"prod/db", "prod/api"}, ("tag-value", "!dev"), ("tag-key", "env")),
+                ({"prod/api"}, ("all", "api")), ({"prod/db"}, ("all", "RED")), ({"prod/db", "prod/api"}, ("tag-value",
+                        "!dev"), ("tag-key", "env")),
                 (set(), ("owning-service", "rds")), (set(), ("primary-region", "us"))):
             self.assertEqual(set(self.names(*filters)), expected, filters)
 
@@ -332,7 +336,8 @@ class Lists(Case):
         self.assertEqual(self.names(), created[::-1])
         self.assertEqual(self.names(SortOrder="asc", SortBy="name"), sorted(created))
         self.assertEqual(self.names(SortOrder="desc", SortBy="name"), sorted(created, reverse=True))
-        pages = list(self.sm.get_paginator("list_secrets").paginate(SortBy="name", SortOrder="asc", PaginationConfig={"PageSize": 3}))
+        pages = list(self.sm.get_paginator("list_secrets").paginate(SortBy="name", SortOrder="asc",
+                PaginationConfig={"PageSize": 3}))
         self.assertEqual([[s["Name"] for s in p["SecretList"]] for p in pages], [sorted(created)[:3], sorted(created)[3:]])
         self.refused("InvalidNextTokenException", self.sm.list_secrets, NextToken="!")
 
@@ -355,7 +360,8 @@ class Passwords(Case):
         return self.sm.get_random_password(**kw)["RandomPassword"]
 
     def test_options(self):
-        lower, upper, digits, marks = map(set, (string.ascii_lowercase, string.ascii_uppercase, string.digits, string.punctuation))
+        lower, upper, digits, marks = map(set, (string.ascii_lowercase, string.ascii_uppercase, string.digits,
+                string.punctuation))
         for _ in range(20):
             p = set(self.password(PasswordLength=4))
             self.assertTrue(p & lower and p & upper and p & digits and p & marks, p)
@@ -373,7 +379,8 @@ class Passwords(Case):
 
     def test_refusals(self):
         self.assertIn("too short", self.refused("InvalidParameterException", self.password, PasswordLength=3))
-        self.refused("InvalidParameterException", self.password, ExcludeLowercase=True, ExcludeUppercase=True, ExcludeNumbers=True,
+        self.refused("InvalidParameterException", self.password, ExcludeLowercase=True, ExcludeUppercase=True,
+                ExcludeNumbers=True,
                      ExcludePunctuation=True)
         unchecked = self.virga.client("secretsmanager", config=Config(parameter_validation=False))
         for n in (0, 4097):
@@ -400,9 +407,11 @@ class Replicas(Case):
             self.assertEqual(self.stages("r", there)["AWSCURRENT"], v)
             self.assertEqual(there.describe_secret(SecretId="r")["Tags"], [{"Key": "k", "Value": "v"}])
             self.assertEqual(json.loads(there.get_resource_policy(SecretId="r")["ResourcePolicy"]), json.loads(POLICY))
-        self.assertIn("replica secret", self.refused("InvalidRequestException", self.eu.put_secret_value, SecretId="r", SecretString="x"))
+        self.assertIn("replica secret", self.refused("InvalidRequestException", self.eu.put_secret_value, SecretId="r",
+                SecretString="x"))
         self.refused("InvalidRequestException", self.eu.delete_secret, SecretId="r")
-        self.assertIn("still has replica regions", self.refused("InvalidRequestException", self.sm.delete_secret, SecretId="r"))
+        self.assertIn("still has replica regions", self.refused("InvalidRequestException", self.sm.delete_secret,
+                SecretId="r"))
         self.refused("InvalidParameterException", self.sm.replicate_secret_to_regions, SecretId="r",
                      AddReplicaRegions=[{"Region": "us-east-1"}])
         # One becomes a secret of its own, the other goes.
@@ -498,13 +507,15 @@ class Enforced(Case):
 
     def test_identity(self):
         a, b = self.create("e/a", Tags=[{"Key": "team", "Value": "red"}]), self.create("e/b")
-        _, sm = self.user(allow(["secretsmanager:GetSecretValue", "secretsmanager:ListSecrets", "secretsmanager:BatchGetSecretValue"],
+        _, sm = self.user(allow(["secretsmanager:GetSecretValue", "secretsmanager:ListSecrets",
+                "secretsmanager:BatchGetSecretValue"],
                                 f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:e/a-??????"),
                           allow(["secretsmanager:ListSecrets", "secretsmanager:BatchGetSecretValue"]))
         for name in ("e/a", a["ARN"], a["ARN"][:-7]):
             self.assertEqual(self.value(name, sm), "s3cret")
         for name in ("e/b", b["ARN"], b["ARN"][:-7], "nobody"):
-            self.assertIn("secretsmanager:GetSecretValue", self.refused("AccessDeniedException", sm.get_secret_value, SecretId=name))
+            self.assertIn("secretsmanager:GetSecretValue", self.refused("AccessDeniedException", sm.get_secret_value,
+                    SecretId=name))
         self.refused("AccessDeniedException", sm.put_secret_value, SecretId="e/a", SecretString="x")
         # A batch needs each of its secrets.
         self.assertEqual(sm.batch_get_secret_value(SecretIdList=["e/a"])["SecretValues"][0]["SecretString"], "s3cret")
@@ -516,13 +527,15 @@ class Enforced(Case):
         _, sm = self.user(allow("secretsmanager:GetSecretValue", Condition={"StringEquals": {"aws:ResourceTag/team": "red"}}))
         self.assertEqual(self.value("e/a", sm), "s3cret")
         self.refused("AccessDeniedException", sm.get_secret_value, SecretId="e/b")
-        _, sm = self.user(allow("secretsmanager:GetSecretValue", Condition={"StringEquals": {"secretsmanager:VersionStage": "AWSCURRENT"}}))
+        _, sm = self.user(allow("secretsmanager:GetSecretValue",
+                Condition={"StringEquals": {"secretsmanager:VersionStage": "AWSCURRENT"}}))
         self.assertEqual(self.value("e/b", sm), "s3cret")
         self.refused("AccessDeniedException", sm.get_secret_value, SecretId="e/b", VersionStage="AWSPREVIOUS")
         _, sm = self.user(allow("secretsmanager:CreateSecret", f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:mine/*"))
         sm.create_secret(Name="mine/x", SecretString="x")
         self.refused("AccessDeniedException", sm.create_secret, Name="theirs/x", SecretString="x")
-        _, sm = self.user(allow("secretsmanager:DeleteSecret", Condition={"Bool": {"secretsmanager:ForceDeleteWithoutRecovery": "false"}}))
+        _, sm = self.user(allow("secretsmanager:DeleteSecret",
+                Condition={"Bool": {"secretsmanager:ForceDeleteWithoutRecovery": "false"}}))
         self.refused("AccessDeniedException", sm.delete_secret, SecretId="e/b", ForceDeleteWithoutRecovery=True)
         sm.delete_secret(SecretId="e/b", RecoveryWindowInDays=7)
 
@@ -547,22 +560,27 @@ class Enforced(Case):
         self.refused("AccessDeniedException", sm.get_secret_value, SecretId=mine["ARN"])
         for s in (mine, default):
             self.sm.put_resource_policy(SecretId=s["ARN"], ResourcePolicy=document(
-                {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "secretsmanager:GetSecretValue", "Resource": "*"}))
+                {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "secretsmanager:GetSecretValue",
+                        "Resource": "*"}))
         # The key has to let them, too.
         self.refused("AccessDeniedException", sm.get_secret_value, SecretId=mine["ARN"])
         policy = json.loads(self.kms.get_key_policy(KeyId=key)["Policy"])
-        policy["Statement"].append({"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "kms:Decrypt", "Resource": "*"})
+        policy["Statement"].append({"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "kms:Decrypt",
+                "Resource": "*"})
         self.kms.put_key_policy(KeyId=key, Policy=json.dumps(policy))
         self.assertEqual(self.value(mine["ARN"], sm), "s3cret")
-        self.assertIn("default KMS service key", self.refused("InvalidRequestException", sm.get_secret_value, SecretId=default["ARN"]))
-        self.refused("ResourceNotFoundException", self.virga.client("secretsmanager", "111122223333").get_secret_value, SecretId="shared")
+        self.assertIn("default KMS service key", self.refused("InvalidRequestException", sm.get_secret_value,
+                SecretId=default["ARN"]))
+        self.refused("ResourceNotFoundException", self.virga.client("secretsmanager", "111122223333").get_secret_value,
+                SecretId="shared")
 
     def test_key_is_asked(self):
         key = self.kms.create_key()["KeyMetadata"]["Arn"]
         self.create("keyed", KmsKeyId=key)
         _, sm = self.user(allow("secretsmanager:*"))
         self.assertIn("kms:Decrypt", self.refused("AccessDeniedException", sm.get_secret_value, SecretId="keyed"))
-        self.assertIn("kms:GenerateDataKey", self.refused("AccessDeniedException", sm.put_secret_value, SecretId="keyed", SecretString="x"))
+        self.assertIn("kms:GenerateDataKey", self.refused("AccessDeniedException", sm.put_secret_value,
+                SecretId="keyed", SecretString="x"))
         self.refused("AccessDeniedException", sm.create_secret, Name="keyed2", SecretString="x", KmsKeyId=key)
         sm.describe_secret(SecretId="keyed")
         _, sm = self.user(allow("secretsmanager:*"), allow("kms:Decrypt", key, Condition={

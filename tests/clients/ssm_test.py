@@ -83,7 +83,8 @@ class Parameters(Case):
             self.refused("ValidationException", self.put, bad)
         self.assertIn("fully qualified", self.refused("ValidationException", self.put, "a/b"))
         self.assertIn('prefixed with "ssm"', self.refused("ValidationException", self.put, "/ssm/a"))
-        self.assertEqual(self.refused("AccessDeniedException", self.put, "/aws/a"), "No access to reserved parameter name: /aws/a.")
+        self.assertEqual(self.refused("AccessDeniedException", self.put, "/aws/a"),
+                "No access to reserved parameter name: /aws/a.")
         self.put("/" + "/".join("abcdefghijklmno"))
         self.refused("HierarchyLevelLimitExceededException", self.put, "/" + "/".join("abcdefghijklmnop"))
         self.refused("ValidationException", self.put, "n" * 1011)
@@ -182,7 +183,8 @@ class Versions(Case):
         label(Name="v", ParameterVersion=2, Labels=["prod"])
         self.assertEqual(self.get("v:prod")["Version"], 2)
         history = self.ssm.get_parameter_history(Name="v")["Parameters"]
-        self.assertEqual([(h["Version"], h["Value"], h["Labels"]) for h in history], [(1, "1", ["old"]), (2, "2", ["prod"]), (3, "3", [])])
+        self.assertEqual([(h["Version"], h["Value"], h["Labels"]) for h in history], [(1, "1", ["old"]), (2, "2",
+                ["prod"]), (3, "3", [])])
         r = self.ssm.unlabel_parameter_version(Name="v", ParameterVersion=2, Labels=["prod", "old"])
         self.assertEqual((r["RemovedLabels"], r["InvalidLabels"]), (["prod"], ["old"]))
         for bad in ("v:prod", "v:4", "v:0"):
@@ -205,7 +207,8 @@ class Versions(Case):
         self.assertEqual(history, list(range(2, 102)))
         self.refused("ParameterVersionNotFound", self.get, "many:1")
         self.ssm.label_parameter_version(Name="many", ParameterVersion=2, Labels=["keep"])
-        self.assertIn("Version 2, the oldest version,", self.refused("ParameterMaxVersionLimitExceeded", self.over, "many", "102"))
+        self.assertIn("Version 2, the oldest version,", self.refused("ParameterMaxVersionLimitExceeded", self.over,
+                "many", "102"))
         self.ssm.label_parameter_version(Name="many", Labels=["keep"])
         self.assertEqual(self.over("many", "102"), 102)
 
@@ -223,7 +226,8 @@ class Lists(Case):
         put(Name="/p/a", Value="newer", Overwrite=True)
 
     def below(self, path, *filters, **kw):
-        found = self.ssm.get_parameters_by_path(Path=path, ParameterFilters=[{"Key": k, "Values": v} for k, *v in filters], **kw)
+        found = self.ssm.get_parameters_by_path(Path=path, ParameterFilters=[{"Key": k, "Values": v} for k,
+                *v in filters], **kw)
         return [p["Name"] for p in found["Parameters"]]
 
     def names(self, *filters):
@@ -240,24 +244,30 @@ class Lists(Case):
         self.assertEqual(len(self.below("/", Recursive=True)), 7)
         self.assertEqual(self.below("/p", ("Type", "StringList", "SecureString"), Recursive=True), ["/p/q/c", "/p/q/r/d"])
         self.assertEqual(self.below("/p", ("KeyId", "alias/aws/ssm"), Recursive=True), ["/p/q/r/d"])
-        labelled = self.ssm.get_parameters_by_path(Path="/p", ParameterFilters=[{"Key": "Label", "Values": ["prod"]}])["Parameters"]
+        labelled = self.ssm.get_parameters_by_path(Path="/p", ParameterFilters=[{"Key": "Label",
+                "Values": ["prod"]}])["Parameters"]
         self.assertEqual([(p["Name"], p["Value"], p["Version"]) for p in labelled], [("/p/a", "value of /p/a", 1)])
         secure = self.ssm.get_parameters_by_path(Path="/p/q/r", WithDecryption=True)["Parameters"][0]
         self.assertEqual(secure["Value"], "value of /p/q/r/d")
-        pages = list(self.ssm.get_paginator("get_parameters_by_path").paginate(Path="/p", Recursive=True, PaginationConfig={"PageSize": 3}))
+        pages = list(self.ssm.get_paginator("get_parameters_by_path").paginate(Path="/p", Recursive=True,
+                PaginationConfig={"PageSize": 3}))
         self.assertEqual([[p["Name"] for p in x["Parameters"]] for x in pages], [["/p/a", "/p/b", "/p/q/c"], ["/p/q/r/d"]])
-        self.assertIn("must begin with a forward slash", self.refused("ValidationException", self.ssm.get_parameters_by_path, Path="p"))
+        self.assertIn("must begin with a forward slash", self.refused("ValidationException",
+                self.ssm.get_parameters_by_path, Path="p"))
         self.refused("ValidationException", self.unchecked.get_parameters_by_path, Path="/p", MaxResults=11)
         self.refused("InvalidFilterKey", self.below, "/p", ("Name", "a"))
         self.refused("InvalidNextToken", self.ssm.get_parameters_by_path, Path="/p", NextToken="!")
 
     def test_describe(self):
         for expected, *filters in (
-                (["/p/a"], ("Name", None, "/p/a")), (["/p/a", "/p/b", "/p/q/c", "/p/q/r/d", "/pp/e"], ("Name", "BeginsWith", "/p")),
+                (["/p/a"], ("Name", None, "/p/a")), (["/p/a", "/p/b", "/p/q/c", "/p/q/r/d", "/pp/e"], ("Name",
+                        "BeginsWith", "/p")),
                 (["/p/q/c", "/p/q/r/d"], ("Name", "Contains", "/q/")), (["/p/a", "/p/b"], ("Path", "OneLevel", "/p")),
                 (["/p/a", "/p/b", "/p/q/c", "/p/q/r/d", "/pp/e"], ("Path", "Recursive", "/p", "/pp")),
-                (["/p/q/r/d"], ("Type", None, "SecureString")), (["/p/q/r/d"], ("KeyId", None, "alias/aws/ssm")), (["/pp/e"], ("Tier", None, "Advanced")),
-                (["/ami"], ("DataType", None, "aws:ec2:image")), (["/p/b"], ("tag:env", None, "prod")), ([], ("tag:env", None, "dev")),
+                (["/p/q/r/d"], ("Type", None, "SecureString")), (["/p/q/r/d"], ("KeyId", None, "alias/aws/ssm")),
+                        (["/pp/e"], ("Tier", None, "Advanced")),
+                (["/ami"], ("DataType", None, "aws:ec2:image")), (["/p/b"], ("tag:env", None, "prod")), ([],
+                        ("tag:env", None, "dev")),
                 (["/p/b"], ("tag:env", None)), (["/p/b"], ("tag:env", None, "prod"), ("Path", "Recursive", "/p"))):
             self.assertEqual(self.names(*filters), expected, filters)
         old = self.ssm.describe_parameters(Filters=[{"Key": "Name", "Values": ["/p/q"]}])["Parameters"]
@@ -265,7 +275,8 @@ class Lists(Case):
         pages = list(self.ssm.get_paginator("describe_parameters").paginate(PaginationConfig={"PageSize": 4}))
         self.assertEqual([len(p["Parameters"]) for p in pages], [4, 3])
         self.refused("InvalidFilterKey", self.names, ("Label", None, "x"))
-        self.assertIn("Valid options include: [OneLevel, Recursive]", self.refused("InvalidFilterOption", self.names, ("Path", "Equals", "/p")))
+        self.assertIn("Valid options include: [OneLevel, Recursive]", self.refused("InvalidFilterOption", self.names,
+                ("Path", "Equals", "/p")))
         self.refused("InvalidFilterValue", self.names, ("Type", None, "Number"))
         self.refused("InvalidFilterValue", self.names, ("Name", None))
         self.refused("ValidationException", self.names, ("Path", None, "p"))
@@ -369,7 +380,8 @@ class Policies(Case):
         self.refused("IncompatiblePolicyException", self.put_policies, "bad", notify)
         self.refused("IncompatiblePolicyException", self.put_policies, "bad", soon, soon)
         self.refused("PoliciesLimitExceededException", self.put_policies, "bad", soon, *[notify] * 10)
-        self.refused("ValidationException", self.ssm.put_parameter, Name="bad", Value="v", Type="String", Tier="Advanced", Policies="x")
+        self.refused("ValidationException", self.ssm.put_parameter, Name="bad", Value="v", Type="String",
+                Tier="Advanced", Policies="x")
         self.refused("ParameterNotFound", self.get, "bad")
 
 
@@ -408,7 +420,8 @@ class Enforced(Case):
         self.refused("AccessDeniedException", ssm.describe_parameters)
         tags = [{"Key": "k", "Value": "v"}]
         ssm.add_tags_to_resource(ResourceType="Parameter", ResourceId="/e/a/x", Tags=tags)
-        self.refused("AccessDeniedException", ssm.add_tags_to_resource, ResourceType="Parameter", ResourceId="/e/b/x", Tags=tags)
+        self.refused("AccessDeniedException", ssm.add_tags_to_resource, ResourceType="Parameter", ResourceId="/e/b/x",
+                Tags=tags)
         ssm = self.user(allow("ssm:GetParameter", Condition={"StringEquals": {"aws:ResourceTag/team": "b"}}))
         ssm.get_parameter(Name="/e/b/x")
         self.refused("AccessDeniedException", ssm.get_parameter, Name="/e/a/x")

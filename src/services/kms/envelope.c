@@ -23,8 +23,8 @@ static bool gcm(bool seal, const void *key, const void *iv, struct str aad, stru
 	return fits;
 }
 
-status kms_envelope_seal(const struct kms_use *u, struct str reference, const struct kms_pair *context, size_t n_context,
-	struct str plain, struct str *sealed, struct str *key_arn, struct kms_refusal *why)
+status kms_envelope_seal(const struct kms_use *u, struct str reference, const struct kms_pair *context,
+	size_t n_context, struct str plain, struct str *sealed, struct str *key_arn, struct kms_refusal *why)
 {
 	struct kms_data_key k;
 	INVARIANT(plain.n < INT32_MAX);
@@ -61,8 +61,8 @@ status kms_envelope_open(const struct kms_use *u, struct str sealed, const struc
 	bool fits = gcm(false, key.p, rest.p, kms_context_bytes(u->arena, context, n_context), ciphertext, out, tag);
 	vault_wipe(key);
 	if (!fits) {
-		*why = (struct kms_refusal){
-			KMS_WHY_INVALID_CIPHERTEXT, STR("InvalidCiphertextException"), STR("The sealed bytes were changed.")};
+		*why = (struct kms_refusal){KMS_WHY_INVALID_CIPHERTEXT, STR("InvalidCiphertextException"),
+			STR("The sealed bytes were changed.")};
 		return STATUS(FAILED);
 	}
 	*plain = str_n(out, ciphertext.n);

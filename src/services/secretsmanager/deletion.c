@@ -1,5 +1,5 @@
-/* Deletion: a secret waits out its recovery window on the virtual clock, then a durable job destroys it ("Delete an AWS Secrets
- * Manager secret", the user guide). */
+/* Deletion: a secret waits out its recovery window on the virtual clock, then a durable job destroys it ("Delete an AWS
+ * Secrets Manager secret", the user guide). */
 #include "services/secretsmanager/room.h"
 
 enum { WINDOW_MIN = 7, WINDOW_MAX = 30 };
@@ -47,7 +47,8 @@ status secretsmanager_delete_secret(struct call *c, const struct secretsmanager_
 	int64_t days = in->recovery_window_in_days.has ? in->recovery_window_in_days.v : WINDOW_MAX;
 	if (days < WINDOW_MIN || days > WINDOW_MAX)
 		return call_fail(c, SECRETSMANAGER_ERR_INVALID_PARAMETER_EXCEPTION,
-			"The RecoveryWindowInDays value must be between %d and %d days (inclusive).", WINDOW_MIN, WINDOW_MAX);
+			"The RecoveryWindowInDays value must be between %d and %d days (inclusive).", WINDOW_MIN,
+			WINDOW_MAX);
 	status st = sm_lookup(c, c->tx, in->secret_id, &s);
 	if (force && status_is(st, STATUS_NOT_FOUND)) return nothing_to_force(c, in->secret_id, out);
 	TRY(sm_find(c, in->secret_id, SM_DELETED_TOO, &s));
@@ -59,7 +60,8 @@ status secretsmanager_delete_secret(struct call *c, const struct secretsmanager_
 		for (size_t i = 0; i < s.r.replicas.n; i++)
 			buf_fmt(&b, "%s%.*s", i ? ", " : "", STR_ARG(s.r.replicas.v[i].region));
 		return call_fail(c, SECRETSMANAGER_ERR_INVALID_REQUEST_EXCEPTION,
-			"You can't delete secret %.*s that still has replica regions [%.*s]", STR_ARG(s.name), STR_ARG(buf_done(&b)));
+			"You can't delete secret %.*s that still has replica regions [%.*s]", STR_ARG(s.name),
+			STR_ARG(buf_done(&b)));
 	}
 	out->arn = s.arn;
 	out->name = s.name;

@@ -1,5 +1,5 @@
-/* Filters, order and pages of secrets, for ListSecrets and BatchGetSecretValue ("Find secrets in AWS Secrets Manager", the user
- * guide). */
+/* Filters, order and pages of secrets, for ListSecrets and BatchGetSecretValue ("Find secrets in AWS Secrets Manager",
+ * the user guide). */
 #include "services/secretsmanager/room.h"
 #include <stdlib.h>
 
@@ -46,7 +46,8 @@ static bool value_matches(const struct sm_secret *s, struct str key, struct str 
 	if (str_is(key, "description")) return any_word(str_or(s->r.description, STR("")), value);
 	if (str_is(key, "tag-key")) return any_tag(s, value, true, false, true);
 	if (str_is(key, "tag-value")) return any_tag(s, value, false, true, true);
-	if (str_is(key, "primary-region")) return str_has(s->r.primary_region) && begins(s->r.primary_region, value, true);
+	if (str_is(key, "primary-region"))
+		return str_has(s->r.primary_region) && begins(s->r.primary_region, value, true);
 	if (str_is(key, "all")) return all_match(s, value);
 	return false; /* owning-service: no service owns secrets here */
 }
@@ -67,7 +68,8 @@ static bool filter_matches(const struct sm_secret *s, const struct secretsmanage
 	return found || !wanted;
 }
 
-bool sm_filters_match(struct arena *a, const struct sm_secret *s, const struct secretsmanager_filters_list_type *filters)
+bool sm_filters_match(
+	struct arena *a, const struct sm_secret *s, const struct secretsmanager_filters_list_type *filters)
 {
 	(void)a;
 	for (size_t i = 0; i < filters->n; i++)
@@ -89,7 +91,10 @@ static int ascending(const void *x, const void *y)
 	return str_cmp(a->s.name, b->s.name);
 }
 
-static int descending(const void *x, const void *y) { return ascending(y, x); }
+static int descending(const void *x, const void *y)
+{
+	return ascending(y, x);
+}
 
 static int64_t sort_value(const struct sm_secret *s, struct str by)
 {
@@ -110,7 +115,8 @@ static status read_token(struct call *c, struct str token, struct item *last)
 	return call_fail(c, SECRETSMANAGER_ERR_INVALID_NEXT_TOKEN_EXCEPTION, "Invalid Next Token.");
 }
 
-status sm_select(struct call *c, struct store_tx *tx, const struct sm_query *q, struct sm_secrets *out, struct str *next)
+status sm_select(
+	struct call *c, struct store_tx *tx, const struct sm_query *q, struct sm_secrets *out, struct str *next)
 {
 	struct {
 		struct item *v;
@@ -121,7 +127,8 @@ status sm_select(struct call *c, struct store_tx *tx, const struct sm_query *q, 
 	struct str prefix = sm_region_prefix(c->arena, c->account, c->region), key, value;
 	for (size_t i = 0; i < q->filters->n; i++)
 		if (!str_has(q->filters->v[i].key) || !q->filters->v[i].values.n)
-			return call_fail(c, SECRETSMANAGER_ERR_INVALID_PARAMETER_EXCEPTION, "Invalid filter: it needs a key and values.");
+			return call_fail(c, SECRETSMANAGER_ERR_INVALID_PARAMETER_EXCEPTION,
+				"Invalid filter: it needs a key and values.");
 	if (str_has(q->token)) TRY(read_token(c, q->token, &last));
 	struct store_scan *scan = store_scan_begin(tx, prefix, key_after(c->arena, prefix), false);
 	status st = OK;
@@ -150,7 +157,8 @@ status sm_select(struct call *c, struct store_tx *tx, const struct sm_query *q, 
 		if (str_has(q->token) && order(&all.v[i], &last) <= 0) continue;
 		if (out->n == q->limit) {
 			const struct item *end_of_page = &all.v[i - 1];
-			*next = str_base64(c->arena, str_fmt(c->arena, "%lld %.*s", (long long)end_of_page->at, STR_ARG(end_of_page->s.name)));
+			*next = str_base64(c->arena, str_fmt(c->arena, "%lld %.*s", (long long)end_of_page->at,
+							     STR_ARG(end_of_page->s.name)));
 			break;
 		}
 		struct sm_secret *s = VEC_PUSH(c->arena, out, &room);

@@ -1,6 +1,6 @@
 /* ListSecrets and BatchGetSecretValue. */
-#include "services/secretsmanager/room.h"
 #include "services/secretsmanager/read.h"
+#include "services/secretsmanager/room.h"
 
 enum { PAGE_MAX = 100, BATCH_MAX = 20 };
 
@@ -76,7 +76,8 @@ static status add(struct batch *b, struct str id, struct sm_secret *s, status fo
 	return OK;
 }
 
-status secretsmanager_batch_get_secret_value(struct call *c, const struct secretsmanager_batch_get_secret_value_input *in,
+status secretsmanager_batch_get_secret_value(struct call *c,
+	const struct secretsmanager_batch_get_secret_value_input *in,
 	struct secretsmanager_batch_get_secret_value_output *out)
 {
 	struct batch b = {.c = c, .out = out};

@@ -1,6 +1,6 @@
 /* GetRandomPassword: uniformly random characters of the classes that are wanted, from the kernel's generator. */
-#include "services/secretsmanager/room.h"
 #include "base/rand.h"
+#include "services/secretsmanager/room.h"
 
 enum { CLASSES = 5, DEFAULT_LENGTH = 32 };
 

@@ -1,8 +1,9 @@
-/* What the policy step needs to know of secrets: their full ARNs, owners, tags and resource policies; which secrets a batch
- * reads; and that who reads or writes a secret under a key of the customer's own needs that key too ("Authentication and access
- * control for AWS Secrets Manager" and "Secret encryption and decryption in AWS Secrets Manager", the user guide). */
-#include "policy/authz.h"
+/* What the policy step needs to know of secrets: their full ARNs, owners, tags and resource policies; which secrets a
+ * batch reads; and that who reads or writes a secret under a key of the customer's own needs that key too
+ * ("Authentication and access control for AWS Secrets Manager" and "Secret encryption and decryption in AWS Secrets
+ * Manager", the user guide). */
 #include "base/rand.h"
+#include "policy/authz.h"
 #include "services/secretsmanager/room.h"
 
 struct ask {
@@ -34,12 +35,14 @@ static status describe(struct ask *k, struct policy_resource *r, const struct sm
 		policy_context_set(r->context, STR("secretsmanager:SecretPrimaryRegion"), s->r.primary_region);
 	for (size_t i = 0; i < s->r.tags.n; i++) {
 		policy_context_set_tag(r->context, STR("aws:ResourceTag/"), s->r.tags.v[i].key, s->r.tags.v[i].value);
-		policy_context_set_tag(r->context, STR("secretsmanager:ResourceTag/"), s->r.tags.v[i].key, s->r.tags.v[i].value);
+		policy_context_set_tag(
+			r->context, STR("secretsmanager:ResourceTag/"), s->r.tags.v[i].key, s->r.tags.v[i].value);
 	}
 	return str_has(s->r.policy) ? attach_policy(k, r, s->r.policy, s->arn) : OK;
 }
 
-/* A key of the customer's own is asked in the caller's name; alias/aws/secretsmanager lets the whole account through. */
+/* A key of the customer's own is asked in the caller's name; alias/aws/secretsmanager lets the whole account through.
+ */
 static status demand_key(struct ask *k, const struct sm_secret *s, struct str reference, struct str action)
 {
 	if (str_empty(reference) || str_eq(reference, SM_DEFAULT_KEY)) return OK;
@@ -78,8 +81,9 @@ static status find(struct ask *k, struct str id, struct sm_secret *s, bool *ther
 static status demand_value(struct ask *k, struct str id, const struct sm_secret *s)
 {
 	struct policy_resource *r = authz_add(k->c->arena, k->demands, STR("secretsmanager:GetSecretValue"),
-		s ? s->arn : str_fmt(k->c->arena, "arn:%.*s:secretsmanager:%.*s:%.*s:secret:%.*s", STR_ARG(k->c->partition),
-				 STR_ARG(k->c->region), STR_ARG(k->c->account), STR_ARG(id)));
+		s ? s->arn
+		  : str_fmt(k->c->arena, "arn:%.*s:secretsmanager:%.*s:%.*s:secret:%.*s", STR_ARG(k->c->partition),
+			    STR_ARG(k->c->region), STR_ARG(k->c->account), STR_ARG(id)));
 	if (!s) return OK;
 	TRY(describe(k, r, s));
 	return demand_key(k, s, s->r.kms_key_id, STR("kms:Decrypt"));
@@ -115,12 +119,14 @@ static struct str future_arn(struct ask *k, struct str name)
 		STR_ARG(rand_text(k->c->arena, STR("abcdefghijklmnopqrstuvwxyz"), SM_SUFFIX_LENGTH)));
 }
 
-static status demand_create(struct ask *k, const struct secretsmanager_create_secret_input *in, struct policy_resource *r)
+static status demand_create(
+	struct ask *k, const struct secretsmanager_create_secret_input *in, struct policy_resource *r)
 {
 	struct sm_secret s = {.account = k->c->account, .region = k->c->region, .name = in->name};
 	r->arn = s.arn = future_arn(k, in->name);
 	policy_context_set(k->context, STR("secretsmanager:Name"), in->name);
-	if (str_has(in->description)) policy_context_set(k->context, STR("secretsmanager:Description"), in->description);
+	if (str_has(in->description))
+		policy_context_set(k->context, STR("secretsmanager:Description"), in->description);
 	if (str_has(in->kms_key_id)) policy_context_set(k->context, STR("secretsmanager:KmsKeyId"), in->kms_key_id);
 	if (!str_has(in->secret_string) && !str_has(in->secret_binary)) return OK;
 	TRY(demand_key(k, &s, in->kms_key_id, STR("kms:GenerateDataKey")));
@@ -133,8 +139,10 @@ static status demand_keys(struct ask *k, const void *in, const struct sm_secret 
 	const struct secretsmanager_get_secret_value_input *get = in;
 	switch (k->c->match.op_index) {
 	case SECRETSMANAGER_OP_GET_SECRET_VALUE:
-		if (str_has(get->version_id)) policy_context_set(k->context, STR("secretsmanager:VersionId"), get->version_id);
-		policy_context_set(k->context, STR("secretsmanager:VersionStage"), str_or(get->version_stage, SM_CURRENT));
+		if (str_has(get->version_id))
+			policy_context_set(k->context, STR("secretsmanager:VersionId"), get->version_id);
+		policy_context_set(
+			k->context, STR("secretsmanager:VersionStage"), str_or(get->version_stage, SM_CURRENT));
 		return demand_key(k, s, s->r.kms_key_id, STR("kms:Decrypt"));
 	case SECRETSMANAGER_OP_PUT_SECRET_VALUE:
 		TRY(demand_key(k, s, s->r.kms_key_id, STR("kms:GenerateDataKey")));
@@ -142,9 +150,11 @@ static status demand_keys(struct ask *k, const void *in, const struct sm_secret 
 	case SECRETSMANAGER_OP_UPDATE_SECRET:
 		if (str_has(update->description))
 			policy_context_set(k->context, STR("secretsmanager:Description"), update->description);
-		if (str_has(update->kms_key_id)) policy_context_set(k->context, STR("secretsmanager:KmsKeyId"), update->kms_key_id);
+		if (str_has(update->kms_key_id))
+			policy_context_set(k->context, STR("secretsmanager:KmsKeyId"), update->kms_key_id);
 		if (str_has(update->kms_key_id)) TRY(demand_key(k, s, update->kms_key_id, STR("kms:GenerateDataKey")));
-		if (!str_has(update->secret_string) && !str_has(update->secret_binary) && !str_has(update->kms_key_id)) return OK;
+		if (!str_has(update->secret_string) && !str_has(update->secret_binary) && !str_has(update->kms_key_id))
+			return OK;
 		TRY(demand_key(k, s, s->r.kms_key_id, STR("kms:GenerateDataKey")));
 		return demand_key(k, s, s->r.kms_key_id, STR("kms:Decrypt"));
 	default:
@@ -159,13 +169,15 @@ static void describe_request(struct ask *k, const void *in)
 	const struct secretsmanager_update_secret_version_stage_input *stage = in;
 	switch (k->c->match.op_index) {
 	case SECRETSMANAGER_OP_DELETE_SECRET:
-		policy_context_set_bool(
-			k->context, STR("secretsmanager:ForceDeleteWithoutRecovery"), del->force_delete_without_recovery.v);
+		policy_context_set_bool(k->context, STR("secretsmanager:ForceDeleteWithoutRecovery"),
+			del->force_delete_without_recovery.v);
 		if (del->recovery_window_in_days.has)
-			policy_context_set_i64(k->context, STR("secretsmanager:RecoveryWindowInDays"), del->recovery_window_in_days.v);
+			policy_context_set_i64(
+				k->context, STR("secretsmanager:RecoveryWindowInDays"), del->recovery_window_in_days.v);
 		break;
 	case SECRETSMANAGER_OP_PUT_RESOURCE_POLICY:
-		policy_context_set_bool(k->context, STR("secretsmanager:BlockPublicPolicy"), put->block_public_policy.v);
+		policy_context_set_bool(
+			k->context, STR("secretsmanager:BlockPublicPolicy"), put->block_public_policy.v);
 		break;
 	case SECRETSMANAGER_OP_UPDATE_SECRET_VERSION_STAGE:
 		policy_context_set(k->context, STR("secretsmanager:VersionStage"), stage->version_stage);
@@ -186,7 +198,7 @@ status sm_authorize(struct call *c, struct store_tx *tx, const void *in, struct 
 	struct policy_resource *r = demands->n && demands->v[0].n ? &demands->v[0].resources[0] : NULL;
 	if (!r || str_is(r->arn, "*")) return OK;
 	if (c->match.op_index == SECRETSMANAGER_OP_CREATE_SECRET) return demand_create(&k, in, r);
-	/* arn:…:secret:NAME, or what the client gave as an ARN. */
+	/* arn:...:secret:NAME, or what the client gave as an ARN. */
 	struct str id = r->arn, rest = r->arn;
 	for (int i = 0; i < 4; i++) (void)str_cut(&rest, ':');
 	if (str_has(rest) && str_eq(str_cut(&rest, ':'), c->account)) {

@@ -1,5 +1,5 @@
-/* Resource policies of secrets: written, read, taken away, validated; and whether they let everybody in ("Resource-based
- * policies", the user guide). */
+/* Resource policies of secrets: written, read, taken away, validated; and whether they let everybody in
+ * ("Resource-based policies", the user guide). */
 #include "policy/policy.h"
 #include "base/json.h"
 #include "services/secretsmanager/room.h"
@@ -25,13 +25,13 @@ static bool is_star(const struct json_value *v)
 	return false;
 }
 
-/* Conditions on these narrow who may call ("The meaning of \"public\"", Amazon S3 User Guide, whose rule Zelkova applies to all
- * resource policies): with a fixed value of one of them a grant to "*" is not one to everybody. */
+/* Conditions on these narrow who may call ("The meaning of \"public\"", Amazon S3 User Guide, whose rule Zelkova
+ * applies to all resource policies): with a fixed value of one of them a grant to "*" is not one to everybody. */
 static bool narrows(struct str key)
 {
-	static const char *const keys[] = {"aws:PrincipalArn", "aws:PrincipalAccount", "aws:PrincipalOrgID", "aws:PrincipalOrgPaths",
-		"aws:SourceAccount", "aws:SourceArn", "aws:SourceIp", "aws:SourceOrgID", "aws:SourceVpc", "aws:SourceVpce",
-		"aws:VpcSourceIp", "aws:userid", "kms:CallerAccount"};
+	static const char *const keys[] = {"aws:PrincipalArn", "aws:PrincipalAccount", "aws:PrincipalOrgID",
+		"aws:PrincipalOrgPaths", "aws:SourceAccount", "aws:SourceArn", "aws:SourceIp", "aws:SourceOrgID",
+		"aws:SourceVpc", "aws:SourceVpce", "aws:VpcSourceIp", "aws:userid", "kms:CallerAccount"};
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
 		if (str_ieq(key, str_c(keys[i]))) return true;
 	return false;
@@ -41,7 +41,8 @@ static bool is_narrow(const struct json_value *condition)
 {
 	for (const struct json_value *op = condition ? condition->first : NULL; op; op = op->next) {
 		struct str name = op->name;
-		bool negative = str_find(name, STR("Not")) >= 0 || str_ends(name, STR("IfExists")) || str_ieq(name, STR("Null"));
+		bool negative = str_find(name, STR("Not")) >= 0 || str_ends(name, STR("IfExists")) ||
+				str_ieq(name, STR("Null"));
 		for (const struct json_value *key = negative ? NULL : op->first; key; key = key->next)
 			if (narrows(key->name) && !is_star(key)) return true;
 	}
@@ -75,7 +76,8 @@ status secretsmanager_put_resource_policy(struct call *c, const struct secretsma
 	TRY(parse(c, in->resource_policy, s.arn));
 	if (in->block_public_policy.v && is_public(c->arena, in->resource_policy))
 		return call_fail(c, SECRETSMANAGER_ERR_PUBLIC_POLICY_EXCEPTION,
-			"The BlockPublicPolicy parameter is set to true, and the resource policy did not prevent broad access to the secret.");
+			"The BlockPublicPolicy parameter is set to true, and the resource policy did not prevent broad "
+			"access to the secret.");
 	s.r.policy = in->resource_policy;
 	TRY(sm_save(c, &s));
 	out->arn = s.arn;
@@ -94,7 +96,8 @@ status secretsmanager_get_resource_policy(struct call *c, const struct secretsma
 	return OK;
 }
 
-status secretsmanager_delete_resource_policy(struct call *c, const struct secretsmanager_delete_resource_policy_input *in,
+status secretsmanager_delete_resource_policy(struct call *c,
+	const struct secretsmanager_delete_resource_policy_input *in,
 	struct secretsmanager_delete_resource_policy_output *out)
 {
 	struct sm_secret s;
@@ -106,7 +109,8 @@ status secretsmanager_delete_resource_policy(struct call *c, const struct secret
 	return OK;
 }
 
-status secretsmanager_validate_resource_policy(struct call *c, const struct secretsmanager_validate_resource_policy_input *in,
+status secretsmanager_validate_resource_policy(struct call *c,
+	const struct secretsmanager_validate_resource_policy_input *in,
 	struct secretsmanager_validate_resource_policy_output *out)
 {
 	struct sm_secret s;
@@ -116,8 +120,9 @@ status secretsmanager_validate_resource_policy(struct call *c, const struct secr
 	bool open = is_public(c->arena, in->resource_policy);
 	VEC_PRESENT(c->arena, &out->validation_errors);
 	if (open)
-		*VEC_PUSH(c->arena, &out->validation_errors, &capacity) = (struct secretsmanager_validation_errors_entry){
-			STR("PublicPolicyCheck"), STR("The resource policy grants broad access to the secret.")};
+		*VEC_PUSH(c->arena, &out->validation_errors, &capacity) =
+			(struct secretsmanager_validation_errors_entry){STR("PublicPolicyCheck"),
+				STR("The resource policy grants broad access to the secret.")};
 	out->policy_validation_passed = SOME_BOOL(!open);
 	return OK;
 }

@@ -39,8 +39,8 @@ status sm_load(struct store_tx *tx, struct arena *a, struct str account, struct 
 	return OK;
 }
 
-/* "For an ARN, we recommend that you specify a complete ARN rather than a partial ARN" (the reference): one without the hyphen
- * and the random characters names the secret too. */
+/* "For an ARN, we recommend that you specify a complete ARN rather than a partial ARN" (the reference): one without the
+ * hyphen and the random characters names the secret too. */
 status sm_lookup(struct call *c, struct store_tx *tx, struct str id, struct sm_secret *out)
 {
 	if (!str_starts(id, STR("arn:"))) return sm_load(tx, c->arena, c->account, c->region, id, out);
@@ -48,8 +48,8 @@ status sm_lookup(struct call *c, struct store_tx *tx, struct str id, struct sm_s
 	(void)str_cut(&rest, ':');
 	struct str partition = str_cut(&rest, ':'), service = str_cut(&rest, ':'), region = str_cut(&rest, ':'),
 		   account = str_cut(&rest, ':'), kind = str_cut(&rest, ':');
-	if (!str_has(rest) || !str_eq(partition, c->partition) || !str_eq(service, SERVICE) || !str_is(kind, "secret") ||
-		!str_eq(region, c->region))
+	if (!str_has(rest) || !str_eq(partition, c->partition) || !str_eq(service, SERVICE) ||
+		!str_is(kind, "secret") || !str_eq(region, c->region))
 		return STATUS(NOT_FOUND);
 	size_t tail = SM_SUFFIX_LENGTH + 1;
 	if (rest.n > tail && rest.p[rest.n - tail] == '-') {
@@ -69,7 +69,8 @@ status sm_find(struct call *c, struct str id, unsigned how, struct sm_secret *ou
 {
 	status s = sm_lookup(c, c->tx, id, out);
 	if (status_is(s, STATUS_NOT_FOUND))
-		return call_fail(c, SECRETSMANAGER_ERR_RESOURCE_NOT_FOUND_EXCEPTION, "Secrets Manager can't find the specified secret.");
+		return call_fail(c, SECRETSMANAGER_ERR_RESOURCE_NOT_FOUND_EXCEPTION,
+			"Secrets Manager can't find the specified secret.");
 	TRY(s);
 	if (out->r.deletion.has && !(how & SM_DELETED_TOO))
 		return call_fail(c, SECRETSMANAGER_ERR_INVALID_REQUEST_EXCEPTION,

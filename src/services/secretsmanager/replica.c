@@ -1,8 +1,9 @@
-/* Replicas: the same secret in other regions, each under a key of its region, which follow every change of their primary in the
- * same transaction ("Replicate AWS Secrets Manager secrets across Regions", the user guide). */
+/* Replicas: the same secret in other regions, each under a key of its region, which follow every change of their
+ * primary in the same transaction ("Replicate AWS Secrets Manager secrets across Regions", the user guide). */
 #include "services/secretsmanager/room.h"
 
-static struct sm_secret replica_of(struct call *c, const struct sm_secret *primary, const struct secretsmanager_rec_replica *to)
+static struct sm_secret replica_of(
+	struct call *c, const struct sm_secret *primary, const struct secretsmanager_rec_replica *to)
 {
 	struct sm_secret s = {.account = primary->account, .region = to->region, .name = primary->name};
 	s.r = primary->r;
@@ -15,8 +16,10 @@ static struct sm_secret replica_of(struct call *c, const struct sm_secret *prima
 	return s;
 }
 
-/* Versions that the primary has and the replica has not are sealed anew under the replica's key; those that are gone go. */
-static status copy_versions(struct call *c, const struct sm_secret *from, const struct sm_secret *to, struct kms_refusal *why)
+/* Versions that the primary has and the replica has not are sealed anew under the replica's key; those that are gone
+ * go. */
+static status copy_versions(
+	struct call *c, const struct sm_secret *from, const struct sm_secret *to, struct kms_refusal *why)
 {
 	struct sm_versions here, there;
 	TRY(sm_versions(c->tx, c->arena, from, &here));
@@ -46,11 +49,12 @@ static status copy_versions(struct call *c, const struct sm_secret *from, const 
 static bool is_ours(const struct sm_secret *there, const struct sm_secret *primary)
 {
 	return str_eq(there->r.suffix, primary->r.suffix) && str_has(there->r.primary_region) &&
-		str_eq(there->r.primary_region, primary->region);
+	       str_eq(there->r.primary_region, primary->region);
 }
 
 /* Brings one replica up to date and says how that went in its status. */
-static status update_one(struct call *c, const struct sm_secret *primary, struct secretsmanager_rec_replica *to, bool overwrite)
+static status update_one(
+	struct call *c, const struct sm_secret *primary, struct secretsmanager_rec_replica *to, bool overwrite)
 {
 	struct sm_secret there, s = replica_of(c, primary, to);
 	struct kms_refusal why;
@@ -59,8 +63,8 @@ static status update_one(struct call *c, const struct sm_secret *primary, struct
 	bool exists = is_ok(st), ours = exists && is_ours(&there, primary);
 	if (exists && !ours && !overwrite) {
 		to->status = STR("Failed");
-		to->message = str_fmt(c->arena, "Replication failed: Secret name %.*s already exists in region %.*s.", STR_ARG(s.name),
-			STR_ARG(s.region));
+		to->message = str_fmt(c->arena, "Replication failed: Secret name %.*s already exists in region %.*s.",
+			STR_ARG(s.name), STR_ARG(s.region));
 		return OK;
 	}
 	if (exists && !ours) TRY(sm_purge(c->tx, c->arena, &there));
@@ -81,7 +85,7 @@ static status update_one(struct call *c, const struct sm_secret *primary, struct
 	return OK;
 }
 
-/* Replication that failed because another secret stands there is not tried again until it is asked for. */
+/* A replica that failed is tried again with every change; another secret that stands there stays untouched. */
 status sm_replicas_update(struct call *c, struct sm_secret *s)
 {
 	for (size_t i = 0; i < s->r.replicas.n; i++) TRY(update_one(c, s, &s->r.replicas.v[i], false));
@@ -95,8 +99,8 @@ static struct secretsmanager_rec_replica *find(struct sm_secret *s, struct str r
 	return NULL;
 }
 
-status sm_replicas_add(struct call *c, struct sm_secret *s, const struct secretsmanager_replica_region_type *regions, size_t n,
-	bool overwrite)
+status sm_replicas_add(struct call *c, struct sm_secret *s, const struct secretsmanager_replica_region_type *regions,
+	size_t n, bool overwrite)
 {
 	size_t had = s->r.replicas.n;
 	struct secretsmanager_rec_replica *v = arena_new_n(c->arena, struct secretsmanager_rec_replica, had + n);
@@ -107,12 +111,13 @@ status sm_replicas_add(struct call *c, struct sm_secret *s, const struct secrets
 			return call_fail(c, SECRETSMANAGER_ERR_INVALID_PARAMETER_EXCEPTION, "Invalid replica region.");
 		struct secretsmanager_rec_replica *r = find(s, regions[i].region);
 		if (r && str_is(r->status, "InSync"))
-			return call_fail(c, SECRETSMANAGER_ERR_INVALID_PARAMETER_EXCEPTION, "Secret %.*s is already replicated to region %.*s.",
-				STR_ARG(s->name), STR_ARG(r->region));
+			return call_fail(c, SECRETSMANAGER_ERR_INVALID_PARAMETER_EXCEPTION,
+				"Secret %.*s is already replicated to region %.*s.", STR_ARG(s->name),
+				STR_ARG(r->region));
 		if (!r) r = &v[s->r.replicas.n++];
 		struct str key = regions[i].kms_key_id;
-		*r = (struct secretsmanager_rec_replica){
-			.region = regions[i].region, .kms_key_id = str_empty(key) || str_eq(key, SM_DEFAULT_KEY) ? STR_NONE : key};
+		*r = (struct secretsmanager_rec_replica){.region = regions[i].region,
+			.kms_key_id = str_empty(key) || str_eq(key, SM_DEFAULT_KEY) ? STR_NONE : key};
 		TRY(update_one(c, s, r, overwrite));
 	}
 	s->r.primary_region = s->region;
@@ -132,7 +137,8 @@ struct secretsmanager_replication_status_list_type sm_replication_out(struct cal
 			.kms_key_id = str_or(r->kms_key_id, SM_DEFAULT_KEY),
 			.status = r->status,
 			.status_message = r->message};
-		if (str_is(r->status, "InSync") && is_ok(sm_load(c->tx, c->arena, s->account, r->region, s->name, &there)))
+		if (str_is(r->status, "InSync") &&
+			is_ok(sm_load(c->tx, c->arena, s->account, r->region, s->name, &there)))
 			o->last_accessed_date = there.r.accessed;
 	}
 	return out;
@@ -144,7 +150,8 @@ status secretsmanager_replicate_secret_to_regions(struct call *c,
 {
 	struct sm_secret s;
 	TRY(sm_find(c, in->secret_id, 0, &s));
-	TRY(sm_replicas_add(c, &s, in->add_replica_regions.v, in->add_replica_regions.n, in->force_overwrite_replica_secret.v));
+	TRY(sm_replicas_add(
+		c, &s, in->add_replica_regions.v, in->add_replica_regions.n, in->force_overwrite_replica_secret.v));
 	sm_put(c->tx, c->arena, &s);
 	out->arn = s.arn;
 	out->replication_status = sm_replication_out(c, &s);
@@ -181,9 +188,11 @@ status secretsmanager_remove_regions_from_replication(struct call *c,
 	return OK;
 }
 
-/* "Removes the link between the replica secret and the primary secret and promotes the replica to a primary secret in the
- * replica Region. You must call this operation from the Region in which you want to promote the replica" (the reference). */
-status secretsmanager_stop_replication_to_replica(struct call *c, const struct secretsmanager_stop_replication_to_replica_input *in,
+/* "Removes the link between the replica secret and the primary secret and promotes the replica to a primary secret in
+ * the replica Region. You must call this operation from the Region in which you want to promote the replica" (the
+ * reference). */
+status secretsmanager_stop_replication_to_replica(struct call *c,
+	const struct secretsmanager_stop_replication_to_replica_input *in,
 	struct secretsmanager_stop_replication_to_replica_output *out)
 {
 	struct sm_secret s, primary;

@@ -1,5 +1,6 @@
-/* What the files of Secrets Manager share: secrets with their records, their versions and values, and what may be done with
- * them. "The user guide" in these files is the AWS Secrets Manager User Guide; "the reference" its API Reference. */
+/* What the files of Secrets Manager share: secrets with their records, their versions and values, and what may be done
+ * with them. "The user guide" in these files is the AWS Secrets Manager User Guide; "the reference" its API Reference.
+ */
 #pragma once
 #include "base/vec.h"
 #include "call/call.h"
@@ -57,8 +58,10 @@ void sm_stage_drop(struct sm_secret *s, struct str stage);
 /* Moves the label; with AWSCURRENT goes AWSPREVIOUS to the version that had it. */
 void sm_stage_move(struct arena *a, struct sm_secret *s, struct str stage, struct str version);
 /* The labels of a version, sorted; present even if empty. */
-struct secretsmanager_secret_version_stages_type sm_stages_of(struct arena *a, const struct sm_secret *s, struct str version);
-struct secretsmanager_secret_versions_to_stages_map_type sm_versions_to_stages(struct arena *a, const struct sm_secret *s);
+struct secretsmanager_secret_version_stages_type sm_stages_of(
+	struct arena *a, const struct sm_secret *s, struct str version);
+struct secretsmanager_secret_versions_to_stages_map_type sm_versions_to_stages(
+	struct arena *a, const struct sm_secret *s);
 
 /* ── value.c ── */
 struct sm_value {
@@ -81,22 +84,26 @@ struct sm_versions {
 };
 status sm_versions(struct store_tx *tx, struct arena *a, const struct sm_secret *s, struct sm_versions *out) MUST_USE;
 /* Seal under the secret's key and write; open. FAILED with *why, not recorded in the call. */
-status sm_value_seal(struct call *c, const struct sm_secret *s, struct str id, struct str plain, struct kms_refusal *why) MUST_USE;
-status sm_value_open(struct call *c, const struct sm_secret *s, struct str id, struct str *plain, struct kms_refusal *why) MUST_USE;
+status sm_value_seal(
+	struct call *c, const struct sm_secret *s, struct str id, struct str plain, struct kms_refusal *why) MUST_USE;
+status sm_value_open(
+	struct call *c, const struct sm_secret *s, struct str id, struct str *plain, struct kms_refusal *why) MUST_USE;
 /* The client's errors for these refusals; what is not FAILED passes. */
 status sm_encryption_failure(struct call *c, status s, const struct kms_refusal *why);
 status sm_decryption_failure(struct call *c, status s, const struct kms_refusal *why);
 /* What a request gives as the value: one of both, or neither (*given false). */
 status sm_value_given(struct call *c, struct str string, struct str binary, struct sm_value *out, bool *given) MUST_USE;
 /* Adds a version with this id (the request's token). *existed: it is there already with the same value. */
-status sm_version_add(struct call *c, struct sm_secret *s, struct str token, const struct sm_value *value, bool *existed) MUST_USE;
+status sm_version_add(
+	struct call *c, struct sm_secret *s, struct str token, const struct sm_value *value, bool *existed) MUST_USE;
 
 /* ── tags.c ── */
 status sm_tags_set(struct call *c, struct sm_secret *s, const struct secretsmanager_tag *tags, size_t n) MUST_USE;
 struct secretsmanager_tag_list_type sm_tags_out(struct arena *a, const struct sm_secret *s);
 
 /* ── filter.c ── */
-bool sm_filters_match(struct arena *a, const struct sm_secret *s, const struct secretsmanager_filters_list_type *filters);
+bool sm_filters_match(
+	struct arena *a, const struct sm_secret *s, const struct secretsmanager_filters_list_type *filters);
 struct sm_secrets {
 	struct sm_secret *v;
 	size_t n;
@@ -109,12 +116,13 @@ struct sm_query {
 	size_t limit;
 };
 /* A page of the account's secrets in the call's region. FAILED: an InvalidNextTokenException or a bad filter. */
-status sm_select(struct call *c, struct store_tx *tx, const struct sm_query *q, struct sm_secrets *out, struct str *next) MUST_USE;
+status sm_select(struct call *c, struct store_tx *tx, const struct sm_query *q, struct sm_secrets *out,
+	struct str *next) MUST_USE;
 
 /* ── replica.c ── */
 /* Adds replicas; the secret is not saved. */
-status sm_replicas_add(struct call *c, struct sm_secret *s, const struct secretsmanager_replica_region_type *regions, size_t n,
-	bool overwrite) MUST_USE;
+status sm_replicas_add(struct call *c, struct sm_secret *s, const struct secretsmanager_replica_region_type *regions,
+	size_t n, bool overwrite) MUST_USE;
 status sm_replicas_update(struct call *c, struct sm_secret *s) MUST_USE;
 struct secretsmanager_replication_status_list_type sm_replication_out(struct call *c, const struct sm_secret *s);
 

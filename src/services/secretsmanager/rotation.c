@@ -1,5 +1,5 @@
-/* RotateSecret and CancelRotateSecret. Rotation is a Lambda function's work; until functions can be invoked a secret has no
- * rotation, and both say so: nothing is kept that would not act. */
+/* RotateSecret and CancelRotateSecret. Rotation is a Lambda function's work; until functions can be invoked a secret
+ * has no rotation, and both say so: nothing is kept that would not act. */
 #include "services/secretsmanager/room.h"
 
 status secretsmanager_rotate_secret(struct call *c, const struct secretsmanager_rotate_secret_input *in,
@@ -11,10 +11,11 @@ status secretsmanager_rotate_secret(struct call *c, const struct secretsmanager_
 	if (!str_empty(in->rotation_lambda_arn) || in->external_secret_rotation_metadata.n ||
 		str_has(in->external_secret_rotation_role_arn))
 		return call_fail(c, ERR_NOT_IMPLEMENTED,
-			"RotateSecret is not implemented: rotation by Lambda functions or of managed external secrets does not exist here yet. "
+			"RotateSecret is not implemented: rotation by Lambda functions or of managed external secrets "
+			"does not exist here yet. "
 			"Put new values with PutSecretValue.");
-	return call_fail(
-		c, SECRETSMANAGER_ERR_INVALID_REQUEST_EXCEPTION, "No Lambda rotation function ARN is associated with this secret.");
+	return call_fail(c, SECRETSMANAGER_ERR_INVALID_REQUEST_EXCEPTION,
+		"No Lambda rotation function ARN is associated with this secret.");
 }
 
 status secretsmanager_cancel_rotate_secret(struct call *c, const struct secretsmanager_cancel_rotate_secret_input *in,

@@ -1,6 +1,6 @@
 /* CreateSecret, DescribeSecret and UpdateSecret. */
-#include "services/secretsmanager/room.h"
 #include "base/rand.h"
+#include "services/secretsmanager/room.h"
 
 static status check_name(struct call *c, struct str name)
 {
@@ -9,7 +9,8 @@ static status check_name(struct call *c, struct str name)
 		bool letter = (b >= 'a' && b <= 'z') || (b >= 'A' && b <= 'Z') || (b >= '0' && b <= '9');
 		if (!letter && !memchr("/_+=.@!-", b, 8))
 			return call_fail(c, ERR_VALIDATION,
-				"Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!");
+				"Invalid name. Must be a valid name containing alphanumeric characters, or any of the "
+				"following: -/_+=.@!");
 	}
 	return OK;
 }
@@ -27,7 +28,8 @@ static status create_again(struct call *c, const struct secretsmanager_create_se
 	struct secretsmanager_rec_version v;
 	if (s->r.deletion.has)
 		return call_fail(c, SECRETSMANAGER_ERR_INVALID_REQUEST_EXCEPTION,
-			"You can't create this secret because a secret with this name is already scheduled for deletion.");
+			"You can't create this secret because a secret with this name is already scheduled for "
+			"deletion.");
 	bool same = false;
 	if (given && str_has(in->client_request_token)) {
 		status st = sm_version_get(c->tx, c->arena, s, in->client_request_token, &v);
@@ -64,7 +66,8 @@ status secretsmanager_create_secret(struct call *c, const struct secretsmanager_
 	if (!status_is(st, STATUS_NOT_FOUND)) return st;
 	s = (struct sm_secret){.account = c->account, .region = c->region, .name = in->name};
 	s.r = (struct secretsmanager_rec_secret){
-		.suffix = rand_text(c->arena, STR("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"), SM_SUFFIX_LENGTH),
+		.suffix = rand_text(c->arena, STR("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"),
+			SM_SUFFIX_LENGTH),
 		.description = str_empty(in->description) ? STR_NONE : in->description,
 		.kms_key_id = str_empty(in->kms_key_id) ? STR_NONE : in->kms_key_id,
 		.created = SOME_TIME(c->now_ms),
@@ -77,7 +80,8 @@ status secretsmanager_create_secret(struct call *c, const struct secretsmanager_
 		out->version_id = in->client_request_token;
 	}
 	if (in->add_replica_regions.n)
-		TRY(sm_replicas_add(c, &s, in->add_replica_regions.v, in->add_replica_regions.n, in->force_overwrite_replica_secret.v));
+		TRY(sm_replicas_add(c, &s, in->add_replica_regions.v, in->add_replica_regions.n,
+			in->force_overwrite_replica_secret.v));
 	sm_put(c->tx, c->arena, &s);
 	out->arn = s.arn;
 	out->name = s.name;
@@ -105,8 +109,8 @@ status secretsmanager_describe_secret(struct call *c, const struct secretsmanage
 	return OK;
 }
 
-/* "If you set this to a new key, Secrets Manager re-encrypts the versions with the staging labels AWSCURRENT, AWSPENDING, and
- * AWSPREVIOUS" (UpdateSecret, the reference). */
+/* "If you set this to a new key, Secrets Manager re-encrypts the versions with the staging labels AWSCURRENT,
+ * AWSPENDING, and AWSPREVIOUS" (UpdateSecret, the reference). */
 static status change_key(struct call *c, struct sm_secret *s, struct str key)
 {
 	static const char *const labels[] = {"AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"};

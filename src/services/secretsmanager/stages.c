@@ -1,5 +1,5 @@
-/* Staging labels: each is attached to at most one version of a secret, and AWSPREVIOUS follows AWSCURRENT ("What's in a Secrets
- * Manager secret?", the user guide). */
+/* Staging labels: each is attached to at most one version of a secret, and AWSPREVIOUS follows AWSCURRENT ("What's in a
+ * Secrets Manager secret?", the user guide). */
 #include "services/secretsmanager/room.h"
 #include <stdlib.h>
 
@@ -36,9 +36,13 @@ void sm_stage_move(struct arena *a, struct sm_secret *s, struct str stage, struc
 	attach(a, s, stage, version);
 }
 
-static int by_text(const void *x, const void *y) { return str_cmp(*(const struct str *)x, *(const struct str *)y); }
+static int by_text(const void *x, const void *y)
+{
+	return str_cmp(*(const struct str *)x, *(const struct str *)y);
+}
 
-struct secretsmanager_secret_version_stages_type sm_stages_of(struct arena *a, const struct sm_secret *s, struct str version)
+struct secretsmanager_secret_version_stages_type sm_stages_of(
+	struct arena *a, const struct sm_secret *s, struct str version)
 {
 	struct secretsmanager_secret_version_stages_type out = {0};
 	size_t capacity = 0;
@@ -49,7 +53,8 @@ struct secretsmanager_secret_version_stages_type sm_stages_of(struct arena *a, c
 	return out;
 }
 
-struct secretsmanager_secret_versions_to_stages_map_type sm_versions_to_stages(struct arena *a, const struct sm_secret *s)
+struct secretsmanager_secret_versions_to_stages_map_type sm_versions_to_stages(
+	struct arena *a, const struct sm_secret *s)
 {
 	struct secretsmanager_secret_versions_to_stages_map_type out = {0};
 	size_t capacity = 0;

@@ -15,14 +15,15 @@ status sm_tags_set(struct call *c, struct sm_secret *s, const struct secretsmana
 				"Tag keys that begin with aws: are reserved for AWS use.");
 		for (size_t j = 0; j < i; j++)
 			if (str_eq(tags[i].key, tags[j].key))
-				return call_fail(c, SECRETSMANAGER_ERR_INVALID_PARAMETER_EXCEPTION, "Duplicate tag keys found: %.*s",
-					STR_ARG(tags[i].key));
+				return call_fail(c, SECRETSMANAGER_ERR_INVALID_PARAMETER_EXCEPTION,
+					"Duplicate tag keys found: %.*s", STR_ARG(tags[i].key));
 		while (at < all.n && !str_eq(all.v[at].key, tags[i].key)) at++;
 		if (at == all.n) VEC_PUSH(c->arena, &all, &capacity)->key = tags[i].key;
 		all.v[at].value = str_or(tags[i].value, STR(""));
 	}
 	if (all.n > SM_TAGS_MAX)
-		return call_fail(c, SECRETSMANAGER_ERR_INVALID_PARAMETER_EXCEPTION, "A secret can have at most %d tags.", SM_TAGS_MAX);
+		return call_fail(c, SECRETSMANAGER_ERR_INVALID_PARAMETER_EXCEPTION,
+			"A secret can have at most %d tags.", SM_TAGS_MAX);
 	s->r.tags = all;
 	return OK;
 }
@@ -30,7 +31,8 @@ status sm_tags_set(struct call *c, struct sm_secret *s, const struct secretsmana
 struct secretsmanager_tag_list_type sm_tags_out(struct arena *a, const struct sm_secret *s)
 {
 	struct secretsmanager_tag_list_type out = {arena_new_n(a, struct secretsmanager_tag, s->r.tags.n), s->r.tags.n};
-	for (size_t i = 0; i < out.n; i++) out.v[i] = (struct secretsmanager_tag){s->r.tags.v[i].key, s->r.tags.v[i].value};
+	for (size_t i = 0; i < out.n; i++)
+		out.v[i] = (struct secretsmanager_tag){s->r.tags.v[i].key, s->r.tags.v[i].value};
 	return out;
 }
 

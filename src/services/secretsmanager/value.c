@@ -1,5 +1,6 @@
-/* Versions of a secret and their values. A value lies in the store only sealed under a data key of KMS ("Secret encryption and
- * decryption in AWS Secrets Manager", the user guide: the encryption context is the secret's ARN and the version's id). */
+/* Versions of a secret and their values. A value lies in the store only sealed under a data key of KMS ("Secret
+ * encryption and decryption in AWS Secrets Manager", the user guide: the encryption context is the secret's ARN and the
+ * version's id). */
 #include "services/secretsmanager/room.h"
 #include <stdlib.h>
 
@@ -65,18 +66,21 @@ static struct kms_use use_of(struct call *c, const struct sm_secret *s)
 	return u;
 }
 
-status sm_value_seal(struct call *c, const struct sm_secret *s, struct str id, struct str plain, struct kms_refusal *why)
+status sm_value_seal(
+	struct call *c, const struct sm_secret *s, struct str id, struct str plain, struct kms_refusal *why)
 {
 	struct kms_use u = use_of(c, s);
 	struct kms_pair context[] = {{STR("SecretARN"), s->arn}, {STR("SecretVersionId"), id}};
 	struct str key_arn;
 	struct secretsmanager_rec_value r = {0};
-	TRY(kms_envelope_seal(&u, str_or(s->r.kms_key_id, SM_DEFAULT_KEY), context, 2, plain, &r.sealed, &key_arn, why));
+	TRY(kms_envelope_seal(
+		&u, str_or(s->r.kms_key_id, SM_DEFAULT_KEY), context, 2, plain, &r.sealed, &key_arn, why));
 	store_put(c->tx, version_key(c->arena, STR("value"), s, id), secretsmanager_rec_value_encode(c->arena, &r));
 	return OK;
 }
 
-status sm_value_open(struct call *c, const struct sm_secret *s, struct str id, struct str *plain, struct kms_refusal *why)
+status sm_value_open(
+	struct call *c, const struct sm_secret *s, struct str id, struct str *plain, struct kms_refusal *why)
 {
 	struct kms_use u = use_of(c, s);
 	struct kms_pair context[] = {{STR("SecretARN"), s->arn}, {STR("SecretVersionId"), id}};
@@ -91,7 +95,8 @@ status sm_encryption_failure(struct call *c, status s, const struct kms_refusal 
 {
 	if (!status_is(s, STATUS_FAILED)) return s;
 	return call_fail(c, SECRETSMANAGER_ERR_ENCRYPTION_FAILURE,
-		"Secrets Manager can't encrypt the protected secret text using the provided KMS key. Check that the KMS key is "
+		"Secrets Manager can't encrypt the protected secret text using the provided KMS key. Check that the "
+		"KMS key is "
 		"available, enabled, and not in an invalid state. (%.*s: %.*s)",
 		STR_ARG(why->code), STR_ARG(why->message));
 }
@@ -114,13 +119,14 @@ status sm_value_given(struct call *c, struct str string, struct str binary, stru
 	/* The model counts characters; the quota is of bytes. */
 	if (*given && out->bytes.n > SM_VALUE_BYTES_MAX)
 		return call_fail(c, ERR_VALIDATION,
-			"1 validation error detected: Value at '%s' failed to satisfy constraint: Member must have length less than or equal to %d",
+			"1 validation error detected: Value at '%s' failed to satisfy constraint: Member must have "
+			"length less than or equal to %d",
 			out->binary ? "secretBinary" : "secretString", SM_VALUE_BYTES_MAX);
 	return OK;
 }
 
-/* "Secrets Manager removes outdated versions when there are more than 100, but it does not remove versions created less than 24
- * hours ago" (PutSecretValue, the reference). Outdated are those without a label. */
+/* "Secrets Manager removes outdated versions when there are more than 100, but it does not remove versions created less
+ * than 24 hours ago" (PutSecretValue, the reference). Outdated are those without a label. */
 static status make_room(struct call *c, struct sm_secret *s)
 {
 	struct sm_versions all;
@@ -134,11 +140,13 @@ static status make_room(struct call *c, struct sm_secret *s)
 	}
 	if (n < SM_VERSIONS_MAX) return OK;
 	return call_fail(c, SECRETSMANAGER_ERR_LIMIT_EXCEEDED_EXCEPTION,
-		"You can't create a version of this secret because it has %zu versions already that are in use or younger than 24 hours.", n);
+		"You can't create a version of this secret because it has %zu versions already that are in use or "
+		"younger than 24 hours.",
+		n);
 }
 
-static status compare(struct call *c, const struct sm_secret *s, struct str id, const struct secretsmanager_rec_version *old,
-	const struct sm_value *value)
+static status compare(struct call *c, const struct sm_secret *s, struct str id,
+	const struct secretsmanager_rec_version *old, const struct sm_value *value)
 {
 	struct str plain;
 	struct kms_refusal why;
@@ -148,16 +156,19 @@ static status compare(struct call *c, const struct sm_secret *s, struct str id, 
 	vault_wipe(plain);
 	if (same) return OK;
 	return call_fail(c, SECRETSMANAGER_ERR_RESOURCE_EXISTS_EXCEPTION,
-		"You can't use ClientRequestToken %.*s because that value is already in use for a version of secret %.*s.", STR_ARG(id),
-		STR_ARG(s->arn));
+		"You can't use ClientRequestToken %.*s because that value is already in use for a version of secret "
+		"%.*s.",
+		STR_ARG(id), STR_ARG(s->arn));
 }
 
-status sm_version_add(struct call *c, struct sm_secret *s, struct str token, const struct sm_value *value, bool *existed)
+status sm_version_add(
+	struct call *c, struct sm_secret *s, struct str token, const struct sm_value *value, bool *existed)
 {
 	struct secretsmanager_rec_version v;
 	struct kms_refusal why;
 	if (!str_has(token))
-		return call_fail(c, SECRETSMANAGER_ERR_INVALID_REQUEST_EXCEPTION, "You must provide a ClientRequestToken value. We "
+		return call_fail(c, SECRETSMANAGER_ERR_INVALID_REQUEST_EXCEPTION,
+			"You must provide a ClientRequestToken value. We "
 			"recommend a UUID-type value.");
 	status st = sm_version_get(c->tx, c->arena, s, token, &v);
 	*existed = is_ok(st);

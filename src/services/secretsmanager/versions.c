@@ -1,6 +1,6 @@
 /* PutSecretValue, GetSecretValue, UpdateSecretVersionStage and ListSecretVersionIds. */
-#include "services/secretsmanager/room.h"
 #include "services/secretsmanager/read.h"
+#include "services/secretsmanager/room.h"
 
 status secretsmanager_put_secret_value(struct call *c, const struct secretsmanager_put_secret_value_input *in,
 	struct secretsmanager_put_secret_value_output *out)
@@ -11,14 +11,16 @@ status secretsmanager_put_secret_value(struct call *c, const struct secretsmanag
 	TRY(sm_find(c, in->secret_id, 0, &s));
 	TRY(sm_value_given(c, in->secret_string, in->secret_binary, &value, &given));
 	if (!given)
-		return call_fail(c, SECRETSMANAGER_ERR_INVALID_REQUEST_EXCEPTION, "You must provide either SecretString or SecretBinary.");
+		return call_fail(c, SECRETSMANAGER_ERR_INVALID_REQUEST_EXCEPTION,
+			"You must provide either SecretString or SecretBinary.");
 	struct str id = in->client_request_token;
 	bool first = !s.r.stages.n;
 	TRY(sm_version_add(c, &s, id, &value, &existed));
 	if (!existed) {
-		for (size_t i = 0; i < in->version_stages.n; i++) sm_stage_move(c->arena, &s, in->version_stages.v[i], id);
-		/* "If this operation creates the first version for the secret, then Secrets Manager automatically attaches the
-		 * staging label AWSCURRENT to it." */
+		for (size_t i = 0; i < in->version_stages.n; i++)
+			sm_stage_move(c->arena, &s, in->version_stages.v[i], id);
+		/* "If this operation creates the first version for the secret, then Secrets Manager automatically
+		 * attaches the staging label AWSCURRENT to it." */
 		if (first || !in->version_stages.n) sm_stage_move(c->arena, &s, SM_CURRENT, id);
 		s.r.changed = SOME_TIME(c->now_ms);
 		TRY(sm_save(c, &s));
@@ -42,7 +44,8 @@ static status choose(struct call *c, const struct sm_secret *s, struct str id, s
 			"Secrets Manager can't find the specified secret value for VersionId: %.*s", STR_ARG(id));
 	if (status_is(st, STATUS_NOT_FOUND))
 		return call_fail(c, SECRETSMANAGER_ERR_RESOURCE_NOT_FOUND_EXCEPTION,
-			"Secrets Manager can't find the specified secret value for staging label: %.*s", STR_ARG(str_or(stage, SM_CURRENT)));
+			"Secrets Manager can't find the specified secret value for staging label: %.*s",
+			STR_ARG(str_or(stage, SM_CURRENT)));
 	TRY(st);
 	if (str_has(labelled) && str_eq(labelled, *version)) return OK;
 	return call_fail(c, SECRETSMANAGER_ERR_INVALID_REQUEST_EXCEPTION,
@@ -72,7 +75,8 @@ status sm_read(struct call *c, struct sm_secret *s, struct str id, struct str st
 	TRY(choose(c, s, id, stage, &id, &v));
 	if (!str_eq(s->account, c->account) && !str_has(v.kms_key_id))
 		return call_fail(c, SECRETSMANAGER_ERR_INVALID_REQUEST_EXCEPTION,
-			"You can't access a secret from a different AWS account if you encrypt the secret with the default KMS service key.");
+			"You can't access a secret from a different AWS account if you encrypt the secret with the "
+			"default KMS service key.");
 	status st = sm_value_open(c, s, id, &plain, &why);
 	if (!is_ok(st)) return sm_decryption_failure(c, st, &why);
 	note_access(c, s, id, &v);
@@ -121,23 +125,27 @@ status secretsmanager_update_secret_version_stage(struct call *c,
 			"You must specify RemoveFromVersionId, MoveToVersionId, or both.");
 	if (str_eq(stage, SM_CURRENT) && !str_has(to))
 		return call_fail(c, SECRETSMANAGER_ERR_INVALID_PARAMETER_EXCEPTION,
-			"You can only move staging label AWSCURRENT to a different secret version. It can't be completely removed.");
+			"You can only move staging label AWSCURRENT to a different secret version. It can't be "
+			"completely removed.");
 	/* "If the staging label is already attached to a different version of the secret, then you must also specify
 	 * RemoveFromVersionId." */
 	if (str_has(held) && !str_has(from) && !str_eq(held, to))
 		return call_fail(c, SECRETSMANAGER_ERR_INVALID_PARAMETER_EXCEPTION,
-			"The parameter RemoveFromVersionId can't be empty. Staging label %.*s is currently attached to version %.*s, so you must "
+			"The parameter RemoveFromVersionId can't be empty. Staging label %.*s is currently attached to "
+			"version %.*s, so you must "
 			"explicitly reference that version in RemoveFromVersionId.",
 			STR_ARG(stage), STR_ARG(held));
 	if (str_has(from) && !str_eq(held, from))
 		return call_fail(c, SECRETSMANAGER_ERR_INVALID_PARAMETER_EXCEPTION,
-			"The parameter RemoveFromVersionId can't be %.*s. Staging label %.*s is not attached to that version.", STR_ARG(from),
-			STR_ARG(stage));
+			"The parameter RemoveFromVersionId can't be %.*s. Staging label %.*s is not attached to that "
+			"version.",
+			STR_ARG(from), STR_ARG(stage));
 	if (str_has(to)) {
 		sm_stage_move(c->arena, &s, stage, to);
 		if (sm_stages_of(c->arena, &s, to).n > SM_STAGES_PER_VERSION_MAX)
 			return call_fail(c, SECRETSMANAGER_ERR_LIMIT_EXCEEDED_EXCEPTION,
-				"The version %.*s can't have more than %d staging labels.", STR_ARG(to), SM_STAGES_PER_VERSION_MAX);
+				"The version %.*s can't have more than %d staging labels.", STR_ARG(to),
+				SM_STAGES_PER_VERSION_MAX);
 	} else {
 		sm_stage_drop(&s, stage);
 	}
@@ -150,7 +158,8 @@ status secretsmanager_update_secret_version_stage(struct call *c,
 
 /* ── ListSecretVersionIds ─────────────────────────────────────────────────────────────────────────────────────── */
 
-status secretsmanager_list_secret_version_ids(struct call *c, const struct secretsmanager_list_secret_version_ids_input *in,
+status secretsmanager_list_secret_version_ids(struct call *c,
+	const struct secretsmanager_list_secret_version_ids_input *in,
 	struct secretsmanager_list_secret_version_ids_output *out)
 {
 	struct sm_secret s;
@@ -180,7 +189,8 @@ status secretsmanager_list_secret_version_ids(struct call *c, const struct secre
 		if (stages.n) e->version_stages = stages;
 		e->created_date = all.v[i].r.created;
 		e->last_accessed_date = all.v[i].r.accessed;
-		*VEC_PUSH(c->arena, &e->kms_key_ids, &keys) = str_or(all.v[i].r.kms_key_id, STR("DefaultEncryptionKey"));
+		*VEC_PUSH(c->arena, &e->kms_key_ids, &keys) =
+			str_or(all.v[i].r.kms_key_id, STR("DefaultEncryptionKey"));
 	}
 	out->arn = s.arn;
 	out->name = s.name;

@@ -14,13 +14,15 @@ static status delete_one(struct call *c, struct str name)
 	return OK;
 }
 
-status ssm_delete_parameter(struct call *c, const struct ssm_delete_parameter_input *in, struct ssm_delete_parameter_output *out)
+status ssm_delete_parameter(
+	struct call *c, const struct ssm_delete_parameter_input *in, struct ssm_delete_parameter_output *out)
 {
 	(void)out;
 	return delete_one(c, in->name);
 }
 
-status ssm_delete_parameters(struct call *c, const struct ssm_delete_parameters_input *in, struct ssm_delete_parameters_output *out)
+status ssm_delete_parameters(
+	struct call *c, const struct ssm_delete_parameters_input *in, struct ssm_delete_parameters_output *out)
 {
 	size_t deleted = 0, invalid = 0;
 	VEC_PRESENT(c->arena, &out->deleted_parameters);

@@ -1,4 +1,5 @@
-/* Filters and pages of parameters, for DescribeParameters and GetParametersByPath ("ParameterStringFilter", the reference). */
+/* Filters and pages of parameters, for DescribeParameters and GetParametersByPath ("ParameterStringFilter", the
+ * reference). */
 #include "services/ssm/room.h"
 
 /* What may be filtered by, and how. */
@@ -20,7 +21,9 @@ enum { KEYS = sizeof(keys) / sizeof(*keys) };
 static size_t key_index(struct str key)
 {
 	for (size_t i = 0; i < KEYS; i++)
-		if (str_eq(key, str_c(keys[i].key)) || (str_is(str_c(keys[i].key), "tag:") && str_starts(key, STR("tag:")))) return i;
+		if (str_eq(key, str_c(keys[i].key)) ||
+			(str_is(str_c(keys[i].key), "tag:") && str_starts(key, STR("tag:"))))
+			return i;
 	return KEYS;
 }
 
@@ -31,8 +34,9 @@ static status check_option(struct call *c, size_t k, struct str option)
 		if (str_eq(option, str_c(keys[k].options[i]))) return OK;
 		buf_fmt(&valid, "%s%s", i ? ", " : "", keys[k].options[i]);
 	}
-	return call_fail(c, SSM_ERR_INVALID_FILTER_OPTION, "The following filter option is not valid: %.*s. Valid options include: [%.*s]",
-		STR_ARG(option), STR_ARG(buf_done(&valid)));
+	return call_fail(c, SSM_ERR_INVALID_FILTER_OPTION,
+		"The following filter option is not valid: %.*s. Valid options include: [%.*s]", STR_ARG(option),
+		STR_ARG(buf_done(&valid)));
 }
 
 static status check_values(struct call *c, const struct ssm_parameter_string_filter *f)
@@ -47,7 +51,8 @@ static status check_values(struct call *c, const struct ssm_parameter_string_fil
 		for (size_t j = 0; j < 3; j++) known |= str_eq(value, str_c(types[j]));
 		if (!known)
 			return call_fail(c, SSM_ERR_INVALID_FILTER_VALUE,
-				"The following filter value is not valid: %.*s. Valid values include: [String, StringList, SecureString]",
+				"The following filter value is not valid: %.*s. Valid values include: [String, "
+				"StringList, SecureString]",
 				STR_ARG(value));
 	}
 	return OK;
@@ -59,17 +64,20 @@ status ps_filters_check(struct call *c, const struct ssm_parameter_string_filter
 		const struct ssm_parameter_string_filter *f = &filters->v[i];
 		size_t k = key_index(f->key);
 		if (k == KEYS || !(by_path ? keys[k].by_path : keys[k].describe))
-			return call_fail(c, SSM_ERR_INVALID_FILTER_KEY, "The following filter key is not valid: %.*s. Valid filter keys include: [%s].",
-				STR_ARG(f->key), by_path ? "Type, KeyId, Label" : "Path, Name, Type, KeyId, Tier, DataType, tag:key");
+			return call_fail(c, SSM_ERR_INVALID_FILTER_KEY,
+				"The following filter key is not valid: %.*s. Valid filter keys include: [%s].",
+				STR_ARG(f->key),
+				by_path ? "Type, KeyId, Label" : "Path, Name, Type, KeyId, Tier, DataType, tag:key");
 		for (size_t j = 0; j < i; j++)
 			if (str_eq(f->key, filters->v[j].key))
 				return call_fail(c, ERR_VALIDATION,
-					"The following filter is duplicated in the request: %.*s. A request can contain only one occurrence of a specific filter.",
+					"The following filter is duplicated in the request: %.*s. A request can "
+					"contain only one occurrence of a specific filter.",
 					STR_ARG(f->key));
 		if (str_has(f->option)) TRY(check_option(c, k, f->option));
 		if (!f->values.n && !str_starts(f->key, STR("tag:")))
-			return call_fail(c, SSM_ERR_INVALID_FILTER_VALUE, "The following filter values are missing: null for filter key %.*s",
-				STR_ARG(f->key));
+			return call_fail(c, SSM_ERR_INVALID_FILTER_VALUE,
+				"The following filter values are missing: null for filter key %.*s", STR_ARG(f->key));
 		TRY(check_values(c, f));
 	}
 	return OK;
@@ -154,9 +162,11 @@ static status examine(struct call *c, struct store_tx *tx, const struct ps_query
 	return OK;
 }
 
-status ps_select(struct call *c, struct store_tx *tx, const struct ps_query *q, struct ps_matches *out, struct str *next)
+status ps_select(
+	struct call *c, struct store_tx *tx, const struct ps_query *q, struct ps_matches *out, struct str *next)
 {
-	struct str prefix = ps_key(c->arena, c->account, c->region, STR_NONE), from = prefix, end = key_after(c->arena, prefix);
+	struct str prefix = ps_key(c->arena, c->account, c->region, STR_NONE), from = prefix,
+		   end = key_after(c->arena, prefix);
 	struct str key, bytes, last;
 	size_t capacity = 0;
 	*out = (struct ps_matches){0};

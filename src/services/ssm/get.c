@@ -9,19 +9,22 @@ static bool is_number(struct str s)
 }
 
 /* The version that a selector means; ParameterVersionNotFound. */
-static status choose(struct call *c, const struct ps_parameter *p, struct str selector, int64_t *number, struct ssm_rec_version *v)
+static status choose(
+	struct call *c, const struct ps_parameter *p, struct str selector, int64_t *number, struct ssm_rec_version *v)
 {
 	*number = p->r.version.v;
 	if (str_has(selector)) {
 		*number = 0;
-		if (!is_number(selector)) *number = ps_label_get(p, selector);
-		else if (!is_ok(str_to_i64(selector, number))) *number = 0;
+		if (!is_number(selector))
+			*number = ps_label_get(p, selector);
+		else if (!is_ok(str_to_i64(selector, number)))
+			*number = 0;
 	}
 	status s = *number > 0 ? ps_version_get(c->tx, c->arena, p, *number, v) : STATUS(NOT_FOUND);
 	if (!status_is(s, STATUS_NOT_FOUND)) return s;
 	return call_fail(c, SSM_ERR_PARAMETER_VERSION_NOT_FOUND,
-		"Systems Manager could not find version %.*s of %.*s. Verify the version and try again.", STR_ARG(selector),
-		STR_ARG(p->name));
+		"Systems Manager could not find version %.*s of %.*s. Verify the version and try again.",
+		STR_ARG(selector), STR_ARG(p->name));
 }
 
 static status read_one(struct call *c, struct str given, bool decrypt, struct ssm_parameter *out)
@@ -49,7 +52,8 @@ status ssm_get_parameter(struct call *c, const struct ssm_get_parameter_input *i
 	return read_one(c, in->name, in->with_decryption.v, out->parameter);
 }
 
-status ssm_get_parameters(struct call *c, const struct ssm_get_parameters_input *in, struct ssm_get_parameters_output *out)
+status ssm_get_parameters(
+	struct call *c, const struct ssm_get_parameters_input *in, struct ssm_get_parameters_output *out)
 {
 	size_t found = 0, missing = 0;
 	VEC_PRESENT(c->arena, &out->parameters);
@@ -64,8 +68,8 @@ status ssm_get_parameters(struct call *c, const struct ssm_get_parameters_input 
 			*VEC_PUSH(c->arena, &out->parameters, &found) = p;
 			continue;
 		}
-		if (!status_is(s, STATUS_FAILED) ||
-			(c->failure.id != SSM_ERR_PARAMETER_NOT_FOUND && c->failure.id != SSM_ERR_PARAMETER_VERSION_NOT_FOUND))
+		if (!status_is(s, STATUS_FAILED) || (c->failure.id != SSM_ERR_PARAMETER_NOT_FOUND &&
+							    c->failure.id != SSM_ERR_PARAMETER_VERSION_NOT_FOUND))
 			return s;
 		c->failure = (struct wire_failure){0};
 		*VEC_PUSH(c->arena, &out->invalid_parameters, &missing) = in->names.v[i];
@@ -73,8 +77,8 @@ status ssm_get_parameters(struct call *c, const struct ssm_get_parameters_input 
 	return OK;
 }
 
-status ssm_get_parameter_history(struct call *c, const struct ssm_get_parameter_history_input *in,
-	struct ssm_get_parameter_history_output *out)
+status ssm_get_parameter_history(
+	struct call *c, const struct ssm_get_parameter_history_input *in, struct ssm_get_parameter_history_output *out)
 {
 	struct ps_name n = ps_name_read(c, in->name);
 	struct ps_parameter p;
@@ -85,7 +89,8 @@ status ssm_get_parameter_history(struct call *c, const struct ssm_get_parameter_
 	from = p.r.oldest.v;
 	if (str_has(in->next_token)) {
 		struct str text;
-		if (!is_ok(str_unbase64(c->arena, in->next_token, &text)) || !is_ok(str_to_i64(text, &from)) || from < 1)
+		if (!is_ok(str_unbase64(c->arena, in->next_token, &text)) || !is_ok(str_to_i64(text, &from)) ||
+			from < 1)
 			return call_fail(c, SSM_ERR_INVALID_NEXT_TOKEN, "The specified token isn't valid.");
 		if (from < p.r.oldest.v) from = p.r.oldest.v;
 	}

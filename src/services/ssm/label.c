@@ -1,4 +1,5 @@
-/* Labels of versions ("Working with parameter labels in Parameter Store", the user guide): one label is on one version. */
+/* Labels of versions ("Working with parameter labels in Parameter Store", the user guide): one label is on one version.
+ */
 #include "services/ssm/room.h"
 #include <stdlib.h>
 
@@ -9,7 +10,10 @@ int64_t ps_label_get(const struct ps_parameter *p, struct str label)
 	return 0;
 }
 
-static int by_text(const void *x, const void *y) { return str_cmp(*(const struct str *)x, *(const struct str *)y); }
+static int by_text(const void *x, const void *y)
+{
+	return str_cmp(*(const struct str *)x, *(const struct str *)y);
+}
 
 struct ssm_parameter_label_list ps_labels_of(struct arena *a, const struct ps_parameter *p, int64_t version)
 {
@@ -22,21 +26,24 @@ struct ssm_parameter_label_list ps_labels_of(struct arena *a, const struct ps_pa
 	return out;
 }
 
-/* "Labels can contain letters (case sensitive), numbers, periods (.), hyphens (-), or underscores (_). Labels can't begin with a
- * number, "aws", or "ssm" (not case sensitive)." */
+/* "Labels can contain letters (case sensitive), numbers, periods (.), hyphens (-), or underscores (_). Labels can't
+ * begin with a number, "aws", or "ssm" (not case sensitive)." */
 static bool label_fits(struct str label)
 {
-	if (str_istarts(label, STR("aws")) || str_istarts(label, STR("ssm")) || (label.p[0] >= '0' && label.p[0] <= '9')) return false;
+	if (str_istarts(label, STR("aws")) || str_istarts(label, STR("ssm")) ||
+		(label.p[0] >= '0' && label.p[0] <= '9'))
+		return false;
 	for (size_t i = 0; i < label.n; i++) {
 		char b = label.p[i];
-		if (!((b >= 'a' && b <= 'z') || (b >= 'A' && b <= 'Z') || (b >= '0' && b <= '9') || b == '.' || b == '-' || b == '_'))
+		if (!((b >= 'a' && b <= 'z') || (b >= 'A' && b <= 'Z') || (b >= '0' && b <= '9') || b == '.' ||
+			    b == '-' || b == '_'))
 			return false;
 	}
 	return true;
 }
 
-static status find_version(struct call *c, struct str name, struct opt_i64 asked, struct ps_parameter *p, int64_t *number,
-	struct ssm_rec_version *v)
+static status find_version(struct call *c, struct str name, struct opt_i64 asked, struct ps_parameter *p,
+	int64_t *number, struct ssm_rec_version *v)
 {
 	struct ps_name n = ps_name_read(c, name);
 	if (!n.from_arn) TRY(ps_name_check(c, name, false));
@@ -45,8 +52,8 @@ static status find_version(struct call *c, struct str name, struct opt_i64 asked
 	status s = *number > 0 ? ps_version_get(c->tx, c->arena, p, *number, v) : STATUS(NOT_FOUND);
 	if (!status_is(s, STATUS_NOT_FOUND)) return s;
 	return call_fail(c, SSM_ERR_PARAMETER_VERSION_NOT_FOUND,
-		"Systems Manager could not find version %lld of %.*s. Verify the version and try again.", (long long)*number,
-		STR_ARG(p->name));
+		"Systems Manager could not find version %lld of %.*s. Verify the version and try again.",
+		(long long)*number, STR_ARG(p->name));
 }
 
 static void attach(struct arena *a, struct ps_parameter *p, struct str label, int64_t version)
@@ -83,7 +90,9 @@ status ssm_label_parameter_version(struct call *c, const struct ssm_label_parame
 	}
 	if (ps_labels_of(c->arena, &p, number).n > PS_LABELS_MAX)
 		return call_fail(c, SSM_ERR_PARAMETER_VERSION_LABEL_LIMIT_EXCEEDED,
-			"A parameter version can have maximum %d labels.Move one or more labels to another version and try again.", PS_LABELS_MAX);
+			"A parameter version can have maximum %d labels.Move one or more labels to another version and "
+			"try again.",
+			PS_LABELS_MAX);
 	ps_put(c->tx, c->arena, &p);
 	out->parameter_version = SOME_I64(number);
 	return OK;

@@ -44,13 +44,14 @@ static struct ssm_parameter_string_filter_list from_old(struct arena *a, const s
 	return out;
 }
 
-status ssm_describe_parameters(struct call *c, const struct ssm_describe_parameters_input *in,
-	struct ssm_describe_parameters_output *out)
+status ssm_describe_parameters(
+	struct call *c, const struct ssm_describe_parameters_input *in, struct ssm_describe_parameters_output *out)
 {
 	struct ps_matches page;
 	size_t capacity = 0;
 	if (in->filters.n && in->parameter_filters.n)
-		return call_fail(c, ERR_VALIDATION, "You can use either Filters or ParameterFilters in a single request.");
+		return call_fail(
+			c, ERR_VALIDATION, "You can use either Filters or ParameterFilters in a single request.");
 	struct ssm_parameter_string_filter_list filters =
 		in->filters.n ? from_old(c->arena, &in->filters) : in->parameter_filters;
 	struct ps_query q = {.filters = &filters,

@@ -1,6 +1,6 @@
-/* What the policy step needs to know of parameters: their ARNs (without selectors), their tags; and that who reads or writes a
- * SecureString under a key of the customer's own needs that key too ("Restricting access to Parameter Store parameters using IAM
- * policies", the user guide). */
+/* What the policy step needs to know of parameters: their ARNs (without selectors), their tags; and that who reads or
+ * writes a SecureString under a key of the customer's own needs that key too ("Restricting access to Parameter Store
+ * parameters using IAM policies", the user guide). */
 #include "policy/authz.h"
 #include "services/ssm/room.h"
 
@@ -31,7 +31,8 @@ static status demand_key(struct ask *k, struct str reference, struct str action,
 	r->policy_required = true;
 	r->context = arena_new(k->c->arena, struct policy_context);
 	*r->context = POLICY_CONTEXT_IN(k->c->arena);
-	policy_context_set(r->context, STR("kms:ViaService"), str_fmt(k->c->arena, "ssm.%.*s.amazonaws.com", STR_ARG(k->c->region)));
+	policy_context_set(r->context, STR("kms:ViaService"),
+		str_fmt(k->c->arena, "ssm.%.*s.amazonaws.com", STR_ARG(k->c->region)));
 	policy_context_set(r->context, STR("kms:CallerAccount"), k->c->account);
 	policy_context_set(r->context, STR("kms:EncryptionContext:PARAMETER_ARN"), parameter_arn);
 	struct policy_source source = {.type = POLICY_RESOURCE, .label = arn};
@@ -58,8 +59,8 @@ static status demand_parameter(struct ask *k, struct str action, struct str give
 	struct ps_parameter p;
 	status st = ps_lookup(c, k->tx, &n, &p);
 	if (!is_ok(st) && !status_is(st, STATUS_NOT_FOUND)) return st;
-	struct policy_resource *r =
-		authz_add(c->arena, k->demands, action, n.foreign ? given : ps_arn(c->arena, c->region, c->account, n.name));
+	struct policy_resource *r = authz_add(
+		c->arena, k->demands, action, n.foreign ? given : ps_arn(c->arena, c->region, c->account, n.name));
 	r->account = c->account;
 	if (!is_ok(st)) return OK;
 	describe(k, r, &p);
@@ -85,6 +86,14 @@ static status demand_put(struct ask *k, const struct ssm_put_parameter_input *in
 	if (!str_has(in->key_id)) return OK;
 	struct str arn = ps_arn(c->arena, c->region, c->account, in->name);
 	bool large = str_is(in->tier, "Advanced") || in->value.n > PS_STANDARD_BYTES;
+	struct ps_parameter p;
+	struct ssm_rec_version v;
+	status st = ps_load(k->tx, c->arena, c->account, c->region, in->name, &p);
+	if (is_ok(st)) st = ps_version_get(k->tx, c->arena, &p, p.r.version.v, &v);
+	if (is_ok(st))
+		large |= str_is(v.tier, "Advanced");
+	else if (!status_is(st, STATUS_NOT_FOUND))
+		return st;
 	return demand_key(k, in->key_id, large ? STR("kms:GenerateDataKey") : STR("kms:Encrypt"), arn);
 }
 
@@ -99,8 +108,8 @@ static status demand_path(struct ask *k, const struct ssm_get_parameters_by_path
 		.token = in->next_token,
 		.limit = in->max_results.has ? (size_t)in->max_results.v : 10};
 	struct str path = str_ends(in->path, STR("/")) ? str_sub(in->path, 0, in->path.n - 1) : in->path;
-	struct policy_resource *r =
-		authz_add(c->arena, k->demands, STR("ssm:GetParametersByPath"), ps_arn(c->arena, c->region, c->account, path));
+	struct policy_resource *r = authz_add(
+		c->arena, k->demands, STR("ssm:GetParametersByPath"), ps_arn(c->arena, c->region, c->account, path));
 	r->account = c->account;
 	policy_context_set_bool(k->context, STR("ssm:Recursive"), in->recursive.v);
 	if (!in->with_decryption.v) return OK;
@@ -163,7 +172,8 @@ status ps_authorize(struct call *c, struct store_tx *tx, const void *in, struct 
 	}
 	case SSM_OP_DELETE_PARAMETER:
 		demands->n = 0;
-		return demand_parameter(&k, STR("ssm:DeleteParameter"), ((const struct ssm_delete_parameter_input *)in)->name, false);
+		return demand_parameter(
+			&k, STR("ssm:DeleteParameter"), ((const struct ssm_delete_parameter_input *)in)->name, false);
 	case SSM_OP_DELETE_PARAMETERS:
 		demands->n = 0;
 		for (size_t i = 0; i < gone->names.n; i++)
@@ -171,16 +181,17 @@ status ps_authorize(struct call *c, struct store_tx *tx, const void *in, struct 
 		return OK;
 	case SSM_OP_LABEL_PARAMETER_VERSION:
 		demands->n = 0;
-		return demand_parameter(
-			&k, STR("ssm:LabelParameterVersion"), ((const struct ssm_label_parameter_version_input *)in)->name, false);
+		return demand_parameter(&k, STR("ssm:LabelParameterVersion"),
+			((const struct ssm_label_parameter_version_input *)in)->name, false);
 	case SSM_OP_UNLABEL_PARAMETER_VERSION:
 		demands->n = 0;
-		return demand_parameter(
-			&k, STR("ssm:UnlabelParameterVersion"), ((const struct ssm_unlabel_parameter_version_input *)in)->name, false);
+		return demand_parameter(&k, STR("ssm:UnlabelParameterVersion"),
+			((const struct ssm_unlabel_parameter_version_input *)in)->name, false);
 	case SSM_OP_ADD_TAGS_TO_RESOURCE:
 		return demand_tags(&k, STR("ssm:AddTagsToResource"), tagged->resource_type, tagged->resource_id);
 	case SSM_OP_REMOVE_TAGS_FROM_RESOURCE:
-		return demand_tags(&k, STR("ssm:RemoveTagsFromResource"), untagged->resource_type, untagged->resource_id);
+		return demand_tags(
+			&k, STR("ssm:RemoveTagsFromResource"), untagged->resource_type, untagged->resource_id);
 	case SSM_OP_LIST_TAGS_FOR_RESOURCE:
 		return demand_tags(&k, STR("ssm:ListTagsForResource"), listed->resource_type, listed->resource_id);
 	default:

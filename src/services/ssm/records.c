@@ -1,6 +1,6 @@
 /* Stored records of parameters: their keys in the store, finding, writing and removing them. */
-#include "services/ssm/room.h"
 #include "services/ssm/events.h"
+#include "services/ssm/room.h"
 
 #define SERVICE STR("ssm")
 
@@ -54,8 +54,8 @@ void ps_put(struct store_tx *tx, struct arena *a, const struct ps_parameter *p)
 	store_put(tx, ps_key(a, p->account, p->region, p->name), ssm_rec_parameter_encode(a, &p->r));
 }
 
-status ps_version_get(struct store_tx *tx, struct arena *a, const struct ps_parameter *p, int64_t number,
-	struct ssm_rec_version *out)
+status ps_version_get(
+	struct store_tx *tx, struct arena *a, const struct ps_parameter *p, int64_t number, struct ssm_rec_version *out)
 {
 	struct str bytes;
 	*out = (struct ssm_rec_version){0};
@@ -81,10 +81,11 @@ void ps_purge(struct store_tx *tx, struct arena *a, const struct ps_parameter *p
 	jobs_cancel(tx, STR(PS_JOB_POLICY), ps_job_id(a, p));
 }
 
-void ps_tell_change(struct cloud *cloud, struct store_tx *tx, const struct ps_parameter *p, struct str type, struct str operation,
-	struct str label)
+void ps_tell_change(struct cloud *cloud, struct store_tx *tx, const struct ps_parameter *p, struct str type,
+	struct str operation, struct str label)
 {
 	struct ssm_change_event detail = {p->arn, p->name, type, operation, label};
 	struct bus_event e = {SSM_EVENT_CHANGE, p->account, p->region, &detail};
-	if (cloud->bus && bus_wants(cloud->bus, BUS_COMMITTING, SSM_EVENT_CHANGE)) bus_publish(cloud->bus, BUS_COMMITTING, tx, &e);
+	if (cloud->bus && bus_wants(cloud->bus, BUS_COMMITTING, SSM_EVENT_CHANGE))
+		bus_publish(cloud->bus, BUS_COMMITTING, tx, &e);
 }

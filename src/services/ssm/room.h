@@ -1,5 +1,5 @@
-/* What the files of Parameter Store share: parameters, their versions, names, values, policies and filters. "The user guide" in
- * these files is the AWS Systems Manager User Guide; "the reference" its API Reference. */
+/* What the files of Parameter Store share: parameters, their versions, names, values, policies and filters. "The user
+ * guide" in these files is the AWS Systems Manager User Guide; "the reference" its API Reference. */
 #pragma once
 #include "base/vec.h"
 #include "call/call.h"
@@ -60,8 +60,8 @@ void ps_purge(struct store_tx *tx, struct arena *a, const struct ps_parameter *p
 /* The key of a parameter; with name STR_NONE the prefix of all in that place. */
 struct str ps_key(struct arena *a, struct str account, struct str region, struct str name);
 struct str ps_job_id(struct arena *a, const struct ps_parameter *p);
-void ps_tell_change(struct cloud *cloud, struct store_tx *tx, const struct ps_parameter *p, struct str type, struct str operation,
-	struct str label);
+void ps_tell_change(struct cloud *cloud, struct store_tx *tx, const struct ps_parameter *p, struct str type,
+	struct str operation, struct str label);
 
 /* ── label.c ── */
 int64_t ps_label_get(const struct ps_parameter *p, struct str label); /* 0: none has it */
@@ -71,8 +71,8 @@ struct ssm_parameter_label_list ps_labels_of(struct arena *a, const struct ps_pa
 /* Seals a SecureString's value into v->sealed, by v->key_id and v->tier. FAILED: InvalidKeyId. */
 status ps_seal(struct call *c, const struct ps_parameter *p, struct ssm_rec_version *v, struct str plain) MUST_USE;
 /* The value as the client sees it: with decrypt the plain one, without it a SecureString's ciphertext in base64. */
-status ps_value(struct call *c, const struct ps_parameter *p, const struct ssm_rec_version *v, bool decrypt, struct str *out)
-	MUST_USE;
+status ps_value(struct call *c, const struct ps_parameter *p, const struct ssm_rec_version *v, bool decrypt,
+	struct str *out) MUST_USE;
 /* AllowedPattern: INVALID where it is no regular expression. */
 status ps_pattern(struct arena *a, struct str pattern, struct str text, bool *matches) MUST_USE;
 
@@ -82,7 +82,8 @@ status ps_policies_read(struct call *c, struct str text, struct ssm_rec_policies
 /* Policies that count from the last change begin anew. */
 void ps_policies_touch(struct arena *a, struct ssm_rec_policies *policies, int64_t now_ms);
 /* Writes the job for the next policy that is due, or takes it away. */
-void ps_policies_schedule(struct store_tx *tx, struct arena *a, const struct ps_parameter *p, const struct ssm_rec_version *v);
+void ps_policies_schedule(
+	struct store_tx *tx, struct arena *a, const struct ps_parameter *p, const struct ssm_rec_version *v);
 struct ssm_parameter_policy_list ps_policies_out(struct arena *a, const struct ssm_rec_policies *policies);
 status ps_policy_job(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms);
 
@@ -108,7 +109,8 @@ struct ps_query {
 };
 status ps_filters_check(struct call *c, const struct ssm_parameter_string_filter_list *filters, bool by_path) MUST_USE;
 /* A page in the order of names. FAILED: InvalidNextToken. */
-status ps_select(struct call *c, struct store_tx *tx, const struct ps_query *q, struct ps_matches *out, struct str *next) MUST_USE;
+status ps_select(struct call *c, struct store_tx *tx, const struct ps_query *q, struct ps_matches *out,
+	struct str *next) MUST_USE;
 
 /* ── setting.c ── The tier that PutParameter takes where none is given. */
 status ps_default_tier(struct call *c, struct str *tier) MUST_USE;

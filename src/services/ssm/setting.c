@@ -1,5 +1,5 @@
-/* Service settings, of which only one acts here: the tier that PutParameter takes where none is given ("Specifying a default
- * parameter tier", the user guide). */
+/* Service settings, of which only one acts here: the tier that PutParameter takes where none is given ("Specifying a
+ * default parameter tier", the user guide). */
 #include "services/ssm/room.h"
 
 #define DEFAULT_TIER "/ssm/parameter-store/default-parameter-tier"
@@ -36,8 +36,8 @@ static status check_id(struct call *c, struct str id)
 {
 	struct str arn = call_arn(c, STR("ssm"), "servicesetting%s", DEFAULT_TIER);
 	if (str_is(id, DEFAULT_TIER) || str_eq(id, arn)) return OK;
-	return call_fail(c, ERR_NOT_IMPLEMENTED, "The service setting %.*s is not implemented: only %s has an effect here.", STR_ARG(id),
-		DEFAULT_TIER);
+	return call_fail(c, ERR_NOT_IMPLEMENTED,
+		"The service setting %.*s is not implemented: only %s has an effect here.", STR_ARG(id), DEFAULT_TIER);
 }
 
 static struct ssm_service_setting *describe(struct call *c, const struct ssm_rec_setting *r, bool set)
@@ -52,8 +52,8 @@ static struct ssm_service_setting *describe(struct call *c, const struct ssm_rec
 	return s;
 }
 
-status ssm_get_service_setting(struct call *c, const struct ssm_get_service_setting_input *in,
-	struct ssm_get_service_setting_output *out)
+status ssm_get_service_setting(
+	struct call *c, const struct ssm_get_service_setting_input *in, struct ssm_get_service_setting_output *out)
 {
 	struct ssm_rec_setting r;
 	bool set;
@@ -70,15 +70,17 @@ status ssm_update_service_setting(struct call *c, const struct ssm_update_servic
 	TRY(check_id(c, in->setting_id));
 	if (!str_is(in->setting_value, "Standard") && !str_is(in->setting_value, "Advanced") &&
 		!str_is(in->setting_value, "Intelligent-Tiering"))
-		return call_fail(c, ERR_VALIDATION, "The setting value %.*s is not valid. Valid values include: [Standard, Advanced, "
-			"Intelligent-Tiering]", STR_ARG(in->setting_value));
+		return call_fail(c, ERR_VALIDATION,
+			"The setting value %.*s is not valid. Valid values include: [Standard, Advanced, "
+			"Intelligent-Tiering]",
+			STR_ARG(in->setting_value));
 	struct ssm_rec_setting r = {in->setting_value, SOME_TIME(c->now_ms), c->principal.arn};
 	store_put(c->tx, setting_key(c), ssm_rec_setting_encode(c->arena, &r));
 	return OK;
 }
 
-status ssm_reset_service_setting(struct call *c, const struct ssm_reset_service_setting_input *in,
-	struct ssm_reset_service_setting_output *out)
+status ssm_reset_service_setting(
+	struct call *c, const struct ssm_reset_service_setting_input *in, struct ssm_reset_service_setting_output *out)
 {
 	struct ssm_rec_setting none = {0};
 	TRY(check_id(c, in->setting_id));

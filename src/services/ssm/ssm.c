@@ -1,5 +1,5 @@
-/* AWS Systems Manager: Parameter Store, operation by operation, and the service setting that acts on it. Everything else of
- * Systems Manager has no row. */
+/* AWS Systems Manager: Parameter Store, operation by operation, and the service setting that acts on it. Everything
+ * else of Systems Manager has no row. */
 #include "services/ssm/room.h"
 
 static const struct service_op operations[SSM_OP_COUNT] = {

@@ -1,5 +1,5 @@
-/* AddTagsToResource, RemoveTagsFromResource and ListTagsForResource, of parameters: the other types of resource that Systems
- * Manager tags do not exist here, so no id of theirs is valid. */
+/* AddTagsToResource, RemoveTagsFromResource and ListTagsForResource, of parameters: the other types of resource that
+ * Systems Manager tags do not exist here, so no id of theirs is valid. */
 #include "services/ssm/room.h"
 
 status ps_tags_set(struct call *c, struct ps_parameter *p, const struct ssm_tag *tags, size_t n)
@@ -10,7 +10,8 @@ status ps_tags_set(struct call *c, struct ps_parameter *p, const struct ssm_tag 
 	for (size_t i = 0; i < n; i++) {
 		size_t at = 0;
 		if (str_istarts(tags[i].key, STR("aws:")))
-			return call_fail(c, ERR_VALIDATION, "aws: prefixed tag key names are not allowed for external use.");
+			return call_fail(
+				c, ERR_VALIDATION, "aws: prefixed tag key names are not allowed for external use.");
 		while (at < all.n && !str_eq(all.v[at].key, tags[i].key)) at++;
 		if (at == all.n) VEC_PUSH(c->arena, &all, &capacity)->key = tags[i].key;
 		all.v[at].value = str_or(tags[i].value, STR(""));
@@ -26,12 +27,13 @@ static status find(struct call *c, struct str type, struct str id, struct ps_par
 	struct ps_name n = ps_name_read(c, id);
 	status s = str_is(type, "Parameter") && !str_has(n.selector) ? ps_lookup(c, c->tx, &n, p) : STATUS(NOT_FOUND);
 	if (!status_is(s, STATUS_NOT_FOUND)) return s;
-	return call_fail(c, SSM_ERR_INVALID_RESOURCE_ID, "The resource ID is not valid. Verify that you entered the correct ID and try "
+	return call_fail(c, SSM_ERR_INVALID_RESOURCE_ID,
+		"The resource ID is not valid. Verify that you entered the correct ID and try "
 		"again.");
 }
 
-status ssm_add_tags_to_resource(struct call *c, const struct ssm_add_tags_to_resource_input *in,
-	struct ssm_add_tags_to_resource_output *out)
+status ssm_add_tags_to_resource(
+	struct call *c, const struct ssm_add_tags_to_resource_input *in, struct ssm_add_tags_to_resource_output *out)
 {
 	(void)out;
 	struct ps_parameter p;
@@ -66,6 +68,7 @@ status ssm_list_tags_for_resource(struct call *c, const struct ssm_list_tags_for
 	TRY(find(c, in->resource_type, in->resource_id, &p));
 	VEC_PRESENT(c->arena, &out->tag_list);
 	for (size_t i = 0; i < p.r.tags.n; i++)
-		*VEC_PUSH(c->arena, &out->tag_list, &capacity) = (struct ssm_tag){p.r.tags.v[i].key, p.r.tags.v[i].value};
+		*VEC_PUSH(c->arena, &out->tag_list, &capacity) =
+			(struct ssm_tag){p.r.tags.v[i].key, p.r.tags.v[i].value};
 	return OK;
 }

@@ -1,6 +1,6 @@
-/* Values: a SecureString lies in the store only as KMS made it ("AWS KMS encryption for AWS Systems Manager Parameter Store
- * SecureString parameters", the user guide: standard parameters are encrypted by KMS directly, advanced ones by envelope
- * encryption; the encryption context is PARAMETER_ARN); patterns that values have to match. */
+/* Values: a SecureString lies in the store only as KMS made it ("AWS KMS encryption for AWS Systems Manager Parameter
+ * Store SecureString parameters", the user guide: standard parameters are encrypted by KMS directly, advanced ones by
+ * envelope encryption; the encryption context is PARAMETER_ARN); patterns that values have to match. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "services/ssm/room.h"
 #include <pcre2.h>
@@ -9,11 +9,14 @@ static status refuse(struct call *c, status s, const struct kms_refusal *why)
 {
 	if (!status_is(s, STATUS_FAILED)) return s;
 	return call_fail(c, SSM_ERR_INVALID_KEY_ID,
-		"%.*s (Service: AWSKMS; Status Code: 400; Error Code: %.*s; Request ID: %.*s; Proxy: null)", STR_ARG(why->message),
-		STR_ARG(why->code), STR_ARG(c->request_id));
+		"%.*s (Service: AWSKMS; Status Code: 400; Error Code: %.*s; Request ID: %.*s; Proxy: null)",
+		STR_ARG(why->message), STR_ARG(why->code), STR_ARG(c->request_id));
 }
 
-static bool is_advanced(const struct ssm_rec_version *v) { return str_is(v->tier, "Advanced"); }
+static bool is_advanced(const struct ssm_rec_version *v)
+{
+	return str_is(v->tier, "Advanced");
+}
 
 status ps_seal(struct call *c, const struct ps_parameter *p, struct ssm_rec_version *v, struct str plain)
 {
@@ -26,7 +29,8 @@ status ps_seal(struct call *c, const struct ps_parameter *p, struct ssm_rec_vers
 	return refuse(c, s, &why);
 }
 
-status ps_value(struct call *c, const struct ps_parameter *p, const struct ssm_rec_version *v, bool decrypt, struct str *out)
+status ps_value(
+	struct call *c, const struct ps_parameter *p, const struct ssm_rec_version *v, bool decrypt, struct str *out)
 {
 	*out = v->value;
 	if (!str_has(v->sealed)) return OK;
@@ -48,7 +52,8 @@ status ps_pattern(struct arena *a, struct str pattern, struct str text, bool *ma
 	PCRE2_SIZE at;
 	if (!str_utf8_valid(text) || !str_utf8_valid(pattern)) return STATUS(INVALID);
 	pcre2_code *code = pcre2_compile((PCRE2_SPTR)pattern.p, pattern.n,
-		PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C,
+		PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_DOLLAR_ENDONLY |
+			PCRE2_NEVER_BACKSLASH_C,
 		&error, &at, NULL);
 	if (!code) return STATUS(INVALID);
 	pcre2_match_data *data = pcre2_match_data_create(1, NULL);
