@@ -36,6 +36,21 @@ void call_header(struct call *c, struct str name, struct str value)
 
 struct str call_request_header(const struct call *c, struct str name) { return edge_header_get(c->http, name); }
 
+void call_at_end(struct call *c, void (*fn)(void *ctx), void *ctx)
+{
+	struct exchange *e = (struct exchange *)c;
+	struct after_commit *a = arena_new(c->arena, struct after_commit);
+	*a = (struct after_commit){fn, ctx, e->at_end};
+	e->at_end = a;
+}
+
+void exchange_end(struct exchange *e)
+{
+	struct after_commit *a = e->at_end;
+	e->at_end = NULL;
+	for (; a; a = a->next) a->fn(a->ctx);
+}
+
 void call_after_commit(struct call *c, void (*fn)(void *ctx), void *ctx)
 {
 	struct exchange *e = (struct exchange *)c;

@@ -140,6 +140,10 @@ struct str call_request_header(const struct call *c, struct str name);
 /* fn(ctx) runs once this call's transaction has committed (not when it failed); in the committing thread. */
 void call_after_commit(struct call *c, void (*fn)(void *ctx), void *ctx);
 
+/* fn(ctx) runs when this run of the call is over: its answer is sent, or it failed, or it is about to run again. What the answer
+ * points to outside c->arena may go then. fn must not touch the call. */
+void call_at_end(struct call *c, void (*fn)(void *ctx), void *ctx);
+
 /* For OP_NO_TX handlers: the answer waits until this ticket is durable too. */
 void call_ticket(struct call *c, store_ticket t);
 

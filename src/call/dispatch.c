@@ -367,6 +367,7 @@ static void on_gone(void *state, bool completed)
 {
 	struct exchange *e = state;
 	(void)completed;
+	exchange_end(e);
 	stage_cleanup(e);
 	buf_cleanup(&e->body);
 	arena_cleanup(&e->arena);

@@ -53,7 +53,7 @@ struct exchange {
 	const struct service *service;
 	const struct service_op *op;
 	void *in, *out;
-	struct after_commit *after, **after_last;
+	struct after_commit *after, **after_last, *at_end;
 	_Atomic int park;
 	store_ticket ticket;
 	struct wire_response *response;
@@ -82,5 +82,7 @@ void stage_cleanup(struct exchange *e);
 
 /* run.c: the handler with its transaction, until it is answered or parked. */
 void exchange_run(struct exchange *e);
+/* What call_at_end registered. */
+void exchange_end(struct exchange *e);
 /* A modelled input of the matched operation, zeroed. */
 void *exchange_new_struct(struct exchange *e, uint16_t shape);

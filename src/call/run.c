@@ -68,6 +68,7 @@ void exchange_run(struct exchange *e)
 		if (status_is(s, STATUS_CONFLICT)) {
 			INVARIANT(conflicts++ < MOST_CONFLICTS);
 			if (conflicts > 3) sched_yield();
+			exchange_end(e);
 			arena_release(&e->arena, mark);
 			continue;
 		}

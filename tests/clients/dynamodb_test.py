@@ -866,6 +866,30 @@ class Access(Case):
         self.denied(u.execute_statement, Statement=f"SELECT * FROM \"{name}\"")
         self.denied(u.get_item, TableName=other, Key={"pk": S("mine")})
 
+    def test_policies_of_tables(self):
+        name = self.table()
+        arn = self.d.describe_table(TableName=name)["Table"]["TableArn"]
+        other = self.virga.client("dynamodb", key="444455556666")
+        self.put(name, pk=S("a"), v=N(1))
+        self.denied(other.get_item, TableName=arn, Key={"pk": S("a")})
+        say = lambda *statements: self.d.put_resource_policy(ResourceArn=arn, Policy=json.dumps({"Version": "2012-10-17", "Statement": [
+            {"Resource": arn, **s} for s in statements]}))["RevisionId"]
+        revision = say({"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::444455556666:root"}, "Action": "dynamodb:GetItem"})
+        self.assertEqual(other.get_item(TableName=arn, Key={"pk": S("a")})["Item"]["v"], N(1))
+        self.denied(other.put_item, TableName=arn, Item={"pk": S("a")})
+        self.refused("ResourceNotFoundException", "Requested resource not found", other.get_item, TableName=name, Key={"pk": S("a")})
+        got = self.d.get_resource_policy(ResourceArn=arn)
+        self.assertEqual((got["RevisionId"], json.loads(got["Policy"])["Statement"][0]["Action"]), (revision, "dynamodb:GetItem"))
+        say({"Effect": "Deny", "Principal": "*", "Action": "dynamodb:DeleteItem"})
+        self.denied(self.d.delete_item, TableName=name, Key={"pk": S("a")})
+        self.denied(other.get_item, TableName=arn, Key={"pk": S("a")})
+        self.d.delete_resource_policy(ResourceArn=arn)
+        self.d.delete_item(TableName=name, Key={"pk": S("a")})
+        self.refused("PolicyNotFoundException", f"Resource-based policy not found for the provided ResourceArn: {arn}",
+                     self.d.get_resource_policy, ResourceArn=arn)
+        with self.assertRaises(ClientError):
+            self.d.put_resource_policy(ResourceArn=arn, Policy="{}")
+
     def test_attributes(self):
         name = self.table()
         u = self.user("attributes", {"Effect": "Allow", "Action": "dynamodb:*", "Resource": "*", "Condition": {

@@ -92,10 +92,7 @@ static struct access begin(struct work *w, struct str name)
 {
 	struct access x = {.w = w};
 	struct table *t = NULL;
-	if (is_ok(ddb_table_name(w, name, &name)) && is_ok(ddb_find(w, w->c->account, w->c->region, name, &t)))
-		x.t = t;
-	else
-		w->c->failure = (struct wire_failure){0};
+	if (is_ok(ddb_table_name(w, name, &name)) && is_ok(ddb_find(w, w->c->account, w->c->region, name, &t))) x.t = t;
 	return x;
 }
 
@@ -405,14 +402,39 @@ static void see(struct work *w, const void *in, struct authz_demands *d, struct 
 	}
 }
 
+/* The resource-based policies of the tables that the call needs. */
+static status attach_policies(struct work *w, struct authz_demands *d)
+{
+	for (size_t i = 0; i < d->n; i++) {
+		for (size_t j = 0; j < d->v[i].n; j++) {
+			struct policy_resource *r = &d->v[i].resources[j];
+			struct str account, region, name;
+			struct table *t;
+			struct policy *p;
+			if (!ddb_read_arn(r->arn, &account, &region, &name)) continue;
+			status s = ddb_find(w, account, region, name, &t);
+			if (status_is(s, STATUS_NOT_FOUND)) continue;
+			TRY(s);
+			if (!str_has(t->record.policy)) continue;
+			struct policy_source source = {.type = POLICY_RESOURCE, .label = r->arn};
+			if (!is_ok(policy_parse(t->record.policy, &source, &p, NULL))) return STATUS(CORRUPT);
+			authz_attach(w->a, d, r, p);
+		}
+	}
+	return OK;
+}
+
 status ddb_authorize(struct call *c, struct store_tx *tx, const void *in, struct authz_demands *demands,
 	struct policy_context *context)
 {
 	if (c->principal.kind == PRINCIPAL_ANONYMOUS)
 		return call_fail(c, ERR_MISSING_AUTHENTICATION, "Request is missing Authentication Token");
-	/* No policy of its own account binds a root. */
-	if (c->principal.kind == PRINCIPAL_ROOT || !in || !tx) return OK;
+	if (!in || !tx) return OK;
 	struct work w = {.c = c, .a = c->arena, .d = c->state, .tx = tx};
-	see(&w, in, demands, context);
-	return work_end(&w, OK);
+	/* No identity-based policy binds a root, so nobody asks for a root's keys; PartiQL's actions count for all. */
+	bool partiql = c->match.op_index == DYNAMODB_OP_EXECUTE_STATEMENT ||
+		       c->match.op_index == DYNAMODB_OP_BATCH_EXECUTE_STATEMENT ||
+		       c->match.op_index == DYNAMODB_OP_EXECUTE_TRANSACTION;
+	if (c->principal.kind != PRINCIPAL_ROOT || partiql) see(&w, in, demands, context);
+	return work_end(&w, attach_policies(&w, demands));
 }

@@ -96,7 +96,7 @@ struct work {
 	} * opened;
 };
 void work_begin(struct work *w, struct call *c);
-/* Gives the tables back; returns s. */
+/* Gives the tables back (within a call: once it is answered); returns s. */
 status work_end(struct work *w, status s) MUST_USE;
 #define VALIDATION(w, ...) call_fail((w)->c, ERR_VALIDATION, __VA_ARGS__)
 
@@ -117,6 +117,8 @@ struct table *ddb_table_of(struct work *w, const struct dynamodb_rec_table *r);
 /* A copy of the record that may be changed (its lists too, by replacing them). */
 struct dynamodb_rec_table ddb_edit(const struct table *t);
 bool ddb_name_valid(struct str name);
+/* arn:…:dynamodb:REGION:ACCOUNT:table/NAME… */
+bool ddb_read_arn(struct str arn, struct str *account, struct str *region, struct str *name);
 /* The table's name of a name or an ARN of this caller's; FAILED for another's ARN or a malformed one. */
 status ddb_table_name(struct work *w, struct str name_or_arn, struct str *name) MUST_USE;
 struct str ddb_table_arn(struct arena *a, const struct dynamodb_rec_table *r);

@@ -122,9 +122,19 @@ void work_begin(struct work *w, struct call *c)
 	*w = (struct work){.c = c, .a = c->arena, .d = c->state, .tx = c->tx};
 }
 
+static void release_all(void *opened)
+{
+	for (struct opened *o = opened; o; o = o->next) release(o->table);
+}
+
+/* What is answered points to its tables' names: within a call they stay until it is sent. */
 status work_end(struct work *w, status s)
 {
-	for (struct opened *o = w->opened; o; o = o->next) release(o->table);
+	bool within_call = w->c && w->a == w->c->arena;
+	if (w->opened && within_call)
+		call_at_end(w->c, release_all, w->opened);
+	else
+		release_all(w->opened);
 	w->opened = NULL;
 	return s;
 }
@@ -163,35 +173,54 @@ status ddb_find(struct work *w, struct str account, struct str region, struct st
 	return OK;
 }
 
-status ddb_table_name(struct work *w, struct str given, struct str *name)
+static status bad_name(struct work *w)
 {
-	*name = given;
-	if (str_starts(given, STR("arn:"))) {
-		struct str rest = given, parts[6];
-		for (int i = 0; i < 5; i++) parts[i] = str_cut(&rest, ':');
-		parts[5] = rest;
-		if (!str_has(rest) || !str_is(parts[2], "dynamodb") || !str_starts(parts[5], STR("table/")))
-			return VALIDATION(w, "Invalid table/index name.  Table/index names must be between 3 and 255 "
-					     "characters long, and may "
-					     "contain only the characters a-z, A-Z, 0-9, '_', '-', and '.'");
-		if (!str_eq(parts[4], w->c->account) || !str_eq(parts[3], w->c->region))
-			return call_fail(w->c, ERR_ACCESS_DENIED,
-				"User: %.*s is not authorized to access this resource: %.*s",
-				STR_ARG(w->c->principal.arn), STR_ARG(given));
-		*name = str_from(parts[5], 6);
-		*name = str_cut(name, '/');
-	}
-	if (ddb_name_valid(*name)) return OK;
 	return VALIDATION(w, "Invalid table/index name.  Table/index names must be between 3 and 255 characters long, "
 			     "and may contain "
 			     "only the characters a-z, A-Z, 0-9, '_', '-', and '.'");
 }
 
+bool ddb_read_arn(struct str arn, struct str *account, struct str *region, struct str *name)
+{
+	struct str rest = arn, parts[5];
+	if (!str_starts(arn, STR("arn:"))) return false;
+	for (int i = 0; i < 5; i++) parts[i] = str_cut(&rest, ':');
+	if (!str_has(rest) || !str_is(parts[2], "dynamodb") || !str_starts(rest, STR("table/"))) return false;
+	*region = parts[3];
+	*account = parts[4];
+	*name = str_from(rest, 6);
+	*name = str_cut(name, '/');
+	return true;
+}
+
+/* Another account's table can be meant by its ARN: whether the caller may was decided before, by both accounts'
+ * policies. */
+static status place_of(struct work *w, struct str given, struct str *account, struct str *name)
+{
+	struct str region = w->c->region;
+	*account = w->c->account;
+	*name = given;
+	if (str_starts(given, STR("arn:")) && !ddb_read_arn(given, account, &region, name)) return bad_name(w);
+	if (!str_eq(region, w->c->region) || (!str_eq(*account, w->c->account) && !w->c->cloud->policies))
+		return call_fail(w->c, ERR_ACCESS_DENIED, "User: %.*s is not authorized to access this resource: %.*s",
+			STR_ARG(w->c->principal.arn), STR_ARG(given));
+	return ddb_name_valid(*name) ? OK : bad_name(w);
+}
+
+status ddb_table_name(struct work *w, struct str given, struct str *name)
+{
+	struct str account;
+	TRY(place_of(w, given, &account, name));
+	if (str_eq(account, w->c->account)) return OK;
+	return call_fail(w->c, ERR_ACCESS_DENIED, "User: %.*s is not authorized to access this resource: %.*s",
+		STR_ARG(w->c->principal.arn), STR_ARG(given));
+}
+
 static status open_as(struct work *w, struct str given, bool named, struct table **out)
 {
-	struct str name = STR_NONE;
-	TRY(ddb_table_name(w, given, &name));
-	status s = ddb_find(w, w->c->account, w->c->region, name, out);
+	struct str name = STR_NONE, account = STR_NONE;
+	TRY(place_of(w, given, &account, &name));
+	status s = ddb_find(w, account, w->c->region, name, out);
 	if (!status_is(s, STATUS_NOT_FOUND)) return s;
 	if (named)
 		return call_fail(w->c, DYNAMODB_ERR_RESOURCE_NOT_FOUND_EXCEPTION,
