@@ -2,15 +2,20 @@
  *     bench_load [options] get http://127.0.0.1:8080/file
  *     bench_load [options] caller-identity | s3-put SIZE | s3-get SIZE
  *     bench_load [options] json SERVICE TARGET BODY      e.g. json dynamodb DynamoDB_20120810.GetItem
- * '{"TableName":"t",…}'; each % of BODY becomes the request's number modulo the keys -e host:port of the endpoint
- * (127.0.0.1:4566)   -c connections (16)   -j threads (1)   -t seconds (5) or -n requests -k keys that puts and gets
- * spread over (1000)   -u UNSIGNED-PAYLOAD instead of the body's SHA-256 -A access key, -S secret (test, test) -J one
- * JSON line      -b bucket (bench-load) Signing costs two SHA-256 chains of a few blocks: the derived key is kept per
- * day, the body's hash is computed once. The generator's own share of the machine is printed as cpu (1.00 is one core).
- * An answer other than 2xx is an error. */
+ *                 '{"TableName":"t",…}'; each % of BODY becomes the request's number modulo the keys
+ *     bench_load [options] sqs-send | sqs-send-batch | sqs-receive-delete | sqs-send-fifo | sqs-send-batch-fifo
+ * QUEUE-URL bench_load [options] ddb-put | ddb-get | ddb-update | ddb-query | ddb-batch-write | ddb-transact TABLE
+ *                 (load_operations.h tells what they send)
+ * -e host:port of the endpoint (127.0.0.1:4566)   -c connections (16)   -j threads (1)   -t seconds (5) or -n requests
+ * -k keys that puts and gets spread over (1000)   -r keys at random instead of in turn   -u UNSIGNED-PAYLOAD instead of
+ * the body's SHA-256   -A access key, -S secret (test, test)   -J one JSON line   -b bucket (bench-load)
+ * Signing costs two SHA-256 chains of a few blocks: the derived key is kept per day. The generator's own share of the
+ * machine is printed as cpu (1.00 is one core). An answer other than 2xx is an error. A connection of
+ * sqs-receive-delete ends when its queue has nothing more. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "base/arena.h"
 #include "base/str.h"
+#include "load_operations.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -27,7 +32,7 @@
 #include <unistd.h>
 
 enum kind { GET, CALLER_IDENTITY, S3_PUT, S3_GET, JSON };
-enum { JSON_MAX = 16384, HEAD_MAX = 8192, RECV_MAX = 256 * 1024, BUCKETS = 64 * 32, STALL_S = 20 };
+enum { JSON_MAX = 16384, HEAD_MAX = 8192, ANSWER_MAX = 8192, RECV_MAX = 256 * 1024, BUCKETS = 64 * 32, STALL_S = 20 };
 
 struct options {
 	enum kind kind;
@@ -38,7 +43,10 @@ struct options {
 	unsigned connections, threads, keys;
 	double seconds;
 	uint64_t requests;
-	bool unsigned_payload, json;
+	unsigned batch;       /* entries of the template */
+	bool receives;        /* sqs-receive-delete */
+	const char *argument; /* the queue's URL or the table; NULL but of named operations */
+	bool unsigned_payload, json, random;
 	const char *body;
 	size_t body_n;
 	char body_hash[65], empty_hash[65];
@@ -161,29 +169,50 @@ struct request {
 	size_t head_n, body_n;
 };
 
+/* Of a named operation the marks ^ _ ? are filled in too; a body given by hand has % alone. */
 static void fill_template(struct request *r, const struct options *o, uint64_t number)
 {
+	uint64_t entry = number * o->batch, first = entry, mixed = number;
 	size_t n = 0;
 
+	if (o->random) { /* splitmix64 */
+		mixed = (mixed + 1) * 0x9e3779b97f4a7c15u;
+		mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9u;
+		mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111ebu;
+		first = (mixed ^ mixed >> 31) % o->keys;
+	}
+	uint64_t at = first;
 	for (const char *p = o->template; *p && n + 24 < JSON_MAX; p++) {
+		uint64_t key = at % o->keys, v;
 		if (*p == '%')
-			n += (size_t)snprintf(r->json + n, 24, "%llu", (unsigned long long)(number % o->keys));
-		else
-			r->json[n++] = *p;
+			v = key;
+		else if (o->argument && *p == '^')
+			v = key / 100;
+		else if (o->argument && *p == '_')
+			v = key % 100;
+		else if (o->argument && *p == '?')
+			v = entry;
+		else {
+			if (*p == ENTRY_MARK)
+				at++, entry++;
+			else
+				r->json[n++] = *p;
+			continue;
+		}
+		n += (size_t)snprintf(r->json + n, 24, "%llu", (unsigned long long)v);
 	}
 	r->body_n = n;
 }
 
-static void make_json(struct request *r, struct signer *s, const struct options *o, uint64_t number)
+static void send_json(struct request *r, struct signer *s, const struct options *o, const char *target)
 {
 	char hash[65];
 
-	fill_template(r, o, number);
 	sha256_hex(r->json, r->body_n, hash);
 	r->head_n = (size_t)snprintf(r->head, sizeof(r->head),
 		"POST / HTTP/1.1\r\nContent-Length: %zu\r\nContent-Type: application/x-amz-json-1.0\r\nX-Amz-Target: "
 		"%s\r\n",
-		r->body_n, o->target);
+		r->body_n, target);
 	r->head_n += sign(s, o, "POST", "/", hash, r->head + r->head_n, sizeof(r->head) - r->head_n);
 }
 
@@ -225,7 +254,8 @@ static void next_request(struct request *r, struct signer *s, const struct optio
 		make_request(r, s, o, o->kind, o->kind == S3_PUT ? "PUT" : "GET", path);
 		break;
 	case JSON:
-		make_json(r, s, o, number);
+		fill_template(r, o, number);
+		send_json(r, s, o, o->target);
 		break;
 	}
 }
@@ -240,6 +270,9 @@ struct connection {
 	char head[HEAD_MAX]; /* of the answer, while it is not whole */
 	size_t head_n;
 	bool in_body, chunked, closes;
+	bool deleting;           /* the second half of sqs-receive-delete */
+	char answer[ANSWER_MAX]; /* the body's beginning, for sqs-receive-delete */
+	size_t answer_n;
 	uint64_t left;
 	char tail[5]; /* of a chunked body */
 	int code;
@@ -335,6 +368,14 @@ static bool send_more(struct worker *w, struct connection *c)
 	return true;
 }
 
+static bool ask(struct worker *w, struct connection *c)
+{
+	c->sent = c->head_n = c->answer_n = 0;
+	c->in_body = c->chunked = c->closes = false;
+	if (c->fd < 0 && !connection_open(w, c)) return false;
+	return send_more(w, c);
+}
+
 /* False when there is nothing left to ask. */
 static bool begin(struct worker *w, struct connection *c)
 {
@@ -342,11 +383,25 @@ static bool begin(struct worker *w, struct connection *c)
 	if (w->budget != UINT64_MAX) w->budget--;
 	next_request(&c->request, &w->signer, w->o, w->number);
 	w->number += w->stride;
-	c->sent = c->head_n = 0;
-	c->in_body = c->chunked = c->closes = false;
 	c->began_ns = now_ns();
-	if (c->fd < 0 && !connection_open(w, c)) return false;
-	return send_more(w, c);
+	c->deleting = false;
+	return ask(w, c);
+}
+
+/* After a receive: 1 the message's deletion is under way, 0 the queue had none, -1 it could not be sent. */
+static int begin_delete(struct worker *w, struct connection *c)
+{
+	static const char field[] = "\"ReceiptHandle\":\"";
+	c->answer[c->answer_n] = 0;
+	char *handle = strstr(c->answer, field), *end = handle ? strchr(handle + sizeof(field), '"') : NULL;
+
+	if (!end) return 0;
+	handle += sizeof(field) - 1;
+	c->request.body_n = (size_t)snprintf(c->request.json, JSON_MAX,
+		"{\"QueueUrl\":\"%s\",\"ReceiptHandle\":\"%.*s\"}", w->o->argument, (int)(end - handle), handle);
+	send_json(&c->request, &w->signer, w->o, "AmazonSQS.DeleteMessage");
+	c->deleting = true;
+	return ask(w, c) ? 1 : -1;
 }
 
 static bool parse_head(struct connection *c, size_t head_end)
@@ -385,6 +440,11 @@ static int receive(struct worker *w, struct connection *c)
 		if (!parse_head(c, head_end)) return -1;
 	}
 	w->bytes += n;
+	if (w->o->receives) {
+		size_t keep = n < ANSWER_MAX - 1 - c->answer_n ? n : ANSWER_MAX - 1 - c->answer_n;
+		memcpy(c->answer + c->answer_n, p, keep);
+		c->answer_n += keep;
+	}
 	if (c->chunked) {
 		/* The last chunk ends the answer; a body that holds these bytes at a piece's end is not asked for here.
 		 */
@@ -428,6 +488,15 @@ static void *worker_main(void *ctx)
 			if (whole < 0 || c->closes) {
 				close(c->fd);
 				c->fd = -1;
+			}
+			if (whole > 0 && c->code / 100 == 2 && w->o->receives && !c->deleting) {
+				int deletes = begin_delete(w, c);
+				if (deletes > 0) continue;
+				if (deletes == 0) {
+					active--;
+					continue;
+				}
+				whole = -1;
 			}
 			if (whole < 0 || c->code / 100 != 2)
 				w->errors++;
@@ -623,12 +692,15 @@ int main(int argc, char **argv)
 		.connections = 16,
 		.threads = 1,
 		.keys = 1000,
+		.batch = 1,
 		.seconds = 5};
 	struct result *r = mem_new(sizeof(*r));
+	const struct operation *op;
+	char run_name[32], *built = NULL;
 	int c;
 
 	set_endpoint(&o, "127.0.0.1:4566", 14);
-	while ((c = getopt(argc, argv, "e:c:j:t:n:k:uA:S:Jb:")) != -1) {
+	while ((c = getopt(argc, argv, "e:c:j:t:n:k:urA:S:Jb:")) != -1) {
 		switch (c) {
 		case 'e':
 			set_endpoint(&o, optarg, strlen(optarg));
@@ -650,6 +722,9 @@ int main(int argc, char **argv)
 			break;
 		case 'u':
 			o.unsigned_payload = true;
+			break;
+		case 'r':
+			o.random = true;
 			break;
 		case 'A':
 			o.access_key = optarg;
@@ -690,14 +765,25 @@ int main(int argc, char **argv)
 		if (strlen(o.template) > JSON_MAX / 2) fail("the body is too long");
 		const char *dot = strrchr(o.target, '.');
 		o.kind_name = dot ? dot + 1 : o.target;
+	} else if (arg && (op = operation_find(kind))) {
+		snprintf(run_name, sizeof(run_name), "%llx", (unsigned long long)now_ns());
+		o.kind = JSON;
+		o.service = op->service;
+		o.target = op->target;
+		o.template = built = operation_template(op, arg, run_name);
+		if (!built) fail("the queue's or table's name holds what a template takes for a mark");
+		o.batch = op->batch;
+		o.argument = arg;
+		o.receives = strcmp(kind, "sqs-receive-delete") == 0;
 	} else {
-		fail("kinds: get URL, caller-identity, s3-put SIZE, s3-get SIZE, json SERVICE TARGET BODY");
+		fail("see the head of bench/load.c for the kinds");
 	}
 	sha256_hex("", 0, o.empty_hash);
 	sha256_hex(o.body ? o.body : "", o.body_n, o.body_hash);
 	if (o.kind == S3_PUT || o.kind == S3_GET) prepare(&o);
 	run(&o, r);
 	print(&o, r);
+	free(built);
 	bool ok = r->errors == 0 && r->done > 0;
 	free(r);
 	return ok ? 0 : 1;
