@@ -46,7 +46,7 @@ static bool parse_address(struct str s, struct sockaddr_storage *out, socklen_t 
 	if (h.n == 0 || h.n >= sizeof(host)) return false;
 	memcpy(host, h.p, h.n);
 	host[h.n] = 0;
-	if (strcmp(host, "localhost") == 0) strcpy(host, "127.0.0.1");
+	if (strcmp(host, "localhost") == 0) memcpy(host, "127.0.0.1", sizeof "127.0.0.1");
 	if (six) {
 		struct sockaddr_in6 *a = (struct sockaddr_in6 *)out;
 		a->sin6_family = AF_INET6;

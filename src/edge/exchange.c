@@ -72,7 +72,7 @@ static struct edge_exchange *exchange_new(struct edge_conn *k, struct MHD_Connec
 	*too_many = h.too_many;
 
 	size_t head = sizeof(struct edge_exchange) + h.n * sizeof(struct edge_header);
-	struct edge_exchange *x = malloc(head + h.bytes + method_n + k->target_n + k->peer_n);
+	struct edge_exchange *x = malloc(head + h.bytes + method_n + k->target_n + k->peer_n); /* lint:allow(raw-allocation): its tail is written at once */
 	INVARIANT(x);
 	memset(x, 0, sizeof(*x));
 	char *at = (char *)x + head;

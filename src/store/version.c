@@ -1,5 +1,6 @@
 /* Who may commit, and what a snapshot is: optimistic concurrency control over commit numbers. (RocksDB's own optimistic
  * transactions allocate 2^20 mutexes, 57 MiB and 40 ms at open, and its C API has no way to ask for fewer.) */
+#include "base/arena.h"
 #include "base/map.h"
 #include "store/engine.h"
 #include <stdlib.h>
@@ -9,9 +10,8 @@ void versions_init(struct versions *v)
 	pthread_mutex_init(&v->lock, NULL);
 	pthread_cond_init(&v->moved, NULL);
 	v->next = 1;
-	v->slots = calloc(VERSION_SLOTS, sizeof *v->slots); /* large: mapped, and resident only where touched */
-	v->flight = calloc(VERSION_FLIGHT, 1);
-	INVARIANT(v->slots && v->flight);
+	v->slots = mem_new(VERSION_SLOTS * sizeof *v->slots); /* large: mapped, and resident only where touched */
+	v->flight = mem_new(VERSION_FLIGHT);
 }
 
 static void snapshot_free(struct store *s, struct snapshot *n)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 /* Every map from a name to a value is laid out as this one, in both services. */
-typedef struct dynamodb_attribute_map_entry entry;
+typedef struct dynamodb_attribute_map_entry entry; /* lint:allow(typedef-struct) */
 _Static_assert(sizeof(entry) == sizeof(struct dynamodb_key_entry) &&
 		       sizeof(entry) == sizeof(struct dynamodb_map_attribute_value_entry) &&
 		       sizeof(entry) == sizeof(struct dynamodb_put_item_input_attribute_map_entry) &&
