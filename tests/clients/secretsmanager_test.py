@@ -1,10 +1,13 @@
 """Secrets Manager through boto3: every operation and what it refuses, values sealed by KMS, versions and their labels, replicas,
 deletion on the virtual clock, what policies let through, what a crash leaves and what lies in the data folder."""
+import concurrent.futures
 import json
 import os
+import random
 import re
 import string
 import subprocess
+import time
 import unittest
 import uuid
 
@@ -618,6 +621,51 @@ class Durability(Case):
         self.assertGreater(files, 2)
         self.virga.start(self.virga.port)
         self.assertEqual(self.value("k/1"), values["k/1"])
+
+
+class Crash(Case):
+    def test_kill_under_load(self):
+        """kill -9 while values and keys change: an answered value is current, and the primary and its replica agree."""
+        eu = self.virga.client("secretsmanager", region="eu-west-1")
+        key = self.kms.create_key()["KeyMetadata"]["KeyId"]
+        names, last = [f"c/{i}" for i in range(4)], {}
+        for name in names:
+            self.create(name, SecretString="0", AddReplicaRegions=[{"Region": "eu-west-1"}])
+            last[name] = 0
+
+        def work(name, seed):
+            sm, rng = self.virga.client("secretsmanager"), random.Random(seed)
+            for i in range(last[name] + 1, 1 << 30):
+                try:
+                    if rng.random() < 0.2:
+                        sm.update_secret(SecretId=name, KmsKeyId=rng.choice((key, "")))
+                    sm.put_secret_value(SecretId=name, SecretString=str(i))
+                except ClientError as e:
+                    if e.response["Error"]["Code"] != "LimitExceededException":
+                        raise
+                    return
+                except Exception:
+                    return  # the connection went with the process
+                last[name] = i
+
+        for round_ in range(6):
+            self.advance("25h")
+            with concurrent.futures.ThreadPoolExecutor(4) as pool:
+                jobs = [pool.submit(work, name, f"{name} {round_}") for name in names]
+                time.sleep(random.uniform(0.03, 0.25))
+                self.virga.kill()
+                for job in jobs:
+                    job.result()
+            self.virga.start(self.virga.port)
+            for name in names:
+                current = int(self.value(name))
+                self.assertIn(current, (last[name], last[name] + 1))
+                if current:
+                    self.assertEqual(int(self.value(name, VersionStage="AWSPREVIOUS")), current - 1)
+                self.assertEqual(int(self.value(name, eu)), current)
+                self.assertEqual(self.stages(name, eu), self.stages(name))
+                last[name] = current
+        self.assertGreater(sum(last.values()), 24)
 
 
 if __name__ == "__main__":
