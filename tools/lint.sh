@@ -43,6 +43,7 @@ while (defined(my $file = <STDIN>)) {
 		$findings++;
 	};
 
+	my $most = $file =~ /\.py$/ ? 160 : $width; # a test's long literals are easier to read in one piece
 	my $n = 0;
 	for my $line (@lines) {
 		$n++;
@@ -50,7 +51,7 @@ while (defined(my $file = <STDIN>)) {
 		$found->($n, "unfinished", "finish it or drop it: $&") if $line =~ $unfinished;
 		my $column = 0;
 		for (split /(\t)/, $line) { $column = $_ eq "\t" ? ($column | 7) + 1 : $column + length }
-		$found->($n, "long-line", "$column columns, past $width") if $column > $width;
+		$found->($n, "long-line", "$column columns, past $most") if $column > $most;
 	}
 	my $lead = $is_c ? qr{\A\s*/[*/]} : $file =~ /\.py$/ ? qr/\A(?:#![^\n]*\n)?\s*(?:#(?!!)|r?"""|r?\x27\x27\x27)/
 		: qr/\A(?:#![^\n]*\n)?#(?!!)/;
