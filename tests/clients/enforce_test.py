@@ -60,7 +60,8 @@ class Case(unittest.TestCase):
         if statements:
             self.iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=document(*statements))
         key = self.iam.create_access_key(UserName=name)["AccessKey"]
-        return name, lambda service, **more: self.virga.client(service, key["AccessKeyId"], key["SecretAccessKey"], **more)
+        return name, lambda service, **more: self.virga.client(service, key["AccessKeyId"], key["SecretAccessKey"],
+            **more)
 
     def role(self, trusted, *statements, **kw):
         name = self.name("r")
@@ -71,7 +72,8 @@ class Case(unittest.TestCase):
 
     def session(self, answer):
         c = answer["Credentials"]
-        return lambda service, **kw: self.virga.client(service, c["AccessKeyId"], c["SecretAccessKey"], c["SessionToken"], **kw)
+        return lambda service, **kw: self.virga.client(service, c["AccessKeyId"], c["SecretAccessKey"],
+            c["SessionToken"], **kw)
 
     def refused(self, code, call, **kw):
         with self.assertRaises(ClientError) as caught:
@@ -91,7 +93,8 @@ class ReadOnly(Case):
         bucket = self.name("b")
         self.virga.client("s3").create_bucket(Bucket=bucket)
         self.virga.client("s3").put_object(Bucket=bucket, Key="k", Body=b"v")
-        table = dict(TableName=name, KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}], BillingMode="PAY_PER_REQUEST",
+        table = dict(TableName=name, KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
                      AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}])
         # Reading passes.
         client("sts").get_caller_identity()
@@ -106,7 +109,8 @@ class ReadOnly(Case):
              lambda: client("sqs").send_message(QueueUrl=queue, MessageBody="x")),
             ("AccessDenied", "s3:PutObject", f'"arn:aws:s3:::{bucket}/k"',
              lambda: client("s3").put_object(Bucket=bucket, Key="k", Body=b"new")),
-            ("AccessDenied", "s3:DeleteBucket", f'"arn:aws:s3:::{bucket}"', lambda: client("s3").delete_bucket(Bucket=bucket)),
+            ("AccessDenied", "s3:DeleteBucket", f'"arn:aws:s3:::{bucket}"',
+                lambda: client("s3").delete_bucket(Bucket=bucket)),
             ("AccessDenied", "iam:CreateUser", f"arn:aws:iam::{ACCOUNT}:user/other",
              lambda: client("iam").create_user(UserName="other")),
             ("AccessDeniedException", "dynamodb:CreateTable", f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/{name}",
@@ -154,7 +158,8 @@ class Changes(Case):
         self.iam.add_user_to_group(GroupName=group, UserName=name)
         sqs.list_queues()
         self.iam.put_user_policy(UserName=name, PolicyName="d", PolicyDocument=document(deny("sqs:List*")))
-        self.assertIn("with an explicit deny in an identity-based policy", self.refused("AccessDeniedException", sqs.list_queues))
+        self.assertIn("with an explicit deny in an identity-based policy",
+            self.refused("AccessDeniedException", sqs.list_queues))
         self.iam.delete_user_policy(UserName=name, PolicyName="d")
         sqs.list_queues()
         self.iam.remove_user_from_group(GroupName=group, UserName=name)
@@ -179,7 +184,8 @@ class Changes(Case):
         self.refused("InvalidClientTokenId", sts.get_caller_identity)
 
     def test_boundary(self):
-        boundary = self.iam.create_policy(PolicyName=self.name(), PolicyDocument=document(allow("s3:*")))["Policy"]["Arn"]
+        boundary = self.iam.create_policy(PolicyName=self.name(),
+            PolicyDocument=document(allow("s3:*")))["Policy"]["Arn"]
         name, client = self.user(allow("*"), PermissionsBoundary=boundary)
         client("s3").list_buckets()
         self.assertIn("because no permissions boundary allows the sqs:ListQueues action",
@@ -198,7 +204,8 @@ class Changes(Case):
 
     def test_tags_decide(self):
         name, client = self.user(allow("iam:DeleteUser", Condition={
-            "StringEquals": {"aws:ResourceTag/team": "${aws:PrincipalTag/team}"}}), Tags=[{"Key": "team", "Value": "red"}])
+            "StringEquals": {"aws:ResourceTag/team": "${aws:PrincipalTag/team}"}}),
+                Tags=[{"Key": "team", "Value": "red"}])
         ours, theirs = self.name(), self.name()
         self.iam.create_user(UserName=ours, Tags=[{"Key": "team", "Value": "red"}])
         self.iam.create_user(UserName=theirs, Tags=[{"Key": "team", "Value": "blue"}])
@@ -215,7 +222,8 @@ class Roles(Case):
         self.refused("AccessDenied", assume, RoleArn=arn, RoleSessionName="s1")
         self.iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=document(allow("sts:AssumeRole", arn)))
         answer = assume(RoleArn=arn, RoleSessionName="s1")
-        self.assertEqual(answer["AssumedRoleUser"]["Arn"], f"arn:aws:sts::{ACCOUNT}:assumed-role/{arn.rsplit('/', 1)[1]}/s1")
+        self.assertEqual(answer["AssumedRoleUser"]["Arn"],
+            f"arn:aws:sts::{ACCOUNT}:assumed-role/{arn.rsplit('/', 1)[1]}/s1")
         session = self.session(answer)
         self.assertEqual(session("sts").get_caller_identity()["UserId"], answer["AssumedRoleUser"]["AssumedRoleId"])
         session("sqs").list_queues()
@@ -243,7 +251,8 @@ class Roles(Case):
     def test_session_policies(self):
         arn = self.role(trust({"AWS": ACCOUNT}), allow(["sqs:*", "s3:*"]))
         sts = self.virga.client("sts")
-        session = self.session(sts.assume_role(RoleArn=arn, RoleSessionName="s1", Policy=document(allow(["s3:*", "iam:*"]))))
+        session = self.session(sts.assume_role(RoleArn=arn, RoleSessionName="s1",
+            Policy=document(allow(["s3:*", "iam:*"]))))
         session("s3").list_buckets()
         self.assertIn("because no session policy allows the sqs:ListQueues action",
                       self.refused("AccessDeniedException", session("sqs").list_queues))
@@ -268,7 +277,8 @@ class Roles(Case):
         arn = self.role(trust({"AWS": ACCOUNT}, ["sts:AssumeRole", "sts:TagSession"]), allow(
             ["sqs:ListQueues", "sts:*"], Condition={"StringEquals": {"aws:PrincipalTag/team": "red"}}))
         sts = self.virga.client("sts")
-        self.refused("AccessDeniedException", self.session(sts.assume_role(RoleArn=arn, RoleSessionName="s1"))("sqs").list_queues)
+        self.refused("AccessDeniedException", self.session(sts.assume_role(RoleArn=arn,
+            RoleSessionName="s1"))("sqs").list_queues)
         tagged = self.session(sts.assume_role(RoleArn=arn, RoleSessionName="s1", Tags=[{"Key": "team", "Value": "red"}],
                                               TransitiveTagKeys=["team"]))
         tagged("sqs").list_queues()
@@ -378,7 +388,8 @@ class Users(Case):
         bare = client("sts").get_federation_token(Name="bob")
         self.assertEqual(bare["FederatedUser"]["Arn"], f"arn:aws:sts::{ACCOUNT}:federated-user/bob")
         self.refused("AccessDeniedException", self.session(bare)("sqs").list_queues)
-        session = self.session(client("sts").get_federation_token(Name="bob", Policy=document(allow(["sqs:List*", "s3:*"]))))
+        session = self.session(client("sts").get_federation_token(Name="bob",
+            Policy=document(allow(["sqs:List*", "s3:*"]))))
         session("sqs").list_queues()
         self.assertEqual(session("sts").get_caller_identity()["UserId"], f"{ACCOUNT}:bob")
         self.refused("AccessDenied", session("s3").list_buckets)
@@ -406,12 +417,14 @@ class Users(Case):
         self.iam.enable_mfa_device(UserName=name, SerialNumber=serial, AuthenticationCode1=totp(seed, now - 60),
                                    AuthenticationCode2=totp(seed, now - 30))
         queue = self.virga.client("sqs").create_queue(QueueName=name)["QueueUrl"]
-        self.assertIn("explicit deny", self.refused("AccessDeniedException", client("sqs").delete_queue, QueueUrl=queue))
+        self.assertIn("explicit deny", self.refused("AccessDeniedException", client("sqs").delete_queue,
+            QueueUrl=queue))
         plain = self.session(client("sts").get_session_token())
         self.refused("AccessDeniedException", plain("sqs").delete_queue, QueueUrl=queue)
         code = totp(seed, time.time())
         wrong = f"{(int(code) + 1) % 1000000:06d}"
-        self.assertIn("invalid MFA", self.refused("AccessDenied", client("sts").get_session_token, SerialNumber=serial, TokenCode=wrong))
+        self.assertIn("invalid MFA", self.refused("AccessDenied", client("sts").get_session_token,
+            SerialNumber=serial, TokenCode=wrong))
         strong = self.session(client("sts").get_session_token(SerialNumber=serial, TokenCode=code))
         # A code passes once.
         self.refused("AccessDenied", client("sts").get_session_token, SerialNumber=serial, TokenCode=code)
@@ -421,7 +434,8 @@ class Users(Case):
         arn = self.role(trust({"AWS": ACCOUNT}, Condition={"Bool": {"aws:MultiFactorAuthPresent": "true"}}))
         self.refused("AccessDenied", client("sts").assume_role, RoleArn=arn, RoleSessionName="s1")
         strong("sts").assume_role(RoleArn=arn, RoleSessionName="s1")
-        client("sts").assume_role(RoleArn=arn, RoleSessionName="s1", SerialNumber=serial, TokenCode=totp(seed, time.time() + 30))
+        client("sts").assume_role(RoleArn=arn, RoleSessionName="s1", SerialNumber=serial,
+            TokenCode=totp(seed, time.time() + 30))
 
 
 class Time(unittest.TestCase):
@@ -496,14 +510,16 @@ class WebIdentity(Case):
         cls.addClassCleanup(cls.server.server_close)
         cls.addClassCleanup(cls.server.shutdown)
         cls.issuer = f"http://127.0.0.1:{cls.server.server_port}"
-        cls.provider = cls.iam.create_open_id_connect_provider(Url=cls.issuer, ClientIDList=["app"])["OpenIDConnectProviderArn"]
+        cls.provider = cls.iam.create_open_id_connect_provider(Url=cls.issuer,
+            ClientIDList=["app"])["OpenIDConnectProviderArn"]
 
     def token(self, kind="r", key=None, **claims):
         from cryptography.hazmat.primitives import hashes
         from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
 
         head = {"alg": "RS256" if kind == "r" else "ES256", "kid": kind}
-        body = {"iss": self.issuer, "aud": "app", "sub": "repo:me/it", "exp": int(time.time()) + 600, "iat": int(time.time()), **claims}
+        body = {"iss": self.issuer, "aud": "app", "sub": "repo:me/it", "exp": int(time.time()) + 600,
+            "iat": int(time.time()), **claims}
         text = (b64url(json.dumps(head).encode()) + "." + b64url(json.dumps(body).encode())).encode()
         if kind == "r":
             signature = (key or self.rsa).sign(text, padding.PKCS1v15(), hashes.SHA256())
@@ -518,7 +534,8 @@ class WebIdentity(Case):
         from botocore.config import Config
 
         sts = boto3.session.Session().client("sts", region_name="us-east-1", endpoint_url=self.virga.endpoint,
-                                             config=Config(signature_version=UNSIGNED, retries={"total_max_attempts": 1}))
+                                             config=Config(signature_version=UNSIGNED,
+                                                 retries={"total_max_attempts": 1}))
         return sts.assume_role_with_web_identity(RoleArn=arn, RoleSessionName="web", WebIdentityToken=token)
 
     def test_tokens(self):
@@ -571,7 +588,8 @@ class Messages(Case):
 
     def test_key_info(self):
         key = self.iam.create_access_key(UserName=self.user()[0])["AccessKey"]
-        self.assertEqual(self.virga.client("sts").get_access_key_info(AccessKeyId=key["AccessKeyId"])["Account"], ACCOUNT)
+        self.assertEqual(self.virga.client("sts").get_access_key_info(AccessKeyId=key["AccessKeyId"])["Account"],
+            ACCOUNT)
 
 
 if __name__ == "__main__":
