@@ -26,6 +26,7 @@ packages() {
 		core libisal-dev pc:libisal
 		core libcurl4-openssl-dev pc:libcurl
 		core libyajl-dev pc:yajl
+		core zlib1g-dev pc:zlib
 		test python3 cmd:python3
 		test python3-boto3 py:boto3
 		test awscli cmd:aws
