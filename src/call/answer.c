@@ -87,6 +87,8 @@ static void send(void *ctx)
 		}
 	}
 	call_metrics_count(c->cloud->metrics, &c->match, r->code, clock_monotonic_us() - e->started_us);
+	c->answered_code = r->code;
+	c->answered_bytes = b ? b->size : r->body.n;
 	if (c->match.op && bus_wants(c->cloud->bus, BUS_DONE, "call")) {
 		struct bus_event ev = {.kind = "call", .account = c->account, .region = c->region, .detail = c};
 		bus_publish(c->cloud->bus, BUS_DONE, NULL, &ev);

@@ -59,6 +59,9 @@ struct call {
 	size_t n_extra_headers;
 	unsigned response_code;     /* set to override the modelled status (206, 304); 0 otherwise */
 	struct wire_failure failure;
+	const void *noted;          /* the service's own, for its subscriber to answered calls (BUS_DONE) */
+	unsigned answered_code;     /* of the response, when BUS_DONE tells of it; and its body's bytes */
+	uint64_t answered_bytes;
 	void *parked;               /* the handler's own, kept while the call is PENDING and run again */
 };
 

@@ -34,6 +34,7 @@ static status attempt(struct exchange *e)
 	c->n_extra_headers = 0;
 	c->extra_headers = NULL;
 	c->response_code = 0;
+	c->noted = NULL;
 	c->failure = (struct wire_failure){0};
 	e->ticket = 0;
 	e->out = exchange_new_struct(e, c->match.op->out);

@@ -135,6 +135,50 @@ class Config(S3Case):
         bad("NotImplemented", Destination={"S3BucketDestination": {"Bucket": f"arn:aws:s3:::{target}", "Format": "Parquet"}})
         bad("InvalidArgument", Id="other")
 
+    def test_access_logs(self):
+        target = self.target()
+        self.assertNotIn("LoggingEnabled", self.s3.get_bucket_logging(Bucket=self.bucket))
+        self.put("unlogged", b"1")
+        self.s3.put_bucket_logging(Bucket=self.bucket, BucketLoggingStatus={
+            "LoggingEnabled": {"TargetBucket": target, "TargetPrefix": "logs/"}})
+        self.assertEqual(self.s3.get_bucket_logging(Bucket=self.bucket)["LoggingEnabled"]["TargetPrefix"], "logs/")
+        self.put("a key", b"12345")
+        self.read("a key")
+        self.fails("NoSuchKey", self.read, "absent")
+        self.s3.list_objects_v2(Bucket=self.bucket)
+        self.object("GET", "x", headers={"User-Agent": 'forged"'})
+        lines = []
+        def logged():
+            self.advance("61s")
+            lines.clear()
+            for k in self.keys(target):
+                self.assertRegex(k, r"^logs/\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d-[0-9A-F]{16}$")
+                lines.extend(self.s3.get_object(Bucket=target, Key=k)["Body"].read().decode().splitlines())
+            return len(lines) >= 5
+        self.assertTrue(wait_until(logged), lines)
+        def one(operation, key):
+            found = [x for x in lines if f" {operation} {key} " in x]
+            self.assertEqual(len(found), 1, lines)
+            return found[0]
+        put = one("REST.PUT.OBJECT", "a%20key")
+        self.assertRegex(put, r"^[0-9a-f]{64} " + self.bucket + r" \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000\] 127\.0\.0\.1 \S+ \S+ "
+                         r'REST\.PUT\.OBJECT a%20key "PUT /' + self.bucket + r'/a%20key HTTP/1\.1" 200 - ')
+        self.assertIn(' 200 - 5 ', one("REST.GET.OBJECT", "a%20key"))
+        self.assertIn(' 404 NoSuchKey ', one("REST.GET.OBJECT", "absent"))
+        self.assertIn('"forged%22"', one("REST.GET.OBJECT", "x"))
+        one("REST.GET.BUCKET", "-")
+        self.assertFalse([x for x in lines if "unlogged" in x])
+        self.s3.put_bucket_logging(Bucket=self.bucket, BucketLoggingStatus={})
+        self.assertNotIn("LoggingEnabled", self.s3.get_bucket_logging(Bucket=self.bucket))
+
+    def test_logging_refusals(self):
+        def bad(code, **conf):
+            self.fails(code, self.s3.put_bucket_logging, Bucket=self.bucket, BucketLoggingStatus={"LoggingEnabled": conf})
+        bad("InvalidTargetBucketForLogging", TargetBucket="nobody-has-this-one", TargetPrefix="")
+        far = "far-" + uuid.uuid4().hex[:10]
+        self.s3.create_bucket(Bucket=far, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        bad("CrossLocationLoggingProhibited", TargetBucket=far, TargetPrefix="")
+
 
 if __name__ == "__main__":
     unittest.main()

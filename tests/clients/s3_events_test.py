@@ -111,6 +111,15 @@ class Events(S3Case):
         self.assertEqual([g[1:] for g in got], [("ObjectCreated:Put", v), ("ObjectRemoved:DeleteMarkerCreated", m),
                                                 ("ObjectRemoved:Delete", v)])
 
+    def test_tags(self):
+        url, arn = self.queue()
+        self.configure({"QueueArn": arn, "Events": ["s3:ObjectTagging:*"]})
+        self.put("a", b"1", Tagging="a=b")
+        self.s3.put_object_tagging(Bucket=self.bucket, Key="a", Tagging={"TagSet": [{"Key": "k", "Value": "v"}]})
+        self.s3.delete_object_tagging(Bucket=self.bucket, Key="a")
+        got = [(r["eventName"], r["eventVersion"]) for r in self.receive(url, 2)]
+        self.assertEqual(sorted(got), [("ObjectTagging:Delete", "2.3"), ("ObjectTagging:Put", "2.3")])
+
     def test_filters(self):
         images, images_arn = self.queue()
         rest, rest_arn = self.queue()

@@ -88,6 +88,9 @@ class Replication(S3Case):
         r = c.get_object(Bucket=far, Key="k")
         self.assertEqual((r["Body"].read(), r["VersionId"], r["ContentType"], r["Metadata"], r["TagCount"], r["StorageClass"],
                           r["ReplicationStatus"]), (b"body", v, "text/x", {"a": "1"}, 1, "STANDARD_IA", "REPLICA"))
+        # what describes it follows
+        self.s3.put_object_tagging(Bucket=self.bucket, Key="k", Tagging={"TagSet": [{"Key": "new", "Value": "2"}]})
+        self.assertTrue(wait_until(lambda: c.get_object_tagging(Bucket=far, Key="k")["TagSet"] == [{"Key": "new", "Value": "2"}]))
         # the source's bytes may go: the replica has its own
         self.s3.delete_object(Bucket=self.bucket, Key="k", VersionId=v)
         self.assertEqual(c.get_object(Bucket=far, Key="k")["Body"].read(), b"body")

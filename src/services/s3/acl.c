@@ -1,4 +1,5 @@
 /* ACLs: read from canned names, headers and XML, shown, judged. */
+#include "services/s3/changed.h"
 #include "services/s3/acl.h"
 #include "base/vec.h"
 #include "services/s3/access.h"
@@ -331,6 +332,7 @@ status s3_put_object_acl(struct call *c, const struct s3_put_object_acl_input *i
 	TRY(s3_acl_read(c, &b, bits, &r, &o.grants));
 	o.acl = STR("grants");
 	s3_version_rewrite(c, &b, in->key, &place, &o);
+	TRY(s3_changed(c, &b, in->key, S3_ACL_PUT, &o));
 	return OK;
 }
 

@@ -6,6 +6,7 @@
 #include "services/s3/cross_origin.h"
 #include "services/s3/inventory.h"
 #include "services/s3/lifecycle.h"
+#include "services/s3/logs.h"
 #include "services/s3/multipart.h"
 #include "services/s3/object.h"
 #include "services/s3/put.h"
@@ -50,6 +51,8 @@ static const struct service_op ops[S3_OP_COUNT] = {
 	[S3_OP_GET_BUCKET_REQUEST_PAYMENT] = OP(s3_get_bucket_request_payment, OP_READ),
 	[S3_OP_PUT_BUCKET_ACCELERATE_CONFIGURATION] = OP(s3_put_bucket_accelerate_configuration, 0),
 	[S3_OP_GET_BUCKET_ACCELERATE_CONFIGURATION] = OP(s3_get_bucket_accelerate_configuration, OP_READ),
+	[S3_OP_PUT_BUCKET_LOGGING] = OP(s3_put_bucket_logging, 0),
+	[S3_OP_GET_BUCKET_LOGGING] = OP(s3_get_bucket_logging, OP_READ),
 	[S3_OP_PUT_BUCKET_REPLICATION] = OP(s3_put_bucket_replication, 0),
 	[S3_OP_GET_BUCKET_REPLICATION] = OP(s3_get_bucket_replication, OP_READ),
 	[S3_OP_DELETE_BUCKET_REPLICATION] = OP(s3_delete_bucket_replication, 0),
@@ -127,6 +130,7 @@ static status start(struct cloud *cloud, void **state)
 	s3_notify_register(cloud);
 	s3_replicate_register(cloud);
 	s3_inventory_register(cloud);
+	s3_logs_register(cloud);
 	return s3_keyring_open(cloud->store, cloud->vault, &st->keyring);
 }
 

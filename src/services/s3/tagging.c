@@ -1,6 +1,7 @@
 /* Tags of buckets and objects: sets that are read, replaced and dropped as a whole ("Using cost allocation S3 bucket tags",
  * "Categorizing your objects using tags", Amazon S3 User Guide). */
 #include "base/vec.h"
+#include "services/s3/changed.h"
 #include "services/s3/access.h"
 #include "services/s3/config.h"
 #include "services/s3/headers.h"
@@ -86,6 +87,7 @@ status s3_put_object_tagging(
 	TRY(s3_version_find(c, &b, in->key, in->version_id, &o, &place));
 	TRY(read_tags(c, in->tagging, OBJECT_TAGS_MAX, "Object tags", &o.tags));
 	s3_version_rewrite(c, &b, in->key, &place, &o);
+	TRY(s3_changed(c, &b, in->key, S3_TAGGED, &o));
 	out->version_id = s3_version_shown(&b, &o);
 	return OK;
 }
@@ -112,6 +114,7 @@ status s3_delete_object_tagging(
 	TRY(s3_version_find(c, &b, in->key, in->version_id, &o, &place));
 	o.tags = (struct s3_rec_tags){0};
 	s3_version_rewrite(c, &b, in->key, &place, &o);
+	TRY(s3_changed(c, &b, in->key, S3_UNTAGGED, &o));
 	out->version_id = s3_version_shown(&b, &o);
 	return OK;
 }
