@@ -23,6 +23,7 @@ static const struct page pages[] = {
 	{PATH("/_virga/clock"), page_clock, page_clock_change},
 	{PATH("/_virga/reset"), NULL, page_reset},
 	{PATH("/_virga/stop"), NULL, page_stop},
+	{PATH("/_virga/scrub"), NULL, page_scrub},
 	{PATH("/_localstack/health"), page_health, NULL},
 	{PATH("/_localstack/info"), page_info, NULL},
 	{PATH("/_localstack/init"), page_init, NULL},

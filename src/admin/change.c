@@ -112,3 +112,29 @@ void page_stop(struct page_request *r)
 	json_close(&r->out, '}');
 	kill(getpid(), SIGTERM);
 }
+
+/* Reads all bodies; 200 also where some are damaged: the answer names them. */
+void page_scrub(struct page_request *r)
+{
+	struct cloud *cloud = r->cloud;
+	struct buf damaged = BUF_IN(r->arena);
+	struct scrub_report report = {.damaged = &damaged};
+	json_open(&damaged, '[');
+	for (size_t i = 0; i < cloud->n_services; i++) {
+		const struct service *s = cloud->services[i];
+		if (!s->scrub) continue;
+		status st = s->scrub(cloud, cloud->service_state[i], &report);
+		if (is_ok(st)) continue;
+		page_fail(r, 500, "the bodies could not all be read: %s", status_name(st));
+		return;
+	}
+	json_close(&damaged, ']');
+	json_open(&r->out, '{');
+	json_key(&r->out, "bodies");
+	json_i64(&r->out, (int64_t)report.bodies);
+	json_key(&r->out, "bytes");
+	json_i64(&r->out, (int64_t)report.bytes);
+	json_key(&r->out, "damaged");
+	buf_str(&r->out, buf_done(&damaged));
+	json_close(&r->out, '}');
+}

@@ -10,7 +10,7 @@ void page_index(struct page_request *r)
 	buf_lit(&r->out, "virga " VIRGA_VERSION "\n"
 			 "GET  /_virga/status\nGET  /_virga/metrics\nGET  /_virga/ops[?service=NAME]\nGET  /_virga/ca\n"
 			 "GET  /_virga/clock\nPOST /_virga/clock?advance=DURATION | set=TIME | reset\n"
-			 "POST /_virga/reset[?service=NAME]\nPOST /_virga/stop\n"
+			 "POST /_virga/reset[?service=NAME]\nPOST /_virga/scrub\nPOST /_virga/stop\n"
 			 "GET  /_localstack/health\nGET  /_localstack/info\nGET  /_localstack/init[/ready]\n");
 }
 

@@ -72,15 +72,17 @@ static status read_stored(struct blob *b, uint64_t at, char *p, size_t n)
 	return OK;
 }
 
-/* *size: its plain bytes. to has room for a sealed chunk. */
-static status open_chunk(const struct piece *p, uint64_t number, char *to, size_t *size)
+/* *size: its plain bytes, which go to `to`; sealed has room for a sealed chunk and may be `to`. LIMIT where they are more than
+ * room. */
+static status open_chunk(const struct piece *p, uint64_t number, char *sealed, char *to, size_t room, size_t *size)
 {
 	uint64_t at = number * S3_CHUNK_SEALED_BYTES;
 	size_t n = at >= p->stored ? 0 : p->stored - at < S3_CHUNK_SEALED_BYTES ? (size_t)(p->stored - at) : S3_CHUNK_SEALED_BYTES;
 	if (n <= S3_CHUNK_TAG_BYTES) return STATUS(CORRUPT);
 	*size = n - S3_CHUNK_TAG_BYTES;
-	TRY(read_stored(p->blob, at, to, n));
-	status s = s3_cipher_open(p->cipher, number, to, n, to);
+	if (*size > room) return STATUS(LIMIT);
+	TRY(read_stored(p->blob, at, sealed, n));
+	status s = s3_cipher_open(p->cipher, number, sealed, n, to);
 	if (!is_ok(s)) log_error("s3", "corrupt_body", "chunk=%llu", (unsigned long long)number);
 	return s;
 }
@@ -90,11 +92,15 @@ static status read_sealed(struct reader *r, const struct piece *piece, uint64_t 
 {
 	uint64_t number = at / S3_CHUNK_BYTES;
 	size_t from = (size_t)(at % S3_CHUNK_BYTES);
-	if (from == 0 && n >= S3_CHUNK_SEALED_BYTES) return open_chunk(piece, number, p, got);
 	if (!r->chunk) r->chunk = mem_grow(NULL, S3_CHUNK_SEALED_BYTES);
+	if (from == 0) {
+		r->chunk_of = NULL;
+		status s = open_chunk(piece, number, r->chunk, p, n, got);
+		if (!status_is(s, STATUS_LIMIT)) return s;
+	}
 	if (r->chunk_of != piece || r->chunk_number != number) {
 		r->chunk_of = NULL;
-		TRY(open_chunk(piece, number, r->chunk, &r->chunk_size));
+		TRY(open_chunk(piece, number, r->chunk, r->chunk, S3_CHUNK_BYTES, &r->chunk_size));
 		r->chunk_of = piece;
 		r->chunk_number = number;
 	}

@@ -1,6 +1,8 @@
 /* The chunk cipher, over OpenSSL's EVP: the key schedule is made once, a chunk costs one change of the nonce. */
 #include "services/s3/cipher.h"
 #include "base/arena.h"
+#include "base/rand.h"
+#include "identity/digest.h"
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -61,31 +63,30 @@ status s3_cipher_open(struct s3_cipher *c, uint64_t number, const void *sealed, 
 
 /* ── keys ── */
 
-static EVP_CIPHER_CTX *wrapping(const uint8_t by[S3_KEY_BYTES], int direction)
+static struct s3_cipher *wrapping(const uint8_t by[S3_KEY_BYTES], const uint8_t *salt, bool sealing)
 {
-	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-	INVARIANT(ctx);
-	EVP_CIPHER_CTX_set_flags(ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
-	INVARIANT(EVP_CipherInit_ex(ctx, EVP_aes_256_wrap(), NULL, by, NULL, direction) == 1);
-	return ctx;
+	uint8_t key[S3_KEY_BYTES];
+	digest_hmac_sha256(str_n(by, S3_KEY_BYTES), str_n(salt, S3_KEY_SALT_BYTES), key);
+	struct s3_cipher *c = s3_cipher_new(key, sealing);
+	OPENSSL_cleanse(key, sizeof key);
+	return c;
 }
 
 void s3_key_wrap(const uint8_t by[S3_KEY_BYTES], const uint8_t key[S3_KEY_BYTES], uint8_t out[S3_KEY_WRAPPED_BYTES])
 {
-	int n;
-	EVP_CIPHER_CTX *ctx = wrapping(by, 1);
-	INVARIANT(EVP_CipherUpdate(ctx, out, &n, key, S3_KEY_BYTES) == 1 && n == S3_KEY_WRAPPED_BYTES);
-	EVP_CIPHER_CTX_free(ctx);
+	rand_bytes(out, S3_KEY_SALT_BYTES);
+	struct s3_cipher *c = wrapping(by, out, true);
+	s3_cipher_seal(c, 0, key, S3_KEY_BYTES, out + S3_KEY_SALT_BYTES);
+	s3_cipher_free(c);
 }
 
 status s3_key_unwrap(const uint8_t by[S3_KEY_BYTES], const uint8_t wrapped[S3_KEY_WRAPPED_BYTES], uint8_t out[S3_KEY_BYTES])
 {
-	int n;
-	uint8_t plain[S3_KEY_WRAPPED_BYTES];
-	EVP_CIPHER_CTX *ctx = wrapping(by, 0);
-	bool right = EVP_CipherUpdate(ctx, plain, &n, wrapped, S3_KEY_WRAPPED_BYTES) == 1 && n == S3_KEY_BYTES;
-	EVP_CIPHER_CTX_free(ctx);
-	if (right) memcpy(out, plain, S3_KEY_BYTES);
+	uint8_t plain[S3_KEY_BYTES];
+	struct s3_cipher *c = wrapping(by, wrapped, false);
+	status s = s3_cipher_open(c, 0, wrapped + S3_KEY_SALT_BYTES, S3_KEY_WRAPPED_BYTES - S3_KEY_SALT_BYTES, plain);
+	s3_cipher_free(c);
+	if (is_ok(s)) memcpy(out, plain, S3_KEY_BYTES);
 	OPENSSL_cleanse(plain, sizeof plain);
-	return right ? OK : STATUS(CORRUPT);
+	return s;
 }

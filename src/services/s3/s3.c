@@ -13,6 +13,7 @@
 #include "services/s3/raw.h"
 #include "services/s3/replicate.h"
 #include "services/s3/room.h"
+#include "services/s3/scrub.h"
 #include "services/s3/sse.h"
 #include <stdlib.h>
 
@@ -127,6 +128,7 @@ static status start(struct cloud *cloud, void **state)
 	s3_purge_register(cloud);
 	s3_lifecycle_register(cloud);
 	s3_archive_register(cloud);
+	TRY(s3_scrub_register(cloud));
 	s3_notify_register(cloud);
 	s3_replicate_register(cloud);
 	s3_inventory_register(cloud);
@@ -149,6 +151,7 @@ const struct service service_s3 = {
 	.start = start,
 	.stop = stop,
 	.reset = s3_reset,
+	.scrub = s3_scrub,
 	.cors = s3_cross_origin,
 	.raw = s3_raw,
 	.authorize = s3_authorize,
