@@ -29,6 +29,7 @@ packages() {
 		core zlib1g-dev pc:zlib
 		test python3 cmd:python3
 		test python3-boto3 py:boto3
+		test python3-kombu file:/usr/lib/python3/dist-packages/kombu/transport/SQS.py
 		test awscli cmd:aws
 		test curl cmd:curl
 		test openssl cmd:openssl
