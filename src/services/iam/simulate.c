@@ -221,7 +221,7 @@ static void evaluate(
 	if (d.policy) {
 		size_t capacity = 0;
 		struct iam_statement *m = VEC_PUSH(a, &out->matched_statements, &capacity);
-		m->source_policy_id = policy_label(d.policy);
+		m->source_policy_id = str_dup(a, policy_label(d.policy)); /* the policies go before the answer */
 		m->source_policy_type = d.by == POLICY_RESOURCE ? STR("resource") : STR("none");
 	}
 	if (s->has_boundary) {
