@@ -55,7 +55,7 @@ class Poller:
 
 class Pollers(unittest.TestCase):
     def setUp(self):
-        raise_files(POLLERS * 2 + 500)
+        raise_files(POLLERS + 500)  # of this process and of virga, each
         self.virga = Virga().start()
         self.addCleanup(self.virga.close)
         self.sqs = self.virga.client("sqs")
