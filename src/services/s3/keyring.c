@@ -84,9 +84,10 @@ status s3_keyring_rotate(struct s3_keyring *r)
 	return s;
 }
 
-status s3_keyring_rewrap(struct s3_keyring *r)
+status s3_keyring_rewrap(struct s3_keyring *r, const struct vault *v)
 {
 	pthread_mutex_lock(&r->lock);
+	r->vault = v;
 	status s = save(r, 1, r->n);
 	pthread_mutex_unlock(&r->lock);
 	return s;

@@ -19,5 +19,6 @@ uint32_t s3_keyring_newest(struct s3_keyring *r, uint8_t key[S3_KEY_BYTES]);
 status s3_keyring_key(struct s3_keyring *r, uint32_t generation, uint8_t key[S3_KEY_BYTES]) MUST_USE;
 /* A new generation; durable before it wraps anything. LIMIT past 1,000. */
 status s3_keyring_rotate(struct s3_keyring *r) MUST_USE;
-/* Writes all generations again, wrapped by the vault's present root key; durable on return. After a reset, or a new root key. */
-status s3_keyring_rewrap(struct s3_keyring *r) MUST_USE;
+/* Writes all generations again, wrapped by that vault, which is the keyring's from then on; durable on return. After a reset, or
+ * for a new root key: no body is touched. */
+status s3_keyring_rewrap(struct s3_keyring *r, const struct vault *v) MUST_USE;

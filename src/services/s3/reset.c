@@ -70,7 +70,7 @@ status s3_reset(struct cloud *cloud, void *state, bool gone)
 {
 	struct s3_state *st = state;
 	/* The keyring's records went with the others. */
-	if (gone) return s3_keyring_rewrap(st->keyring);
+	if (gone) return s3_keyring_rewrap(st->keyring, cloud->vault);
 	TRY(drop_kind(cloud->store, STR("bucket"), NULL));
 	TRY(drop_kind(cloud->store, STR("object"), release_object));
 	TRY(drop_kind(cloud->store, STR("manifest"), release_manifest));
