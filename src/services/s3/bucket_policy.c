@@ -35,6 +35,9 @@ static const struct json_value *statements(const struct json_value *policy)
 /* The bucket itself or what is in it; wildcards may stand for either. */
 static bool names_bucket(struct str resource, struct str arn)
 {
+	size_t head = 0;
+	while (head < resource.n && resource.p[head] != '*' && resource.p[head] != '?') head++;
+	if (head < resource.n && head <= arn.n) return str_starts(arn, str_sub(resource, 0, head));
 	if (!str_starts(resource, arn)) return false;
 	struct str rest = str_from(resource, arn.n);
 	return !rest.n || rest.p[0] == '/' || rest.p[0] == '*' || rest.p[0] == '?';
@@ -52,13 +55,12 @@ static bool is_on(const struct authz_action *action, struct str type)
 }
 
 /* Actions on objects need a resource with a key, those on buckets one without. */
-static bool applies(const struct authz_action *action, const struct json_value *resources, struct str arn)
+static bool applies(const struct authz_action *action, const struct json_value *resources)
 {
 	bool object = is_on(action, STR("object")), bucket = is_on(action, STR("bucket"));
 	if (!object && !bucket) return true;
 	for (const struct json_value *r = strings(resources); r; r = json_is(resources, JSON_IS_ARRAY) ? r->next : NULL) {
-		struct str rest = str_from(r->text, arn.n < r->text.n ? arn.n : r->text.n);
-		bool any = has_wildcard(rest), key = str_chr(rest, '/') >= 0;
+		bool any = has_wildcard(r->text), key = str_chr(r->text, '/') >= 0;
 		if ((key && object) || (!key && bucket) || (any && !key)) return true;
 	}
 	return false;
@@ -81,7 +83,7 @@ static status check_statement(struct call *c, const struct json_value *st, struc
 		if (has_wildcard(name)) continue;
 		const struct authz_action *known = authz_find_action(s3, name);
 		if (!known) return malformed(c, "Policy has invalid action");
-		if (actions && resources && !applies(known, resources, arn))
+		if (actions && resources && !applies(known, resources))
 			return malformed(c, "Action does not apply to any resource(s) in statement");
 	}
 	return OK;
