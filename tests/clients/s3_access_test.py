@@ -86,6 +86,11 @@ class Access(S3Case):
         self.fails("AccessDenied", self.other.get_object, **self.where("none"))
         self.policy(self.allow({"AWS": OTHER}, ["s3:GetObject", "s3:ListBucket", "s3:PutObject"]))
         self.fails("NoSuchKey", self.other.get_object, **self.where("none"))
+        self.policy(self.allow({"AWS": OTHER}, "s3:ListBucket", self.arn, StringLike={"s3:prefix": "a/*"}),
+                    self.allow({"AWS": OTHER}, "s3:GetObject", self.arn + "/*"))
+        self.fails("NoSuchKey", self.other.get_object, **self.where("a/none"))
+        self.fails("AccessDenied", self.other.get_object, **self.where("b/none"))
+        self.policy(self.allow({"AWS": OTHER}, ["s3:GetObject", "s3:ListBucket", "s3:PutObject"]))
         self.other.put_object(Body=b"theirs", **self.where("new"))
         self.assertEqual(self.read("new"), b"theirs")
         self.assertEqual(self.s3.get_object_acl(**self.where("new"))["Owner"]["ID"], self.id_of(self.s3))
@@ -268,7 +273,7 @@ class Access(S3Case):
         self.fails("AccessDenied", self.other.get_object_acl, **self.where("open"))
         self.s3.put_bucket_acl(Bucket=self.bucket, ACL="public-read-write")
         self.nobody.list_objects_v2(Bucket=self.bucket)
-        self.nobody.put_object(Body=b"anon", **self.where("anon"))
+        self.nobody.put_object(Body=b"anon", Tagging="a=1", **self.where("anon"))
         self.nobody.delete_object(**self.where("anon"))
         block = self.s3.put_public_access_block
         block(Bucket=self.bucket, PublicAccessBlockConfiguration={"IgnorePublicAcls": True})

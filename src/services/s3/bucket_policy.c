@@ -259,6 +259,7 @@ status s3_put_bucket_policy(struct call *c, const struct s3_put_bucket_policy_in
 	b.policy = SOME_I64((int64_t)(rand_u64() >> 1));
 	b.policy_public = SOME_BOOL(public);
 	s3_bucket_save(c, &b);
+	c->response_code = 204; /* "Sample Response" of PutBucketPolicy, API reference */
 	return OK;
 }
 

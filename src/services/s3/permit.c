@@ -183,7 +183,7 @@ static unsigned object_permission(struct str action)
 static bool is_write(struct str action, bool upload)
 {
 	return str_is(action, "s3:PutObject") || str_is(action, "s3:DeleteObject") || str_is(action, "s3:AbortMultipartUpload") ||
-	       str_is(action, "s3:ListMultipartUploadParts") || (upload && str_is(action, "s3:PutObjectAcl"));
+	       str_is(action, "s3:ListMultipartUploadParts") || (upload && (str_is(action, "s3:PutObjectAcl") || str_is(action, "s3:PutObjectTagging")));
 }
 
 /* "Amazon S3 restricts access to [a bucket with a public policy] to only AWS service principals and authorized users within the
@@ -310,8 +310,12 @@ status s3_authorize(struct call *c, struct store_tx *tx, const void *in, struct 
 			TRY(judge(&p, demands->v[i].action, &demands->v[i].resources[j], &list));
 			if (!list) continue;
 			split_arn(demands->v[i].resources[j].arn, &bucket, &key);
-			authz_add(c->arena, demands, STR("s3:ListBucket"),
+			struct policy_resource *r = authz_add(c->arena, demands, STR("s3:ListBucket"),
 				str_fmt(c->arena, "arn:%.*s:s3:::%.*s", STR_ARG(c->partition), STR_ARG(bucket)));
+			/* It is as if this key alone were listed. */
+			r->context = arena_new(c->arena, struct policy_context);
+			*r->context = POLICY_CONTEXT_IN(c->arena);
+			policy_context_set(r->context, STR("s3:prefix"), key);
 		}
 	return OK;
 }
