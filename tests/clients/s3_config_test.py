@@ -147,6 +147,7 @@ class Config(S3Case):
         self.fails("NoSuchKey", self.read, "absent")
         self.s3.list_objects_v2(Bucket=self.bucket)
         self.object("GET", "x", headers={"User-Agent": 'forged"'})
+        self.assertEqual(self.object("GET", "denied", sign=False).code, 403)
         lines = []
         def logged():
             self.advance("61s")
@@ -154,7 +155,7 @@ class Config(S3Case):
             for k in self.keys(target):
                 self.assertRegex(k, r"^logs/\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d-[0-9A-F]{16}$")
                 lines.extend(self.s3.get_object(Bucket=target, Key=k)["Body"].read().decode().splitlines())
-            return len(lines) >= 5
+            return len(lines) >= 6
         self.assertTrue(wait_until(logged), lines)
         def one(operation, key):
             found = [x for x in lines if f" {operation} {key} " in x]
@@ -166,6 +167,7 @@ class Config(S3Case):
         self.assertIn(' 200 - 5 ', one("REST.GET.OBJECT", "a%20key"))
         self.assertIn(' 404 NoSuchKey ', one("REST.GET.OBJECT", "absent"))
         self.assertIn('"forged%22"', one("REST.GET.OBJECT", "x"))
+        self.assertIn(' 403 AccessDenied ', one("REST.GET.OBJECT", "denied"))
         one("REST.GET.BUCKET", "-")
         self.assertFalse([x for x in lines if "unlogged" in x])
         self.s3.put_bucket_logging(Bucket=self.bucket, BucketLoggingStatus={})

@@ -3,7 +3,10 @@
 #include "services/s3/config.h"
 #include "services/s3/replicate.h"
 
-static void poke(void *ctx) { jobs_poke(ctx); }
+static void poke(void *ctx)
+{
+	jobs_poke(ctx);
+}
 
 void s3_poke_jobs(struct call *c)
 {

@@ -1,5 +1,5 @@
-/* The one place that hears of every change to an object, in the transaction that makes it: notifications and replication hang
- * here. Whoever writes, removes or describes an object anew calls s3_changed once it has. */
+/* The one place that hears of every change to an object, in the transaction that makes it: notifications and
+ * replication hang here. Whoever writes, removes or describes an object anew calls s3_changed once it has. */
 #pragma once
 #include "services/s3/records.h"
 
@@ -23,8 +23,8 @@ enum s3_event {
 	S3_REPLICATION_FAILED,
 	S3_EVENTS,
 };
-/* o: the version that was changed (of markers and removed versions at least version_id; of removed objects without versions all
- * empty). c may be a controller's own, without http. Writes into c->tx. */
+/* o: the version that was changed (of markers and removed versions at least version_id; of removed objects without
+ * versions all empty). c may be a controller's own, without http. Writes into c->tx. */
 status s3_changed(struct call *c, const struct s3_rec_bucket *b, struct str key, enum s3_event event,
 	const struct s3_rec_object *o) MUST_USE;
 

@@ -45,9 +45,10 @@ static struct str key_of(struct arena *a, const struct s3_rec_bucket *b, enum s3
 
 status s3_config_check_digest(struct call *c)
 {
-	static const char *const headers[] = {"x-amz-checksum-crc32", "x-amz-checksum-crc32c", "x-amz-checksum-crc64nvme",
-		"x-amz-checksum-sha1", "x-amz-checksum-sha256", "x-amz-checksum-md5", "x-amz-checksum-sha512",
-		"x-amz-checksum-xxhash64", "x-amz-checksum-xxhash3", "x-amz-checksum-xxhash128"};
+	static const char *const headers[] = {"x-amz-checksum-crc32", "x-amz-checksum-crc32c",
+		"x-amz-checksum-crc64nvme", "x-amz-checksum-sha1", "x-amz-checksum-sha256", "x-amz-checksum-md5",
+		"x-amz-checksum-sha512", "x-amz-checksum-xxhash64", "x-amz-checksum-xxhash3",
+		"x-amz-checksum-xxhash128"};
 	_Static_assert(sizeof headers / sizeof *headers == S3_ALGORITHMS, "in the order of the algorithms");
 	struct s3_checksums sums = {0};
 	struct s3_claim claim;
@@ -98,8 +99,8 @@ status s3_config_decode(struct arena *a, enum s3_config kind, struct str text, v
 	return is_ok(wire_decode(a, &m, &r, in, &why)) ? OK : STATUS(CORRUPT);
 }
 
-status s3_config_read(struct store_tx *tx, struct arena *a, const struct s3_rec_bucket *b, enum s3_config kind, struct str id,
-	void *in, size_t size)
+status s3_config_read(struct store_tx *tx, struct arena *a, const struct s3_rec_bucket *b, enum s3_config kind,
+	struct str id, void *in, size_t size)
 {
 	struct str text;
 	memset(in, 0, size);
@@ -117,7 +118,8 @@ status s3_config_drop_all(struct call *c, const struct s3_rec_bucket *b)
 	return store_scan_end(scan);
 }
 
-status s3_bucket_by_name(struct store_tx *tx, struct arena *a, struct str name, struct s3_rec_bucket *out, struct str *partition)
+status s3_bucket_by_name(
+	struct store_tx *tx, struct arena *a, struct str name, struct s3_rec_bucket *out, struct str *partition)
 {
 	static const char *const partitions[] = {"aws", "aws-cn", "aws-us-gov"};
 	for (size_t i = 0; i < sizeof partitions / sizeof *partitions; i++) {

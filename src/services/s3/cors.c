@@ -1,5 +1,5 @@
-/* Cross-origin resource sharing: the bucket's rules, and what they say to a browser ("Using cross-origin resource sharing
- * (CORS)", Amazon S3 User Guide). */
+/* Cross-origin resource sharing: the bucket's rules, and what they say to a browser ("Using cross-origin resource
+ * sharing (CORS)", Amazon S3 User Guide). */
 #include "services/s3/config.h"
 #include "services/s3/cross_origin.h"
 
@@ -23,7 +23,8 @@ static status check_rule(struct call *c, const struct s3_cors_rule *r)
 {
 	if (!r->allowed_methods.n || !r->allowed_origins.n) return s3_malformed_xml(c);
 	if (r->id.n > RULE_ID_MAX)
-		return s3_invalid_argument(c, STR("ID"), r->id, "The ID of a rule must not be longer than 255 characters");
+		return s3_invalid_argument(
+			c, STR("ID"), r->id, "The ID of a rule must not be longer than 255 characters");
 	for (size_t i = 0; i < r->allowed_methods.n; i++)
 		if (!has_method(r->allowed_methods.v[i]))
 			return call_fail(c, S3_ERR_INVALID_REQUEST,
@@ -31,21 +32,25 @@ static status check_rule(struct call *c, const struct s3_cors_rule *r)
 				STR_ARG(r->allowed_methods.v[i]));
 	for (size_t i = 0; i < r->allowed_origins.n; i++)
 		if (wildcards(r->allowed_origins.v[i]) > 1)
-			return call_fail(c, S3_ERR_INVALID_REQUEST, "AllowedOrigin \"%.*s\" can not have more than one wildcard.",
+			return call_fail(c, S3_ERR_INVALID_REQUEST,
+				"AllowedOrigin \"%.*s\" can not have more than one wildcard.",
 				STR_ARG(r->allowed_origins.v[i]));
 	for (size_t i = 0; i < r->allowed_headers.n; i++)
 		if (wildcards(r->allowed_headers.v[i]) > 1)
-			return call_fail(c, S3_ERR_INVALID_REQUEST, "AllowedHeader \"%.*s\" can not have more than one wildcard.",
+			return call_fail(c, S3_ERR_INVALID_REQUEST,
+				"AllowedHeader \"%.*s\" can not have more than one wildcard.",
 				STR_ARG(r->allowed_headers.v[i]));
 	for (size_t i = 0; i < r->expose_headers.n; i++)
 		if (wildcards(r->expose_headers.v[i]))
 			return call_fail(c, S3_ERR_INVALID_REQUEST,
-				"ExposeHeader \"%.*s\" contains wildcard. We currently do not support wildcard for ExposeHeader.",
+				"ExposeHeader \"%.*s\" contains wildcard. We currently do not support wildcard for "
+				"ExposeHeader.",
 				STR_ARG(r->expose_headers.v[i]));
 	return OK;
 }
 
-status s3_put_bucket_cors(struct call *c, const struct s3_put_bucket_cors_input *in, struct s3_put_bucket_cors_output *out)
+status s3_put_bucket_cors(
+	struct call *c, const struct s3_put_bucket_cors_input *in, struct s3_put_bucket_cors_output *out)
 {
 	struct s3_rec_bucket b;
 	(void)out;
@@ -54,13 +59,14 @@ status s3_put_bucket_cors(struct call *c, const struct s3_put_bucket_cors_input 
 	const struct s3_cors_rules *rules = &in->cors_configuration->cors_rules;
 	if (!rules->n) return s3_malformed_xml(c);
 	if (rules->n > RULES_MAX)
-		return call_fail(c, S3_ERR_INVALID_REQUEST, "The number of CORS rules should not exceed allowed limit of %d rules.",
-			RULES_MAX);
+		return call_fail(c, S3_ERR_INVALID_REQUEST,
+			"The number of CORS rules should not exceed allowed limit of %d rules.", RULES_MAX);
 	for (size_t i = 0; i < rules->n; i++) TRY(check_rule(c, &rules->v[i]));
 	return s3_config_put(c, &b, S3_CONFIG_CORS, STR(""));
 }
 
-status s3_get_bucket_cors(struct call *c, const struct s3_get_bucket_cors_input *in, struct s3_get_bucket_cors_output *out)
+status s3_get_bucket_cors(
+	struct call *c, const struct s3_get_bucket_cors_input *in, struct s3_get_bucket_cors_output *out)
 {
 	struct s3_rec_bucket b;
 	struct s3_put_bucket_cors_input conf;
@@ -141,14 +147,16 @@ static void add(struct call_cors *out, struct str name, struct str value)
 	out->headers[out->n++] = (struct wire_header){name, value};
 }
 
-static void tell(struct call *c, const struct s3_cors_rule *r, struct str origin, struct str wanted, struct call_cors *out)
+static void tell(
+	struct call *c, const struct s3_cors_rule *r, struct str origin, struct str wanted, struct call_cors *out)
 {
 	struct arena *a = c->arena;
 	out->verdict = CORS_ALLOWED;
 	add(out, STR("Access-Control-Allow-Origin"), origin);
 	add(out, STR("Access-Control-Allow-Methods"), joined(a, r->allowed_methods.v, r->allowed_methods.n));
 	if (str_has(wanted)) add(out, STR("Access-Control-Allow-Headers"), str_lower(a, wanted));
-	if (r->expose_headers.n) add(out, STR("Access-Control-Expose-Headers"), joined(a, r->expose_headers.v, r->expose_headers.n));
+	if (r->expose_headers.n)
+		add(out, STR("Access-Control-Expose-Headers"), joined(a, r->expose_headers.v, r->expose_headers.n));
 	if (r->max_age_seconds.has) add(out, STR("Access-Control-Max-Age"), str_fmt(a, "%d", r->max_age_seconds.v));
 	if (!str_is(origin, "*")) add(out, STR("Access-Control-Allow-Credentials"), STR("true"));
 	add(out, STR("Vary"), STR("Origin, Access-Control-Request-Headers, Access-Control-Request-Method"));
@@ -182,7 +190,8 @@ void s3_cross_origin(struct call *c, const struct wire_request *r, bool prefligh
 		out->verdict = CORS_REFUSED;
 		struct str shown = str_or(method, STR("null"));
 		refuse(c, method, false, STR("BadRequest"),
-			str_z(c->arena, str_fmt(c->arena, "Invalid Access-Control-Request-Method: %.*s", STR_ARG(shown))));
+			str_z(c->arena,
+				str_fmt(c->arena, "Invalid Access-Control-Request-Method: %.*s", STR_ARG(shown))));
 		return;
 	}
 	struct s3_rec_bucket b;
@@ -194,7 +203,9 @@ void s3_cross_origin(struct call *c, const struct wire_request *r, bool prefligh
 	if (is_ok(s)) s = s3_config_read(tx, c->arena, &b, S3_CONFIG_CORS, STR(""), &conf, sizeof conf);
 	store_end(tx);
 	if (!is_ok(s)) {
-		if (preflight) refuse(c, method, !str_empty(path), STR("AccessForbidden"), "CORSResponse: CORS is not enabled for this bucket.");
+		if (preflight)
+			refuse(c, method, !str_empty(path), STR("AccessForbidden"),
+				"CORSResponse: CORS is not enabled for this bucket.");
 		return;
 	}
 	struct str shown = STR_NONE;
@@ -207,7 +218,9 @@ void s3_cross_origin(struct call *c, const struct wire_request *r, bool prefligh
 	out->verdict = CORS_REFUSED;
 	if (preflight)
 		refuse(c, method, !str_empty(path), STR("AccessForbidden"),
-			"CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request "
-			"method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the "
+			"CORSResponse: This CORS request is not allowed. This is usually because the evalution of "
+			"Origin, request "
+			"method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted "
+			"by the "
 			"resource's CORS spec.");
 }

@@ -1,5 +1,5 @@
-/* POST Object: a browser's form becomes a PutObject whose headers are the form's fields ("POST Object", "Browser-based uploads
- * using POST", Amazon S3 API reference). The form is held in memory: dispatch refuses more than 80 MiB. */
+/* POST Object: a browser's form becomes a PutObject whose headers are the form's fields ("POST Object", "Browser-based
+ * uploads using POST", Amazon S3 API reference). The form is held in memory: dispatch refuses more than 80 MiB. */
 #include "services/s3/form_policy.h"
 #include "services/s3/headers.h"
 #include "services/s3/raw.h"
@@ -16,23 +16,30 @@ struct post {
 	const struct s3_put_object_output *out;
 };
 
-static struct str field(const struct post *p, const char *name) { return s3_form_get(&p->form, str_c(name)); }
+static struct str field(const struct post *p, const char *name)
+{
+	return s3_form_get(&p->form, str_c(name));
+}
 
 /* ── who ── */
 
 static status mismatch(struct call *c)
 {
 	return call_fail(c, S3_ERR_SIGNATURE_DOES_NOT_MATCH,
-		"The request signature we calculated does not match the signature you provided. Check your key and signing method.");
+		"The request signature we calculated does not match the signature you provided. Check your key and "
+		"signing method.");
 }
 
 static void set_caller(struct call *c, struct str region)
 {
 	c->account = c->principal.account;
 	c->region = str_empty(region) ? c->cloud->default_region : region;
-	c->partition = str_starts(c->region, STR("cn-")) ? STR("aws-cn") : str_starts(c->region, STR("us-gov-")) ? STR("aws-us-gov") : STR("aws");
+	c->partition = str_starts(c->region, STR("cn-"))       ? STR("aws-cn")
+		       : str_starts(c->region, STR("us-gov-")) ? STR("aws-us-gov")
+							       : STR("aws");
 	if (c->principal.kind == PRINCIPAL_ROOT)
-		c->principal.arn = str_fmt(c->arena, "arn:%.*s:iam::%.*s:root", STR_ARG(c->partition), STR_ARG(c->account));
+		c->principal.arn =
+			str_fmt(c->arena, "arn:%.*s:iam::%.*s:root", STR_ARG(c->partition), STR_ARG(c->account));
 }
 
 static status resolve(struct call *c, struct sigv4 *s)
@@ -50,7 +57,8 @@ static status check_v4(struct post *p, struct str policy)
 	struct call *c = p->c;
 	struct str credential = str_or(field(p, "x-amz-credential"), STR("")), part[5];
 	if (!str_is(str_or(field(p, "x-amz-algorithm"), STR("")), "AWS4-HMAC-SHA256"))
-		return s3_invalid_argument(c, STR("x-amz-algorithm"), field(p, "x-amz-algorithm"), "X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256\"");
+		return s3_invalid_argument(c, STR("x-amz-algorithm"), field(p, "x-amz-algorithm"),
+			"X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256\"");
 	struct str rest = credential;
 	for (int i = 0; i < 5; i++) part[i] = str_cut(&rest, '/');
 	if (!str_has(part[4]) || str_has(rest) || !str_is(part[4], "aws4_request") || !str_is(part[3], "s3"))
@@ -58,15 +66,23 @@ static status check_v4(struct post *p, struct str policy)
 			"The X-Amz-Credential field has to be of the form ACCESS_KEY/DATE/REGION/s3/aws4_request");
 	int64_t at;
 	if (!is_ok(time_read_basic(str_or(field(p, "x-amz-date"), STR("")), &at)))
-		return s3_invalid_argument(c, STR("x-amz-date"), field(p, "x-amz-date"), "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"");
-	struct sigv4 s = {.kind = SIG_HEADER, .access_key = part[0], .date = part[1], .region = part[2], .service = part[3],
-		.session_token = field(p, "x-amz-security-token"), .time_ms = at, .expires_s = -1};
+		return s3_invalid_argument(c, STR("x-amz-date"), field(p, "x-amz-date"),
+			"X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"");
+	struct sigv4 s = {.kind = SIG_HEADER,
+		.access_key = part[0],
+		.date = part[1],
+		.region = part[2],
+		.service = part[3],
+		.session_token = field(p, "x-amz-security-token"),
+		.time_ms = at,
+		.expires_s = -1};
 	TRY(resolve(c, &s));
 	if (!str_has(c->principal.secret)) return OK;
 	uint8_t key[32], mac[32];
 	sigv4_signing_key(c->principal.secret, part[1], part[2], part[3], key);
 	digest_hmac_sha256(str_n(key, sizeof key), policy, mac);
-	if (!str_eq_secret(str_hex(c->arena, str_n(mac, sizeof mac)), str_or(field(p, "x-amz-signature"), STR("")))) return mismatch(c);
+	if (!str_eq_secret(str_hex(c->arena, str_n(mac, sizeof mac)), str_or(field(p, "x-amz-signature"), STR(""))))
+		return mismatch(c);
 	c->principal.verified = true;
 	return OK;
 }
@@ -74,8 +90,12 @@ static status check_v4(struct post *p, struct str policy)
 static status check_v2(struct post *p, struct str policy)
 {
 	struct call *c = p->c;
-	struct sigv4 s = {.kind = SIG_HEADER, .access_key = field(p, "AWSAccessKeyId"), .region = STR(""), .service = STR("s3"),
-		.session_token = field(p, "x-amz-security-token"), .expires_s = -1};
+	struct sigv4 s = {.kind = SIG_HEADER,
+		.access_key = field(p, "AWSAccessKeyId"),
+		.region = STR(""),
+		.service = STR("s3"),
+		.session_token = field(p, "x-amz-security-token"),
+		.expires_s = -1};
 	struct s3_rec_bucket b;
 	/* That signature tells no region: the bucket's is meant. */
 	struct store_tx *tx = store_begin(c->cloud->store, c->arena, true);
@@ -87,7 +107,8 @@ static status check_v2(struct post *p, struct str policy)
 	unsigned char mac[EVP_MAX_MD_SIZE];
 	unsigned n;
 	INVARIANT(HMAC(EVP_sha1(), secret.p, (int)secret.n, (const unsigned char *)policy.p, policy.n, mac, &n));
-	if (!str_eq_secret(str_base64(c->arena, str_n(mac, n)), str_or(field(p, "signature"), STR("")))) return mismatch(c);
+	if (!str_eq_secret(str_base64(c->arena, str_n(mac, n)), str_or(field(p, "signature"), STR(""))))
+		return mismatch(c);
 	c->principal.verified = true;
 	return OK;
 }
@@ -100,13 +121,16 @@ static status authenticate(struct post *p)
 	bool v2 = str_has(field(p, "signature")) || str_has(field(p, "AWSAccessKeyId"));
 	if (!v4 && !v2) {
 		struct s3_rec_bucket b;
-		c->principal = (struct principal){.kind = PRINCIPAL_ANONYMOUS, .account = STR(""), .arn = STR("*"), .user_id = STR("")};
+		c->principal = (struct principal){
+			.kind = PRINCIPAL_ANONYMOUS, .account = STR(""), .arn = STR("*"), .user_id = STR("")};
 		struct store_tx *tx = store_begin(c->cloud->store, c->arena, true);
 		bool found = is_ok(s3_bucket_by_name(tx, c->arena, p->bucket, &b, NULL));
 		store_end(tx);
 		set_caller(c, found ? b.region : STR_NONE);
 	} else if (!str_has(policy)) {
-		return s3_invalid_argument(c, STR("policy"), STR(""), "Bucket POST must contain a field named 'policy'.  If it is specified, please check the order of the fields.");
+		return s3_invalid_argument(c, STR("policy"), STR(""),
+			"Bucket POST must contain a field named 'policy'.  If it is specified, please check the order "
+			"of the fields.");
 	} else {
 		TRY(v4 ? check_v4(p, policy) : check_v2(p, policy));
 	}
@@ -131,7 +155,8 @@ static status read_form(struct post *p, const struct wire_request *r)
 	p->key = field(p, "key");
 	if (str_empty(p->key))
 		return s3_invalid_argument(c, STR("key"), STR(""),
-			"Bucket POST must contain a field named 'key'.  If it is specified, please check the order of the fields.");
+			"Bucket POST must contain a field named 'key'.  If it is specified, please check the order of "
+			"the fields.");
 	return OK;
 }
 
@@ -154,8 +179,10 @@ static status read_tagging(struct post *p, struct str xml, struct str *out)
 {
 	struct call *c = p->c;
 	struct s3_put_object_tagging_input in = {0};
-	struct wire_match m = {.service = &wire_service_s3, .op = &wire_service_s3.tables.ops[S3_OP_PUT_OBJECT_TAGGING],
-		.op_index = S3_OP_PUT_OBJECT_TAGGING, .protocol = WIRE_REST_XML};
+	struct wire_match m = {.service = &wire_service_s3,
+		.op = &wire_service_s3.tables.ops[S3_OP_PUT_OBJECT_TAGGING],
+		.op_index = S3_OP_PUT_OBJECT_TAGGING,
+		.protocol = WIRE_REST_XML};
 	struct wire_request r = {.method = STR("PUT"), .path = STR("/"), .host = STR(""), .body = xml};
 	TRY(wire_decode(c->arena, &m, &r, &in, &c->failure));
 	struct buf b = BUF_IN(c->arena);
@@ -180,9 +207,12 @@ static status read_input(struct post *p)
 		if (str_ieq(name, STR("Content-Length")) || str_ieq(name, STR("tagging"))) continue;
 		h[n++] = (struct wire_header){str_ieq(name, STR("acl")) ? STR("x-amz-acl") : name, p->form.v[i].value};
 	}
-	struct wire_match m = {.service = &wire_service_s3, .op = &wire_service_s3.tables.ops[S3_OP_PUT_OBJECT],
-		.op_index = S3_OP_PUT_OBJECT, .protocol = WIRE_REST_XML};
-	struct wire_request r = {.method = STR("PUT"), .path = STR("/"), .host = STR(""), .headers = h, .n_headers = n, .body = STR("")};
+	struct wire_match m = {.service = &wire_service_s3,
+		.op = &wire_service_s3.tables.ops[S3_OP_PUT_OBJECT],
+		.op_index = S3_OP_PUT_OBJECT,
+		.protocol = WIRE_REST_XML};
+	struct wire_request r = {
+		.method = STR("PUT"), .path = STR("/"), .host = STR(""), .headers = h, .n_headers = n, .body = STR("")};
 	TRY(wire_decode(c->arena, &m, &r, &p->in, &c->failure));
 	p->in.bucket = p->bucket;
 	p->in.key = p->key = with_file_name(c->arena, p->key, p->form.file_name);
@@ -201,22 +231,31 @@ static void xml(struct buf *b, const char *name, struct str s)
 {
 	buf_fmt(b, "<%s>", name);
 	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '<') buf_lit(b, "&lt;");
-		else if (s.p[i] == '>') buf_lit(b, "&gt;");
-		else if (s.p[i] == '&') buf_lit(b, "&amp;");
-		else if (s.p[i] == '"') buf_lit(b, "&quot;");
-		else buf_byte(b, s.p[i]);
+		if (s.p[i] == '<')
+			buf_lit(b, "&lt;");
+		else if (s.p[i] == '>')
+			buf_lit(b, "&gt;");
+		else if (s.p[i] == '&')
+			buf_lit(b, "&amp;");
+		else if (s.p[i] == '"')
+			buf_lit(b, "&quot;");
+		else
+			buf_byte(b, s.p[i]);
 	}
 	buf_fmt(b, "</%s>", name);
 }
 
-static bool is_url(struct str s) { return str_istarts(s, STR("http://")) || str_istarts(s, STR("https://")); }
+static bool is_url(struct str s)
+{
+	return str_istarts(s, STR("http://")) || str_istarts(s, STR("https://"));
+}
 
 static void answer(struct post *p, struct wire_response *r)
 {
 	struct call *c = p->c;
-	struct str location = str_fmt(c->arena, "%s://%.*s%.*s%s%.*s", c->http->tls ? "https" : "http", STR_ARG(c->http->host),
-		STR_ARG(c->http->path), str_ends(c->http->path, STR("/")) ? "" : "/", STR_ARG(str_uri_encode(c->arena, p->key, true)));
+	struct str location = str_fmt(c->arena, "%s://%.*s%.*s%s%.*s", c->http->tls ? "https" : "http",
+		STR_ARG(c->http->host), STR_ARG(c->http->path), str_ends(c->http->path, STR("/")) ? "" : "/",
+		STR_ARG(str_uri_encode(c->arena, p->key, true)));
 	struct str to = field(p, "success_action_redirect");
 	if (!str_has(to)) to = field(p, "redirect");
 	struct str wanted = str_or(field(p, "success_action_status"), STR(""));
@@ -228,8 +267,9 @@ static void answer(struct post *p, struct wire_response *r)
 	if (str_has(to) && is_url(to)) {
 		r->code = 303;
 		header(r, STR("Location"),
-			str_fmt(c->arena, "%.*s%sbucket=%.*s&key=%.*s&etag=%.*s", STR_ARG(to), str_chr(to, '?') >= 0 ? "&" : "?",
-				STR_ARG(str_uri_encode(c->arena, p->bucket, false)), STR_ARG(str_uri_encode(c->arena, p->key, false)),
+			str_fmt(c->arena, "%.*s%sbucket=%.*s&key=%.*s&etag=%.*s", STR_ARG(to),
+				str_chr(to, '?') >= 0 ? "&" : "?", STR_ARG(str_uri_encode(c->arena, p->bucket, false)),
+				STR_ARG(str_uri_encode(c->arena, p->key, false)),
 				STR_ARG(str_uri_encode(c->arena, p->out->e_tag, false))));
 		return;
 	}
@@ -262,9 +302,12 @@ static status post(struct post *p, const struct wire_request *r)
 bool s3_form_answer(struct call *c, const struct wire_request *r, struct wire_response *response)
 {
 	struct post p = {.c = c};
-	if (!str_is(r->method, "POST") || !str_istarts(wire_header_get(r, STR("Content-Type")), STR("multipart/form-data"))) return false;
+	if (!str_is(r->method, "POST") ||
+		!str_istarts(wire_header_get(r, STR("Content-Type")), STR("multipart/form-data")))
+		return false;
 	struct str path = str_from(r->path, 1), name = str_cut(&path, '/');
-	if (!str_empty(path) || str_empty(name) || !is_ok(str_uri_decode(c->arena, name, false, &p.bucket))) return false;
+	if (!str_empty(path) || str_empty(name) || !is_ok(str_uri_decode(c->arena, name, false, &p.bucket)))
+		return false;
 	c->match.service = &wire_service_s3;
 	c->match.protocol = WIRE_REST_XML;
 	status s = post(&p, r);
@@ -272,7 +315,8 @@ bool s3_form_answer(struct call *c, const struct wire_request *r, struct wire_re
 		answer(&p, response);
 		return true;
 	}
-	if (!status_is(s, STATUS_FAILED)) (void)!is_ok(call_fail(c, ERR_INTERNAL, "We encountered an internal error. Please try again."));
+	if (!status_is(s, STATUS_FAILED))
+		(void)!is_ok(call_fail(c, ERR_INTERNAL, "We encountered an internal error. Please try again."));
 	wire_encode_error(c->arena, &c->match, &c->failure, c->request_id, response);
 	return true;
 }

@@ -55,10 +55,12 @@ static status judge(struct judged *j, bool starts, struct str name, struct str v
 	return failed(c, starts ? "starts-with" : "eq", name, value);
 }
 
-static status judge_length(struct call *c, const struct s3_form *f, const struct json_value *min, const struct json_value *max)
+static status judge_length(
+	struct call *c, const struct s3_form *f, const struct json_value *min, const struct json_value *max)
 {
 	uint64_t low, high;
-	if (!is_ok(str_to_u64(str_or(json_scalar(min), STR("")), &low)) || !is_ok(str_to_u64(str_or(json_scalar(max), STR("")), &high)))
+	if (!is_ok(str_to_u64(str_or(json_scalar(min), STR("")), &low)) ||
+		!is_ok(str_to_u64(str_or(json_scalar(max), STR("")), &high)))
 		return invalid(c, "Invalid content-length-range: numbers expected.");
 	if (f->file.n >= low && f->file.n <= high) return OK;
 	bool large = f->file.n > high;
@@ -86,8 +88,8 @@ static status judge_list(struct judged *j, const struct json_value *v)
 	return judge(j, starts, str_from(field, 1), json_string(value));
 }
 
-/* "Each form field that you specify in a form (except x-amz-signature, file, policy, and field names that have an x-ignore-
- * prefix) must also be specified in the list of conditions." */
+/* "Each form field that you specify in a form (except x-amz-signature, file, policy, and field names that have an
+ * x-ignore- prefix) must also be specified in the list of conditions." */
 static bool exempt(struct str name)
 {
 	static const char *const names[] = {"x-amz-signature", "file", "policy", "signature", "AWSAccessKeyId"};
@@ -117,11 +119,13 @@ status s3_form_policy_check(struct call *c, struct str policy_base64, const stru
 			continue;
 		}
 		if (v->type != JSON_IS_OBJECT || v->length != 1 || !str_has(json_string(v->first)))
-			return invalid(c, "Invalid Simple-Condition: Simple-Conditions must have exactly one property specified.");
+			return invalid(c, "Invalid Simple-Condition: Simple-Conditions must have exactly one property "
+					  "specified.");
 		TRY(judge(&j, false, v->first->name, json_string(v->first)));
 	}
 	for (size_t i = 0; i < f->n; i++)
 		if (!j.covered[i] && !exempt(f->v[i].name) && !str_ieq(f->v[i].name, STR("bucket")))
-			return denied(c, str_cat(c->arena, STR("Extra input fields: "), str_lower(c->arena, f->v[i].name)));
+			return denied(
+				c, str_cat(c->arena, STR("Extra input fields: "), str_lower(c->arena, f->v[i].name)));
 	return OK;
 }

@@ -11,7 +11,8 @@ struct str s3_form_get(const struct s3_form *f, struct str name)
 	return STR_NONE;
 }
 
-/* name="value" or name=value among parameters; quoted values end at the next quote, as browsers percent-encode those within. */
+/* name="value" or name=value among parameters; quoted values end at the next quote, as browsers percent-encode those
+ * within. */
 static struct str parameter(struct str header, struct str name)
 {
 	struct str rest = header;

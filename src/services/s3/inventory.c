@@ -1,5 +1,6 @@
-/* Producing a report: a durable job at midnight lists the bucket as it stands in one snapshot into gzipped CSV files of at most
- * 100,000 rows, and writes the manifest and its checksum, all in one transaction ("Inventory lists": location, manifest). */
+/* Producing a report: a durable job at midnight lists the bucket as it stands in one snapshot into gzipped CSV files of
+ * at most 100,000 rows, and writes the manifest and its checksum, all in one transaction ("Inventory lists": location,
+ * manifest). */
 #include "services/s3/inventory.h"
 #include "base/json.h"
 #include "base/rand.h"
@@ -83,7 +84,9 @@ static struct str job_id(struct arena *a, const struct s3_rec_bucket *b, struct 
 
 void s3_inventory_schedule(struct call *c, const struct s3_rec_bucket *b, const struct s3_inventory_configuration *conf)
 {
-	struct job job = {.kind = str_c(inventory_kind), .id = job_id(c->arena, b, conf->id), .due_ms = next_due(c->now_ms, false),
+	struct job job = {.kind = str_c(inventory_kind),
+		.id = job_id(c->arena, b, conf->id),
+		.due_ms = next_due(c->now_ms, false),
 		.payload = s3_rec_bucket_encode(c->arena, b)};
 	jobs_schedule(c->tx, &job);
 }
@@ -149,7 +152,10 @@ static void column(struct buf *b, struct str s)
 	buf_byte(b, '"');
 }
 
-static bool all_versions(const struct report *r) { return str_is(r->conf->included_object_versions, "All"); }
+static bool all_versions(const struct report *r)
+{
+	return str_is(r->conf->included_object_versions, "All");
+}
 
 static status row(struct report *r, struct str key, const struct s3_rec_object *o, bool latest)
 {
@@ -187,11 +193,14 @@ static status walk(struct report *r, const char *kind)
 		struct s3_rec_object o = {0};
 		arena_init(&scratch);
 		s = key_read_str(&scratch, &rest, &name);
-		if (is_ok(s) && str_starts(name, prefix)) s = s3_rec_object_decode(&scratch, str_dup(&scratch, value), &o);
+		if (is_ok(s) && str_starts(name, prefix))
+			s = s3_rec_object_decode(&scratch, str_dup(&scratch, value), &o);
 		if (is_ok(s) && str_starts(name, prefix)) {
 			bool latest = current;
 			if (!current) {
-				latest = !str_eq(previous, name) && status_is(store_peek(c->tx, s3_key_object(c->arena, r->from, name), &bytes), STATUS_NOT_FOUND);
+				latest = !str_eq(previous, name) &&
+					 status_is(store_peek(c->tx, s3_key_object(c->arena, r->from, name), &bytes),
+						 STATUS_NOT_FOUND);
 				if (!str_eq(previous, name)) previous = str_dup(c->arena, name);
 			}
 			s = row(r, name, &o, latest);
@@ -207,7 +216,8 @@ static struct str manifest(struct report *r)
 	struct buf b = BUF_IN(r->c->arena), schema = BUF_IN(r->c->arena);
 	buf_lit(&schema, "Bucket, Key");
 	if (all_versions(r)) buf_lit(&schema, ", VersionId, IsLatest, IsDeleteMarker");
-	for (size_t i = 0; i < r->conf->optional_fields.n; i++) buf_fmt(&schema, ", %.*s", STR_ARG(r->conf->optional_fields.v[i]));
+	for (size_t i = 0; i < r->conf->optional_fields.n; i++)
+		buf_fmt(&schema, ", %.*s", STR_ARG(r->conf->optional_fields.v[i]));
 	buf_lit(&b, "{\"sourceBucket\":");
 	json_quote(&b, r->from->name);
 	buf_lit(&b, ",\"destinationBucket\":");
@@ -234,8 +244,8 @@ static status produce(struct call *c, const struct s3_rec_bucket *from, const st
 	if (status_is(s, STATUS_NOT_FOUND)) return OK; /* nowhere to report to: on with the next one */
 	TRY(s);
 	struct report r = {.c = c, .from = from, .to = &to, .conf = conf, .rows = BUF_HEAP};
-	r.base = str_fmt(c->arena, "%.*s%s%.*s/%.*s/", STR_ARG(str_or(d->prefix, STR(""))), str_empty(d->prefix) ? "" : "/",
-		STR_ARG(from->name), STR_ARG(conf->id));
+	r.base = str_fmt(c->arena, "%.*s%s%.*s/%.*s/", STR_ARG(str_or(d->prefix, STR(""))),
+		str_empty(d->prefix) ? "" : "/", STR_ARG(from->name), STR_ARG(conf->id));
 	s = walk(&r, "object");
 	if (is_ok(s) && all_versions(&r)) s = walk(&r, "version");
 	if (is_ok(s)) s = flush(&r);
@@ -243,20 +253,26 @@ static status produce(struct call *c, const struct s3_rec_bucket *from, const st
 	TRY(s);
 	/* 2026-11-22T00-00Z */
 	struct str day = time_iso8601(c->arena, c->now_ms, false);
-	struct str folder = str_fmt(c->arena, "%.*s%.*s-%.*sZ/", STR_ARG(r.base), STR_ARG(str_sub(day, 0, 13)), STR_ARG(str_sub(day, 14, 2)));
+	struct str folder = str_fmt(c->arena, "%.*s%.*s-%.*sZ/", STR_ARG(r.base), STR_ARG(str_sub(day, 0, 13)),
+		STR_ARG(str_sub(day, 14, 2)));
 	struct str text = manifest(&r);
 	uint8_t md5[16];
 	digest_md5(text, md5);
 	TRY(s3_own_put(c, &to, str_cat(c->arena, folder, STR("manifest.json")), text, STR("application/json")));
-	return s3_own_put(c, &to, str_cat(c->arena, folder, STR("manifest.checksum")), str_hex(c->arena, str_n(md5, sizeof md5)),
-		STR("text/plain"));
+	return s3_own_put(c, &to, str_cat(c->arena, folder, STR("manifest.checksum")),
+		str_hex(c->arena, str_n(md5, sizeof md5)), STR("text/plain"));
 }
 
 static status run(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms)
 {
 	struct cloud *cloud = ctx;
-	struct call c = {.arena = a, .cloud = cloud, .tx = tx, .now_ms = clock_now(cloud->clock), .partition = STR("aws"),
-		.account = STR(""), .request_id = STR("INVENTORY")};
+	struct call c = {.arena = a,
+		.cloud = cloud,
+		.tx = tx,
+		.now_ms = clock_now(cloud->clock),
+		.partition = STR("aws"),
+		.account = STR(""),
+		.request_id = STR("INVENTORY")};
 	struct s3_rec_bucket was = {0}, b;
 	struct s3_put_bucket_inventory_configuration_input in;
 	TRY(s3_rec_bucket_decode(a, job->payload, &was));
@@ -275,4 +291,7 @@ static status run(void *ctx, struct store_tx *tx, struct arena *a, const struct 
 	return OK;
 }
 
-void s3_inventory_register(struct cloud *cloud) { jobs_register(cloud->jobs, inventory_kind, run, cloud); }
+void s3_inventory_register(struct cloud *cloud)
+{
+	jobs_register(cloud->jobs, inventory_kind, run, cloud);
+}

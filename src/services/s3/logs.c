@@ -1,6 +1,6 @@
-/* A request of a logged bucket becomes a line once it is answered ("Amazon S3 server access log format"); lines wait in the store, and
- * each minute a durable job joins a bucket's into objects of its target. As on AWS, a line may come late or, where the process dies
- * between answer and line, not at all. Keys:
+/* A request of a logged bucket becomes a line once it is answered ("Amazon S3 server access log format"); lines wait in
+ * the store, and each minute a durable job joins a bucket's into objects of its target. As on AWS, a line may come late
+ * or, where the process dies between answer and line, not at all. Keys:
  *
  *     ("s3", "log", bucket id, time, random)     a line
  *     ("s3", "log-due", bucket id, minute)       the job has been scheduled for it */
@@ -57,10 +57,14 @@ static struct str operation(struct call *c)
 	if (wire_read_host(c->http->host).website) return str_fmt(c->arena, "WEBSITE.%.*s.OBJECT", STR_ARG(method));
 	if (c->match.op_index == S3_OP_COPY_OBJECT) method = STR("COPY");
 	if (object) {
-		if (asks(q, "tagging")) what = STR("OBJECT_TAGGING");
-		else if (asks(q, "acl")) what = STR("ACL");
-		else if (asks(q, "uploads")) what = STR("UPLOADS");
-		else if (asks(q, "uploadId")) what = asks(q, "partNumber") ? STR("PART") : STR("UPLOAD");
+		if (asks(q, "tagging"))
+			what = STR("OBJECT_TAGGING");
+		else if (asks(q, "acl"))
+			what = STR("ACL");
+		else if (asks(q, "uploads"))
+			what = STR("UPLOADS");
+		else if (asks(q, "uploadId"))
+			what = asks(q, "partNumber") ? STR("PART") : STR("UPLOAD");
 	} else if (asks(q, "delete")) {
 		what = STR("MULTI_OBJECT_DELETE");
 	} else if (asks(q, "versions")) {
@@ -80,8 +84,10 @@ static struct str operation(struct call *c)
 static void word(struct buf *b, struct str s)
 {
 	buf_byte(b, ' ');
-	if (str_empty(s)) buf_byte(b, '-');
-	else buf_str(b, s);
+	if (str_empty(s))
+		buf_byte(b, '-');
+	else
+		buf_str(b, s);
 }
 
 static void quoted(struct buf *b, struct str s)
@@ -94,8 +100,10 @@ static void quoted(struct buf *b, struct str s)
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char ch = (unsigned char)s.p[i];
 		/* A quote or a line's end within would forge a line. */
-		if (ch == '"' || ch < 0x20) buf_fmt(b, "%%%02X", ch);
-		else buf_byte(b, s.p[i]);
+		if (ch == '"' || ch < 0x20)
+			buf_fmt(b, "%%%02X", ch);
+		else
+			buf_byte(b, s.p[i]);
 	}
 	buf_byte(b, '"');
 }
@@ -115,12 +123,15 @@ static void line(struct call *c, const struct s3_rec_bucket *b, struct buf *out)
 	ptrdiff_t colon = str_rchr(peer, ':');
 	if (str_has(c->failure.message))
 		code = str_has(c->failure.code) ? c->failure.code : wire_error_code(&c->match, c->failure.id, &ignored);
-	bool signed_query = asks(c->http->query, "X-Amz-Signature"), anonymous = c->principal.kind == PRINCIPAL_ANONYMOUS;
+	bool signed_query = asks(c->http->query, "X-Amz-Signature"),
+	     anonymous = c->principal.kind == PRINCIPAL_ANONYMOUS;
 	buf_str(out, s3_canonical_id(a, b->owner));
 	word(out, b->name);
 	word(out, log_time(a, c->now_ms));
 	word(out, colon < 0 ? peer : str_sub(peer, 0, (size_t)colon));
-	word(out, anonymous ? STR_NONE : c->principal.kind == PRINCIPAL_ROOT ? s3_canonical_id(a, c->account) : c->principal.arn);
+	word(out, anonymous                             ? STR_NONE
+		  : c->principal.kind == PRINCIPAL_ROOT ? s3_canonical_id(a, c->account)
+							: c->principal.arn);
 	word(out, c->request_id);
 	word(out, operation(c));
 	word(out, label(c, "Key"));
@@ -171,7 +182,9 @@ static status keep_once(struct kept *l, struct arena *a)
 	key_u64(&due, (uint64_t)at);
 	store_put(tx, key_done(&k), line_text);
 	if (status_is(store_get(tx, key_done(&due), &bytes), STATUS_NOT_FOUND)) {
-		struct job job = {.kind = str_c(logs_kind), .due_ms = at, .payload = s3_rec_bucket_encode(a, &l->bucket),
+		struct job job = {.kind = str_c(logs_kind),
+			.due_ms = at,
+			.payload = s3_rec_bucket_encode(a, &l->bucket),
 			.id = str_fmt(a, "%llx/%lld", (unsigned long long)l->bucket.id.v, (long long)at)};
 		store_put(tx, key_done(&due), STR(""));
 		jobs_schedule(tx, &job);
@@ -189,7 +202,8 @@ static void keep(void *ctx)
 	arena_init(&a);
 	status s = STATUS(CONFLICT);
 	for (int i = 0; i < TRIES && status_is(s, STATUS_CONFLICT); i++) s = keep_once(l, &a);
-	if (!is_ok(s)) log_warn("s3", "log-line-lost", "bucket=%.*s status=%s", STR_ARG(l->bucket.name), status_name(s));
+	if (!is_ok(s))
+		log_warn("s3", "log-line-lost", "bucket=%.*s status=%s", STR_ARG(l->bucket.name), status_name(s));
 	arena_cleanup(&a);
 	free(l);
 }
@@ -222,18 +236,26 @@ static void answered(void *ctx, enum bus_phase phase, struct store_tx *tx, const
 static struct str object_key(struct call *c, const struct s3_rec_bucket *b, const struct s3_logging_enabled *l)
 {
 	struct str t = time_iso8601(c->arena, c->now_ms, false);
-	struct str unique = rand_text(c->arena, STR("0123456789ABCDEF"), 16), prefix = str_or(l->target_prefix, STR(""));
-	struct str name = str_fmt(c->arena, "%.*s-%.*s-%.*s-%.*s-%.*s", 10, t.p, 2, t.p + 11, 2, t.p + 14, 2, t.p + 17, STR_ARG(unique));
-	if (!l->target_object_key_format || !l->target_object_key_format->partitioned_prefix) return str_cat(c->arena, prefix, name);
-	return str_fmt(c->arena, "%.*s%.*s/%.*s/%.*s/%.*s/%.*s/%.*s/%.*s", STR_ARG(prefix), STR_ARG(b->owner), STR_ARG(b->region),
-		STR_ARG(b->name), 4, t.p, 2, t.p + 5, 2, t.p + 8, STR_ARG(name));
+	struct str unique = rand_text(c->arena, STR("0123456789ABCDEF"), 16),
+		   prefix = str_or(l->target_prefix, STR(""));
+	struct str name = str_fmt(
+		c->arena, "%.*s-%.*s-%.*s-%.*s-%.*s", 10, t.p, 2, t.p + 11, 2, t.p + 14, 2, t.p + 17, STR_ARG(unique));
+	if (!l->target_object_key_format || !l->target_object_key_format->partitioned_prefix)
+		return str_cat(c->arena, prefix, name);
+	return str_fmt(c->arena, "%.*s%.*s/%.*s/%.*s/%.*s/%.*s/%.*s/%.*s", STR_ARG(prefix), STR_ARG(b->owner),
+		STR_ARG(b->region), STR_ARG(b->name), 4, t.p, 2, t.p + 5, 2, t.p + 8, STR_ARG(name));
 }
 
 static status deliver(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms)
 {
 	struct cloud *cloud = ctx;
-	struct call c = {.arena = a, .cloud = cloud, .tx = tx, .now_ms = clock_now(cloud->clock), .partition = STR("aws"),
-		.account = STR(""), .request_id = STR("LOGGING")};
+	struct call c = {.arena = a,
+		.cloud = cloud,
+		.tx = tx,
+		.now_ms = clock_now(cloud->clock),
+		.partition = STR("aws"),
+		.account = STR(""),
+		.request_id = STR("LOGGING")};
 	struct s3_rec_bucket was = {0}, b, to;
 	struct s3_put_bucket_logging_input conf = {0};
 	TRY(s3_rec_bucket_decode(a, job->payload, &was));
@@ -249,19 +271,23 @@ static status deliver(void *ctx, struct store_tx *tx, struct arena *a, const str
 	TRY(store_scan_end(scan));
 	struct key due = s3_key_space(a, STR("log-due"), &was);
 	key_u64(&due, (uint64_t)job->due_ms);
-	if (n == LINES_AT_ONCE) *again_ms = c.now_ms;
-	else store_delete(tx, key_done(&due));
+	if (n == LINES_AT_ONCE)
+		*again_ms = c.now_ms;
+	else
+		store_delete(tx, key_done(&due));
 	if (!n) return OK;
 	status s = s3_bucket_by_name(tx, a, was.name, &b, &c.partition);
 	if (is_ok(s) && b.id.v != was.id.v) s = STATUS(NOT_FOUND);
 	if (is_ok(s)) s = s3_config_get(&c, &b, S3_CONFIG_LOGGING, STR(""), &conf);
 	if (is_ok(s) && !conf.bucket_logging_status->logging_enabled) s = STATUS(NOT_FOUND);
-	if (is_ok(s)) s = s3_bucket_by_name(tx, a, conf.bucket_logging_status->logging_enabled->target_bucket, &to, NULL);
+	if (is_ok(s))
+		s = s3_bucket_by_name(tx, a, conf.bucket_logging_status->logging_enabled->target_bucket, &to, NULL);
 	if (status_is(s, STATUS_NOT_FOUND)) return OK; /* logging ended, or its target is gone: so are the lines */
 	TRY(s);
 	c.account = to.owner;
 	c.region = to.region;
-	return s3_own_put(&c, &to, object_key(&c, &b, conf.bucket_logging_status->logging_enabled), buf_done(&text), STR("text/plain"));
+	return s3_own_put(&c, &to, object_key(&c, &b, conf.bucket_logging_status->logging_enabled), buf_done(&text),
+		STR("text/plain"));
 }
 
 void s3_logs_register(struct cloud *cloud)
@@ -284,7 +310,8 @@ status s3_put_bucket_logging(
 	status s = s3_bucket_by_name(c->tx, c->arena, str_or(l->target_bucket, STR("")), &to, NULL);
 	if (status_is(s, STATUS_NOT_FOUND) || (is_ok(s) && !str_eq(to.owner, b.owner))) {
 		s = call_fail(c, S3_ERR_INVALID_TARGET_BUCKET_FOR_LOGGING,
-			"The target bucket for logging does not exist, is not owned by you, or does not have the appropriate grants for the "
+			"The target bucket for logging does not exist, is not owned by you, or does not have the "
+			"appropriate grants for the "
 			"log-delivery group.");
 		call_fail_detail(c, STR("TargetBucket"), l->target_bucket);
 		return s;
@@ -292,13 +319,15 @@ status s3_put_bucket_logging(
 	TRY(s);
 	if (!str_eq(to.region, b.region))
 		return call_fail(c, S3_ERR_CROSS_LOCATION_LOGGING_PROHIBITED,
-			"Cross S3 location logging not allowed. Buckets in one location can't log information to a bucket in another location.");
+			"Cross S3 location logging not allowed. Buckets in one location can't log information to a "
+			"bucket in another location.");
 	const struct s3_target_object_key_format *f = l->target_object_key_format;
 	if (f && (f->simple_prefix != NULL) + (f->partitioned_prefix != NULL) != 1) return s3_malformed_xml(c);
 	if (l->target_grants.n && str_is(to.ownership, "BucketOwnerEnforced"))
 		return s3_invalid_argument(c, STR("TargetGrants"), STR(""),
 			"Bucket ownership is set to BucketOwnerEnforced, so grants of log objects are not allowed");
-	if (l->target_grants.n) return call_fail(c, S3_ERR_NOT_IMPLEMENTED, "Grants of log objects (TargetGrants) are not implemented");
+	if (l->target_grants.n)
+		return call_fail(c, S3_ERR_NOT_IMPLEMENTED, "Grants of log objects (TargetGrants) are not implemented");
 	return s3_config_put(c, &b, S3_CONFIG_LOGGING, STR(""));
 }
 

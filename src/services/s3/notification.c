@@ -1,5 +1,5 @@
-/* PutBucketNotificationConfiguration and its reading: what AWS refuses is refused, each target is asked whether it takes
- * messages, and gets a test event. */
+/* PutBucketNotificationConfiguration and its reading: what AWS refuses is refused, each target is asked whether it
+ * takes messages, and gets a test event. */
 #include "services/s3/changed.h"
 #include "services/s3/config.h"
 #include "services/s3/notify.h"
@@ -16,9 +16,10 @@ struct target {
 
 static bool known_event(struct str e)
 {
-	static const char *const known[] = {"s3:ReducedRedundancyLostObject", "s3:ObjectCreated:*", "s3:ObjectCreated:Put",
-		"s3:ObjectCreated:Post", "s3:ObjectCreated:Copy", "s3:ObjectCreated:CompleteMultipartUpload", "s3:ObjectRemoved:*",
-		"s3:ObjectRemoved:Delete", "s3:ObjectRemoved:DeleteMarkerCreated", "s3:ObjectRestore:*", "s3:ObjectRestore:Post",
+	static const char *const known[] = {"s3:ReducedRedundancyLostObject", "s3:ObjectCreated:*",
+		"s3:ObjectCreated:Put", "s3:ObjectCreated:Post", "s3:ObjectCreated:Copy",
+		"s3:ObjectCreated:CompleteMultipartUpload", "s3:ObjectRemoved:*", "s3:ObjectRemoved:Delete",
+		"s3:ObjectRemoved:DeleteMarkerCreated", "s3:ObjectRestore:*", "s3:ObjectRestore:Post",
 		"s3:ObjectRestore:Completed", "s3:ObjectRestore:Delete", "s3:Replication:*",
 		"s3:Replication:OperationFailedReplication", "s3:Replication:OperationNotTracked",
 		"s3:Replication:OperationMissedThreshold", "s3:Replication:OperationReplicatedAfterThreshold",
@@ -30,12 +31,16 @@ static bool known_event(struct str e)
 	return false;
 }
 
-static status bad(struct call *c, const char *message) { return call_fail(c, S3_ERR_INVALID_ARGUMENT, "%s", message); }
+static status bad(struct call *c, const char *message)
+{
+	return call_fail(c, S3_ERR_INVALID_ARGUMENT, "%s", message);
+}
 
 static status check_filter(struct call *c, const struct s3_notification_configuration_filter *f, struct target *t)
 {
 	size_t prefixes = 0, suffixes = 0;
-	if (!s3_notify_filter(f, &t->prefix, &t->suffix)) return bad(c, "filter rule name must be either prefix or suffix");
+	if (!s3_notify_filter(f, &t->prefix, &t->suffix))
+		return bad(c, "filter rule name must be either prefix or suffix");
 	for (size_t i = 0; f && f->key && i < f->key->filter_rules.n; i++) {
 		const struct s3_filter_rule *r = &f->key->filter_rules.v[i];
 		*(str_ieq(r->name, STR("prefix")) ? &prefixes : &suffixes) += 1;
@@ -47,8 +52,14 @@ static status check_filter(struct call *c, const struct s3_notification_configur
 	return OK;
 }
 
-static bool one_begins_other(struct str x, struct str y) { return str_starts(x, y) || str_starts(y, x); }
-static bool one_ends_other(struct str x, struct str y) { return str_ends(x, y) || str_ends(y, x); }
+static bool one_begins_other(struct str x, struct str y)
+{
+	return str_starts(x, y) || str_starts(y, x);
+}
+static bool one_ends_other(struct str x, struct str y)
+{
+	return str_ends(x, y) || str_ends(y, x);
+}
 
 /* "You can't … two rules … overlapping": for one type of event, prefixes and suffixes must not both overlap. */
 static bool overlap(const struct target *x, const struct target *y)
@@ -66,15 +77,18 @@ static status check_targets(struct call *c, const struct target *v, size_t n)
 {
 	if (n > CONFIGURATIONS_MAX) return bad(c, "The number of notification configurations exceeds the limit of 100");
 	for (size_t i = 0; i < n; i++) {
-		if (v[i].id.n > ID_MAX) return bad(c, "The ID of a configuration must not be longer than 255 characters");
+		if (v[i].id.n > ID_MAX)
+			return bad(c, "The ID of a configuration must not be longer than 255 characters");
 		if (!v[i].events->n) return s3_malformed_xml(c);
 		for (size_t j = 0; j < v[i].events->n; j++)
-			if (!known_event(v[i].events->v[j])) return bad(c, "A specified event is not supported for notifications.");
+			if (!known_event(v[i].events->v[j]))
+				return bad(c, "A specified event is not supported for notifications.");
 		for (size_t j = 0; j < i; j++) {
 			if (!str_empty(v[i].id) && str_eq(v[i].id, v[j].id))
 				return bad(c, "Same ID used for multiple configurations. IDs must be unique");
 			if (overlap(&v[i], &v[j]))
-				return bad(c, "Configuration is ambiguously defined. Cannot have overlapping suffixes in two rules if the "
+				return bad(c, "Configuration is ambiguously defined. Cannot have overlapping suffixes "
+					      "in two rules if the "
 					      "prefixes are overlapping for the same event type.");
 		}
 	}
@@ -96,30 +110,36 @@ static status check_queue(struct call *c, const struct s3_rec_bucket *b, struct 
 	if (!str_is(part[0], "arn") || !str_is(part[2], "sqs") || str_empty(rest) || str_empty(part[4]))
 		return bad(c, "The ARN is not well formed");
 	if (!str_eq(part[3], b->region))
-		return bad(c, "The notification destination service region is not valid for the bucket location constraint");
-	if (str_ends(rest, STR(".fifo"))) return bad_destination(c, arn, "FIFO SQS queues are not supported as destinations");
+		return bad(c,
+			"The notification destination service region is not valid for the bucket location constraint");
+	if (str_ends(rest, STR(".fifo")))
+		return bad_destination(c, arn, "FIFO SQS queues are not supported as destinations");
 	if (skip) return OK;
-	struct sqs_delivery d = {.queue_arn = arn, .service = STR("s3.amazonaws.com"),
+	struct sqs_delivery d = {.queue_arn = arn,
+		.service = STR("s3.amazonaws.com"),
 		.source_arn = str_fmt(c->arena, "arn:%.*s:s3:::%.*s", STR_ARG(c->partition), STR_ARG(b->name)),
 		.source_account = b->owner};
 	status s = sqs_delivery_check(c->cloud, c->arena, &d);
 	if (status_is(s, STATUS_NOT_FOUND)) return bad_destination(c, arn, "The destination queue does not exist");
 	if (status_is(s, STATUS_INVALID))
 		return bad_destination(c, arn,
-			"Permissions on the destination queue do not allow S3 to publish notifications from this bucket");
+			"Permissions on the destination queue do not allow S3 to publish notifications from this "
+			"bucket");
 	return s;
 }
 
 static status refuse_unbuilt(struct call *c, const struct s3_notification_configuration *n)
 {
-	const char *what = n->topic_configurations.n ? "SNS topics"
+	const char *what = n->topic_configurations.n             ? "SNS topics"
 			   : n->lambda_function_configurations.n ? "Lambda functions"
-			   : n->event_bridge_configuration ? "EventBridge" : NULL;
+			   : n->event_bridge_configuration       ? "EventBridge"
+								 : NULL;
 	if (!what) return OK;
 	return call_fail(c, S3_ERR_NOT_IMPLEMENTED, "Event notifications of buckets to %s are not implemented", what);
 }
 
-status s3_put_bucket_notification_configuration(struct call *c, const struct s3_put_bucket_notification_configuration_input *in,
+status s3_put_bucket_notification_configuration(struct call *c,
+	const struct s3_put_bucket_notification_configuration_input *in,
 	struct s3_put_bucket_notification_configuration_output *out)
 {
 	struct s3_rec_bucket b;
@@ -131,18 +151,21 @@ status s3_put_bucket_notification_configuration(struct call *c, const struct s3_
 	const struct s3_queue_configuration_list *queues = &n->queue_configurations;
 	struct target *targets = arena_new_n(c->arena, struct target, queues->n);
 	for (size_t i = 0; i < queues->n; i++) {
-		targets[i] = (struct target){.id = queues->v[i].id, .arn = queues->v[i].queue_arn, .events = &queues->v[i].events};
+		targets[i] = (struct target){
+			.id = queues->v[i].id, .arn = queues->v[i].queue_arn, .events = &queues->v[i].events};
 		TRY(check_filter(c, queues->v[i].filter, &targets[i]));
 	}
 	TRY(check_targets(c, targets, queues->n));
-	for (size_t i = 0; i < queues->n; i++) TRY(check_queue(c, &b, targets[i].arn, in->skip_destination_validation.v));
+	for (size_t i = 0; i < queues->n; i++)
+		TRY(check_queue(c, &b, targets[i].arn, in->skip_destination_validation.v));
 	if (!queues->n) return s3_config_drop(c, &b, S3_CONFIG_NOTIFICATION, STR(""), NULL);
 	TRY(s3_config_put(c, &b, S3_CONFIG_NOTIFICATION, STR("")));
 	for (size_t i = 0; i < queues->n; i++) s3_notify_send(c, &b, targets[i].arn, s3_notify_test_event(c, &b));
 	return OK;
 }
 
-status s3_get_bucket_notification_configuration(struct call *c, const struct s3_get_bucket_notification_configuration_input *in,
+status s3_get_bucket_notification_configuration(struct call *c,
+	const struct s3_get_bucket_notification_configuration_input *in,
 	struct s3_get_bucket_notification_configuration_output *out)
 {
 	struct s3_rec_bucket b;

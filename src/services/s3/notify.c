@@ -1,6 +1,7 @@
-/* Event notifications: a change becomes one durable job for each configuration that asks for it, written with the change; the
- * job hands the message to the queue and is retried while that fails. So nothing is lost by a crash or a target that is slow
- * or gone, and a message may come twice, as on AWS ("Amazon S3 Event Notifications", "Event message structure"). */
+/* Event notifications: a change becomes one durable job for each configuration that asks for it, written with the
+ * change; the job hands the message to the queue and is retried while that fails. So nothing is lost by a crash or a
+ * target that is slow or gone, and a message may come twice, as on AWS ("Amazon S3 Event Notifications", "Event message
+ * structure"). */
 #include "services/s3/notify.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -47,7 +48,9 @@ bool s3_notify_filter(const struct s3_notification_configuration_filter *f, stru
 	if (!f || !f->key) return true;
 	for (size_t i = 0; i < f->key->filter_rules.n; i++) {
 		const struct s3_filter_rule *r = &f->key->filter_rules.v[i];
-		struct str *into = str_ieq(r->name, STR("prefix")) ? prefix : str_ieq(r->name, STR("suffix")) ? suffix : NULL;
+		struct str *into = str_ieq(r->name, STR("prefix"))   ? prefix
+				   : str_ieq(r->name, STR("suffix")) ? suffix
+								     : NULL;
 		if (!into) return false;
 		*into = str_or(r->value, STR(""));
 	}
@@ -77,7 +80,8 @@ struct str s3_notify_id(struct arena *a, struct str id, struct str arn, const st
 static bool wants(const struct s3_queue_configuration *q, struct str event, struct str key)
 {
 	struct str prefix, suffix;
-	if (!s3_notify_filter(q->filter, &prefix, &suffix) || !str_starts(key, prefix) || !str_ends(key, suffix)) return false;
+	if (!s3_notify_filter(q->filter, &prefix, &suffix) || !str_starts(key, prefix) || !str_ends(key, suffix))
+		return false;
 	for (size_t i = 0; i < q->events.n; i++)
 		if (s3_notify_event_covers(q->events.v[i], event)) return true;
 	return false;
@@ -91,9 +95,9 @@ static void member(struct buf *b, const char *name, struct str value)
 	json_quote(b, str_or(value, STR("")));
 }
 
-/* "The sequencer … can be used to determine the order of events … on the same object key": strings of one length compare as
- * numbers do. Of two changes to one key the later transaction began after the earlier one's commit, so that time and the store's
- * tickets have grown. */
+/* "The sequencer … can be used to determine the order of events … on the same object key": strings of one length
+ * compare as numbers do. Of two changes to one key the later transaction began after the earlier one's commit, so that
+ * time and the store's tickets have grown. */
 static struct str sequencer(struct call *c)
 {
 	return str_fmt(c->arena, "%012llX%08llX", (unsigned long long)clock_now(c->cloud->clock),
@@ -123,10 +127,11 @@ static struct str form_encoded(struct arena *a, struct str key)
 	return buf_done(&b);
 }
 
-static void write_object(struct call *c, struct buf *b, const struct s3_rec_bucket *bucket, struct str key, enum s3_event event,
-	const struct s3_rec_object *o)
+static void write_object(struct call *c, struct buf *b, const struct s3_rec_bucket *bucket, struct str key,
+	enum s3_event event, const struct s3_rec_object *o)
 {
-	bool gone = event == S3_REMOVED || event == S3_EXPIRED, marker = event == S3_REMOVED_MARKER || event == S3_EXPIRED_MARKER;
+	bool gone = event == S3_REMOVED || event == S3_EXPIRED,
+	     marker = event == S3_REMOVED_MARKER || event == S3_EXPIRED_MARKER;
 	member(b, "key", form_encoded(c->arena, key));
 	if (!gone && !marker) buf_fmt(b, ",\"size\":%ld", (long)o->size.v);
 	if (!gone) {
@@ -209,7 +214,10 @@ static struct str message(struct call *c, const struct s3_rec_bucket *bucket, st
 
 void s3_notify_send(struct call *c, const struct s3_rec_bucket *b, struct str queue_arn, struct str body)
 {
-	struct s3_rec_delivery d = {.queue = queue_arn, .body = body, .bucket_arn = arn_of(c, b), .account = b->owner,
+	struct s3_rec_delivery d = {.queue = queue_arn,
+		.body = body,
+		.bucket_arn = arn_of(c, b),
+		.account = b->owner,
 		.since = SOME_TIME(c->now_ms)};
 	struct job job = {
 		.kind = str_c(delivery_kind),
@@ -261,8 +269,11 @@ static status deliver(void *ctx, struct store_tx *tx, struct arena *a, const str
 	(void)tx;
 	(void)again_ms;
 	TRY(s3_rec_delivery_decode(a, job->payload, &d));
-	struct sqs_delivery to = {.queue_arn = d.queue, .body = d.body, .service = STR("s3.amazonaws.com"),
-		.source_arn = d.bucket_arn, .source_account = d.account};
+	struct sqs_delivery to = {.queue_arn = d.queue,
+		.body = d.body,
+		.service = STR("s3.amazonaws.com"),
+		.source_arn = d.bucket_arn,
+		.source_account = d.account};
 	status s = sqs_deliver(cloud, a, &to);
 	if (is_ok(s)) return OK;
 	if (clock_now(cloud->clock) - d.since.ms < DELIVERY_DAYS * 86400000ll) return s;
@@ -270,4 +281,7 @@ static status deliver(void *ctx, struct store_tx *tx, struct arena *a, const str
 	return OK;
 }
 
-void s3_notify_register(struct cloud *cloud) { jobs_register(cloud->jobs, delivery_kind, deliver, cloud); }
+void s3_notify_register(struct cloud *cloud)
+{
+	jobs_register(cloud->jobs, delivery_kind, deliver, cloud);
+}

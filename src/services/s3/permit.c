@@ -5,6 +5,7 @@
  * overview", mapping of ACL permissions and access policy permissions). Block Public Access takes away what it blocks. */
 #include "policy/authz.h"
 #include "policy/provider.h"
+#include "services/s3/logs.h"
 #include "services/s3/access.h"
 #include "services/s3/acl.h"
 #include "services/s3/lock.h"
@@ -103,7 +104,9 @@ static status load_bucket(struct permission *p, struct str name)
 	status s = store_get(p->tx, s3_key_bucket(a, p->c->partition, name), &bytes);
 	if (status_is(s, STATUS_NOT_FOUND)) return OK;
 	TRY(s);
-	return s3_rec_bucket_decode(a, bytes, &p->bucket);
+	TRY(s3_rec_bucket_decode(a, bytes, &p->bucket));
+	s3_logs_note(p->c, &p->bucket); /* what is denied is logged, too */
+	return OK;
 }
 
 /* Actions on an object that is there, whose ACL or tags may decide. */

@@ -1,6 +1,7 @@
-/* Replication itself: a change schedules one durable job for each destination, within its own transaction; the job carries the
- * version over with its id and its place among the key's versions, so that doing it twice changes nothing, the order in which jobs
- * run does not matter, and two buckets that replicate to each other end alike. What arrived so is a REPLICA and goes no further. */
+/* Replication itself: a change schedules one durable job for each destination, within its own transaction; the job
+ * carries the version over with its id and its place among the key's versions, so that doing it twice changes nothing,
+ * the order in which jobs run does not matter, and two buckets that replicate to each other end alike. What arrived so
+ * is a REPLICA and goes no further. */
 #include "services/s3/replicate.h"
 #include "base/log.h"
 #include "base/rand.h"
@@ -13,11 +14,13 @@ static const char replicate_kind[] = "s3.replicate";
 static bool has_tag(const struct s3_rec_object *o, const struct s3_tag *t)
 {
 	for (size_t i = 0; i < o->tags.n; i++)
-		if (str_eq(o->tags.v[i].key, t->key) && str_eq(o->tags.v[i].value, str_or(t->value, STR("")))) return true;
+		if (str_eq(o->tags.v[i].key, t->key) && str_eq(o->tags.v[i].value, str_or(t->value, STR(""))))
+			return true;
 	return false;
 }
 
-static bool matches(const struct s3_replication_rule *r, struct str key, enum s3_event event, const struct s3_rec_object *o)
+static bool matches(
+	const struct s3_replication_rule *r, struct str key, enum s3_event event, const struct s3_rec_object *o)
 {
 	if (!str_is(r->status, "Enabled") || !str_starts(key, s3_replication_prefix(r))) return false;
 	if (event == S3_REMOVED_MARKER) {
@@ -28,22 +31,26 @@ static bool matches(const struct s3_replication_rule *r, struct str key, enum s3
 	if (str_is(o->replication, "REPLICA")) {
 		const struct s3_source_selection_criteria *s = r->source_selection_criteria;
 		bool description = event == S3_TAGGED || event == S3_UNTAGGED || event == S3_ACL_PUT;
-		if (!description || !s || !s->replica_modifications || !str_is(s->replica_modifications->status, "Enabled")) return false;
+		if (!description || !s || !s->replica_modifications ||
+			!str_is(s->replica_modifications->status, "Enabled"))
+			return false;
 	}
 	if (!r->filter) return true;
 	if (r->filter->tag && !has_tag(o, r->filter->tag)) return false;
-	for (size_t i = 0; r->filter->and && i < r->filter->and->tags.n; i++)
+	for (size_t i = 0; r->filter->and &&i < r->filter->and->tags.n; i++)
 		if (!has_tag(o, &r->filter->and->tags.v[i])) return false;
 	return true;
 }
 
 static bool concerns(enum s3_event e)
 {
-	return e <= S3_CREATED_MULTIPART || e == S3_REMOVED_MARKER || e == S3_TAGGED || e == S3_UNTAGGED || e == S3_ACL_PUT;
+	return e <= S3_CREATED_MULTIPART || e == S3_REMOVED_MARKER || e == S3_TAGGED || e == S3_UNTAGGED ||
+	       e == S3_ACL_PUT;
 }
 
 /* Of several rules with one destination the one of highest priority counts. */
-static bool outranked(const struct s3_replication_rules *rules, size_t i, struct str key, enum s3_event event, const struct s3_rec_object *o)
+static bool outranked(const struct s3_replication_rules *rules, size_t i, struct str key, enum s3_event event,
+	const struct s3_rec_object *o)
 {
 	const struct s3_replication_rule *r = &rules->v[i];
 	for (size_t j = 0; j < rules->n; j++)
@@ -105,7 +112,8 @@ status s3_replicate(struct call *c, const struct s3_rec_bucket *b, struct str ke
 
 /* What the destination gets; *parts is NULL where the object is in one piece. */
 static status make_replica(struct call *c, const struct s3_rec_replication *r, const struct s3_rec_bucket *from,
-	const struct s3_rec_bucket *to, const struct s3_rec_object *o, struct s3_rec_object *replica, struct s3_rec_parts *parts)
+	const struct s3_rec_bucket *to, const struct s3_rec_object *o, struct s3_rec_object *replica,
+	struct s3_rec_parts *parts)
 {
 	*replica = *o;
 	replica->replication = STR("REPLICA");
@@ -155,8 +163,13 @@ static status carry(struct call *c, const struct s3_rec_replication *r, const st
 static status replicate(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms)
 {
 	struct cloud *cloud = ctx;
-	struct call c = {.arena = a, .cloud = cloud, .tx = tx, .now_ms = clock_now(cloud->clock), .partition = STR("aws"),
-		.account = STR(""), .request_id = STR("REPLICATION")};
+	struct call c = {.arena = a,
+		.cloud = cloud,
+		.tx = tx,
+		.now_ms = clock_now(cloud->clock),
+		.partition = STR("aws"),
+		.account = STR(""),
+		.request_id = STR("REPLICATION")};
 	struct s3_rec_replication r = {0};
 	struct s3_rec_bucket from;
 	struct s3_rec_object o;
@@ -171,7 +184,8 @@ static status replicate(void *ctx, struct store_tx *tx, struct arena *a, const s
 	s = carry(&c, &r, &from, &o);
 	bool failed = status_is(s, STATUS_NOT_FOUND) || status_is(s, STATUS_FAILED);
 	if (failed)
-		log_warn("s3", "replication-failed", "bucket=%.*s destination=%.*s", STR_ARG(r.bucket), STR_ARG(r.destination));
+		log_warn("s3", "replication-failed", "bucket=%.*s destination=%.*s", STR_ARG(r.bucket),
+			STR_ARG(r.destination));
 	else
 		TRY(s);
 	if (str_is(o.replication, "REPLICA")) return OK;
@@ -183,8 +197,12 @@ static status replicate(void *ctx, struct store_tx *tx, struct arena *a, const s
 		if (o.replications_left.v <= 0) o.replication = STR("COMPLETED");
 	}
 	s3_version_rewrite(&c, &from, r.key, &place, &o);
-	if (failed && s3_config_may(&from, S3_CONFIG_NOTIFICATION)) return s3_notify(&c, &from, r.key, S3_REPLICATION_FAILED, &o);
+	if (failed && s3_config_may(&from, S3_CONFIG_NOTIFICATION))
+		return s3_notify(&c, &from, r.key, S3_REPLICATION_FAILED, &o);
 	return OK;
 }
 
-void s3_replicate_register(struct cloud *cloud) { jobs_register(cloud->jobs, replicate_kind, replicate, cloud); }
+void s3_replicate_register(struct cloud *cloud)
+{
+	jobs_register(cloud->jobs, replicate_kind, replicate, cloud);
+}

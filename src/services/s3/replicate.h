@@ -1,4 +1,5 @@
-/* Replication of new versions into other buckets ("Replicating objects within and across Regions", Amazon S3 User Guide). */
+/* Replication of new versions into other buckets ("Replicating objects within and across Regions", Amazon S3 User
+ * Guide). */
 #pragma once
 #include "services/s3/changed.h"
 #include "services/s3/config.h"

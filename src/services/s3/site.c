@@ -1,6 +1,6 @@
-/* A bucket as a website: what bucket.s3-website-REGION.… answers ("Hosting a static website using Amazon S3": website endpoints,
- * index and error documents, redirects). Objects are read by GetObject's own handler, after it was asked whether somebody without
- * credentials may; errors are pages. */
+/* A bucket as a website: what bucket.s3-website-REGION.… answers ("Hosting a static website using Amazon S3": website
+ * endpoints, index and error documents, redirects). Objects are read by GetObject's own handler, after it was asked
+ * whether somebody without credentials may; errors are pages. */
 #include "services/s3/raw.h"
 #include "services/s3/version.h"
 
@@ -24,14 +24,22 @@ static void header(struct wire_response *r, struct str name, struct str value)
 static const char *reason(unsigned code)
 {
 	switch (code) {
-	case 400: return "Bad Request";
-	case 403: return "Forbidden";
-	case 404: return "Not Found";
-	case 405: return "Method Not Allowed";
-	case 412: return "Precondition Failed";
-	case 416: return "Requested Range Not Satisfiable";
-	case 500: return "Internal Server Error";
-	default: return "Error";
+	case 400:
+		return "Bad Request";
+	case 403:
+		return "Forbidden";
+	case 404:
+		return "Not Found";
+	case 405:
+		return "Method Not Allowed";
+	case 412:
+		return "Precondition Failed";
+	case 416:
+		return "Requested Range Not Satisfiable";
+	case 500:
+		return "Internal Server Error";
+	default:
+		return "Error";
 	}
 }
 
@@ -39,11 +47,20 @@ static void escape(struct buf *b, struct str s)
 {
 	for (size_t i = 0; i < s.n; i++) {
 		switch (s.p[i]) {
-		case '<': buf_lit(b, "&lt;"); break;
-		case '>': buf_lit(b, "&gt;"); break;
-		case '&': buf_lit(b, "&amp;"); break;
-		case '"': buf_lit(b, "&quot;"); break;
-		default: buf_byte(b, s.p[i]);
+		case '<':
+			buf_lit(b, "&lt;");
+			break;
+		case '>':
+			buf_lit(b, "&gt;");
+			break;
+		case '&':
+			buf_lit(b, "&amp;");
+			break;
+		case '"':
+			buf_lit(b, "&quot;");
+			break;
+		default:
+			buf_byte(b, s.p[i]);
 		}
 	}
 }
@@ -66,7 +83,8 @@ static void error_page(struct site *s, const struct wire_failure *custom)
 		code = c->failure.http_status;
 	}
 	struct buf b = BUF_IN(c->arena);
-	buf_fmt(&b, "<html>\n<head><title>%u %s</title></head>\n<body>\n<h1>%u %s</h1>\n<ul>\n", code, reason(code), code, reason(code));
+	buf_fmt(&b, "<html>\n<head><title>%u %s</title></head>\n<body>\n<h1>%u %s</h1>\n<ul>\n", code, reason(code),
+		code, reason(code));
 	item(&b, "Code", name);
 	item(&b, "Message", c->failure.message);
 	for (size_t i = 0; i < c->failure.n_details; i++)
@@ -106,7 +124,8 @@ static bool to_all(struct site *s)
 	struct str query = s->r->query;
 	redirect(s, 301,
 		str_fmt(s->c->arena, "%.*s://%.*s/%.*s%s%.*s", STR_ARG(protocol), STR_ARG(all->host_name),
-			STR_ARG(str_uri_encode(s->c->arena, s->key, true)), str_empty(query) ? "" : "?", STR_ARG(query)));
+			STR_ARG(str_uri_encode(s->c->arena, s->key, true)), str_empty(query) ? "" : "?",
+			STR_ARG(query)));
 	return true;
 }
 
@@ -125,7 +144,8 @@ static bool by_rule(struct site *s, unsigned code)
 		if (wanted != (int64_t)code || !str_starts(s->key, prefix)) continue;
 		struct str key = s->key;
 		if (str_has(to->replace_key_with)) key = to->replace_key_with;
-		if (str_has(to->replace_key_prefix_with)) key = str_cat(c->arena, to->replace_key_prefix_with, str_from(key, prefix.n));
+		if (str_has(to->replace_key_prefix_with))
+			key = str_cat(c->arena, to->replace_key_prefix_with, str_from(key, prefix.n));
 		struct str protocol = str_has(to->protocol) ? to->protocol : c->http->tls ? STR("https") : STR("http");
 		struct str host = str_has(to->host_name) ? to->host_name : c->http->host;
 		int64_t answer = 301;
@@ -148,7 +168,8 @@ static status no_such_key(struct site *s, struct str key)
 	return s3_no_such_key(s->c, key);
 }
 
-/* Decided as an anonymous GetObject; then read as the owner. conditional: the request's own range and conditions count. */
+/* Decided as an anonymous GetObject; then read as the owner. conditional: the request's own range and conditions count.
+ */
 static status get(struct site *s, struct str key, bool conditional, struct s3_get_object_output *out)
 {
 	struct call *c = s->c;
@@ -176,8 +197,10 @@ static void show(struct site *s, const struct s3_get_object_output *out, unsigne
 {
 	struct call *c = s->c;
 	wire_encode(c->arena, &c->match, out, c->request_id, s->response);
-	if (code) s->response->code = code;
-	else if (c->response_code) s->response->code = c->response_code;
+	if (code)
+		s->response->code = code;
+	else if (c->response_code)
+		s->response->code = c->response_code;
 }
 
 static void fail(struct site *s)
@@ -186,7 +209,8 @@ static void fail(struct site *s)
 	unsigned code;
 	(void)wire_error_code(&c->match, c->failure.id, &code);
 	if (by_rule(s, code)) return;
-	const struct s3_error_document *document = s->conf.website_configuration ? s->conf.website_configuration->error_document : NULL;
+	const struct s3_error_document *document =
+		s->conf.website_configuration ? s->conf.website_configuration->error_document : NULL;
 	if (!document || code < 400 || code >= 500) {
 		error_page(s, NULL);
 		return;
@@ -214,7 +238,8 @@ static status serve(struct site *s)
 	struct call *c = s->c;
 	if (to_all(s) || by_rule(s, 0)) return OK;
 	struct str suffix = s->conf.website_configuration->index_document->suffix, key = s->key;
-	if (str_empty(key) || str_ends(key, STR("/"))) key = str_cat(c->arena, key, suffix);
+	if (str_empty(key) || str_ends(key, STR("/")))
+		key = str_cat(c->arena, key, suffix);
 	else if (!exists(s, key)) {
 		struct str folder = str_cat(c->arena, key, STR("/"));
 		if (exists(s, str_cat(c->arena, folder, suffix))) {
@@ -246,7 +271,8 @@ static status find(struct site *s)
 	struct str name = wire_read_host(s->r->host).bucket;
 	struct str path = str_from(c->http->path, 1);
 	if (!str_is(s->r->method, "GET") && !str_is(s->r->method, "HEAD")) {
-		status st = call_fail(c, S3_ERR_METHOD_NOT_ALLOWED, "The specified method is not allowed against this resource.");
+		status st = call_fail(
+			c, S3_ERR_METHOD_NOT_ALLOWED, "The specified method is not allowed against this resource.");
 		call_fail_detail(c, STR("Method"), s->r->method);
 		call_fail_detail(c, STR("ResourceType"), STR("OBJECT"));
 		return st;
@@ -263,7 +289,8 @@ static status find(struct site *s)
 	c->region = s->bucket.region;
 	st = s3_config_get(c, &s->bucket, S3_CONFIG_WEBSITE, STR(""), &s->conf);
 	if (!status_is(st, STATUS_NOT_FOUND)) return st;
-	st = call_fail(c, S3_ERR_NO_SUCH_WEBSITE_CONFIGURATION, "The specified bucket does not have a website configuration");
+	st = call_fail(
+		c, S3_ERR_NO_SUCH_WEBSITE_CONFIGURATION, "The specified bucket does not have a website configuration");
 	call_fail_detail(c, STR("BucketName"), s->bucket.name);
 	return st;
 }
@@ -271,7 +298,8 @@ static status find(struct site *s)
 void s3_site_answer(struct call *c, const struct wire_request *r, struct wire_response *response)
 {
 	struct site s = {.c = c, .r = r, .response = response};
-	c->principal = (struct principal){.kind = PRINCIPAL_ANONYMOUS, .account = STR(""), .arn = STR("*"), .user_id = STR("")};
+	c->principal = (struct principal){
+		.kind = PRINCIPAL_ANONYMOUS, .account = STR(""), .arn = STR("*"), .user_id = STR("")};
 	c->account = STR("");
 	c->match.service = &wire_service_s3;
 	c->match.protocol = WIRE_REST_XML;
@@ -281,9 +309,12 @@ void s3_site_answer(struct call *c, const struct wire_request *r, struct wire_re
 	if (found) st = serve(&s);
 	if (!is_ok(st)) {
 		response->n_headers = 0;
-		if (!status_is(st, STATUS_FAILED)) st = call_fail(c, ERR_INTERNAL, "We encountered an internal error. Please try again.");
-		if (found) fail(&s);
-		else error_page(&s, NULL);
+		if (!status_is(st, STATUS_FAILED))
+			st = call_fail(c, ERR_INTERNAL, "We encountered an internal error. Please try again.");
+		if (found)
+			fail(&s);
+		else
+			error_page(&s, NULL);
 	}
 	store_end(c->tx);
 	c->tx = NULL;

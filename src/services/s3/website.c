@@ -1,15 +1,20 @@
-/* PutBucketWebsite and its kin: the configuration, checked as AWS checks it ("Hosting a static website using Amazon S3"). */
+/* PutBucketWebsite and its kin: the configuration, checked as AWS checks it ("Hosting a static website using Amazon
+ * S3"). */
 #include "services/s3/config.h"
 
 enum { ROUTING_RULES_MAX = 50 };
 
-static status bad(struct call *c, const char *message) { return call_fail(c, S3_ERR_INVALID_ARGUMENT, "%s", message); }
+static status bad(struct call *c, const char *message)
+{
+	return call_fail(c, S3_ERR_INVALID_ARGUMENT, "%s", message);
+}
 
 static status check_protocol(struct call *c, struct str p)
 {
 	if (!str_has(p) || str_is(p, "http") || str_is(p, "https")) return OK;
 	return call_fail(c, S3_ERR_INVALID_REQUEST,
-		"Invalid protocol, protocol can be http or https. If not defined, the protocol will be selected automatically.");
+		"Invalid protocol, protocol can be http or https. If not defined, the protocol will be selected "
+		"automatically.");
 }
 
 static status check_code(struct call *c, struct str code, bool redirect)
@@ -32,13 +37,15 @@ static status check_rule(struct call *c, const struct s3_routing_rule *r)
 			   !str_has(to->replace_key_prefix_with) && !str_has(to->replace_key_with)))
 		return s3_malformed_xml(c);
 	if (str_has(to->replace_key_prefix_with) && str_has(to->replace_key_with))
-		return call_fail(c, S3_ERR_INVALID_REQUEST, "You can only define ReplaceKeyPrefix or ReplaceKey but not both.");
+		return call_fail(
+			c, S3_ERR_INVALID_REQUEST, "You can only define ReplaceKeyPrefix or ReplaceKey but not both.");
 	TRY(check_protocol(c, to->protocol));
 	TRY(check_code(c, to->http_redirect_code, true));
 	if (!r->condition) return OK;
 	if (!str_has(r->condition->http_error_code_returned_equals) && !str_has(r->condition->key_prefix_equals))
 		return call_fail(c, S3_ERR_INVALID_REQUEST,
-			"Condition cannot be empty. To redirect all requests without a condition, the condition element shouldn't be "
+			"Condition cannot be empty. To redirect all requests without a condition, the condition "
+			"element shouldn't be "
 			"present.");
 	return check_code(c, r->condition->http_error_code_returned_equals, false);
 }
@@ -47,7 +54,8 @@ static status check(struct call *c, const struct s3_website_configuration *w)
 {
 	if (w->redirect_all_requests_to) {
 		if (w->index_document || w->error_document || w->routing_rules.n)
-			return bad(c, "RedirectAllRequestsTo cannot be provided in conjunction with other Routing Rules.");
+			return bad(
+				c, "RedirectAllRequestsTo cannot be provided in conjunction with other Routing Rules.");
 		if (str_empty(w->redirect_all_requests_to->host_name)) return s3_malformed_xml(c);
 		return check_protocol(c, w->redirect_all_requests_to->protocol);
 	}
@@ -55,10 +63,12 @@ static status check(struct call *c, const struct s3_website_configuration *w)
 		return bad(c, "A value for IndexDocument Suffix must be provided if RedirectAllRequestsTo is empty");
 	if (str_empty(w->index_document->suffix) || str_chr(w->index_document->suffix, '/') >= 0)
 		return bad(c, "The IndexDocument Suffix is not well formed");
-	if (w->error_document && str_empty(w->error_document->key)) return bad(c, "The ErrorDocument Key is not well formed");
+	if (w->error_document && str_empty(w->error_document->key))
+		return bad(c, "The ErrorDocument Key is not well formed");
 	if (w->routing_rules.n > ROUTING_RULES_MAX)
 		return call_fail(c, S3_ERR_INVALID_REQUEST,
-			"%zu routing rules provided, the number of routing rules in a website configuration is limited to %d.",
+			"%zu routing rules provided, the number of routing rules in a website configuration is limited "
+			"to %d.",
 			w->routing_rules.n, ROUTING_RULES_MAX);
 	for (size_t i = 0; i < w->routing_rules.n; i++) TRY(check_rule(c, &w->routing_rules.v[i]));
 	return OK;
