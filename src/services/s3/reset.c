@@ -73,6 +73,7 @@ status s3_reset(struct cloud *cloud, void *state, bool gone)
 	if (gone) return s3_keyring_rewrap(st->keyring, cloud->vault);
 	TRY(drop_kind(cloud->store, STR("bucket"), NULL));
 	TRY(drop_kind(cloud->store, STR("object"), release_object));
+	TRY(drop_kind(cloud->store, STR("version"), release_object));
 	TRY(drop_kind(cloud->store, STR("manifest"), release_manifest));
 	return drop_kind(cloud->store, STR("part"), release_part);
 }
