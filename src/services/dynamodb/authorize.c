@@ -92,7 +92,9 @@ static struct access begin(struct work *w, struct str name)
 {
 	struct access x = {.w = w};
 	struct table *t = NULL;
-	if (is_ok(ddb_table_name(w, name, &name)) && is_ok(ddb_find(w, w->c->account, w->c->region, name, &t))) x.t = t;
+	struct str account = w->c->account, region = w->c->region;
+	(void)ddb_read_arn(name, &account, &region, &name);
+	if (is_ok(ddb_find_cached(w, account, region, name, &t))) x.t = t;
 	return x;
 }
 
@@ -412,7 +414,7 @@ static status attach_policies(struct work *w, struct authz_demands *d)
 			struct table *t;
 			struct policy *p;
 			if (!ddb_read_arn(r->arn, &account, &region, &name)) continue;
-			status s = ddb_find(w, account, region, name, &t);
+			status s = ddb_find_cached(w, account, region, name, &t);
 			if (status_is(s, STATUS_NOT_FOUND)) continue;
 			TRY(s);
 			if (!str_has(t->record.policy)) continue;

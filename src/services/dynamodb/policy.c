@@ -50,6 +50,7 @@ static status put(struct work *w, const struct dynamodb_put_resource_policy_inpu
 	r.policy = in->policy;
 	r.policy_revision = str_fmt(w->a, "%lld", (long long)(rand_u64() >> 1));
 	ddb_put_table(w, &r);
+	ddb_cache(w, &r, false);
 	out->revision_id = r.policy_revision;
 	return OK;
 }
@@ -92,6 +93,7 @@ static status drop(struct work *w, const struct dynamodb_delete_resource_policy_
 	out->revision_id = str_dup(w->a, r.policy_revision);
 	r.policy = r.policy_revision = STR_NONE;
 	ddb_put_table(w, &r);
+	ddb_cache(w, &r, false);
 	return OK;
 }
 

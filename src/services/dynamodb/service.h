@@ -110,8 +110,11 @@ status ddb_find(struct work *w, struct str account, struct str region, struct st
 /* Stores a record (its version grows). */
 void ddb_put_table(struct work *w, struct dynamodb_rec_table *r);
 void ddb_delete_table_record(struct work *w, const struct dynamodb_rec_table *r);
-/* Once the call has committed, the table's parsed form goes from memory. */
-void ddb_forget(struct work *w, const struct table *t);
+/* Once the call has committed, the table's parsed form in memory is this record's, or goes: for those who ask ddb_find_cached. */
+void ddb_cache(struct work *w, const struct dynamodb_rec_table *r, bool gone);
+/* As ddb_find, but from memory where it is there: for what may lag behind by the instant between a change's commit and ddb_cache
+ * (policies and tags, which AWS propagates in seconds). */
+status ddb_find_cached(struct work *w, struct str account, struct str region, struct str name, struct table **out) MUST_USE;
 /* A record as a table, until work_end; for one that is not stored yet (it has no live part). */
 struct table *ddb_table_of(struct work *w, const struct dynamodb_rec_table *r);
 /* A copy of the record that may be changed (its lists too, by replacing them). */

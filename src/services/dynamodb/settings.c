@@ -43,6 +43,7 @@ static status tag(struct work *w, const struct dynamodb_tag_resource_input *in)
 			w, "One or more parameter values were invalid: Too many tags: a resource can have at most 50");
 	r.tags = tags;
 	ddb_put_table(w, &r);
+	ddb_cache(w, &r, false);
 	return OK;
 }
 
@@ -68,6 +69,7 @@ static status untag(struct work *w, const struct dynamodb_untag_resource_input *
 	}
 	r.tags = tags;
 	ddb_put_table(w, &r);
+	ddb_cache(w, &r, false);
 	return OK;
 }
 

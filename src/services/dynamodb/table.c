@@ -147,6 +147,21 @@ static struct table *keep(struct work *w, struct table *t)
 	return t;
 }
 
+/* Into the cache, unless a newer version is there. t keeps the caller's reference; the cache takes one of its own. */
+static void remember(struct ddb *d, struct str key, struct table *t)
+{
+	pthread_rwlock_wrlock(&d->lock);
+	t->live = live_of(d, t->id);
+	struct table *before = map_get(&d->tables, key);
+	bool newer = before && before->id == t->id && before->record.version.v > t->record.version.v;
+	if (!newer) {
+		atomic_fetch_add(&t->references, 1);
+		before = map_set(&d->tables, key, t);
+	}
+	pthread_rwlock_unlock(&d->lock);
+	if (before && !newer) release(before);
+}
+
 status ddb_find(struct work *w, struct str account, struct str region, struct str name, struct table **out)
 {
 	struct str version, bytes, key = record_key(w->a, "version", account, region, name);
@@ -162,13 +177,20 @@ status ddb_find(struct work *w, struct str account, struct str region, struct st
 	if (!t) {
 		TRY(store_peek(w->tx, record_key(w->a, "table", account, region, name), &bytes));
 		t = parse(bytes);
-		atomic_fetch_add(&t->references, 1); /* the cache's, and the caller's */
-		pthread_rwlock_wrlock(&w->d->lock);
-		t->live = live_of(w->d, t->id);
-		struct table *before = map_set(&w->d->tables, key, t);
-		pthread_rwlock_unlock(&w->d->lock);
-		if (before) release(before);
+		remember(w->d, key, t);
 	}
+	*out = keep(w, t);
+	return OK;
+}
+
+status ddb_find_cached(struct work *w, struct str account, struct str region, struct str name, struct table **out)
+{
+	struct str key = record_key(w->a, "version", account, region, name);
+	pthread_rwlock_rdlock(&w->d->lock);
+	struct table *t = map_get(&w->d->tables, key);
+	if (t) atomic_fetch_add(&t->references, 1);
+	pthread_rwlock_unlock(&w->d->lock);
+	if (!t) return ddb_find(w, account, region, name, out);
 	*out = keep(w, t);
 	return OK;
 }
@@ -265,25 +287,32 @@ void ddb_delete_table_record(struct work *w, const struct dynamodb_rec_table *r)
 	store_delete(w->tx, record_key(w->a, "version", r->account, r->region, r->name));
 }
 
-struct forgotten {
+struct change {
 	struct ddb *d;
-	struct str key;
+	struct str key, bytes; /* bytes: of the record, absent when the table is gone */
 };
 
-static void forget(void *ctx)
+static void apply_change(void *ctx)
 {
-	struct forgotten *f = ctx;
-	pthread_rwlock_wrlock(&f->d->lock);
-	struct table *t = map_remove(&f->d->tables, f->key);
-	pthread_rwlock_unlock(&f->d->lock);
+	struct change *x = ctx;
+	if (str_has(x->bytes)) {
+		struct table *t = parse(x->bytes);
+		remember(x->d, x->key, t);
+		release(t);
+		return;
+	}
+	pthread_rwlock_wrlock(&x->d->lock);
+	struct table *t = map_remove(&x->d->tables, x->key);
+	pthread_rwlock_unlock(&x->d->lock);
 	if (t) release(t);
 }
 
-void ddb_forget(struct work *w, const struct table *t)
+void ddb_cache(struct work *w, const struct dynamodb_rec_table *r, bool gone)
 {
-	struct forgotten *f = arena_new(w->a, struct forgotten);
-	*f = (struct forgotten){w->d, record_key(w->a, "version", t->record.account, t->record.region, t->record.name)};
-	call_after_commit(w->c, forget, f);
+	struct change *x = arena_new(w->a, struct change);
+	*x = (struct change){w->d, record_key(w->a, "version", r->account, r->region, r->name),
+		gone ? STR_NONE : dynamodb_rec_table_encode(w->a, r)};
+	call_after_commit(w->c, apply_change, x);
 }
 
 /* ── the service's life ── */

@@ -86,7 +86,7 @@ static status delete_table(
 	ddb_stream_close(w, &r);
 	ddb_delete_table_record(w, &r);
 	ddb_purge_table(w, t->id);
-	ddb_forget(w, t);
+	ddb_cache(w, &r, true);
 	call_after_commit(w->c, poke, w->c->cloud->jobs);
 	out->table_description = ddb_describe(w, &t->record, STR("DELETING"));
 	return OK;
