@@ -1,6 +1,7 @@
 /* The edge alone, for raw figures: any GET is answered with a fixed body, any body is read and dropped.
- *     bench_edge_echo [-l 127.0.0.1:8080] [-s body-bytes] [-f file] [-a] [-t certificate.pem -k key.pem] [-m pool-bytes] [-n threads]
- * -f answers with that file (sendfile), -a answers from another thread, so that every exchange is suspended once. */
+ *     bench_edge_echo [-l 127.0.0.1:8080] [-s body-bytes] [-f file] [-a] [-t certificate.pem -k key.pem] [-m
+ * pool-bytes] [-n threads] -f answers with that file (sendfile), -a answers from another thread, so that every exchange
+ * is suspended once. */
 #include "edge/edge.h"
 #include <fcntl.h>
 #include <pthread.h>
@@ -34,7 +35,8 @@ static void answer(struct server *s, struct edge_exchange *x)
 		{{"Content-Type", 12}, {"text/plain", 10}},
 		{{"x-amzn-RequestId", 16}, {"4442587f-b7d0-5a2f-ebc4-9bc70ba86eae", 36}},
 	};
-	struct edge_response r = {.code = 200, .headers = headers, .n_headers = 2, .bytes = s->body, .keep_bytes = true};
+	struct edge_response r = {
+		.code = 200, .headers = headers, .n_headers = 2, .bytes = s->body, .keep_bytes = true};
 
 	if (s->fd >= 0) {
 		r.kind = EDGE_FILE;
@@ -132,7 +134,8 @@ int main(int argc, char **argv)
 		if (c == 'n') o.threads = (unsigned)strtoul(optarg, NULL, 10);
 		if (c == 't') o.tls_certificate = slurp(optarg);
 		if (c == 'k') o.tls_key = slurp(optarg);
-		if (c == 'f' && (s.fd = open(optarg, O_RDONLY)) >= 0 && fstat(s.fd, &st) == 0) s.file_size = (uint64_t)st.st_size;
+		if (c == 'f' && (s.fd = open(optarg, O_RDONLY)) >= 0 && fstat(s.fd, &st) == 0)
+			s.file_size = (uint64_t)st.st_size;
 	}
 	char *p = mem_new(size + 1);
 	memset(p, 'v', size);

@@ -1,7 +1,7 @@
 /* What the store costs, as ratios to what the disk and memory cost in the same run: commits a second with 1, 8 and 64
  * threads, strict and relaxed; gets, scans; bodies of several sizes; a large body beside a raw write and sync; opening.
- *     bench_store [-d folder] [open|commits|reads|growth|bodies|large …]      default: all, in a new folder in $TMPDIR or
- * /tmp. BENCH_RECORDS=10000000 lets growth go on to that many records. */
+ *     bench_store [-d folder] [open|commits|reads|growth|bodies|large …]      default: all, in a new folder in $TMPDIR
+ * or /tmp. BENCH_RECORDS=10000000 lets growth go on to that many records. */
 #include "base/arena.h"
 #include "clock/clock.h"
 #include "store/blob.h"
@@ -39,7 +39,10 @@ static void check(status r)
 	fprintf(stderr, "bench_store: %s\n", status_name(r));
 	exit(1);
 }
-static double seconds_since(int64_t start_us) { return (double)(clock_monotonic_us() - start_us) / 1e6; }
+static double seconds_since(int64_t start_us)
+{
+	return (double)(clock_monotonic_us() - start_us) / 1e6;
+}
 
 static double resident_mib(void)
 {
@@ -70,7 +73,8 @@ static struct str item_key(struct arena *a, uint64_t i)
 	return key_done(&k);
 }
 
-/* ── commits ─────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+/* ── commits
+ * ─────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static void *commit_loop(void *arg)
 {
@@ -139,13 +143,15 @@ static void commits(void)
 			store_metrics(s, &after);
 			printf("commit, %-7s %2u threads      %9.0f /s  %6.2f × raw  (%.1f a sync)\n",
 				relaxed ? "relaxed" : "strict", threads[i], rate, rate / raw,
-				(double)(after.commits - before.commits) / (double)(after.syncs - before.syncs + !after.syncs));
+				(double)(after.commits - before.commits) /
+					(double)(after.syncs - before.syncs + !after.syncs));
 		}
 		store_close(s);
 	}
 }
 
-/* ── reads ───────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+/* ── reads
+ * ───────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 enum { ITEMS = 200000 };
 static void *get_loop(void *arg)
@@ -174,7 +180,8 @@ static void *scan_loop(void *arg)
 		struct store_tx *tx = store_begin(s, &a, true);
 		struct str k, v;
 		random = random * 6364136223846793005u + 1442695040888963407u;
-		struct store_scan *c = store_scan_begin(tx, item_key(&a, (random >> 33) % ITEMS), item_key(&a, ITEMS), false);
+		struct store_scan *c =
+			store_scan_begin(tx, item_key(&a, (random >> 33) % ITEMS), item_key(&a, ITEMS), false);
 		unsigned n = 0;
 		while (n < 100 && store_scan_next(c, &k, &v)) n++;
 		check(store_scan_end(c));
@@ -207,7 +214,8 @@ static void reads(void)
 	store_close(s);
 }
 
-/* ── growth ──────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+/* ── growth
+ * ──────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static uint64_t n_items;
 static void *grown_get_loop(void *arg)
@@ -263,19 +271,21 @@ static void growth(void)
 		while (at < n_items) {
 			struct store_tx *tx = store_begin(s, &a, false);
 			store_ticket t;
-			for (uint64_t end = at + 1000; at < end; at++) store_put(tx, item_key(&a, at), str_n(value, sizeof value));
+			for (uint64_t end = at + 1000; at < end; at++)
+				store_put(tx, item_key(&a, at), str_n(value, sizeof value));
 			check(store_commit(tx, &t));
 			arena_reset(&a);
 		}
 		double gets = run_threads(1, grown_get_loop), writes = run_threads(1, grown_commit_loop);
-		printf("%9llu records: get %5.2f us, get + put %5.2f us, resident %.1f MiB\n", (unsigned long long)n_items,
-			1e6 / gets, 1e6 / writes, resident_mib());
+		printf("%9llu records: get %5.2f us, get + put %5.2f us, resident %.1f MiB\n",
+			(unsigned long long)n_items, 1e6 / gets, 1e6 / writes, resident_mib());
 	}
 	store_close(s);
 	arena_cleanup(&a);
 }
 
-/* ── bodies ──────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+/* ── bodies
+ * ──────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static size_t body_bytes;
 static void *body_loop(void *arg)
@@ -317,8 +327,9 @@ static void bodies(void)
 		for (size_t j = 0; j < 3; j++) {
 			body_bytes = sizes[i];
 			double rate = run_threads(threads[j], body_loop);
-			printf("put of %4zu KiB, %2u threads      %9.0f /s  %7.1f MiB/s  (%s)\n", sizes[i] >> 10, threads[j], rate,
-				rate * (double)sizes[i] / MIB, sizes[i] <= BLOB_INLINE_MAX ? "inline" : "file");
+			printf("put of %4zu KiB, %2u threads      %9.0f /s  %7.1f MiB/s  (%s)\n", sizes[i] >> 10,
+				threads[j], rate, rate * (double)sizes[i] / MIB,
+				sizes[i] <= BLOB_INLINE_MAX ? "inline" : "file");
 		}
 	store_close(s);
 }
@@ -363,9 +374,11 @@ static void large_body(void)
 		for (uint64_t at = 0; got == MIB && at < ref.size; at += got) check(blob_read(b, at, p, MIB, &got));
 		double read = seconds_since(start);
 		blob_close(b);
-		printf("%d MiB body: raw write + fdatasync %.0f MiB/s; blob %.0f MiB/s (%.2f × raw, %.0f %% of it sealing); "
-		       "verified read %.0f MiB/s\n", SIZE_MIB, raw, SIZE_MIB / all, SIZE_MIB / all / raw,
-			100 * (all - written) / all, SIZE_MIB / read);
+		printf("%d MiB body: raw write + fdatasync %.0f MiB/s; blob %.0f MiB/s (%.2f × raw, %.0f %% of it "
+		       "sealing); "
+		       "verified read %.0f MiB/s\n",
+			SIZE_MIB, raw, SIZE_MIB / all, SIZE_MIB / all / raw, 100 * (all - written) / all,
+			SIZE_MIB / read);
 		tx = store_begin(s, &a, false);
 		check(blob_release(tx, ref));
 		check(store_commit(tx, &t));
@@ -399,8 +412,10 @@ static void commits_and_open(void)
 
 int main(int argc, char **argv)
 {
-	static const struct { const char *name; void (*run)(void); } sections[] = {
-		{"open", opening}, {"commits", commits_and_open}, {"reads", reads}, {"growth", growth},
+	static const struct {
+		const char *name;
+		void (*run)(void);
+	} sections[] = {{"open", opening}, {"commits", commits_and_open}, {"reads", reads}, {"growth", growth},
 		{"bodies", bodies}, {"large", large_body}};
 	const char *tmp = getenv("TMPDIR");
 	int first = 1;

@@ -35,7 +35,8 @@ static void send(void *ctx)
 	struct call *c = &e->call;
 	struct wire_response *r = e->response;
 	size_t n = 0;
-	struct edge_header *h = arena_new_n(&e->arena, struct edge_header, r->n_headers + r->n_prefixed + c->n_extra_headers + CALL_CORS_HEADERS + 8);
+	struct edge_header *h = arena_new_n(&e->arena, struct edge_header,
+		r->n_headers + r->n_prefixed + c->n_extra_headers + CALL_CORS_HEADERS + 8);
 	for (size_t i = 0; i < r->n_headers; i++) add(h, &n, r->headers[i].name, r->headers[i].value);
 	for (size_t i = 0; i < r->n_prefixed; i++) add(h, &n, r->prefixed[i].name, r->prefixed[i].value);
 	for (size_t i = 0; i < c->n_extra_headers; i++) add(h, &n, c->extra_headers[i].name, c->extra_headers[i].value);
@@ -62,7 +63,8 @@ static void send(void *ctx)
 	if (!b && out.head_only && str_empty(r->body)) {
 		/* The answer to HEAD tells the length that GET's would have (RFC 9110 section 9.3.2). */
 		for (size_t i = 0; i < r->n_headers; i++)
-			if (str_ieq(r->headers[i].name, STR("content-length")) && is_ok(str_to_u64(r->headers[i].value, &out.size)))
+			if (str_ieq(r->headers[i].name, STR("content-length")) &&
+				is_ok(str_to_u64(r->headers[i].value, &out.size)))
 				out.kind = EDGE_READER;
 	}
 	if (b) {

@@ -11,16 +11,17 @@ static struct str partition_of(struct str region)
 	return STR("aws");
 }
 
-/* Where virtual time was moved, clients still sign with their own clocks. A header's time may be near either. A presigned URL made
- * after the move lives by the machine's clock as its maker does; one from before lives on virtual time, so that moving time ends it.
- * Version 2 does not tell when it signed: the machine's clock it is. */
+/* Where virtual time was moved, clients still sign with their own clocks. A header's time may be near either. A
+ * presigned URL made after the move lives by the machine's clock as its maker does; one from before lives on virtual
+ * time, so that moving time ends it. Version 2 does not tell when it signed: the machine's clock it is. */
 static int64_t time_to_judge_by(const struct exchange *e)
 {
 	const struct clock *clock = e->call.cloud->clock;
 	int64_t offset = clock_offset(clock), virtual = e->call.now_ms, machine = virtual - offset, at = e->sig.time_ms;
 	if (!offset) return virtual;
 	if (e->sig.kind == SIG_V2 && e->sig.expires_s >= 0) return machine;
-	if (e->sig.kind == SIG_QUERY) return at + 1000 > clock_moved_at(clock) && at <= machine + SKEW_MS ? machine : virtual;
+	if (e->sig.kind == SIG_QUERY)
+		return at + 1000 > clock_moved_at(clock) && at <= machine + SKEW_MS ? machine : virtual;
 	return llabs(at - machine) < llabs(at - virtual) ? machine : virtual;
 }
 
@@ -30,10 +31,8 @@ status exchange_authenticate(struct exchange *e, const uint8_t *body_sha256)
 	/* Whether or not the signature over it can be checked, what was declared of the payload has to be true. */
 	if (body_sha256) TRY(sigv4_check_payload(c->arena, &e->sig, e->s3_dialect, body_sha256, &c->failure));
 	if (e->sig.kind == SIG_NONE) {
-		c->principal = (struct principal){.kind = PRINCIPAL_ANONYMOUS,
-			.account = STR(""),
-			.arn = STR("*"),
-			.user_id = STR("")};
+		c->principal = (struct principal){
+			.kind = PRINCIPAL_ANONYMOUS, .account = STR(""), .arn = STR("*"), .user_id = STR("")};
 		c->region = str_has(e->host.region) ? e->host.region : c->cloud->default_region;
 		c->partition = partition_of(c->region);
 		c->account = STR("");
@@ -50,13 +49,15 @@ status exchange_authenticate(struct exchange *e, const uint8_t *body_sha256)
 		e->signing_key, &c->failure));
 	c->principal.verified = str_has(c->principal.secret);
 	if (c->principal.verified && c->match.service && !e->s3_dialect)
-		TRY(sigv4_check_scope(c->arena, &e->sig, false, str_c(c->match.service->signing_name), STR_NONE, &c->failure));
+		TRY(sigv4_check_scope(
+			c->arena, &e->sig, false, str_c(c->match.service->signing_name), STR_NONE, &c->failure));
 	c->account = c->principal.account;
 	c->region = str_empty(e->sig.region) ? c->cloud->default_region : e->sig.region;
 	c->partition = partition_of(c->region);
 	/* An account's root is the same in every partition here; its name is the caller's partition's. */
 	if (c->principal.kind == PRINCIPAL_ROOT)
-		c->principal.arn = str_fmt(c->arena, "arn:%.*s:iam::%.*s:root", STR_ARG(c->partition), STR_ARG(c->account));
+		c->principal.arn =
+			str_fmt(c->arena, "arn:%.*s:iam::%.*s:root", STR_ARG(c->partition), STR_ARG(c->account));
 	return OK;
 }
 
@@ -65,7 +66,8 @@ status exchange_authorize(struct exchange *e)
 	struct call *c = &e->call;
 	if (c->principal.kind != PRINCIPAL_ANONYMOUS) return OK;
 	if (c->match.op && (c->match.op->flags & WIRE_O_ANONYMOUS)) return OK;
-	if (e->service && (e->service->always_authorizes || (c->cloud->policies && e->service->authorize))) return OK; /* exchange_permit decides */
+	if (e->service && (e->service->always_authorizes || (c->cloud->policies && e->service->authorize)))
+		return OK; /* exchange_permit decides */
 	if (e->s3_dialect) return call_fail(c, ERR_ACCESS_DENIED, "Access Denied");
 	return call_fail(c, ERR_MISSING_AUTHENTICATION, "Request is missing Authentication Token");
 }

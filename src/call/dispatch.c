@@ -1,17 +1,18 @@
 /* The edge's handler: from a request's head and body to a running call. See dispatch.h for the order of things. */
-#include "call/exchange.h"
 #include "admin/admin.h"
 #include "base/rand.h"
+#include "call/exchange.h"
 #include <stddef.h>
 #include <stdlib.h>
 
 _Static_assert(sizeof(struct wire_header) == sizeof(struct edge_header) &&
-		offsetof(struct wire_header, value) == offsetof(struct edge_header, value),
+		       offsetof(struct wire_header, value) == offsetof(struct edge_header, value),
 	"a request's headers are handed from edge to wire as they are");
 
 /* ── the head ─────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* Which dialect of signing and of errors: told by the credential scope, else by what unsigned clients of S3 look like. */
+/* Which dialect of signing and of errors: told by the credential scope, else by what unsigned clients of S3 look like.
+ */
 static bool looks_like_s3(const struct exchange *e)
 {
 	const struct edge_request *r = e->call.http;
@@ -20,11 +21,13 @@ static bool looks_like_s3(const struct exchange *e)
 		if (str_starts(auth, STR("AWS "))) return true; /* signature version 2, which only S3 still speaks */
 		ptrdiff_t end = str_find(auth, STR("/aws4_request"));
 		struct str before = str_sub(auth, 0, end < 0 ? 0 : (size_t)end);
-		return str_ends(before, STR("/s3")) || str_ends(before, STR("/s3express")) || str_ends(before, STR("/s3-object-lambda"));
+		return str_ends(before, STR("/s3")) || str_ends(before, STR("/s3express")) ||
+		       str_ends(before, STR("/s3-object-lambda"));
 	}
 	if (str_has(r->query) && str_find(r->query, STR("X-Amz-Credential=")) >= 0)
 		return str_find(r->query, STR("%2Fs3%2F")) >= 0 || str_find(r->query, STR("/s3/")) >= 0;
-	if (str_has(edge_header_get(r, STR("X-Amz-Target"))) || str_has(edge_header_get(r, STR("smithy-protocol")))) return false;
+	if (str_has(edge_header_get(r, STR("X-Amz-Target"))) || str_has(edge_header_get(r, STR("smithy-protocol"))))
+		return false;
 	if (str_has(r->query) && str_find(r->query, STR("Action=")) >= 0) return false;
 	struct str type = edge_header_get(r, STR("Content-Type"));
 	if (str_is(r->method, "POST") && str_istarts(type, STR("application/x-www-form-urlencoded"))) return false;
@@ -79,7 +82,8 @@ static void find_service(struct exchange *e)
 		if (cloud->services[i]->model != c->match.service) continue;
 		e->service = cloud->services[i];
 		c->state = cloud->service_state ? cloud->service_state[i] : NULL;
-		if (c->match.op && e->service->ops[c->match.op_index].handler) e->op = &e->service->ops[c->match.op_index];
+		if (c->match.op && e->service->ops[c->match.op_index].handler)
+			e->op = &e->service->ops[c->match.op_index];
 		return;
 	}
 }
@@ -132,7 +136,10 @@ static status decode(struct exchange *e)
 	return wire_validate(&e->arena, &c->match, e->in, &c->failure);
 }
 
-static void run_in_worker(void *ctx) { exchange_run(ctx); }
+static void run_in_worker(void *ctx)
+{
+	exchange_run(ctx);
+}
 
 static status begin_call(struct exchange *e)
 {
@@ -179,7 +186,8 @@ static status begin_stream(struct exchange *e)
 	return stage_begin(e);
 }
 
-/* The answer is known before the body: small bodies are read to their end first, else the connection is cut after it. */
+/* The answer is known before the body: small bodies are read to their end first, else the connection is cut after it.
+ */
 static void refuse(struct exchange *e)
 {
 	const struct edge_request *r = e->call.http;
@@ -190,8 +198,8 @@ static void refuse(struct exchange *e)
 	exchange_answer_failure(e);
 }
 
-/* A foreign page must not drive somebody's cloud: an origin that is not on this machine needs a bucket's rule. Without one it may
- * still read what it could not see (no header lets it). Returns true where the answer is given. */
+/* A foreign page must not drive somebody's cloud: an origin that is not on this machine needs a bucket's rule. Without
+ * one it may still read what it could not see (no header lets it). Returns true where the answer is given. */
 static bool judge_origin(struct exchange *e)
 {
 	struct call *c = &e->call;

@@ -63,13 +63,15 @@ static void service_text(struct buf *out, const char *name, struct service_count
 	if (!total) return;
 	for (unsigned c = 0; c < CLASSES; c++) {
 		uint64_t n = atomic_load_explicit(&s->by_class[c], memory_order_relaxed);
-		if (n) buf_fmt(out, "virga_calls_total{service=\"%s\",status=\"%uxx\"} %lu\n", name, c, (unsigned long)n);
+		if (n)
+			buf_fmt(out, "virga_calls_total{service=\"%s\",status=\"%uxx\"} %lu\n", name, c,
+				(unsigned long)n);
 	}
 	uint64_t below = 0;
 	for (size_t b = 0; b < BUCKETS; b++) {
 		below += atomic_load_explicit(&s->buckets[b], memory_order_relaxed);
-		buf_fmt(out, "virga_call_seconds_bucket{service=\"%s\",le=\"%g\"} %lu\n", name, (double)bucket_us[b] / 1e6,
-			(unsigned long)below);
+		buf_fmt(out, "virga_call_seconds_bucket{service=\"%s\",le=\"%g\"} %lu\n", name,
+			(double)bucket_us[b] / 1e6, (unsigned long)below);
 	}
 	buf_fmt(out, "virga_call_seconds_bucket{service=\"%s\",le=\"+Inf\"} %lu\n", name, (unsigned long)total);
 	buf_fmt(out, "virga_call_seconds_sum{service=\"%s\"} %.6f\n", name,
@@ -85,8 +87,10 @@ static void gauge(struct buf *out, const char *name, const char *type, uint64_t 
 void call_metrics_text(const struct cloud *cloud, struct buf *out)
 {
 	struct call_metrics *m = cloud->metrics;
-	buf_lit(out, "# HELP virga_calls_total Answered calls by service and status class.\n# TYPE virga_calls_total counter\n");
-	buf_lit(out, "# HELP virga_call_seconds Time from a request's head to its answer.\n# TYPE virga_call_seconds histogram\n");
+	buf_lit(out, "# HELP virga_calls_total Answered calls by service and status class.\n# TYPE virga_calls_total "
+		     "counter\n");
+	buf_lit(out, "# HELP virga_call_seconds Time from a request's head to its answer.\n# TYPE virga_call_seconds "
+		     "histogram\n");
 	service_text(out, "none", &m->none);
 	for (size_t i = 0; i < wire_services_length; i++) service_text(out, wire_services[i]->name, &m->services[i]);
 

@@ -1,9 +1,9 @@
 /* The policy step of a call: what the operation demands, what is known of the request,
 	and whether the caller's policies
  * allow it. It runs once the input is decoded and before anything is done. */
-#include "call/exchange.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "call/exchange.h"
 #include "identity/digest.h"
 #include "policy/provider.h"
 #include "vault/vault.h"
@@ -20,11 +20,8 @@ static struct policy_principal caller_of(const struct call *c)
 		[PRINCIPAL_SERVICE] = POLICY_CALLER_SERVICE,
 	};
 	const struct principal *p = &c->principal;
-	return (struct policy_principal){.kind = kinds[p->kind],
-		.account = p->account,
-		.arn = p->arn,
-		.user_id = p->user_id,
-		.name = p->name};
+	return (struct policy_principal){
+		.kind = kinds[p->kind], .account = p->account, .arn = p->arn, .user_id = p->user_id, .name = p->name};
 }
 
 /* 127.0.0.1:51234, [::1]:51234 */
@@ -47,8 +44,10 @@ static void describe_s3(const struct exchange *e, struct policy_context *k)
 {
 	bool query = e->sig.kind == SIG_QUERY;
 	if (e->sig.kind == SIG_NONE) return;
-	policy_context_set(k, STR("s3:authType"), query ? STR("REST-QUERY-STRING")
-				: e->sig.kind == SIG_POST_FORM ? STR("POST") : STR("REST-HEADER"));
+	policy_context_set(k, STR("s3:authType"),
+		query                          ? STR("REST-QUERY-STRING")
+		: e->sig.kind == SIG_POST_FORM ? STR("POST")
+					       : STR("REST-HEADER"));
 	policy_context_set(k, STR("s3:signatureversion"), e->sig.kind == SIG_V2 ? STR("AWS") : STR("AWS4-HMAC-SHA256"));
 	if (query) policy_context_set_i64(k, STR("s3:signatureAge"), e->call.now_ms - e->sig.time_ms);
 	if (str_has(e->sig.payload_hash)) policy_context_set(k, STR("s3:x-amz-content-sha256"), e->sig.payload_hash);
@@ -75,8 +74,8 @@ static void describe(const struct exchange *e, const struct policy_principal *wh
 static bool needs_no_permission(const struct call *c)
 {
 	struct str op = wire_str(&c->match.service->tables, c->match.op->name);
-	return strcmp(c->match.service->name, "sts") == 0 && (str_is(op, "GetCallerIdentity") || str_is(op,
-		"GetSessionToken"));
+	return strcmp(c->match.service->name, "sts") == 0 &&
+	       (str_is(op, "GetCallerIdentity") || str_is(op, "GetSessionToken"));
 }
 
 /* What DecodeAuthorizationMessage of STS shows to who may: sealed for the caller's account. */
@@ -84,8 +83,11 @@ static struct str encode_denial(struct call *c, const struct policy_principal *w
 {
 	if (!c->cloud->vault) return STR_NONE;
 	struct buf b = BUF_IN(c->arena);
-	buf_fmt(&b, "{\"allowed\":false,\"explicitDeny\":%s,\"matchedStatements\":{\"items\":[]},\"failures\":{\"items\":[]},"
-		    "\"context\":{\"principal\":{\"id\":", v->decision.outcome == POLICY_DENIED_EXPLICITLY ? "true" : "false");
+	buf_fmt(&b,
+		"{\"allowed\":false,\"explicitDeny\":%s,\"matchedStatements\":{\"items\":[]},\"failures\":{\"items\":[]"
+		"},"
+		"\"context\":{\"principal\":{\"id\":",
+		v->decision.outcome == POLICY_DENIED_EXPLICITLY ? "true" : "false");
 	json_quote(&b, who->user_id);
 	buf_lit(&b, ",\"arn\":");
 	json_quote(&b, who->arn);
@@ -106,10 +108,12 @@ static status refuse(struct exchange *e, const struct policy_principal *who, con
 	bool foreign = v->resource_account.n && !str_eq(v->resource_account, who->account);
 	if (e->s3_dialect && (foreign || who->kind == POLICY_CALLER_ANONYMOUS))
 		return call_fail(c, ERR_ACCESS_DENIED, "Access Denied");
-	if (strcmp(c->match.service->name, "ec2") != 0) return call_fail(c, ERR_ACCESS_DENIED, "%.*s", STR_ARG(v->message));
+	if (strcmp(c->match.service->name, "ec2") != 0)
+		return call_fail(c, ERR_ACCESS_DENIED, "%.*s", STR_ARG(v->message));
 	struct str encoded = encode_denial(c, who, v);
-	return call_fail(c, ERR_ACCESS_DENIED, "You are not authorized to perform this operation. %.*s%s%.*s", STR_ARG(v->message),
-		str_has(encoded) ? ". Encoded authorization failure message: " : "", STR_ARG(encoded));
+	return call_fail(c, ERR_ACCESS_DENIED, "You are not authorized to perform this operation. %.*s%s%.*s",
+		STR_ARG(v->message), str_has(encoded) ? ". Encoded authorization failure message: " : "",
+		STR_ARG(encoded));
 }
 
 void call_attach_policy(struct call *c, struct authz_demands *d, struct policy_resource *r, bool trust, struct str text)
@@ -139,7 +143,8 @@ struct permit {
 static void set_mfa_age(struct call *c, struct permit *p)
 {
 	if (!p->bundle) return;
-	const struct policy_key *k = policy_context_get(policy_bundle_context(p->bundle), STR("virga:MultiFactorAuthTime"));
+	const struct policy_key *k =
+		policy_context_get(policy_bundle_context(p->bundle), STR("virga:MultiFactorAuthTime"));
 	int64_t at_ms;
 	if (k && k->n == 1 && is_ok(str_to_i64(k->values ? k->values[0] : k->one, &at_ms)))
 		policy_context_set_i64(&p->context, STR("aws:MultiFactorAuthAge"), (c->now_ms - at_ms) / 1000);
@@ -160,7 +165,8 @@ static status gather(struct exchange *e, struct permit *p, struct store_tx *tx)
 	return OK;
 }
 
-/* aws:ResourceAccount and S3's own name of it. Resources of one owner that have no keys of their own share a context. */
+/* aws:ResourceAccount and S3's own name of it. Resources of one owner that have no keys of their own share a context.
+ */
 static void describe_resources(const struct exchange *e, struct authz_demands *d)
 {
 	struct arena *a = e->call.arena;
@@ -200,8 +206,8 @@ status exchange_permit(struct exchange *e)
 	if (is_ok(s)) {
 		struct policy_verdict v;
 		describe_resources(e, &p.demands);
-		if (!policy_authorize(c->arena, &p.who, p.bundle, &p.demands, &p.context, e->s3_dialect,
-			&v)) s = refuse(e, &p.who, &v);
+		if (!policy_authorize(c->arena, &p.who, p.bundle, &p.demands, &p.context, e->s3_dialect, &v))
+			s = refuse(e, &p.who, &v);
 	} else if (!status_is(s, STATUS_FAILED)) {
 		s = call_fail(c, ERR_INTERNAL, "The caller's policies could not be read.");
 	}

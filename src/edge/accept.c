@@ -1,6 +1,6 @@
 /* Listening sockets and the acceptor: one thread that accepts, waits for the first byte where TLS is on (a TLS record
- * begins with 0x16, which no HTTP method does), and hands the connection to the plain or the secure daemon. It also cuts
- * clients that take too long for a head, which libmicrohttpd, that only knows inactivity, does not (slowloris). */
+ * begins with 0x16, which no HTTP method does), and hands the connection to the plain or the secure daemon. It also
+ * cuts clients that take too long for a head, which libmicrohttpd, that only knows inactivity, does not (slowloris). */
 #include "base/log.h"
 #include "edge/internal.h"
 #include <arpa/inet.h>
@@ -85,9 +85,9 @@ static status listen_on(struct edge *e, struct str where, struct str *why)
 	if (a.ss_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
 	if (bind(fd, (struct sockaddr *)&a, n) != 0 || listen(fd, BACKLOG) != 0) {
 		bool busy = errno == EADDRINUSE;
-		set_why(why, busy                 ? "the port is taken by another program"
-			     : errno == EACCES    ? "no right to listen on this port"
-						  : "the address cannot be listened on");
+		set_why(why, busy              ? "the port is taken by another program"
+			     : errno == EACCES ? "no right to listen on this port"
+					       : "the address cannot be listened on");
 		close(fd);
 		return busy ? STATUS(BUSY) : STATUS(IO);
 	}
@@ -162,7 +162,8 @@ static bool accept_some(struct edge *e, int listener)
 		}
 		if (decide(e, fd, &a, n)) continue;
 		struct edge_silent *s = mem_new(sizeof(*s));
-		*s = (struct edge_silent){.fd = fd, .since_ms = edge_now_ms(), .prev = e->silent_last, .address = a, .address_n = n};
+		*s = (struct edge_silent){
+			.fd = fd, .since_ms = edge_now_ms(), .prev = e->silent_last, .address = a, .address_n = n};
 		*(s->prev ? &s->prev->next : &e->silent) = s;
 		e->silent_last = s;
 		struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP, .data.ptr = s};

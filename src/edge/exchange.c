@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-
 static struct edge_conn *conn_of(struct MHD_Connection *c)
 {
 	const union MHD_ConnectionInfo *i = MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -61,7 +60,8 @@ static struct str put(char **at, struct str s)
 	return r;
 }
 
-static struct edge_exchange *exchange_new(struct edge_conn *k, struct MHD_Connection *c, const char *method, bool *too_many)
+static struct edge_exchange *exchange_new(
+	struct edge_conn *k, struct MHD_Connection *c, const char *method, bool *too_many)
 {
 	struct header_collection h;
 	size_t method_n = strlen(method);
@@ -72,7 +72,8 @@ static struct edge_exchange *exchange_new(struct edge_conn *k, struct MHD_Connec
 	*too_many = h.too_many;
 
 	size_t head = sizeof(struct edge_exchange) + h.n * sizeof(struct edge_header);
-	struct edge_exchange *x = malloc(head + h.bytes + method_n + k->target_n + k->peer_n); /* lint:allow(raw-allocation): its tail is written at once */
+	size_t bytes = head + h.bytes + method_n + k->target_n + k->peer_n;
+	struct edge_exchange *x = malloc(bytes); /* lint:allow(raw-allocation): its tail is written at once */
 	INVARIANT(x);
 	memset(x, 0, sizeof(*x));
 	char *at = (char *)x + head;
@@ -89,7 +90,8 @@ static struct edge_exchange *exchange_new(struct edge_conn *k, struct MHD_Connec
 	r->headers = x->headers;
 	r->n_headers = h.n;
 	r->tls = k->tls;
-	for (size_t i = 0; i < h.n; i++) x->headers[i] = (struct edge_header){put(&at, h.v[i].name), put(&at, h.v[i].value)};
+	for (size_t i = 0; i < h.n; i++)
+		x->headers[i] = (struct edge_header){put(&at, h.v[i].name), put(&at, h.v[i].value)};
 	return x;
 }
 
@@ -131,8 +133,8 @@ static enum MHD_Result queue_answer(struct edge_exchange *x)
 	return ok;
 }
 
-static enum MHD_Result on_head(struct edge_conn *k, struct MHD_Connection *c, const char *method, const char *version,
-	void **context)
+static enum MHD_Result on_head(
+	struct edge_conn *k, struct MHD_Connection *c, const char *method, const char *version, void **context)
 {
 	struct edge *e = k->side->edge;
 	bool too_many;
@@ -152,12 +154,13 @@ static enum MHD_Result on_head(struct edge_conn *k, struct MHD_Connection *c, co
 	x->state = x->handler.begin(x->handler.ctx, x, &x->request);
 	INVARIANT(x->state);
 	/* An answer at once to a client that waits with its body (Expect: 100-continue) goes out now, and libmicrohttpd
-	 * closes. Anyone else's body is read and dropped first: closing with unread bytes would reset the connection and
-	 * could destroy the answer on its way. */
+	 * closes. Anyone else's body is read and dropped first: closing with unread bytes would reset the connection
+	 * and could destroy the answer on its way. */
 	enum MHD_Result ok = MHD_YES;
 	pthread_mutex_lock(&x->lock);
 	bool body = x->request.chunked || x->request.content_length > 0;
-	if (x->responded && body && str_ieq(str_or(edge_header_get(&x->request, STR("expect")), STR("")), STR("100-continue")))
+	if (x->responded && body &&
+		str_ieq(str_or(edge_header_get(&x->request, STR("expect")), STR("")), STR("100-continue")))
 		ok = queue_answer(x);
 	pthread_mutex_unlock(&x->lock);
 	return ok;
@@ -172,9 +175,9 @@ static enum MHD_Result park(struct edge_exchange *x)
 	return MHD_YES;
 }
 
-/* libmicrohttpd takes a short read for "nothing more now" and then misses an end of stream that came with it: its epoll is
- * edge-triggered. A body of known length that is not whole is therefore looked after here, at the cost of one look at the
- * socket for each piece of some ten KiB. */
+/* libmicrohttpd takes a short read for "nothing more now" and then misses an end of stream that came with it: its epoll
+ * is edge-triggered. A body of known length that is not whole is therefore looked after here, at the cost of one look
+ * at the socket for each piece of some ten KiB. */
 static bool was_cut(struct edge_exchange *x, size_t n)
 {
 	char byte;

@@ -60,8 +60,9 @@ struct wire_host wire_read_host(struct str host)
 		while (start > 0 && host.p[start - 1] != '.') start--;
 		struct str label = str_sub(host, start, end - start);
 		if (is_s3_label(label) && end < host.n &&
-			(str_ieq(label, STR("s3")) || str_istarts(label, STR("s3-website")) || str_ieq(label, STR("s3-accelerate")) ||
-				str_ieq(label, STR("s3-control")) || is_region(str_from(label, 3)))) {
+			(str_ieq(label, STR("s3")) || str_istarts(label, STR("s3-website")) ||
+				str_ieq(label, STR("s3-accelerate")) || str_ieq(label, STR("s3-control")) ||
+				is_region(str_from(label, 3)))) {
 			struct str behind = str_from(host, end + 1);
 			struct str next = str_cut(&behind, '.');
 			if (str_ieq(next, STR("dualstack"))) next = str_cut(&behind, '.');

@@ -106,8 +106,8 @@ static bool emit_shape(struct tables *t, const struct shape *s)
 	for (size_t i = 0; i < count; i++) emit_member(t, s, i);
 	struct str size = layout_sizeof(&t->scratch, s);
 	buf_fmt(&t->shapes, "\t{%d, %d, %#x, %u, %.*s, %u, %zu, %u, %u, %u, %u, %u},\n", (int)s->kind, (int)s->time,
-		s->flags, pool_add(&t->pool, s->name), STR_ARG(size), first, count, s->payload_index, c, x, s->error_index,
-		run);
+		s->flags, pool_add(&t->pool, s->name), STR_ARG(size), first, count, s->payload_index, c, x,
+		s->error_index, run);
 	if (run <= 0xffff && t->n_constraints <= 0x10000 && t->n_extras <= 0x10000) return true;
 	return model_fail(t->m, s->at, "the tables outgrow their 16-bit indices");
 }
@@ -148,18 +148,19 @@ static bool strings_fit(struct model *m)
 	for (size_t i = 0; i < m->shapes.n; i++) {
 		struct shape *s = m->shapes.v[i];
 		bool fits = pool_fits(s->pattern) && pool_fits(s->xmlns) && pool_fits(s->prefix) &&
-				pool_fits(s->location_name) && pool_fits(s->code) && pool_fits(s->query_code);
+			    pool_fits(s->location_name) && pool_fits(s->code) && pool_fits(s->query_code);
 		for (size_t j = 0; j < s->enums.n; j++) fits = fits && pool_fits(s->enums.v[j]);
 		for (size_t j = 0; j < s->members.n; j++) {
 			struct member *d = &s->members.v[j];
-			fits = fits && pool_fits(d->wire_name) && pool_fits(d->query_name) && pool_fits(d->xmlns) && pool_fits(d->prefix);
+			fits = fits && pool_fits(d->wire_name) && pool_fits(d->query_name) && pool_fits(d->xmlns) &&
+			       pool_fits(d->prefix);
 		}
 		if (!fits) return model_fail(m, s->at, "a string of more than 65535 bytes");
 	}
 	for (size_t i = 0; i < m->ops.n; i++) {
 		struct op *op = m->ops.v[i];
-		if (!pool_fits(op->uri) || !pool_fits(op->wrapper) || !pool_fits(op->in_name) || !pool_fits(op->in_xmlns) ||
-				op->errors.n > 0xffff)
+		if (!pool_fits(op->uri) || !pool_fits(op->wrapper) || !pool_fits(op->in_name) ||
+			!pool_fits(op->in_xmlns) || op->errors.n > 0xffff)
 			return model_fail(m, op->at, "a string of more than 65535 bytes");
 	}
 	for (size_t i = 0; i < m->errors.n; i++)
@@ -191,8 +192,8 @@ bool emit_arrays(struct model *m, struct buf *out)
 	array(out, "struct wire_op", "ops", "", &t->ops);
 	array(out, "uint16_t", "sorted", "", &t->sorted);
 	buf_fmt(out, "enum { N_MEMBERS = %u };\n\n", t->n_members);
-	struct buf *bufs[] = {&t->shapes, &t->members, &t->constraints, &t->extras, &t->enums, &t->errors, &t->op_errors,
-		&t->ops, &t->sorted};
+	struct buf *bufs[] = {&t->shapes, &t->members, &t->constraints, &t->extras, &t->enums, &t->errors,
+		&t->op_errors, &t->ops, &t->sorted};
 	for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++) buf_cleanup(bufs[i]);
 	pool_cleanup(&t->pool);
 	arena_cleanup(&t->scratch);
@@ -202,6 +203,8 @@ bool emit_arrays(struct model *m, struct buf *out)
 
 void emit_tables_initializer(const struct model *m, struct buf *out)
 {
-	buf_fmt(out, "{pool, shapes, members, constraints, extras, enums, errors, op_errors, ops, sorted, %zu, N_MEMBERS, "
-		"%zu, %zu}", m->shapes.n, m->errors.n, m->ops.n);
+	buf_fmt(out,
+		"{pool, shapes, members, constraints, extras, enums, errors, op_errors, ops, sorted, %zu, N_MEMBERS, "
+		"%zu, %zu}",
+		m->shapes.n, m->errors.n, m->ops.n);
 }

@@ -15,10 +15,10 @@ bool s3_account_of(struct arena *a, struct str id, struct str *account);
 
 struct policy;
 struct policy_library;
-/* The compiled policy of a bucket that has one, with a reference for the caller. denials: only its Deny statements; *out NULL where
- * it has none. */
-status s3_policy_load(struct store_tx *tx, struct arena *a, struct policy_library *l, const struct s3_rec_bucket *b, bool denials,
-	struct policy **out) MUST_USE;
+/* The compiled policy of a bucket that has one, with a reference for the caller. denials: only its Deny statements;
+ * *out NULL where it has none. */
+status s3_policy_load(struct store_tx *tx, struct arena *a, struct policy_library *l, const struct s3_rec_bucket *b,
+	bool denials, struct policy **out) MUST_USE;
 /* Of a bucket that goes. */
 void s3_policy_drop(struct call *c, const struct s3_rec_bucket *b);
 

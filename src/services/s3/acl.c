@@ -1,8 +1,8 @@
 /* ACLs: read from canned names, headers and XML, shown, judged. */
-#include "services/s3/changed.h"
 #include "services/s3/acl.h"
 #include "base/vec.h"
 #include "services/s3/access.h"
+#include "services/s3/changed.h"
 #include "services/s3/config.h"
 #include "services/s3/public.h"
 #include "services/s3/version.h"
@@ -28,8 +28,8 @@ static void grant(struct list *l, struct str account, struct str group, struct s
 {
 	for (size_t i = 0; i < l->out->n; i++) {
 		const struct s3_rec_grant *g = &l->out->v[i];
-		if (str_eq(str_or(g->account, STR("")), str_or(account, STR(""))) && str_eq(g->permission, permission) &&
-			str_eq(str_or(g->group, STR("")), str_or(group, STR(""))))
+		if (str_eq(str_or(g->account, STR("")), str_or(account, STR(""))) &&
+			str_eq(g->permission, permission) && str_eq(str_or(g->group, STR("")), str_or(group, STR(""))))
 			return;
 	}
 	*VEC_PUSH(l->c->arena, l->out, &l->capacity) = (struct s3_rec_grant){account, group, permission};
@@ -37,7 +37,8 @@ static void grant(struct list *l, struct str account, struct str group, struct s
 
 static bool is_permission(struct str s)
 {
-	return str_is(s, "FULL_CONTROL") || str_is(s, "READ") || str_is(s, "WRITE") || str_is(s, "READ_ACP") || str_is(s, "WRITE_ACP");
+	return str_is(s, "FULL_CONTROL") || str_is(s, "READ") || str_is(s, "WRITE") || str_is(s, "READ_ACP") ||
+	       str_is(s, "WRITE_ACP");
 }
 
 bool s3_is_ownership(struct str s)
@@ -94,7 +95,8 @@ static status read_header(struct list *l, struct str header, const char *permiss
 	while (str_has(rest)) {
 		struct str value = str_trim(str_cut(&rest, ',')), type = str_trim(str_cut(&value, '='));
 		value = str_trim(str_or(value, STR("")));
-		if (value.n >= 2 && str_starts(value, STR("\"")) && str_ends(value, STR("\""))) value = str_sub(value, 1, value.n - 2);
+		if (value.n >= 2 && str_starts(value, STR("\"")) && str_ends(value, STR("\"")))
+			value = str_sub(value, 1, value.n - 2);
 		if (str_ieq(type, STR("id")))
 			TRY(grant_id(l, value, str_c(permission)));
 		else if (str_ieq(type, STR("uri")))
@@ -165,10 +167,11 @@ static status block_public(struct call *c, const struct s3_rec_grants *grants, c
 	for (size_t i = 0; i < grants->n; i++) {
 		if (!str_is(grants->v[i].group, "all") && !str_is(grants->v[i].group, "authenticated")) continue;
 		return call_fail(c, ERR_ACCESS_DENIED,
-			"User: %.*s is not authorized to perform: s3:%s on resource: \"arn:%.*s:s3:::%.*s%s\" because public access "
+			"User: %.*s is not authorized to perform: s3:%s on resource: \"arn:%.*s:s3:::%.*s%s\" because "
+			"public access "
 			"control lists (ACLs) are blocked by the BlockPublicAcls block public access setting.",
-			STR_ARG(c->principal.arn), r->of_bucket ? "PutBucketAcl" : "PutObjectAcl", STR_ARG(c->partition),
-			STR_ARG(b->name), r->of_bucket ? "" : "/*");
+			STR_ARG(c->principal.arn), r->of_bucket ? "PutBucketAcl" : "PutObjectAcl",
+			STR_ARG(c->partition), STR_ARG(b->name), r->of_bucket ? "" : "/*");
 	}
 	return OK;
 }
@@ -177,10 +180,12 @@ status s3_acl_read(struct call *c, const struct s3_rec_bucket *b, unsigned bits,
 	struct s3_rec_grants *out)
 {
 	struct list l = {.c = c, .out = out};
-	bool headers = str_has(r->full_control) || str_has(r->read) || str_has(r->write) || str_has(r->read_acp) || str_has(r->write_acp);
+	bool headers = str_has(r->full_control) || str_has(r->read) || str_has(r->write) || str_has(r->read_acp) ||
+		       str_has(r->write_acp);
 	*out = (struct s3_rec_grants){0};
 	if (headers && str_has(r->acl))
-		return call_fail(c, S3_ERR_INVALID_REQUEST, "Specifying both Canned ACLs and Header Grants is not allowed");
+		return call_fail(
+			c, S3_ERR_INVALID_REQUEST, "Specifying both Canned ACLs and Header Grants is not allowed");
 	if (r->policy && (headers || str_has(r->acl)))
 		return call_fail(c, S3_ERR_UNEXPECTED_CONTENT, "This request does not support content");
 	if (r->policy) {
@@ -202,11 +207,14 @@ status s3_acl_read(struct call *c, const struct s3_rec_bucket *b, unsigned bits,
 	return bits & S3_BLOCK_PUBLIC_ACLS ? block_public(c, out, r, b) : OK;
 }
 
-/* Grants to the owner alone of full control are the same as none ("bucket-owner-full-control … or an equivalent form"). */
+/* Grants to the owner alone of full control are the same as none ("bucket-owner-full-control … or an equivalent form").
+ */
 static bool is_harmless(const struct s3_rec_grants *grants, struct str owner)
 {
 	for (size_t i = 0; i < grants->n; i++)
-		if (!str_eq(str_or(grants->v[i].account, STR("")), owner) || !str_is(grants->v[i].permission, "FULL_CONTROL")) return false;
+		if (!str_eq(str_or(grants->v[i].account, STR("")), owner) ||
+			!str_is(grants->v[i].permission, "FULL_CONTROL"))
+			return false;
 	return true;
 }
 
@@ -215,7 +223,8 @@ static status not_supported(struct call *c)
 	return call_fail(c, S3_ERR_ACCESS_CONTROL_LIST_NOT_SUPPORTED, "The bucket does not allow ACLs");
 }
 
-status s3_acl_of_upload(struct call *c, const struct s3_rec_bucket *b, const struct s3_headers *h, struct s3_rec_object *o)
+status s3_acl_of_upload(
+	struct call *c, const struct s3_rec_bucket *b, const struct s3_headers *h, struct s3_rec_object *o)
 {
 	unsigned bits = 0;
 	struct s3_acl_request r = {.acl = h->acl,
@@ -233,8 +242,10 @@ status s3_acl_of_upload(struct call *c, const struct s3_rec_bucket *b, const str
 	TRY(s3_bucket_public(c->tx, c->arena, b, &bits));
 	TRY(s3_acl_read(c, b, enabled ? bits : 0, &r, &o->grants));
 	if (!enabled && !is_harmless(&o->grants, b->owner)) return not_supported(c);
-	if (enabled && !is_harmless(&o->grants, r.owner)) o->acl = STR("grants");
-	else o->grants = (struct s3_rec_grants){0};
+	if (enabled && !is_harmless(&o->grants, r.owner))
+		o->acl = STR("grants");
+	else
+		o->grants = (struct s3_rec_grants){0};
 	return OK;
 }
 

@@ -1,6 +1,6 @@
-/* From extents to a response's body. A plain extent is handed to the edge as it is (a file goes out by sendfile); several, and
- * sealed ones, are read in order, chunk by chunk. All are opened before the answer begins, so that an object removed meanwhile
- * is still answered whole. */
+/* From extents to a response's body. A plain extent is handed to the edge as it is (a file goes out by sendfile);
+ * several, and sealed ones, are read in order, chunk by chunk. All are opened before the answer begins, so that an
+ * object removed meanwhile is still answered whole. */
 #include "base/log.h"
 #include "services/s3/object.h"
 #include "services/s3/sse.h"
@@ -13,7 +13,7 @@ struct piece {
 	uint64_t start;  /* in the response */
 	uint64_t offset; /* in the blob */
 	uint64_t length;
-	uint64_t stored;         /* bytes of the blob */
+	uint64_t stored;          /* bytes of the blob */
 	struct s3_cipher *cipher; /* NULL: plain */
 };
 struct reader {
@@ -72,12 +72,14 @@ static status read_stored(struct blob *b, uint64_t at, char *p, size_t n)
 	return OK;
 }
 
-/* *size: its plain bytes, which go to `to`; sealed has room for a sealed chunk and may be `to`. LIMIT where they are more than
- * room. */
+/* *size: its plain bytes, which go to `to`; sealed has room for a sealed chunk and may be `to`. LIMIT where they are
+ * more than room. */
 static status open_chunk(const struct piece *p, uint64_t number, char *sealed, char *to, size_t room, size_t *size)
 {
 	uint64_t at = number * S3_CHUNK_SEALED_BYTES;
-	size_t n = at >= p->stored ? 0 : p->stored - at < S3_CHUNK_SEALED_BYTES ? (size_t)(p->stored - at) : S3_CHUNK_SEALED_BYTES;
+	size_t n = at >= p->stored                          ? 0
+		   : p->stored - at < S3_CHUNK_SEALED_BYTES ? (size_t)(p->stored - at)
+							    : S3_CHUNK_SEALED_BYTES;
 	if (n <= S3_CHUNK_TAG_BYTES) return STATUS(CORRUPT);
 	*size = n - S3_CHUNK_TAG_BYTES;
 	if (*size > room) return STATUS(LIMIT);
@@ -87,7 +89,8 @@ static status open_chunk(const struct piece *p, uint64_t number, char *sealed, c
 	return s;
 }
 
-/* Up to n bytes of a sealed piece, from `at` of its plain bytes on: of one chunk, which goes to p at once where it fits. */
+/* Up to n bytes of a sealed piece, from `at` of its plain bytes on: of one chunk, which goes to p at once where it
+ * fits. */
 static status read_sealed(struct reader *r, const struct piece *piece, uint64_t at, char *p, size_t n, size_t *got)
 {
 	uint64_t number = at / S3_CHUNK_BYTES;

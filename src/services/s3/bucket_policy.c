@@ -1,5 +1,6 @@
-/* Bucket policies: taken, judged as to whether they are public ("The meaning of 'public'", Amazon S3 User Guide), compiled. The text
- * lies at ("s3", "policy", bucket id); the bucket's record holds its revision, under which its compiled form is kept. */
+/* Bucket policies: taken, judged as to whether they are public ("The meaning of 'public'", Amazon S3 User Guide),
+ * compiled. The text lies at ("s3", "policy", bucket id); the bucket's record holds its revision, under which its
+ * compiled form is kept. */
 #include "base/json.h"
 #include "base/rand.h"
 #include "policy/authz.h"
@@ -16,7 +17,10 @@ static struct str key_of(struct arena *a, const struct s3_rec_bucket *b)
 	return key_done(&k);
 }
 
-static status malformed(struct call *c, const char *why) { return call_fail(c, S3_ERR_MALFORMED_POLICY, "%s", why); }
+static status malformed(struct call *c, const char *why)
+{
+	return call_fail(c, S3_ERR_MALFORMED_POLICY, "%s", why);
+}
 
 /* A member that may be one string or a list of them: its first string; the others follow by next. */
 static const struct json_value *strings(const struct json_value *v)
@@ -43,7 +47,10 @@ static bool names_bucket(struct str resource, struct str arn)
 	return !rest.n || rest.p[0] == '/' || rest.p[0] == '*' || rest.p[0] == '?';
 }
 
-static bool has_wildcard(struct str s) { return str_chr(s, '*') >= 0 || str_chr(s, '?') >= 0; }
+static bool has_wildcard(struct str s)
+{
+	return str_chr(s, '*') >= 0 || str_chr(s, '?') >= 0;
+}
 
 static bool is_on(const struct authz_action *action, struct str type)
 {
@@ -59,7 +66,8 @@ static bool applies(const struct authz_action *action, const struct json_value *
 {
 	bool object = is_on(action, STR("object")), bucket = is_on(action, STR("bucket"));
 	if (!object && !bucket) return true;
-	for (const struct json_value *r = strings(resources); r; r = json_is(resources, JSON_IS_ARRAY) ? r->next : NULL) {
+	for (const struct json_value *r = strings(resources); r;
+		r = json_is(resources, JSON_IS_ARRAY) ? r->next : NULL) {
 		bool any = has_wildcard(r->text), key = str_chr(r->text, '/') >= 0;
 		if ((key && object) || (!key && bucket) || (any && !key)) return true;
 	}
@@ -68,11 +76,13 @@ static bool applies(const struct authz_action *action, const struct json_value *
 
 static status check_statement(struct call *c, const struct json_value *st, struct str arn)
 {
-	const struct json_value *resources = json_member(st, STR("Resource")), *actions = json_member(st, STR("Action"));
+	const struct json_value *resources = json_member(st, STR("Resource")),
+				*actions = json_member(st, STR("Action"));
 	const struct json_value *list = resources ? resources : json_member(st, STR("NotResource"));
 	if (!list) return malformed(c, "Missing required field Resource");
 	for (const struct json_value *r = strings(list); r; r = json_is(list, JSON_IS_ARRAY) ? r->next : NULL)
-		if (!json_is(r, JSON_IS_STRING) || !names_bucket(r->text, arn)) return malformed(c, "Policy has invalid resource");
+		if (!json_is(r, JSON_IS_STRING) || !names_bucket(r->text, arn))
+			return malformed(c, "Policy has invalid resource");
 	const struct authz_service *s3 = authz_find(STR("s3"));
 	const struct json_value *all = actions ? actions : json_member(st, STR("NotAction"));
 	for (const struct json_value *a = strings(all); a; a = json_is(all, JSON_IS_ARRAY) ? a->next : NULL) {
@@ -140,15 +150,18 @@ static bool all_fixed(const struct json_value *values, bool address)
 /* "one or more of the following: … aws:SourceIp, aws:SourceArn, …" by an operator that asks for equality. */
 static bool is_confined(const struct json_value *statement)
 {
-	static const char *const operators[] = {"StringEquals", "StringLike", "StringEqualsIgnoreCase", "ArnEquals", "ArnLike", "IpAddress"};
-	static const char *const keys[] = {"aws:SourceIp", "aws:SourceArn", "aws:SourceVpc", "aws:SourceVpce", "aws:SourceOwner",
-		"aws:SourceAccount", "aws:userid", "aws:PrincipalOrgID", "aws:PrincipalOrgPaths", "aws:PrincipalArn",
-		"aws:PrincipalAccount", "s3:x-amz-server-side-encryption-aws-kms-key-id", "s3:DataAccessPointArn",
-		"s3:DataAccessPointAccount"};
+	static const char *const operators[] = {
+		"StringEquals", "StringLike", "StringEqualsIgnoreCase", "ArnEquals", "ArnLike", "IpAddress"};
+	static const char *const keys[] = {"aws:SourceIp", "aws:SourceArn", "aws:SourceVpc", "aws:SourceVpce",
+		"aws:SourceOwner", "aws:SourceAccount", "aws:userid", "aws:PrincipalOrgID", "aws:PrincipalOrgPaths",
+		"aws:PrincipalArn", "aws:PrincipalAccount", "s3:x-amz-server-side-encryption-aws-kms-key-id",
+		"s3:DataAccessPointArn", "s3:DataAccessPointAccount"};
 	const struct json_value *conditions = json_member(statement, STR("Condition"));
-	for (const struct json_value *op = json_is(conditions, JSON_IS_OBJECT) ? conditions->first : NULL; op; op = op->next) {
+	for (const struct json_value *op = json_is(conditions, JSON_IS_OBJECT) ? conditions->first : NULL; op;
+		op = op->next) {
 		bool equality = false;
-		for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) equality |= str_ieq(op->name, str_c(operators[i]));
+		for (size_t i = 0; i < sizeof operators / sizeof *operators; i++)
+			equality |= str_ieq(op->name, str_c(operators[i]));
 		if (!equality || !json_is(op, JSON_IS_OBJECT)) continue;
 		for (const struct json_value *key = op->first; key; key = key->next)
 			for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
@@ -159,7 +172,8 @@ static bool is_confined(const struct json_value *statement)
 
 static bool is_public(const struct json_value *policy)
 {
-	for (const struct json_value *st = statements(policy); st; st = json_is(json_member(policy, STR("Statement")), JSON_IS_ARRAY) ? st->next : NULL) {
+	for (const struct json_value *st = statements(policy); st;
+		st = json_is(json_member(policy, STR("Statement")), JSON_IS_ARRAY) ? st->next : NULL) {
 		if (!str_is(str_or(json_string(json_member(st, STR("Effect"))), STR("")), "Allow")) continue;
 		bool anyone = json_member(st, STR("NotPrincipal")) || is_anyone(json_member(st, STR("Principal")));
 		if (anyone && !is_confined(st)) return true;
@@ -176,7 +190,8 @@ static void rename_canonical(struct arena *a, struct json_value *statement)
 	struct json_value *ids = json_member(principal, STR("CanonicalUser"));
 	if (!ids || json_member(principal, STR("AWS"))) return;
 	ids->name = STR("AWS");
-	for (struct json_value *v = json_is(ids, JSON_IS_ARRAY) ? ids->first : ids; v; v = json_is(ids, JSON_IS_ARRAY) ? v->next : NULL)
+	for (struct json_value *v = json_is(ids, JSON_IS_ARRAY) ? ids->first : ids; v;
+		v = json_is(ids, JSON_IS_ARRAY) ? v->next : NULL)
 		(void)s3_account_of(a, str_or(json_string(v), STR("")), &v->text);
 }
 
@@ -205,8 +220,8 @@ static struct str rewrite(struct arena *a, struct str text, bool denials)
 	return buf_done(&b);
 }
 
-status s3_policy_load(struct store_tx *tx, struct arena *a, struct policy_library *l, const struct s3_rec_bucket *b, bool denials,
-	struct policy **out)
+status s3_policy_load(struct store_tx *tx, struct arena *a, struct policy_library *l, const struct s3_rec_bucket *b,
+	bool denials, struct policy **out)
 {
 	struct str text;
 	*out = NULL;
@@ -218,12 +233,15 @@ status s3_policy_load(struct store_tx *tx, struct arena *a, struct policy_librar
 	return policy_library_get(l, key, text, &source, out, NULL);
 }
 
-void s3_policy_drop(struct call *c, const struct s3_rec_bucket *b) { store_delete(c->tx, key_of(c->arena, b)); }
+void s3_policy_drop(struct call *c, const struct s3_rec_bucket *b)
+{
+	store_delete(c->tx, key_of(c->arena, b));
+}
 
 /* ── the operations ── */
 
-/* "If you have [the] permissions, but you're not using an identity that belongs to the bucket owner's account, Amazon S3 returns a
- * 405 Method Not Allowed error" ("PutBucketPolicy", API reference). */
+/* "If you have [the] permissions, but you're not using an identity that belongs to the bucket owner's account, Amazon
+ * S3 returns a 405 Method Not Allowed error" ("PutBucketPolicy", API reference). */
 static status load(struct call *c, struct str bucket, struct str expected_owner, struct s3_rec_bucket *b)
 {
 	TRY(s3_bucket_load(c, bucket, expected_owner, b));
@@ -238,7 +256,8 @@ static status no_policy(struct call *c, const struct s3_rec_bucket *b)
 	return s;
 }
 
-status s3_put_bucket_policy(struct call *c, const struct s3_put_bucket_policy_input *in, struct s3_put_bucket_policy_output *out)
+status s3_put_bucket_policy(
+	struct call *c, const struct s3_put_bucket_policy_input *in, struct s3_put_bucket_policy_output *out)
 {
 	struct s3_rec_bucket b;
 	struct json_value *json;
@@ -252,7 +271,8 @@ status s3_put_bucket_policy(struct call *c, const struct s3_put_bucket_policy_in
 	bool public = is_public(json);
 	if (public && bits & S3_BLOCK_PUBLIC_POLICY)
 		return call_fail(c, ERR_ACCESS_DENIED,
-			"User: %.*s is not authorized to perform: s3:PutBucketPolicy on resource: \"arn:%.*s:s3:::%.*s\" because public "
+			"User: %.*s is not authorized to perform: s3:PutBucketPolicy on resource: "
+			"\"arn:%.*s:s3:::%.*s\" because public "
 			"policies are blocked by the BlockPublicPolicy block public access setting.",
 			STR_ARG(c->principal.arn), STR_ARG(c->partition), STR_ARG(b.name));
 	store_put(c->tx, key_of(c->arena, &b), text);
@@ -263,7 +283,8 @@ status s3_put_bucket_policy(struct call *c, const struct s3_put_bucket_policy_in
 	return OK;
 }
 
-status s3_get_bucket_policy(struct call *c, const struct s3_get_bucket_policy_input *in, struct s3_get_bucket_policy_output *out)
+status s3_get_bucket_policy(
+	struct call *c, const struct s3_get_bucket_policy_input *in, struct s3_get_bucket_policy_output *out)
 {
 	struct s3_rec_bucket b;
 	TRY(load(c, in->bucket, in->expected_bucket_owner, &b));
@@ -286,8 +307,8 @@ status s3_delete_bucket_policy(
 	return OK;
 }
 
-status s3_get_bucket_policy_status(
-	struct call *c, const struct s3_get_bucket_policy_status_input *in, struct s3_get_bucket_policy_status_output *out)
+status s3_get_bucket_policy_status(struct call *c, const struct s3_get_bucket_policy_status_input *in,
+	struct s3_get_bucket_policy_status_output *out)
 {
 	struct s3_rec_bucket b;
 	TRY(load(c, in->bucket, in->expected_bucket_owner, &b));

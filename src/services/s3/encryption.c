@@ -1,4 +1,5 @@
-/* What requests say of encryption, and buckets' defaults: PutBucketEncryption, GetBucketEncryption, DeleteBucketEncryption. */
+/* What requests say of encryption, and buckets' defaults: PutBucketEncryption, GetBucketEncryption,
+ * DeleteBucketEncryption. */
 #include "base/json.h"
 #include "base/vec.h"
 #include "services/kms/keys.h"
@@ -9,30 +10,35 @@
 
 /* ── a customer's key ── */
 
-status s3_customer_read(struct call *c, struct str algorithm, struct str key, struct str md5, bool source, struct s3_customer *out)
+status s3_customer_read(
+	struct call *c, struct str algorithm, struct str key, struct str md5, bool source, struct s3_customer *out)
 {
-	struct str prefix = source ? STR("x-amz-copy-source-server-side-encryption-customer-") : STR(HEADER "-customer-");
+	struct str prefix =
+		source ? STR("x-amz-copy-source-server-side-encryption-customer-") : STR(HEADER "-customer-");
 	uint8_t actual[16];
 	struct str raw;
 	*out = (struct s3_customer){0};
 	if (!str_has(algorithm) && !str_has(key) && !str_has(md5)) return OK;
 	if (!str_has(algorithm))
 		return s3_invalid_argument(c, str_cat(c->arena, prefix, STR("algorithm")), algorithm,
-			"Requests specifying Server Side Encryption with Customer provided keys must provide a valid encryption "
+			"Requests specifying Server Side Encryption with Customer provided keys must provide a valid "
+			"encryption "
 			"algorithm.");
 	if (!str_is(algorithm, "AES256"))
 		return call_fail(c, S3_ERR_INVALID_ENCRYPTION_ALGORITHM_ERROR,
 			"The encryption request that you specified is not valid. The valid value is AES256.");
 	if (!str_has(key))
 		return s3_invalid_argument(c, str_cat(c->arena, prefix, STR("key")), key,
-			"Requests specifying Server Side Encryption with Customer provided keys must provide an appropriate secret "
+			"Requests specifying Server Side Encryption with Customer provided keys must provide an "
+			"appropriate secret "
 			"key.");
 	if (!is_ok(str_unbase64(c->arena, str_trim(key), &raw)) || raw.n != S3_KEY_BYTES)
 		return s3_invalid_argument(c, str_cat(c->arena, prefix, STR("key")), STR_NONE,
 			"The secret key was invalid for the specified algorithm.");
 	if (!str_has(md5))
 		return s3_invalid_argument(c, str_cat(c->arena, prefix, STR("key-MD5")), md5,
-			"Requests specifying Server Side Encryption with Customer provided keys must provide the client calculated "
+			"Requests specifying Server Side Encryption with Customer provided keys must provide the "
+			"client calculated "
 			"MD5 of the secret key.");
 	digest_md5(raw, actual);
 	if (!str_eq(str_trim(md5), str_base64(c->arena, str_n(actual, sizeof actual))))
@@ -55,15 +61,18 @@ static status read_context(struct call *c, struct str text, struct s3_rec_sse *e
 	struct json_value *v = NULL;
 	size_t capacity = 0;
 	if (!str_has(text)) return OK;
-	bool right = is_ok(str_unbase64(c->arena, text, &json)) && is_ok(json_read(c->arena, json, &v)) && json_is(v, JSON_IS_OBJECT);
+	bool right = is_ok(str_unbase64(c->arena, text, &json)) && is_ok(json_read(c->arena, json, &v)) &&
+		     json_is(v, JSON_IS_OBJECT);
 	for (const struct json_value *m = right ? v->first : NULL; m && right; m = m->next) {
 		right = json_is(m, JSON_IS_STRING);
-		if (right) *VEC_PUSH(c->arena, &e->context, &capacity) = (struct s3_rec_metadata_entry){m->name, m->text};
+		if (right)
+			*VEC_PUSH(c->arena, &e->context, &capacity) = (struct s3_rec_metadata_entry){m->name, m->text};
 	}
 	e->given_context = text;
 	if (right) return OK;
 	return s3_invalid_argument(c, STR(HEADER "-context"), text,
-		"The header '" HEADER "-context' shall be Base64-encoded UTF-8 string holding JSON which represents a string-string "
+		"The header '" HEADER
+		"-context' shall be Base64-encoded UTF-8 string holding JSON which represents a string-string "
 		"map");
 }
 
@@ -90,10 +99,12 @@ static bool blocks_customers(const struct s3_server_side_encryption_rule *rule)
 static status choose_kms(struct call *c, const struct s3_sse_wish *w, const struct s3_server_side_encryption_rule *rule,
 	struct s3_rec_sse *e)
 {
-	const struct s3_server_side_encryption_by_default *d = rule ? rule->apply_server_side_encryption_by_default : NULL;
+	const struct s3_server_side_encryption_by_default *d =
+		rule ? rule->apply_server_side_encryption_by_default : NULL;
 	e->kms_key = w->kms_key;
 	if (str_has(w->kms_key) && str_empty(w->kms_key)) e->kms_key = STR_NONE;
-	/* "If you don't specify a KMS key, S3 uses the bucket's default, where that is one of KMS, else the AWS managed key." */
+	/* "If you don't specify a KMS key, S3 uses the bucket's default, where that is one of KMS, else the AWS managed
+	 * key." */
 	if (!str_has(e->kms_key) && d && is_kms(d->sse_algorithm)) e->kms_key = d->kms_master_key_id;
 	e->bucket_key = w->bucket_key;
 	if (!w->bucket_key.has && rule) e->bucket_key = rule->bucket_key_enabled;
@@ -102,7 +113,8 @@ static status choose_kms(struct call *c, const struct s3_sse_wish *w, const stru
 	return read_context(c, w->context, e);
 }
 
-status s3_sse_choose(struct call *c, const struct s3_rec_bucket *b, const struct s3_sse_wish *w, struct s3_rec_sse **out)
+status s3_sse_choose(
+	struct call *c, const struct s3_rec_bucket *b, const struct s3_sse_wish *w, struct s3_rec_sse **out)
 {
 	struct s3_rec_sse *e = *out = arena_new(c->arena, struct s3_rec_sse);
 	struct s3_server_side_encryption_rule *rule = NULL;
@@ -111,17 +123,20 @@ status s3_sse_choose(struct call *c, const struct s3_rec_bucket *b, const struct
 	if (str_has(w->customer.key)) {
 		if (str_has(w->algorithm))
 			return s3_invalid_argument(c, STR(HEADER), w->algorithm,
-				"Server Side Encryption with Customer provided key is incompatible with the encryption method specified");
+				"Server Side Encryption with Customer provided key is incompatible with the encryption "
+				"method specified");
 		if (blocks_customers(rule)) return call_fail(c, ERR_ACCESS_DENIED, "Access Denied");
 		e->algorithm = STR("customer");
 		return OK;
 	}
 	if (str_has(w->algorithm) && !str_is(w->algorithm, "AES256") && !is_kms(w->algorithm))
-		return s3_invalid_argument(c, STR(HEADER), w->algorithm, "The encryption method specified is not supported");
+		return s3_invalid_argument(
+			c, STR(HEADER), w->algorithm, "The encryption method specified is not supported");
 	if (str_has(w->kms_key) && !is_kms(w->algorithm))
 		return s3_invalid_argument(c, STR(HEADER), w->algorithm,
 			"Server Side Encryption with AWS KMS managed key requires HTTP header " HEADER " : aws:kms");
-	const struct s3_server_side_encryption_by_default *d = rule ? rule->apply_server_side_encryption_by_default : NULL;
+	const struct s3_server_side_encryption_by_default *d =
+		rule ? rule->apply_server_side_encryption_by_default : NULL;
 	e->algorithm = str_has(w->algorithm) ? w->algorithm : d ? d->sse_algorithm : STR("AES256");
 	if (is_kms(e->algorithm)) return choose_kms(c, w, rule, e);
 	if (str_has(w->context))
@@ -145,7 +160,8 @@ static status check_rule(struct call *c, const struct s3_server_side_encryption_
 	if (str_is(d->sse_algorithm, "AES256")) {
 		if (!str_has(d->kms_master_key_id)) return OK;
 		return s3_invalid_argument(c, STR("ApplyServerSideEncryptionByDefault"), d->kms_master_key_id,
-			"a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse");
+			"a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or "
+			"aws:kms:dsse");
 	}
 	return is_kms(d->sse_algorithm) ? OK : s3_malformed_xml(c);
 }
@@ -167,7 +183,8 @@ status s3_get_bucket_encryption(
 	struct call *c, const struct s3_get_bucket_encryption_input *in, struct s3_get_bucket_encryption_output *out)
 {
 	struct s3_rec_bucket b;
-	struct s3_server_side_encryption_rule *rule = NULL, *shown = arena_new(c->arena, struct s3_server_side_encryption_rule);
+	struct s3_server_side_encryption_rule *rule = NULL,
+					      *shown = arena_new(c->arena, struct s3_server_side_encryption_rule);
 	TRY(s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b));
 	status s = default_rule(c, &b, &rule);
 	if (!is_ok(s) && !status_is(s, STATUS_NOT_FOUND)) return s;
@@ -184,8 +201,8 @@ status s3_get_bucket_encryption(
 	return OK;
 }
 
-status s3_delete_bucket_encryption(
-	struct call *c, const struct s3_delete_bucket_encryption_input *in, struct s3_delete_bucket_encryption_output *out)
+status s3_delete_bucket_encryption(struct call *c, const struct s3_delete_bucket_encryption_input *in,
+	struct s3_delete_bucket_encryption_output *out)
 {
 	struct s3_rec_bucket b;
 	(void)out;

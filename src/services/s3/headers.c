@@ -16,8 +16,8 @@ status s3_headers_access(
 	struct call *c, const struct s3_rec_bucket *b, const struct s3_headers *h, struct s3_rec_object *o)
 {
 	TRY(s3_acl_of_upload(c, b, h, o));
-	struct s3_sse_wish wish = {h->server_side_encryption, h->ssekms_key_id, h->ssekms_encryption_context, h->bucket_key_enabled,
-		{STR_NONE, STR_NONE}};
+	struct s3_sse_wish wish = {h->server_side_encryption, h->ssekms_key_id, h->ssekms_encryption_context,
+		h->bucket_key_enabled, {STR_NONE, STR_NONE}};
 	TRY(S3_CUSTOMER(c, h, &wish.customer));
 	TRY(s3_sse_choose(c, b, &wish, &o->sse));
 	return s3_lock_read(c, b, h, o);

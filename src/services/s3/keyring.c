@@ -62,7 +62,8 @@ static status save(struct s3_keyring *r, uint32_t first, uint32_t last)
 	arena_init(&a);
 	struct store_tx *tx = store_begin(r->store, &a, false);
 	for (uint32_t i = first; i <= last; i++)
-		store_put(tx, record_key(&a, i), vault_wrap(r->vault, &a, context_of(&a, i), str_n(r->keys[i - 1], S3_KEY_BYTES)));
+		store_put(tx, record_key(&a, i),
+			vault_wrap(r->vault, &a, context_of(&a, i), str_n(r->keys[i - 1], S3_KEY_BYTES)));
 	store_ticket t;
 	status s = store_commit(tx, &t);
 	store_end(tx);

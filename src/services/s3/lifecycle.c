@@ -1,9 +1,9 @@
-/* The lifecycle job: one for each bucket with rules, due at midnight. A run judges the bucket as it was to be judged at its
- * midnight, a page per transaction, and keeps its place in a record of the same transaction: a crash goes on where it was. Where
- * the clock has been moved over many midnights, those at which something is due are run one after the other, so that an
- * object's life after a leap is the one that it would have had day by day. */
-#include "services/s3/changed.h"
+/* The lifecycle job: one for each bucket with rules, due at midnight. A run judges the bucket as it was to be judged at
+ * its midnight, a page per transaction, and keeps its place in a record of the same transaction: a crash goes on where
+ * it was. Where the clock has been moved over many midnights, those at which something is due are run one after the
+ * other, so that an object's life after a leap is the one that it would have had day by day. */
 #include "services/s3/lifecycle.h"
+#include "services/s3/changed.h"
 #include "services/s3/lock.h"
 #include "services/s3/multipart.h"
 #include "services/s3/sse.h"
@@ -72,7 +72,8 @@ static bool is_locked(const struct run *r, const struct s3_rec_object *o)
 	return s3_lock_retained(&r->c, o) || o->legal_hold.v;
 }
 
-static status fall(struct run *r, struct str key, const struct s3_place *place, struct s3_rec_object *o, struct str class)
+static status fall(
+	struct run *r, struct str key, const struct s3_place *place, struct s3_rec_object *o, struct str class)
 {
 	o->storage_class = class;
 	o->transitioned = SOME_TIME(r->c.now_ms);
@@ -112,8 +113,8 @@ static status judge_current(struct run *r, struct str key)
 	return str_has(class) ? fall(r, key, &place, &o, class) : OK;
 }
 
-/* A marker with nothing below it is an expired one: rules that say so remove it, and those that expire by days or date once it is
- * that old. */
+/* A marker with nothing below it is an expired one: rules that say so remove it, and those that expire by days or date
+ * once it is that old. */
 static status judge_lone_marker(struct run *r, struct str key, const struct s3_rec_object *o)
 {
 	for (size_t i = 0; i < r->l.n; i++) {
@@ -141,8 +142,8 @@ static status is_alone(struct run *r, struct str key, uint64_t number, bool *alo
 	return store_scan_end(scan);
 }
 
-static status judge_noncurrent(struct run *r, struct str key, const struct s3_place *place, struct s3_rec_object *o, int64_t since,
-	int32_t newer)
+static status judge_noncurrent(struct run *r, struct str key, const struct s3_place *place, struct s3_rec_object *o,
+	int64_t since, int32_t newer)
 {
 	for (size_t i = 0; i < r->l.n; i++) {
 		const struct s3_lifecycle_rule *rule = &r->l.v[i];
@@ -221,10 +222,16 @@ static status judge(struct run *r, struct str rest)
 	uint64_t number;
 	TRY(key_read_str(r->c.arena, &rest, &key));
 	switch ((enum phase)r->at.phase.v) {
-	case CURRENT: return judge_current(r, key);
-	case OLDER: TRY(key_read_u64(&rest, &number)); return judge_older(r, key, number);
-	case UPLOADS: TRY(key_read_str(r->c.arena, &rest, &id)); return judge_upload(r, key, id);
-	case PHASES: break;
+	case CURRENT:
+		return judge_current(r, key);
+	case OLDER:
+		TRY(key_read_u64(&rest, &number));
+		return judge_older(r, key, number);
+	case UPLOADS:
+		TRY(key_read_str(r->c.arena, &rest, &id));
+		return judge_upload(r, key, id);
+	case PHASES:
+		break;
 	}
 	UNREACHABLE();
 }
@@ -233,7 +240,8 @@ static status judge(struct run *r, struct str rest)
 static status walk(struct run *r, bool *done)
 {
 	struct arena *a = r->c.arena;
-	struct str space = space_of(a, &r->b, r->at.phase.v), from = str_has(r->at.cursor) ? r->at.cursor : space, key, value;
+	struct str space = space_of(a, &r->b, r->at.phase.v), from = str_has(r->at.cursor) ? r->at.cursor : space, key,
+		   value;
 	struct store_scan *scan = store_scan_begin(r->c.tx, from, key_after(a, space), false);
 	status s = OK;
 	*done = false;

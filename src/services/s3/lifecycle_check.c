@@ -1,4 +1,5 @@
-/* PutBucketLifecycleConfiguration, GetBucketLifecycleConfiguration, DeleteBucketLifecycle, and what a configuration may not say
+/* PutBucketLifecycleConfiguration, GetBucketLifecycleConfiguration, DeleteBucketLifecycle, and what a configuration may
+ * not say
  * ("Lifecycle configuration elements", "Troubleshooting Amazon S3 Lifecycle issues"). */
 #include "services/s3/headers.h"
 #include "services/s3/lifecycle.h"
@@ -17,14 +18,14 @@ static struct str prefix_of(const struct s3_lifecycle_rule *r)
 
 static bool has_tags(const struct s3_lifecycle_rule *r)
 {
-	return r->filter && (r->filter->tag || (r->filter->and && r->filter->and->tags.n));
+	return r->filter && (r->filter->tag || (r->filter->and &&r->filter->and->tags.n));
 }
 
 static bool has_sizes(const struct s3_lifecycle_rule *r)
 {
 	const struct s3_lifecycle_rule_filter *f = r->filter;
 	return f && (f->object_size_greater_than.has || f->object_size_less_than.has ||
-			    (f->and && (f->and->object_size_greater_than.has || f->and->object_size_less_than.has)));
+			    (f->and &&(f->and->object_size_greater_than.has || f->and->object_size_less_than.has)));
 }
 
 /* ── filters ── */
@@ -33,7 +34,8 @@ static status check_sizes(struct call *c, struct opt_i64 above, struct opt_i64 b
 {
 	if ((above.has && above.v < 0) || (below.has && below.v < 1)) return s3_malformed_xml(c);
 	if (above.has && below.has && below.v - above.v < 2)
-		return INVALID(c, "'ObjectSizeLessThan' has to be a value greater than 'ObjectSizeGreaterThan' by at least 2");
+		return INVALID(
+			c, "'ObjectSizeLessThan' has to be a value greater than 'ObjectSizeGreaterThan' by at least 2");
 	return OK;
 }
 
@@ -48,7 +50,8 @@ static status check_filter(struct call *c, const struct s3_lifecycle_rule *r)
 	const struct s3_lifecycle_rule_filter *f = r->filter;
 	if (str_has(r->prefix) == (f != NULL)) return s3_malformed_xml(c);
 	if (!f) return OK;
-	int told = str_has(f->prefix) + (f->tag != NULL) + f->object_size_greater_than.has + f->object_size_less_than.has;
+	int told =
+		str_has(f->prefix) + (f->tag != NULL) + f->object_size_greater_than.has + f->object_size_less_than.has;
 	if (told + (f->and != NULL) > 1) return s3_malformed_xml(c);
 	if (f->tag) TRY(check_tag(c, f->tag));
 	TRY(check_sizes(c, f->object_size_greater_than, f->object_size_less_than));
@@ -59,7 +62,8 @@ static status check_filter(struct call *c, const struct s3_lifecycle_rule *r)
 	for (size_t i = 0; i < a->tags.n; i++) {
 		TRY(check_tag(c, &a->tags.v[i]));
 		for (size_t j = 0; j < i; j++)
-			if (str_eq(a->tags.v[i].key, a->tags.v[j].key)) return INVALID(c, "Duplicate Tag Keys are not allowed.");
+			if (str_eq(a->tags.v[i].key, a->tags.v[j].key))
+				return INVALID(c, "Duplicate Tag Keys are not allowed.");
 	}
 	return check_sizes(c, a->object_size_greater_than, a->object_size_less_than);
 }
@@ -100,10 +104,11 @@ static bool is_warm(struct str class)
 static status check_days(struct call *c, struct str class, int32_t days, const char *name, const char *action)
 {
 	if (days < 0) return BAD_ARGUMENT(c, "'%s' for %s action must be nonnegative", name, action);
-	/* "Objects must be stored for at least 30 days before you can transition them to S3 Standard-IA or One Zone-IA." */
+	/* "Objects must be stored for at least 30 days before you can transition them to S3 Standard-IA or One
+	 * Zone-IA." */
 	if (is_warm(class) && days < WARM_DAYS)
-		return BAD_ARGUMENT(c, "'%s' in %s action must be greater than or equal to 30 for storageClass '%.*s'", name, action,
-			STR_ARG(class));
+		return BAD_ARGUMENT(c, "'%s' in %s action must be greater than or equal to 30 for storageClass '%.*s'",
+			name, action, STR_ARG(class));
 	return OK;
 }
 
@@ -118,36 +123,43 @@ static status check_transitions(struct call *c, const struct s3_lifecycle_rule *
 		if (t->days.has) TRY(check_days(c, t->storage_class, t->days.v, "Days", "Transition"));
 		if (e && (e->days.has || e->date.has) && e->date.has != t->date.has)
 			return INVALID(c,
-				"Found mixed 'Date' and 'Days' based Expiration and Transition actions in lifecycle rule for prefix "
+				"Found mixed 'Date' and 'Days' based Expiration and Transition actions in lifecycle "
+				"rule for prefix "
 				"'%.*s'",
 				STR_ARG(prefix));
 		if (e && e->days.has && e->days.v <= t->days.v)
 			return BAD_ARGUMENT(c,
-				"'Days' in the Expiration action for prefix '%.*s' must be greater than 'Days' in the Transition "
+				"'Days' in the Expiration action for prefix '%.*s' must be greater than 'Days' in the "
+				"Transition "
 				"action",
 				STR_ARG(prefix));
 		if (e && e->date.has && e->date.ms <= t->date.ms)
 			return BAD_ARGUMENT(c,
-				"'Date' in the Expiration action for prefix '%.*s' must be later than 'Date' in the Transition action",
+				"'Date' in the Expiration action for prefix '%.*s' must be later than 'Date' in the "
+				"Transition action",
 				STR_ARG(prefix));
 		for (size_t j = 0; j < i; j++) {
 			const struct s3_transition *u = &r->transitions.v[j];
 			if (u->date.has != t->date.has)
 				return INVALID(c,
-					"Found mixed 'Date' and 'Days' based Transition actions in lifecycle rule for prefix '%.*s'",
+					"Found mixed 'Date' and 'Days' based Transition actions in lifecycle rule for "
+					"prefix '%.*s'",
 					STR_ARG(prefix));
 			if (str_eq(u->storage_class, t->storage_class))
 				return INVALID(c,
-					"'StorageClass' must be different for 'Transition' actions in same 'Rule' with prefix '%.*s'",
+					"'StorageClass' must be different for 'Transition' actions in same 'Rule' with "
+					"prefix '%.*s'",
 					STR_ARG(prefix));
 		}
 		/* "you must wait at least 30 days before transitioning from S3 Standard-IA" */
 		for (size_t j = 0; t->days.has && is_warm(t->storage_class) && j < r->transitions.n; j++) {
 			const struct s3_transition *u = &r->transitions.v[j];
-			if (u == t || is_warm(u->storage_class) || u->days.v <= t->days.v || u->days.v - t->days.v >= WARM_DAYS)
+			if (u == t || is_warm(u->storage_class) || u->days.v <= t->days.v ||
+				u->days.v - t->days.v >= WARM_DAYS)
 				continue;
 			return BAD_ARGUMENT(c,
-				"'Days' in the 'Transition' action for StorageClass '%.*s' for prefix '%.*s' must be 30 days more than "
+				"'Days' in the 'Transition' action for StorageClass '%.*s' for prefix '%.*s' must be "
+				"30 days more than "
 				"'Days' in the 'Transition' action for StorageClass '%.*s'",
 				STR_ARG(u->storage_class), STR_ARG(prefix), STR_ARG(t->storage_class));
 		}
@@ -160,7 +172,8 @@ static status check_newer(struct call *c, struct opt_i32 newer, const struct s3_
 	if (!newer.has) return OK;
 	if (newer.v < 1 || newer.v > NEWER_MAX)
 		return BAD_ARGUMENT(c, "'NewerNoncurrentVersions' must be a positive integer between 1 and 100");
-	return r->filter ? OK : INVALID(c, "NewerNoncurrentVersions can only be specified in a rule with a Filter element");
+	return r->filter ? OK
+			 : INVALID(c, "NewerNoncurrentVersions can only be specified in a rule with a Filter element");
 }
 
 static status check_noncurrent(struct call *c, const struct s3_lifecycle_rule *r)
@@ -170,23 +183,27 @@ static status check_noncurrent(struct call *c, const struct s3_lifecycle_rule *r
 	if (e) {
 		if (!e->noncurrent_days.has) return s3_malformed_xml(c);
 		if (e->noncurrent_days.v <= 0)
-			return BAD_ARGUMENT(c, "'NoncurrentDays' for NoncurrentVersionExpiration action must be a positive integer");
+			return BAD_ARGUMENT(c,
+				"'NoncurrentDays' for NoncurrentVersionExpiration action must be a positive integer");
 		TRY(check_newer(c, e->newer_noncurrent_versions, r));
 	}
 	for (size_t i = 0; i < r->noncurrent_version_transitions.n; i++) {
 		const struct s3_noncurrent_version_transition *t = &r->noncurrent_version_transitions.v[i];
 		if (!t->noncurrent_days.has || !is_class(t->storage_class)) return s3_malformed_xml(c);
-		TRY(check_days(c, t->storage_class, t->noncurrent_days.v, "NoncurrentDays", "NoncurrentVersionTransition"));
+		TRY(check_days(
+			c, t->storage_class, t->noncurrent_days.v, "NoncurrentDays", "NoncurrentVersionTransition"));
 		TRY(check_newer(c, t->newer_noncurrent_versions, r));
 		if (e && e->noncurrent_days.v <= t->noncurrent_days.v)
 			return BAD_ARGUMENT(c,
-				"'NoncurrentDays' in the NoncurrentVersionExpiration action for prefix '%.*s' must be greater than "
+				"'NoncurrentDays' in the NoncurrentVersionExpiration action for prefix '%.*s' must be "
+				"greater than "
 				"'NoncurrentDays' in the NoncurrentVersionTransition action",
 				STR_ARG(prefix));
 		for (size_t j = 0; j < i; j++)
 			if (str_eq(r->noncurrent_version_transitions.v[j].storage_class, t->storage_class))
 				return INVALID(c,
-					"'StorageClass' must be different for 'NoncurrentVersionTransition' actions in same 'Rule' with "
+					"'StorageClass' must be different for 'NoncurrentVersionTransition' actions in "
+					"same 'Rule' with "
 					"prefix '%.*s'",
 					STR_ARG(prefix));
 	}
@@ -199,7 +216,8 @@ static status check_abort(struct call *c, const struct s3_lifecycle_rule *r)
 	if (!a) return OK;
 	if (!a->days_after_initiation.has) return s3_malformed_xml(c);
 	if (a->days_after_initiation.v <= 0)
-		return BAD_ARGUMENT(c, "'DaysAfterInitiation' for AbortIncompleteMultipartUpload action must be a positive integer");
+		return BAD_ARGUMENT(c,
+			"'DaysAfterInitiation' for AbortIncompleteMultipartUpload action must be a positive integer");
 	if (has_tags(r)) return INVALID(c, "AbortIncompleteMultipartUpload cannot be specified with Tags.");
 	if (has_sizes(r)) return INVALID(c, "AbortIncompleteMultipartUpload cannot be specified with Object Size.");
 	return OK;
@@ -217,8 +235,8 @@ status s3_lifecycle_check(struct call *c, const struct s3_bucket_lifecycle_confi
 				return BAD_ARGUMENT(c, "Rule ID must be unique. Found same ID for more than one rule");
 		if (!str_is(r->status, "Enabled") && !str_is(r->status, "Disabled")) return s3_malformed_xml(c);
 		TRY(check_filter(c, r));
-		if (!r->expiration && !r->transitions.n && !r->noncurrent_version_transitions.n && !r->noncurrent_version_expiration &&
-			!r->abort_incomplete_multipart_upload)
+		if (!r->expiration && !r->transitions.n && !r->noncurrent_version_transitions.n &&
+			!r->noncurrent_version_expiration && !r->abort_incomplete_multipart_upload)
 			return INVALID(c, "At least one action needs to be specified in a rule");
 		TRY(check_expiration(c, r));
 		TRY(check_transitions(c, r));
@@ -230,7 +248,8 @@ status s3_lifecycle_check(struct call *c, const struct s3_bucket_lifecycle_confi
 
 /* ── operations ── */
 
-status s3_put_bucket_lifecycle_configuration(struct call *c, const struct s3_put_bucket_lifecycle_configuration_input *in,
+status s3_put_bucket_lifecycle_configuration(struct call *c,
+	const struct s3_put_bucket_lifecycle_configuration_input *in,
 	struct s3_put_bucket_lifecycle_configuration_output *out)
 {
 	struct s3_rec_bucket b;
@@ -247,7 +266,8 @@ status s3_put_bucket_lifecycle_configuration(struct call *c, const struct s3_put
 	return OK;
 }
 
-status s3_get_bucket_lifecycle_configuration(struct call *c, const struct s3_get_bucket_lifecycle_configuration_input *in,
+status s3_get_bucket_lifecycle_configuration(struct call *c,
+	const struct s3_get_bucket_lifecycle_configuration_input *in,
 	struct s3_get_bucket_lifecycle_configuration_output *out)
 {
 	struct s3_rec_bucket b;
@@ -266,8 +286,8 @@ status s3_get_bucket_lifecycle_configuration(struct call *c, const struct s3_get
 	return OK;
 }
 
-status s3_delete_bucket_lifecycle(
-	struct call *c, const struct s3_delete_bucket_lifecycle_input *in, struct s3_delete_bucket_lifecycle_output *out)
+status s3_delete_bucket_lifecycle(struct call *c, const struct s3_delete_bucket_lifecycle_input *in,
+	struct s3_delete_bucket_lifecycle_output *out)
 {
 	struct s3_rec_bucket b;
 	(void)out;

@@ -28,7 +28,8 @@ status s3_lifecycle_load(struct call *c, const struct s3_rec_bucket *b, struct s
 static bool has_tag(const struct s3_rec_object *o, const struct s3_tag *t)
 {
 	for (size_t i = 0; i < o->tags.n; i++)
-		if (str_eq(o->tags.v[i].key, t->key) && str_eq(o->tags.v[i].value, str_or(t->value, STR("")))) return true;
+		if (str_eq(o->tags.v[i].key, t->key) && str_eq(o->tags.v[i].value, str_or(t->value, STR(""))))
+			return true;
 	return false;
 }
 
@@ -45,13 +46,13 @@ bool s3_lifecycle_applies(const struct s3_lifecycle_rule *r, struct str key, con
 	if (!f) return true;
 	const struct s3_lifecycle_rule_and_operator *and = f->and;
 	if (str_has(f->prefix) && !str_starts(key, f->prefix)) return false;
-	if (and && str_has(and->prefix) && !str_starts(key, and->prefix)) return false;
+	if (and&&str_has(and->prefix) && !str_starts(key, and->prefix)) return false;
 	bool picks = f->tag || f->object_size_greater_than.has || f->object_size_less_than.has ||
-		     (and && (and->tags.n || and->object_size_greater_than.has || and->object_size_less_than.has));
+		     (and&&(and->tags.n || and->object_size_greater_than.has || and->object_size_less_than.has));
 	if (!o || o->marker.v) return !picks;
 	if (f->tag && !has_tag(o, f->tag)) return false;
 	if (!sized(f->object_size_greater_than, f->object_size_less_than, o)) return false;
-	for (size_t i = 0; and && i < and->tags.n; i++)
+	for (size_t i = 0; and&&i < and->tags.n; i++)
 		if (!has_tag(o, &and->tags.v[i])) return false;
 	return !and || sized(and->object_size_greater_than, and->object_size_less_than, o);
 }
@@ -82,12 +83,12 @@ int64_t s3_lifecycle_expires(const struct s3_lifecycle *l, struct str key, const
 
 /* ── transitions ── */
 
-/* The waterfall of classes ("Transitioning objects using Amazon S3 Lifecycle"): down only, and not from One Zone-IA to Glacier
- * Instant Retrieval. */
+/* The waterfall of classes ("Transitioning objects using Amazon S3 Lifecycle"): down only, and not from One Zone-IA to
+ * Glacier Instant Retrieval. */
 static int rank(struct str class)
 {
-	static const char *const order[] = {
-		"STANDARD", "STANDARD_IA", "INTELLIGENT_TIERING", "ONEZONE_IA", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"};
+	static const char *const order[] = {"STANDARD", "STANDARD_IA", "INTELLIGENT_TIERING", "ONEZONE_IA",
+		"GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"};
 	for (int i = 0; i < (int)(sizeof order / sizeof *order); i++)
 		if (str_eq(class, str_c(order[i]))) return i;
 	return 0;
@@ -103,11 +104,12 @@ static bool sets_size(const struct s3_lifecycle_rule *r)
 	const struct s3_lifecycle_rule_filter *f = r->filter;
 	if (!f) return false;
 	return f->object_size_greater_than.has || f->object_size_less_than.has ||
-	       (f->and && (f->and->object_size_greater_than.has || f->and->object_size_less_than.has));
+	       (f->and &&(f->and->object_size_greater_than.has || f->and->object_size_less_than.has));
 }
 
 /* "By default, objects smaller than 128 KB don't transition to any storage class"; a filter by size says otherwise. */
-static bool large_enough(const struct s3_lifecycle *l, const struct s3_lifecycle_rule *r, const struct s3_rec_object *o, struct str to)
+static bool large_enough(
+	const struct s3_lifecycle *l, const struct s3_lifecycle_rule *r, const struct s3_rec_object *o, struct str to)
 {
 	if (o->size.v >= SMALL_BYTES || sets_size(r)) return true;
 	return l->small_may_freeze && (str_is(to, "GLACIER") || str_is(to, "DEEP_ARCHIVE"));
@@ -128,8 +130,8 @@ static void consider(struct fall *f, struct str class, int64_t due)
 		f->next = due;
 }
 
-struct str s3_lifecycle_class(const struct s3_lifecycle *l, struct str key, const struct s3_rec_object *o, bool noncurrent,
-	int64_t noncurrent_ms, int32_t newer, int64_t now_ms, int64_t *due)
+struct str s3_lifecycle_class(const struct s3_lifecycle *l, struct str key, const struct s3_rec_object *o,
+	bool noncurrent, int64_t noncurrent_ms, int32_t newer, int64_t now_ms, int64_t *due)
 {
 	struct fall f = {.from = o->storage_class, .to = STR_NONE, .now = now_ms, .next = INT64_MAX};
 	for (size_t i = 0; i < l->n; i++) {
@@ -153,8 +155,8 @@ struct str s3_lifecycle_class(const struct s3_lifecycle *l, struct str key, cons
 
 /* ── what answers tell ── */
 
-status s3_lifecycle_header(struct call *c, const struct s3_rec_bucket *b, struct str key, const struct s3_rec_object *o,
-	struct str *out)
+status s3_lifecycle_header(
+	struct call *c, const struct s3_rec_bucket *b, struct str key, const struct s3_rec_object *o, struct str *out)
 {
 	struct s3_lifecycle l;
 	const struct s3_lifecycle_rule *rule;

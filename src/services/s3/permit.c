@@ -1,14 +1,15 @@
-/* Who may use a bucket and an object. What the policy engine is asked here is: the operation's actions and resources beyond the
- * authorization reference ("Required permissions for Amazon S3 API operations": a copy reads its source, a batch deletes
- * versions where it names them, whoever may not list must not learn that a key is not there), whose the resources are, and what
- * lets others use them: the bucket's policy, and ACLs, each of which amounts to a small policy ("Access control list (ACL)
- * overview", mapping of ACL permissions and access policy permissions). Block Public Access takes away what it blocks. */
+/* Who may use a bucket and an object. What the policy engine is asked here is: the operation's actions and resources
+ * beyond the authorization reference ("Required permissions for Amazon S3 API operations": a copy reads its source, a
+ * batch deletes versions where it names them, whoever may not list must not learn that a key is not there), whose the
+ * resources are, and what lets others use them: the bucket's policy, and ACLs, each of which amounts to a small policy
+ * ("Access control list (ACL) overview", mapping of ACL permissions and access policy permissions). Block Public Access
+ * takes away what it blocks. */
 #include "policy/authz.h"
 #include "policy/provider.h"
-#include "services/s3/logs.h"
 #include "services/s3/access.h"
 #include "services/s3/acl.h"
 #include "services/s3/lock.h"
+#include "services/s3/logs.h"
 #include "services/s3/object.h"
 #include "services/s3/public.h"
 #include "services/s3/sse.h"
@@ -51,16 +52,18 @@ static status demand_source(struct permission *p, struct str copy_source)
 	struct str bucket, key;
 	TRY(s3_copy_source_split(c, copy_source, &bucket, &key, &p->source_version));
 	p->source_arn = object_arn(c, bucket, key);
-	authz_add(c->arena, p->demands, str_has(p->source_version) ? STR("s3:GetObjectVersion") : STR("s3:GetObject"), p->source_arn);
+	authz_add(c->arena, p->demands, str_has(p->source_version) ? STR("s3:GetObjectVersion") : STR("s3:GetObject"),
+		p->source_arn);
 	return OK;
 }
 
 static void demand_versions(struct permission *p, const struct s3_delete_objects_input *in)
 {
 	p->demands->n = 0;
-	for (size_t i = 0; in->delete && i < in->delete->objects.n; i++) {
+	for (size_t i = 0; in->delete &&i < in->delete->objects.n; i++) {
 		const struct s3_object_identifier *o = &in->delete->objects.v[i];
-		authz_add(p->c->arena, p->demands, str_has(o->version_id) ? STR("s3:DeleteObjectVersion") : STR("s3:DeleteObject"),
+		authz_add(p->c->arena, p->demands,
+			str_has(o->version_id) ? STR("s3:DeleteObjectVersion") : STR("s3:DeleteObject"),
 			object_arn(p->c, in->bucket, o->key));
 	}
 }
@@ -76,14 +79,15 @@ static void name_resources(struct permission *p)
 			struct policy_resource *r = &p->demands->v[i].resources[j];
 			if (!str_is(r->arn, "*")) continue;
 			r->arn = str_has(key) ? object_arn(c, bucket, key)
-					      : str_fmt(c->arena, "arn:%.*s:s3:::%.*s", STR_ARG(c->partition), STR_ARG(bucket));
+					      : str_fmt(c->arena, "arn:%.*s:s3:::%.*s", STR_ARG(c->partition),
+							STR_ARG(bucket));
 		}
 }
 
 static bool is_upload(uint32_t op)
 {
-	return op == S3_OP_PUT_OBJECT || op == S3_OP_COPY_OBJECT || op == S3_OP_CREATE_MULTIPART_UPLOAD || op == S3_OP_UPLOAD_PART ||
-	       op == S3_OP_UPLOAD_PART_COPY || op == S3_OP_COMPLETE_MULTIPART_UPLOAD;
+	return op == S3_OP_PUT_OBJECT || op == S3_OP_COPY_OBJECT || op == S3_OP_CREATE_MULTIPART_UPLOAD ||
+	       op == S3_OP_UPLOAD_PART || op == S3_OP_UPLOAD_PART_COPY || op == S3_OP_COMPLETE_MULTIPART_UPLOAD;
 }
 
 /* ── what is there ── */
@@ -113,8 +117,10 @@ static status load_bucket(struct permission *p, struct str name)
 static bool on_object(const struct permission *p, struct str action, struct str arn)
 {
 	if (str_starts(action, STR("s3:Get"))) return true;
-	if (is_upload(p->c->match.op_index)) return str_has(p->source_arn) && str_eq(p->source_arn, arn) && !str_is(action, "s3:PutObject");
-	return str_starts(action, STR("s3:PutObject")) || str_starts(action, STR("s3:DeleteObject")) || str_is(action, "s3:RestoreObject");
+	if (is_upload(p->c->match.op_index))
+		return str_has(p->source_arn) && str_eq(p->source_arn, arn) && !str_is(action, "s3:PutObject");
+	return str_starts(action, STR("s3:PutObject")) || str_starts(action, STR("s3:DeleteObject")) ||
+	       str_is(action, "s3:RestoreObject");
 }
 
 static status load_object(struct permission *p, struct str arn, struct str key, struct s3_rec_object *o)
@@ -148,16 +154,18 @@ static status attach_grant(struct permission *p, struct policy_resource *r, stru
 	struct policy *policy;
 	struct policy_source source = {.type = POLICY_RESOURCE, .label = STR("ACL")};
 	struct str text = str_fmt(p->c->arena,
-		"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"%.*s\"},\"Action\":\"*\","
+		"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"%.*s\"},"
+		"\"Action\":\"*\","
 		"\"Resource\":\"*\"}]}",
 		STR_ARG(account));
-	TRY(policy_library_get(state->policies, str_fmt(p->c->arena, "acl:%.*s", STR_ARG(account)), text, &source, &policy, NULL));
+	TRY(policy_library_get(
+		state->policies, str_fmt(p->c->arena, "acl:%.*s", STR_ARG(account)), text, &source, &policy, NULL));
 	authz_attach(p->c->arena, p->demands, r, policy);
 	return OK;
 }
 
-static status apply_grants(
-	struct permission *p, struct policy_resource *r, const struct s3_rec_grants *grants, unsigned needed, bool ignore_public)
+static status apply_grants(struct permission *p, struct policy_resource *r, const struct s3_rec_grants *grants,
+	unsigned needed, bool ignore_public)
 {
 	unsigned by_name, by_group;
 	s3_acl_judge(grants, p->c->account, &by_name, &by_group);
@@ -167,7 +175,8 @@ static status apply_grants(
 
 static unsigned bucket_permission(struct str action)
 {
-	if (str_is(action, "s3:ListBucket") || str_is(action, "s3:ListBucketVersions") || str_is(action, "s3:ListBucketMultipartUploads"))
+	if (str_is(action, "s3:ListBucket") || str_is(action, "s3:ListBucketVersions") ||
+		str_is(action, "s3:ListBucketMultipartUploads"))
 		return S3_MAY_READ;
 	if (str_is(action, "s3:GetBucketAcl")) return S3_MAY_READ_ACP;
 	if (str_is(action, "s3:PutBucketAcl")) return S3_MAY_WRITE_ACP;
@@ -185,13 +194,16 @@ static unsigned object_permission(struct str action)
 /* What WRITE on a bucket lets one do with its objects. */
 static bool is_write(struct str action, bool upload)
 {
-	return str_is(action, "s3:PutObject") || str_is(action, "s3:DeleteObject") || str_is(action, "s3:AbortMultipartUpload") ||
-	       str_is(action, "s3:ListMultipartUploadParts") || (upload && (str_is(action, "s3:PutObjectAcl") || str_is(action, "s3:PutObjectTagging")));
+	return str_is(action, "s3:PutObject") || str_is(action, "s3:DeleteObject") ||
+	       str_is(action, "s3:AbortMultipartUpload") || str_is(action, "s3:ListMultipartUploadParts") ||
+	       (upload && (str_is(action, "s3:PutObjectAcl") || str_is(action, "s3:PutObjectTagging")));
 }
 
-/* "Amazon S3 restricts access to [a bucket with a public policy] to only AWS service principals and authorized users within the
- * bucket owner's account" ("Blocking public access", RestrictPublicBuckets). The owner's root can always reach the policy itself. */
-static status attach_policy(struct permission *p, struct policy_resource *r, struct str action, unsigned bits, bool foreign_object)
+/* "Amazon S3 restricts access to [a bucket with a public policy] to only AWS service principals and authorized users
+ * within the bucket owner's account" ("Blocking public access", RestrictPublicBuckets). The owner's root can always
+ * reach the policy itself. */
+static status attach_policy(
+	struct permission *p, struct policy_resource *r, struct str action, unsigned bits, bool foreign_object)
 {
 	struct call *c = p->c;
 	const struct s3_rec_bucket *b = &p->bucket;
@@ -199,9 +211,11 @@ static status attach_policy(struct permission *p, struct policy_resource *r, str
 	struct policy *policy;
 	if (!b->policy.has) return OK;
 	bool owner = str_eq(c->account, b->owner);
-	bool about_policy = str_is(action, "s3:PutBucketPolicy") || str_is(action, "s3:GetBucketPolicy") || str_is(action, "s3:DeleteBucketPolicy");
+	bool about_policy = str_is(action, "s3:PutBucketPolicy") || str_is(action, "s3:GetBucketPolicy") ||
+			    str_is(action, "s3:DeleteBucketPolicy");
 	if (owner && c->principal.kind == PRINCIPAL_ROOT && about_policy) return OK;
-	bool restricted = bits & S3_RESTRICT_PUBLIC_BUCKETS && b->policy_public.v && !owner && c->principal.kind != PRINCIPAL_SERVICE;
+	bool restricted = bits & S3_RESTRICT_PUBLIC_BUCKETS && b->policy_public.v && !owner &&
+			  c->principal.kind != PRINCIPAL_SERVICE;
 	/* "A bucket policy … applies only to objects that are owned by the bucket owner" as far as it allows. */
 	TRY(s3_policy_load(p->tx, c->arena, state->policies, b, restricted || foreign_object, &policy));
 	if (policy) authz_attach(c->arena, p->demands, r, policy);
@@ -211,8 +225,9 @@ static status attach_policy(struct permission *p, struct policy_resource *r, str
 static bool hides_keys(const struct permission *p)
 {
 	uint32_t op = p->c->match.op_index;
-	return op == S3_OP_GET_OBJECT || op == S3_OP_HEAD_OBJECT || op == S3_OP_GET_OBJECT_ATTRIBUTES || op == S3_OP_COPY_OBJECT ||
-	       op == S3_OP_UPLOAD_PART_COPY || op == S3_OP_GET_OBJECT_TAGGING || op == S3_OP_GET_OBJECT_ACL;
+	return op == S3_OP_GET_OBJECT || op == S3_OP_HEAD_OBJECT || op == S3_OP_GET_OBJECT_ATTRIBUTES ||
+	       op == S3_OP_COPY_OBJECT || op == S3_OP_UPLOAD_PART_COPY || op == S3_OP_GET_OBJECT_TAGGING ||
+	       op == S3_OP_GET_OBJECT_ACL;
 }
 
 /* One resource of one action. *list: the caller has to be allowed to list, too. */
@@ -227,7 +242,8 @@ static status judge(struct permission *p, struct str action, struct policy_resou
 	split_arn(r->arn, &bucket, &key);
 	if (!str_has(bucket) || c->match.op_index == S3_OP_CREATE_BUCKET) return OK;
 	TRY(load_bucket(p, bucket));
-	if (!b->id.has) return str_eq(bucket, str_or(member(c, p->in, "Bucket"), STR(""))) ? s3_no_such_bucket(c, bucket) : OK;
+	if (!b->id.has)
+		return str_eq(bucket, str_or(member(c, p->in, "Bucket"), STR(""))) ? s3_no_such_bucket(c, bucket) : OK;
 	r->account = owner = b->owner;
 	bool enabled = s3_acl_enabled(b), root = c->principal.kind == PRINCIPAL_ROOT && str_eq(c->account, b->owner);
 	/* Nothing but the bucket's owner decides. */
@@ -247,10 +263,12 @@ static status judge(struct permission *p, struct str action, struct policy_resou
 	bool ignore = bits & S3_IGNORE_PUBLIC_ACLS;
 	TRY(attach_policy(p, r, action, bits, !str_eq(owner, b->owner)));
 	if (!enabled) return OK;
-	if (!str_has(key) && s3_acl_told(b->acl)) return apply_grants(p, r, &b->grants, bucket_permission(action), ignore);
+	if (!str_has(key) && s3_acl_told(b->acl))
+		return apply_grants(p, r, &b->grants, bucket_permission(action), ignore);
 	if (str_has(key) && is_write(action, upload) && !found && s3_acl_told(b->acl))
 		TRY(apply_grants(p, r, &b->grants, S3_MAY_WRITE, ignore));
-	if (str_is(action, "s3:DeleteObject") && found && s3_acl_told(b->acl)) TRY(apply_grants(p, r, &b->grants, S3_MAY_WRITE, ignore));
+	if (str_is(action, "s3:DeleteObject") && found && s3_acl_told(b->acl))
+		TRY(apply_grants(p, r, &b->grants, S3_MAY_WRITE, ignore));
 	return found && s3_acl_told(o.acl) ? apply_grants(p, r, &o.grants, object_permission(action), ignore) : OK;
 }
 
@@ -286,9 +304,10 @@ static status demand_bypasses(struct permission *p)
 		return demand_bypass(p, bucket, member(c, p->in, "Key"), version);
 	}
 	const struct s3_delete_objects_input *in = p->in;
-	for (size_t i = 0; op == S3_OP_DELETE_OBJECTS && in->delete && i < in->delete->objects.n; i++)
+	for (size_t i = 0; op == S3_OP_DELETE_OBJECTS && in->delete &&i < in->delete->objects.n; i++)
 		if (str_has(in->delete->objects.v[i].version_id))
-			TRY(demand_bypass(p, bucket, in->delete->objects.v[i].key, in->delete->objects.v[i].version_id));
+			TRY(demand_bypass(
+				p, bucket, in->delete->objects.v[i].key, in->delete->objects.v[i].version_id));
 	return OK;
 }
 

@@ -1,5 +1,5 @@
-/* Block Public Access and Object Ownership: the settings of a bucket and an account. What they do is in acl.c, bucket_policy.c and
- * permit.c. */
+/* Block Public Access and Object Ownership: the settings of a bucket and an account. What they do is in acl.c,
+ * bucket_policy.c and permit.c. */
 #include "services/s3/public.h"
 #include "base/vec.h"
 #include "services/s3/access.h"
@@ -56,8 +56,8 @@ status s3_bucket_public(struct store_tx *tx, struct arena *a, const struct s3_re
 
 /* ── a bucket's configuration ── */
 
-status s3_put_public_access_block(
-	struct call *c, const struct s3_put_public_access_block_input *in, struct s3_put_public_access_block_output *out)
+status s3_put_public_access_block(struct call *c, const struct s3_put_public_access_block_input *in,
+	struct s3_put_public_access_block_output *out)
 {
 	struct s3_rec_bucket b;
 	const struct s3_public_access_block_configuration *conf = in->public_access_block_configuration;
@@ -66,15 +66,15 @@ status s3_put_public_access_block(
 	TRY(s3_config_check_digest(c));
 	if (!conf) return s3_malformed_xml(c);
 	b.public_access = SOME_I32((conf->block_public_acls.v ? S3_BLOCK_PUBLIC_ACLS : 0) |
-		(conf->ignore_public_acls.v ? S3_IGNORE_PUBLIC_ACLS : 0) |
-		(conf->block_public_policy.v ? S3_BLOCK_PUBLIC_POLICY : 0) |
-		(conf->restrict_public_buckets.v ? S3_RESTRICT_PUBLIC_BUCKETS : 0));
+				   (conf->ignore_public_acls.v ? S3_IGNORE_PUBLIC_ACLS : 0) |
+				   (conf->block_public_policy.v ? S3_BLOCK_PUBLIC_POLICY : 0) |
+				   (conf->restrict_public_buckets.v ? S3_RESTRICT_PUBLIC_BUCKETS : 0));
 	s3_bucket_save(c, &b);
 	return OK;
 }
 
-status s3_get_public_access_block(
-	struct call *c, const struct s3_get_public_access_block_input *in, struct s3_get_public_access_block_output *out)
+status s3_get_public_access_block(struct call *c, const struct s3_get_public_access_block_input *in,
+	struct s3_get_public_access_block_output *out)
 {
 	struct s3_rec_bucket b;
 	TRY(s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b));
@@ -95,8 +95,8 @@ status s3_get_public_access_block(
 	return OK;
 }
 
-status s3_delete_public_access_block(
-	struct call *c, const struct s3_delete_public_access_block_input *in, struct s3_delete_public_access_block_output *out)
+status s3_delete_public_access_block(struct call *c, const struct s3_delete_public_access_block_input *in,
+	struct s3_delete_public_access_block_output *out)
 {
 	struct s3_rec_bucket b;
 	(void)out;
@@ -118,8 +118,8 @@ status s3_put_bucket_ownership_controls(struct call *c, const struct s3_put_buck
 	if (!in->ownership_controls || in->ownership_controls->rules.n != 1) return s3_malformed_xml(c);
 	struct str ownership = in->ownership_controls->rules.v[0].object_ownership;
 	if (!s3_is_ownership(ownership)) return s3_malformed_xml(c);
-	/* "the bucket's ACL must give access to no one but its owner" ("Disabling ACLs for all new buckets and enforcing Object
-	 * Ownership", prerequisites). */
+	/* "the bucket's ACL must give access to no one but its owner" ("Disabling ACLs for all new buckets and
+	 * enforcing Object Ownership", prerequisites). */
 	if (str_is(ownership, "BucketOwnerEnforced") && s3_acl_shares(&b))
 		return call_fail(c, S3_ERR_INVALID_BUCKET_ACL_WITH_OBJECT_OWNERSHIP,
 			"Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting");
@@ -135,8 +135,8 @@ status s3_get_bucket_ownership_controls(struct call *c, const struct s3_get_buck
 	size_t capacity = 0;
 	TRY(s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b));
 	if (!str_has(b.ownership)) {
-		status s = call_fail(c, S3_ERR_OWNERSHIP_CONTROLS_NOT_FOUND_ERROR,
-			"The bucket ownership controls were not found");
+		status s = call_fail(
+			c, S3_ERR_OWNERSHIP_CONTROLS_NOT_FOUND_ERROR, "The bucket ownership controls were not found");
 		call_fail_detail(c, STR("BucketName"), b.name);
 		return s;
 	}

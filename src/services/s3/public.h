@@ -1,5 +1,6 @@
-/* Block Public Access ("Blocking public access to your Amazon S3 storage", Amazon S3 User Guide): four settings of a bucket and of
- * an account; each holds where either has it. A new bucket has all of them, an account none. The account's lie at
+/* Block Public Access ("Blocking public access to your Amazon S3 storage", Amazon S3 User Guide): four settings of a
+ * bucket and of an account; each holds where either has it. A new bucket has all of them, an account none. The
+ * account's lie at
  * ("s3", "account", account). */
 #pragma once
 #include "services/s3/records.h"

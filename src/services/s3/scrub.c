@@ -1,5 +1,5 @@
-/* Walking over all objects, older versions and parts, a page per transaction. What is found damaged is logged and kept as a
- * record until a later pass finds it sound or gone. Keys:
+/* Walking over all objects, older versions and parts, a page per transaction. What is found damaged is logged and kept
+ * as a record until a later pass finds it sound or gone. Keys:
  *
  *     ("s3", "scrub")                                   where the job goes on
  *     ("s3", "damaged", bucket id, key, version id)     what was found */
@@ -38,7 +38,8 @@ static struct str bucket_name(struct pass *p, uint64_t id)
 	struct store_scan *scan = store_scan_begin(p->c.tx, from, key_after(p->c.arena, from), false);
 	while (!str_has(name) && store_scan_next(scan, &key, &value)) {
 		struct s3_rec_bucket b = {0};
-		if (is_ok(s3_rec_bucket_decode(p->c.arena, str_dup(p->c.arena, value), &b)) && (uint64_t)b.id.v == id) name = b.name;
+		if (is_ok(s3_rec_bucket_decode(p->c.arena, str_dup(p->c.arena, value), &b)) && (uint64_t)b.id.v == id)
+			name = b.name;
 	}
 	return is_ok(store_scan_end(scan)) ? name : STR_NONE;
 }
@@ -160,7 +161,9 @@ status s3_scrub(struct cloud *cloud, void *state, struct scrub_report *out)
 	arena_init(&a);
 	while (is_ok(s) && !done) {
 		size_t told = out->damaged->n, n = out->n_damaged;
-		struct pass p = {.c = {.arena = &a, .cloud = cloud, .now_ms = clock_now(cloud->clock)}, .cursor = cursor, .report = out};
+		struct pass p = {.c = {.arena = &a, .cloud = cloud, .now_ms = clock_now(cloud->clock)},
+			.cursor = cursor,
+			.report = out};
 		store_ticket t;
 		p.c.tx = store_begin(cloud->store, &a, false);
 		if (first) forget_damage(&p);
@@ -214,7 +217,10 @@ status s3_scrub_register(struct cloud *cloud)
 	struct store_tx *tx = store_begin(cloud->store, &a, false);
 	status s = store_get(tx, root(&a, "scrub"), &at);
 	if (status_is(s, STATUS_NOT_FOUND)) {
-		struct job job = {.kind = str_c(kind), .id = STR("all"), .due_ms = clock_now(cloud->clock) + PASS_MS, .payload = STR("")};
+		struct job job = {.kind = str_c(kind),
+			.id = STR("all"),
+			.due_ms = clock_now(cloud->clock) + PASS_MS,
+			.payload = STR("")};
 		store_put(tx, root(&a, "scrub"), STR(""));
 		jobs_schedule(tx, &job);
 		s = store_commit(tx, &t);

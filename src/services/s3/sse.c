@@ -24,17 +24,20 @@ static status refused(struct call *c, status s, const struct kms_refusal *why)
 {
 	if (!status_is(s, STATUS_FAILED)) return s;
 	switch (why->why) {
-	case KMS_WHY_NOT_FOUND: return call_fail(c, S3_ERR_KMS_NOT_FOUND_EXCEPTION, "%.*s", STR_ARG(why->message));
-	case KMS_WHY_DISABLED: return call_fail(c, S3_ERR_KMS_DISABLED_EXCEPTION, "%.*s", STR_ARG(why->message));
+	case KMS_WHY_NOT_FOUND:
+		return call_fail(c, S3_ERR_KMS_NOT_FOUND_EXCEPTION, "%.*s", STR_ARG(why->message));
+	case KMS_WHY_DISABLED:
+		return call_fail(c, S3_ERR_KMS_DISABLED_EXCEPTION, "%.*s", STR_ARG(why->message));
 	case KMS_WHY_INVALID_STATE:
 		return call_fail(c, S3_ERR_KMS_KMS_INVALID_STATE_EXCEPTION, "%.*s", STR_ARG(why->message));
 	case KMS_WHY_INVALID_USAGE:
 		return call_fail(c, S3_ERR_KMS_INVALID_KEY_USAGE_EXCEPTION, "%.*s", STR_ARG(why->message));
 	case KMS_WHY_INVALID_INPUT:
-		return s3_invalid_argument(c, STR("x-amz-server-side-encryption-aws-kms-key-id"), STR_NONE,
-			str_z(c->arena, why->message));
+		return s3_invalid_argument(
+			c, STR("x-amz-server-side-encryption-aws-kms-key-id"), STR_NONE, str_z(c->arena, why->message));
 	case KMS_WHY_INVALID_CIPHERTEXT:
-	case KMS_WHY_INCORRECT_KEY: return STATUS(CORRUPT);
+	case KMS_WHY_INCORRECT_KEY:
+		return STATUS(CORRUPT);
 	}
 	UNREACHABLE();
 }
@@ -47,8 +50,8 @@ static struct kms_pair *pairs_of(struct call *c, const struct s3_rec_metadata *c
 	return pairs;
 }
 
-/* "By default, Amazon S3 uses the object or bucket Amazon Resource Name as the encryption context pair" ("Using server-side
- * encryption with AWS KMS keys"). */
+/* "By default, Amazon S3 uses the object or bucket Amazon Resource Name as the encryption context pair" ("Using
+ * server-side encryption with AWS KMS keys"). */
 static void add_arn(struct call *c, const struct s3_rec_bucket *b, struct str key, struct s3_rec_sse *e)
 {
 	for (size_t i = 0; i < e->context.n; i++)
@@ -56,8 +59,9 @@ static void add_arn(struct call *c, const struct s3_rec_bucket *b, struct str ke
 	struct s3_rec_metadata with = {
 		.v = arena_new_n(c->arena, struct s3_rec_metadata_entry, e->context.n + 1), .n = e->context.n + 1};
 	for (size_t i = 0; i < e->context.n; i++) with.v[i] = e->context.v[i];
-	struct str partition = str_starts(b->region, STR("cn-")) ? STR("aws-cn")
-			       : str_starts(b->region, STR("us-gov-")) ? STR("aws-us-gov") : STR("aws");
+	struct str partition = str_starts(b->region, STR("cn-"))       ? STR("aws-cn")
+			       : str_starts(b->region, STR("us-gov-")) ? STR("aws-us-gov")
+								       : STR("aws");
 	struct str arn = str_fmt(c->arena, "arn:%.*s:s3:::%.*s", STR_ARG(partition), STR_ARG(b->name));
 	if (!e->bucket_key.v) arn = str_fmt(c->arena, "%.*s/%.*s", STR_ARG(arn), STR_ARG(key));
 	with.v[e->context.n] = (struct s3_rec_metadata_entry){STR("aws:s3:arn"), arn};
@@ -72,7 +76,8 @@ static struct kms_use use_of(struct call *c, struct str region)
 	return u;
 }
 
-static status make_kms(struct call *c, const struct s3_rec_bucket *b, struct str key, struct s3_rec_sse *e, struct s3_wrap *out)
+static status make_kms(
+	struct call *c, const struct s3_rec_bucket *b, struct str key, struct s3_rec_sse *e, struct s3_wrap *out)
 {
 	struct kms_use u = use_of(c, b->region);
 	struct kms_data_key k;
@@ -95,7 +100,8 @@ static status open_kms(struct call *c, const struct s3_rec_sse *e, struct s3_wra
 	struct kms_use u = use_of(c, str_cut(&rest, ':'));
 	struct str plain;
 	struct kms_refusal why;
-	status s = kms_use_decrypt(&u, e->kms_blob, e->kms_key, pairs_of(c, &e->context), e->context.n, &plain, NULL, &why);
+	status s = kms_use_decrypt(
+		&u, e->kms_blob, e->kms_key, pairs_of(c, &e->context), e->context.n, &plain, NULL, &why);
 	if (!is_ok(s)) return refused(c, s, &why);
 	if (plain.n != S3_KEY_BYTES) return STATUS(CORRUPT);
 	memcpy(out->key, plain.p, S3_KEY_BYTES);
@@ -105,8 +111,9 @@ static status open_kms(struct call *c, const struct s3_rec_sse *e, struct s3_wra
 
 /* ── customers' keys ── */
 
-/* "Amazon S3 does not store the encryption key that you provide. Instead, it stores a randomly salted Hash-based Message
- * Authentication Code (HMAC) value of the encryption key" ("Using server-side encryption with customer-provided keys"). */
+/* "Amazon S3 does not store the encryption key that you provide. Instead, it stores a randomly salted Hash-based
+ * Message Authentication Code (HMAC) value of the encryption key" ("Using server-side encryption with customer-provided
+ * keys"). */
 static struct str derived(struct call *c, struct str key, struct str salt, struct str purpose)
 {
 	uint8_t *p = arena_alloc_raw(c->arena, S3_KEY_BYTES);
@@ -132,11 +139,13 @@ status s3_sse_check(struct call *c, const struct s3_rec_object *o, const struct 
 {
 	bool told = customer && str_has(customer->key);
 	if (!s3_sse_is_customer(o->sse))
-		return told ? call_fail(c, S3_ERR_INVALID_REQUEST, "The encryption parameters are not applicable to this object.")
+		return told ? call_fail(c, S3_ERR_INVALID_REQUEST,
+				      "The encryption parameters are not applicable to this object.")
 			    : OK;
 	if (!told)
 		return call_fail(c, S3_ERR_INVALID_REQUEST,
-			"The object was stored using a form of Server Side Encryption. The correct parameters must be provided to "
+			"The object was stored using a form of Server Side Encryption. The correct parameters must be "
+			"provided to "
 			"retrieve the object.");
 	return is_right(c, customer, o->sse) ? OK : call_fail(c, ERR_ACCESS_DENIED, "Access Denied");
 }
@@ -157,7 +166,8 @@ status s3_sse_make(struct call *c, const struct s3_rec_bucket *b, struct str key
 	return OK;
 }
 
-static status open_checked(struct call *c, const struct s3_rec_object *o, const struct s3_customer *customer, struct s3_wrap *out)
+static status open_checked(
+	struct call *c, const struct s3_rec_object *o, const struct s3_customer *customer, struct s3_wrap *out)
 {
 	const struct s3_rec_sse *e = o->sse;
 	*out = (struct s3_wrap){0};
@@ -171,13 +181,15 @@ static status open_checked(struct call *c, const struct s3_rec_object *o, const 
 	return OK;
 }
 
-status s3_sse_open(struct call *c, const struct s3_rec_object *o, const struct s3_customer *customer, struct s3_wrap *out)
+status s3_sse_open(
+	struct call *c, const struct s3_rec_object *o, const struct s3_customer *customer, struct s3_wrap *out)
 {
 	TRY(s3_sse_check(c, o, customer));
 	return open_checked(c, o, customer, out);
 }
 
-status s3_sse_open_part(struct call *c, const struct s3_rec_object *o, const struct s3_customer *customer, struct s3_wrap *out)
+status s3_sse_open_part(
+	struct call *c, const struct s3_rec_object *o, const struct s3_customer *customer, struct s3_wrap *out)
 {
 	bool told = str_has(customer->key);
 	if (s3_sse_is_customer(o->sse) && !told)
@@ -186,7 +198,8 @@ status s3_sse_open_part(struct call *c, const struct s3_rec_object *o, const str
 			"appropriate encryption parameters.");
 	if (!s3_sse_is_customer(o->sse) && told)
 		return call_fail(c, S3_ERR_INVALID_REQUEST,
-			"The multipart upload initiate did not request encryption. Please resend the request without sending "
+			"The multipart upload initiate did not request encryption. Please resend the request without "
+			"sending "
 			"encryption parameters.");
 	if (told && !is_right(c, customer, o->sse))
 		return call_fail(c, S3_ERR_INVALID_REQUEST,
@@ -256,7 +269,8 @@ struct str s3_sse_tag(struct call *c, const struct s3_rec_sse *e, const uint8_t 
 	return str_n(p, 16);
 }
 
-status s3_sse_write(struct call *c, const struct s3_rec_bucket *b, struct str key, struct s3_rec_object *o, struct str bytes)
+status s3_sse_write(
+	struct call *c, const struct s3_rec_bucket *b, struct str key, struct s3_rec_object *o, struct str bytes)
 {
 	struct s3_wrap w;
 	struct s3_sse_wish none = {0};

@@ -1,6 +1,7 @@
-/* Intelligent-Tiering: its configurations, and the archive tiers that objects come into by days without a read ("Amazon S3
- * Intelligent-Tiering storage class"). The tier follows from the last read and the configuration; only reads are written down.
- * (The frequent, infrequent and archive instant tiers differ in price alone: no answer of S3 tells them.) */
+/* Intelligent-Tiering: its configurations, and the archive tiers that objects come into by days without a read ("Amazon
+ * S3 Intelligent-Tiering storage class"). The tier follows from the last read and the configuration; only reads are
+ * written down. (The frequent, infrequent and archive instant tiers differ in price alone: no answer of S3 tells them.)
+ */
 #include "base/vec.h"
 #include "call/workers.h"
 #include "services/s3/archive.h"
@@ -18,11 +19,13 @@ enum { ARCHIVE_DAYS_MIN = 90, DEEP_DAYS_MIN = 180, DAYS_MAX = 730, CONFIGURATION
 static bool has_tag(const struct s3_rec_object *o, const struct s3_tag *t)
 {
 	for (size_t i = 0; i < o->tags.n; i++)
-		if (str_eq(o->tags.v[i].key, t->key) && str_eq(o->tags.v[i].value, str_or(t->value, STR("")))) return true;
+		if (str_eq(o->tags.v[i].key, t->key) && str_eq(o->tags.v[i].value, str_or(t->value, STR(""))))
+			return true;
 	return false;
 }
 
-static bool applies(const struct s3_intelligent_tiering_configuration *conf, struct str key, const struct s3_rec_object *o)
+static bool applies(
+	const struct s3_intelligent_tiering_configuration *conf, struct str key, const struct s3_rec_object *o)
 {
 	const struct s3_intelligent_tiering_filter *f = conf->filter;
 	if (!str_is(conf->status, "Enabled")) return false;
@@ -45,7 +48,8 @@ static int64_t last_read(const struct call *c, const struct s3_rec_object *o)
 	return at;
 }
 
-status s3_tiering_of(struct call *c, const struct s3_rec_bucket *b, struct str key, const struct s3_rec_object *o, struct str *tier)
+status s3_tiering_of(
+	struct call *c, const struct s3_rec_bucket *b, struct str key, const struct s3_rec_object *o, struct str *tier)
 {
 	*tier = STR_NONE;
 	if (!s3_config_may(b, S3_CONFIG_TIERING)) return OK;
@@ -153,7 +157,7 @@ static status check_filter(struct call *c, const struct s3_intelligent_tiering_f
 {
 	if (!f) return OK;
 	if (str_has(f->prefix) + (f->tag != NULL) + (f->and != NULL) > 1) return s3_malformed_xml(c);
-	if (f->and && str_has(f->and->prefix) + f->and->tags.n < 2) return s3_malformed_xml(c);
+	if (f->and &&str_has(f->and->prefix) + f->and->tags.n < 2) return s3_malformed_xml(c);
 	for (size_t i = 0; i < (f->tag ? 1 : f->and ? f->and->tags.n : 0); i++) {
 		const struct s3_tag *t = f->tag ? f->tag : &f->and->tags.v[i];
 		struct s3_rec_tag tag = {t->key, str_or(t->value, STR(""))};
@@ -170,9 +174,11 @@ status s3_put_bucket_intelligent_tiering_configuration(struct call *c,
 	(void)out;
 	TRY(s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b));
 	const struct s3_intelligent_tiering_configuration *conf = in->intelligent_tiering_configuration;
-	if (!conf || (!str_is(conf->status, "Enabled") && !str_is(conf->status, "Disabled"))) return s3_malformed_xml(c);
+	if (!conf || (!str_is(conf->status, "Enabled") && !str_is(conf->status, "Disabled")))
+		return s3_malformed_xml(c);
 	if (str_empty(in->id) || in->id.n > ID_MAX || !str_eq(in->id, conf->id))
-		return s3_invalid_argument(c, STR("id"), in->id, "The configuration id does not match the id of the request");
+		return s3_invalid_argument(
+			c, STR("id"), in->id, "The configuration id does not match the id of the request");
 	TRY(check_filter(c, conf->filter));
 	TRY(check_tierings(c, &conf->tierings));
 	return s3_config_put(c, &b, S3_CONFIG_TIERING, in->id);

@@ -17,7 +17,8 @@ status s3_put_bucket_versioning(
 	if (str_is(conf->mfa_delete, "Enabled")) return s3_header_not_implemented(c, STR("x-amz-mfa"));
 	if (b.lock.v && str_is(conf->status, "Suspended"))
 		return call_fail(c, S3_ERR_INVALID_BUCKET_STATE,
-			"An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.");
+			"An Object Lock configuration is present on this bucket, so the versioning state cannot be "
+			"changed.");
 	b.versioning = conf->status;
 	store_put(c->tx, s3_key_bucket(c->arena, c->partition, b.name), s3_rec_bucket_encode(c->arena, &b));
 	return OK;
@@ -34,15 +35,18 @@ status s3_get_bucket_versioning(
 
 /* ── ListObjectVersions ── */
 
-/* Two spaces walked side by side: the current objects, and the older versions and markers; of one key the current object comes
- * first. A common prefix counts once. */
+/* Two spaces walked side by side: the current objects, and the older versions and markers; of one key the current
+ * object comes first. A common prefix counts once. */
 struct merge {
 	struct s3_walk walks[2];
 	struct s3_walk_item items[2];
 	bool have[2];
 };
 
-static void advance(struct merge *m, int i) { m->have[i] = s3_walk_next(&m->walks[i], &m->items[i]); }
+static void advance(struct merge *m, int i)
+{
+	m->have[i] = s3_walk_next(&m->walks[i], &m->items[i]);
+}
 
 static int lesser(const struct merge *m)
 {
@@ -97,8 +101,8 @@ static status show(struct call *c, struct listing *l, const struct s3_rec_bucket
 }
 
 /* Where the walks begin: after the key marker, or within its versions after the one named. */
-static status begin(struct call *c, const struct s3_list_object_versions_input *in, const struct s3_rec_bucket *b, struct merge *m,
-	struct listing *l)
+static status begin(struct call *c, const struct s3_list_object_versions_input *in, const struct s3_rec_bucket *b,
+	struct merge *m, struct listing *l)
 {
 	struct str spaces[2];
 	struct key k = s3_key_space(c->arena, STR("object"), b);
@@ -123,8 +127,7 @@ static status begin(struct call *c, const struct s3_list_object_versions_input *
 	k = s3_key_space(c->arena, STR("version"), b);
 	key_str(&k, in->key_marker);
 	struct str from = key_done(&k);
-	if (!place.current)
-		from = key_next(c->arena, s3_key_version(c->arena, b, in->key_marker, place.number));
+	if (!place.current) from = key_next(c->arena, s3_key_version(c->arena, b, in->key_marker, place.number));
 	TRY(s3_walk_end(&m->walks[1]));
 	s3_walk_begin_at(&m->walks[1], c, spaces[1], in->prefix, in->delimiter, from);
 	l->last_key = in->key_marker;
@@ -154,7 +157,8 @@ static status fill(struct call *c, const struct s3_rec_bucket *b, struct merge *
 		if (item->common) {
 			prefix = l->shown_key = item->key;
 			l->shown_id = STR_NONE;
-			VEC_PUSH(c->arena, &out->common_prefixes, &l->prefixes)->prefix = s3_shown(c, l->url, item->key);
+			VEC_PUSH(c->arena, &out->common_prefixes, &l->prefixes)->prefix =
+				s3_shown(c, l->url, item->key);
 		} else {
 			TRY(show(c, l, b, item, out));
 		}

@@ -1,5 +1,5 @@
-/* Amazon S3 Control: Block Public Access of an account ("Configuring block public access settings for your account", Amazon S3 User
- * Guide). What the settings do is S3's business (services/s3/public.h). */
+/* Amazon S3 Control: Block Public Access of an account ("Configuring block public access settings for your account",
+ * Amazon S3 User Guide). What the settings do is S3's business (services/s3/public.h). */
 #include "s3control.h"
 #include "services/s3/public.h"
 
@@ -10,21 +10,22 @@ static status check_account(struct call *c, struct str account)
 	return call_fail(c, ERR_ACCESS_DENIED, "Access Denied");
 }
 
-status s3control_put_public_access_block(
-	struct call *c, const struct s3control_put_public_access_block_input *in, struct s3control_put_public_access_block_output *out)
+status s3control_put_public_access_block(struct call *c, const struct s3control_put_public_access_block_input *in,
+	struct s3control_put_public_access_block_output *out)
 {
 	const struct s3control_public_access_block_configuration *conf = in->public_access_block_configuration;
 	(void)out;
 	TRY(check_account(c, in->account_id));
-	s3_account_public_put(c->tx, c->arena, c->account, (conf->block_public_acls.v ? S3_BLOCK_PUBLIC_ACLS : 0u) |
-		(conf->ignore_public_acls.v ? S3_IGNORE_PUBLIC_ACLS : 0u) |
-		(conf->block_public_policy.v ? S3_BLOCK_PUBLIC_POLICY : 0u) |
-		(conf->restrict_public_buckets.v ? S3_RESTRICT_PUBLIC_BUCKETS : 0u));
+	s3_account_public_put(c->tx, c->arena, c->account,
+		(conf->block_public_acls.v ? S3_BLOCK_PUBLIC_ACLS : 0u) |
+			(conf->ignore_public_acls.v ? S3_IGNORE_PUBLIC_ACLS : 0u) |
+			(conf->block_public_policy.v ? S3_BLOCK_PUBLIC_POLICY : 0u) |
+			(conf->restrict_public_buckets.v ? S3_RESTRICT_PUBLIC_BUCKETS : 0u));
 	return OK;
 }
 
-status s3control_get_public_access_block(
-	struct call *c, const struct s3control_get_public_access_block_input *in, struct s3control_get_public_access_block_output *out)
+status s3control_get_public_access_block(struct call *c, const struct s3control_get_public_access_block_input *in,
+	struct s3control_get_public_access_block_output *out)
 {
 	unsigned bits;
 	bool said;
@@ -36,7 +37,8 @@ status s3control_get_public_access_block(
 		call_fail_detail(c, STR("AccountId"), c->account);
 		return s;
 	}
-	out->public_access_block_configuration = arena_new(c->arena, struct s3control_public_access_block_configuration);
+	out->public_access_block_configuration =
+		arena_new(c->arena, struct s3control_public_access_block_configuration);
 	*out->public_access_block_configuration = (struct s3control_public_access_block_configuration){
 		.block_public_acls = SOME_BOOL(bits & S3_BLOCK_PUBLIC_ACLS),
 		.ignore_public_acls = SOME_BOOL(bits & S3_IGNORE_PUBLIC_ACLS),

@@ -1,7 +1,7 @@
 /* Queue attributes: their names, ranges and defaults, as a table ("SetQueueAttributes", "CreateQueue", Amazon SQS API
  * Reference). */
-#include "services/sqs/sqs_internal.h"
 #include "base/json.h"
+#include "services/sqs/sqs_internal.h"
 
 enum attribute_kind { NUMBER, BOOLEAN, ONE_OF, JSON_OBJECT, TEXT, READ_ONLY };
 enum { FIFO_ONLY = 1, AT_CREATION = 2 };
@@ -76,7 +76,8 @@ static status read_redrive(struct arena *a, struct str text, struct str *arn, ui
 	struct str target = json_string(json_member(j, STR("deadLetterTargetArn")));
 	struct str times = json_scalar(json_member(j, STR("maxReceiveCount")));
 	int64_t n = 0;
-	if (!str_has(target) || !str_has(times) || !is_ok(str_to_i64(times, &n)) || n < 1 || n > 1000) return STATUS(INVALID);
+	if (!str_has(target) || !str_has(times) || !is_ok(str_to_i64(times, &n)) || n < 1 || n > 1000)
+		return STATUS(INVALID);
 	*arn = target;
 	*most = (uint32_t)n;
 	return OK;
@@ -108,23 +109,27 @@ static status check_redrive(struct call *c, bool fifo, struct str text, const st
 	uint32_t most;
 	if (!is_ok(read_redrive(c->arena, text, &arn, &most)))
 		return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE,
-			"Value %.*s for parameter RedrivePolicy is invalid. Reason: Redrive policy is not a valid JSON map of "
+			"Value %.*s for parameter RedrivePolicy is invalid. Reason: Redrive policy is not a valid JSON "
+			"map of "
 			"deadLetterTargetArn and maxReceiveCount (1 to 1000).",
 			STR_ARG(text));
 	struct queue *target = sqs_queue_by_arn(sqs_of(c), c->arena, arn);
 	if (!target)
 		return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE,
-			"Value %.*s for parameter RedrivePolicy is invalid. Reason: Dead letter target does not exist.", STR_ARG(text));
+			"Value %.*s for parameter RedrivePolicy is invalid. Reason: Dead letter target does not exist.",
+			STR_ARG(text));
 	status st = OK;
 	struct str self = now ? call_arn(c, STR("sqs"), "%.*s", STR_ARG(now->name)) : STR_NONE;
 	if (target->fifo != fifo)
 		st = call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE,
-			"Value %.*s for parameter RedrivePolicy is invalid. Reason: Dead-letter queue must be same type of queue as "
+			"Value %.*s for parameter RedrivePolicy is invalid. Reason: Dead-letter queue must be same "
+			"type of queue as "
 			"the source.",
 			STR_ARG(text));
 	else if (str_has(self) && !allows(c->arena, target, self))
 		st = call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE,
-			"Value %.*s for parameter RedrivePolicy is invalid. Reason: Queue %.*s is not allowed as a dead-letter source by "
+			"Value %.*s for parameter RedrivePolicy is invalid. Reason: Queue %.*s is not allowed as a "
+			"dead-letter source by "
 			"the target's RedriveAllowPolicy.",
 			STR_ARG(text), STR_ARG(self));
 	sqs_queue_release(target);
@@ -184,8 +189,8 @@ static status check_one(struct call *c, bool fifo, struct str name, struct str v
 	return OK;
 }
 
-status sqs_check_attributes(struct call *c, bool fifo, const struct sqs_queue_attribute_map *given,
-	const struct sqs_rec_queue *now)
+status sqs_check_attributes(
+	struct call *c, bool fifo, const struct sqs_queue_attribute_map *given, const struct sqs_rec_queue *now)
 {
 	for (size_t i = 0; i < given->n; i++) TRY(check_one(c, fifo, given->v[i].key, given->v[i].value, now));
 	/* High throughput needs deduplication by group ("High throughput for FIFO queues"). */
@@ -200,7 +205,8 @@ status sqs_check_attributes(struct call *c, bool fifo, const struct sqs_queue_at
 	}
 	if (str_is(limit, "perMessageGroupId") && !str_is(scope, "messageGroup"))
 		return call_fail(c, SQS_ERR_INVALID_ATTRIBUTE_VALUE,
-			"The perMessageGroupId value for FifoThroughputLimit is allowed only when the value for DeduplicationScope is "
+			"The perMessageGroupId value for FifoThroughputLimit is allowed only when the value for "
+			"DeduplicationScope is "
 			"messageGroup.");
 	return OK;
 }
@@ -219,7 +225,7 @@ void sqs_queue_apply(struct queue *q)
 	q->max_receives = 0;
 	q->dlq_arn = STR("");
 	if (str_has(redrive) && !str_empty(redrive) &&
-	    !is_ok(read_redrive(&q->record_arena, redrive, &q->dlq_arn, &q->max_receives)))
+		!is_ok(read_redrive(&q->record_arena, redrive, &q->dlq_arn, &q->max_receives)))
 		q->max_receives = 0;
 }
 
@@ -268,8 +274,8 @@ static struct sqs_rec_strings copy_of(struct arena *a, const struct sqs_rec_stri
 	return out;
 }
 
-status sqs_set_queue_attributes(struct call *c, const struct sqs_set_queue_attributes_input *in,
-	struct sqs_set_queue_attributes_output *out)
+status sqs_set_queue_attributes(
+	struct call *c, const struct sqs_set_queue_attributes_input *in, struct sqs_set_queue_attributes_output *out)
 {
 	(void)out;
 	struct queue *q;
@@ -319,12 +325,18 @@ static void add_number(struct wanted *w, const char *name, int64_t n)
 
 static void add_named(struct wanted *w, struct queue *q, const char *name)
 {
-	if (strcmp(name, "ApproximateNumberOfMessages") == 0) add_number(w, name, q->index.n_ready);
-	else if (strcmp(name, "ApproximateNumberOfMessagesDelayed") == 0) add_number(w, name, q->index.n_delayed);
-	else if (strcmp(name, "ApproximateNumberOfMessagesNotVisible") == 0) add_number(w, name, q->index.n_in_flight);
-	else if (strcmp(name, "CreatedTimestamp") == 0) add_number(w, name, q->created_ms / 1000);
-	else if (strcmp(name, "LastModifiedTimestamp") == 0) add_number(w, name, q->record.modified.v / 1000);
-	else if (strcmp(name, "QueueArn") == 0) add(w, STR("QueueArn"), sqs_queue_arn(w->arena, q));
+	if (strcmp(name, "ApproximateNumberOfMessages") == 0)
+		add_number(w, name, q->index.n_ready);
+	else if (strcmp(name, "ApproximateNumberOfMessagesDelayed") == 0)
+		add_number(w, name, q->index.n_delayed);
+	else if (strcmp(name, "ApproximateNumberOfMessagesNotVisible") == 0)
+		add_number(w, name, q->index.n_in_flight);
+	else if (strcmp(name, "CreatedTimestamp") == 0)
+		add_number(w, name, q->created_ms / 1000);
+	else if (strcmp(name, "LastModifiedTimestamp") == 0)
+		add_number(w, name, q->record.modified.v / 1000);
+	else if (strcmp(name, "QueueArn") == 0)
+		add(w, STR("QueueArn"), sqs_queue_arn(w->arena, q));
 	else {
 		struct str v = sqs_strings_get(&q->record.attributes, str_c(name));
 		if (!str_has(v)) v = sqs_default_attribute(str_c(name));
@@ -334,20 +346,22 @@ static void add_named(struct wanted *w, struct queue *q, const char *name)
 			if (strcmp(name, "FifoThroughputLimit") == 0) v = STR("perQueue");
 		}
 		if (!str_has(v) && strcmp(name, "KmsDataKeyReusePeriodSeconds") == 0 &&
-		    str_has(sqs_strings_get(&q->record.attributes, STR("KmsMasterKeyId"))))
+			str_has(sqs_strings_get(&q->record.attributes, STR("KmsMasterKeyId"))))
 			v = STR("300");
 		if (str_has(v)) add(w, str_c(name), v);
 	}
 }
 
-status sqs_get_queue_attributes(struct call *c, const struct sqs_get_queue_attributes_input *in,
-	struct sqs_get_queue_attributes_output *out)
+status sqs_get_queue_attributes(
+	struct call *c, const struct sqs_get_queue_attributes_input *in, struct sqs_get_queue_attributes_output *out)
 {
 	bool all = false;
 	for (size_t i = 0; i < in->attribute_names.n; i++) {
-		if (str_is(in->attribute_names.v[i], "All")) all = true;
+		if (str_is(in->attribute_names.v[i], "All"))
+			all = true;
 		else if (!find(in->attribute_names.v[i]))
-			return call_fail(c, SQS_ERR_INVALID_ATTRIBUTE_NAME, "Unknown Attribute %.*s.", STR_ARG(in->attribute_names.v[i]));
+			return call_fail(c, SQS_ERR_INVALID_ATTRIBUTE_NAME, "Unknown Attribute %.*s.",
+				STR_ARG(in->attribute_names.v[i]));
 	}
 	struct queue *q;
 	TRY(sqs_queue_by_url(c, in->queue_url, &q));
@@ -359,7 +373,8 @@ status sqs_get_queue_attributes(struct call *c, const struct sqs_get_queue_attri
 		for (size_t i = 0; i < N_ATTRIBUTES; i++) {
 			if (strcmp(table[i].name, "All") == 0) continue;
 			bool asked = false;
-			for (size_t k = 0; k < in->attribute_names.n; k++) asked |= str_eq(in->attribute_names.v[k], str_c(table[i].name));
+			for (size_t k = 0; k < in->attribute_names.n; k++)
+				asked |= str_eq(in->attribute_names.v[k], str_c(table[i].name));
 			if (all || asked) add_named(&w, q, table[i].name);
 		}
 		sqs_queue_unlock(q);
@@ -380,8 +395,8 @@ status sqs_tag_queue(struct call *c, const struct sqs_tag_queue_input *in, struc
 		struct sqs_rec_queue r = q->record;
 		r.tags = copy_of(c->arena, &q->record.tags);
 		for (size_t i = 0; i < in->tags.n; i++) set(c->arena, &r.tags, in->tags.v[i].key, in->tags.v[i].value);
-		st = r.tags.n > TAGS_MAX ? call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE, "Too many tags added for queue %.*s.",
-						   STR_ARG(q->name))
+		st = r.tags.n > TAGS_MAX ? call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE,
+						   "Too many tags added for queue %.*s.", STR_ARG(q->name))
 					 : sqs_replace_record(c, q, &r);
 		sqs_queue_unlock(q);
 	}
@@ -406,7 +421,8 @@ status sqs_untag_queue(struct call *c, const struct sqs_untag_queue_input *in, s
 	return st;
 }
 
-status sqs_list_queue_tags(struct call *c, const struct sqs_list_queue_tags_input *in, struct sqs_list_queue_tags_output *out)
+status sqs_list_queue_tags(
+	struct call *c, const struct sqs_list_queue_tags_input *in, struct sqs_list_queue_tags_output *out)
 {
 	struct queue *q;
 	TRY(sqs_queue_by_url(c, in->queue_url, &q));

@@ -3,9 +3,10 @@
 
 /* ── delete ───────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* Under the lock. *m is NULL where the request succeeds without effect: the message is gone, or was received again since
- * ("you must provide the most recently received ReceiptHandle … otherwise, the request succeeds, but the message will not be
- * deleted", DeleteMessage). */
+/* Under the lock. *m is NULL where the request succeeds without effect: the message is gone, or was received again
+ * since
+ * ("you must provide the most recently received ReceiptHandle … otherwise, the request succeeds, but the message will
+ * not be deleted", DeleteMessage). */
 static status find_for_delete(struct call *c, struct queue *q, struct str handle, struct message **m)
 {
 	uint64_t seq, nonce;
@@ -14,7 +15,8 @@ static status find_for_delete(struct call *c, struct queue *q, struct str handle
 	if (!*m) return OK;
 	if (q->fifo && ((*m)->nonce != nonce || (*m)->state != MESSAGE_IN_FLIGHT))
 		return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE,
-			"Value %.*s for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.", STR_ARG(handle));
+			"Value %.*s for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.",
+			STR_ARG(handle));
 	if ((*m)->nonce != nonce) *m = NULL;
 	return OK;
 }
@@ -30,7 +32,8 @@ static status delete_all(struct call *c, struct queue *q, struct message **v, si
 	return OK;
 }
 
-status sqs_delete_message(struct call *c, const struct sqs_delete_message_input *in, struct sqs_delete_message_output *out)
+status sqs_delete_message(
+	struct call *c, const struct sqs_delete_message_input *in, struct sqs_delete_message_output *out)
 {
 	(void)out;
 	struct queue *q;
@@ -76,8 +79,8 @@ static status delete_batch(struct call *c, struct queue *q, const struct sqs_del
 	return st;
 }
 
-status sqs_delete_message_batch(struct call *c, const struct sqs_delete_message_batch_input *in,
-	struct sqs_delete_message_batch_output *out)
+status sqs_delete_message_batch(
+	struct call *c, const struct sqs_delete_message_batch_input *in, struct sqs_delete_message_batch_output *out)
 {
 	struct queue *q;
 	TRY(sqs_queue_by_url(c, in->queue_url, &q));
@@ -90,10 +93,14 @@ status sqs_delete_message_batch(struct call *c, const struct sqs_delete_message_
 
 static status check_timeout(struct call *c, struct opt_i32 s)
 {
-	if (!s.has) return call_fail(c, SQS_ERR_MISSING_PARAMETER, "The request must contain the parameter VisibilityTimeout.");
+	if (!s.has)
+		return call_fail(
+			c, SQS_ERR_MISSING_PARAMETER, "The request must contain the parameter VisibilityTimeout.");
 	if (s.v >= 0 && s.v <= VISIBILITY_MAX_S) return OK;
 	return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE,
-		"Value %d for parameter VisibilityTimeout is invalid. Reason: VisibilityTimeout must be an integer between 0 and 43200", s.v);
+		"Value %d for parameter VisibilityTimeout is invalid. Reason: VisibilityTimeout must be an integer "
+		"between 0 and 43200",
+		s.v);
 }
 
 /* Under the lock. */
@@ -106,7 +113,8 @@ static status change(struct call *c, struct queue *q, struct store_tx *tx, struc
 	struct message *m = index_find(&q->index, seq);
 	if (!m || m->nonce != nonce || m->state != MESSAGE_IN_FLIGHT)
 		return call_fail(c, m ? SQS_ERR_MESSAGE_NOT_INFLIGHT : SQS_ERR_INVALID_PARAMETER_VALUE,
-			"Value %.*s for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for "
+			"Value %.*s for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not "
+			"available for "
 			"visibility timeout change.",
 			STR_ARG(handle));
 	struct message changed = *m;

@@ -1,8 +1,8 @@
-/* Dead-letter queues: who sends here, and moving messages back ("StartMessageMoveTask"). A task is a durable job that moves
- * some messages a second until the queue is empty. */
-#include "services/sqs/sqs_internal.h"
+/* Dead-letter queues: who sends here, and moving messages back ("StartMessageMoveTask"). A task is a durable job that
+ * moves some messages a second until the queue is empty. */
 #include "base/json.h"
 #include "base/rand.h"
+#include "services/sqs/sqs_internal.h"
 
 #define MOVE_JOB "sqs.move"
 enum { RATE_MAX = 500, TASKS_SHOWN = 10 };
@@ -28,7 +28,8 @@ static size_t sources_of(struct call *c, struct str arn, struct str **names)
 	for (struct map_entry *e = NULL; (e = map_next(&s->queues, e));) {
 		struct queue *q = e->value;
 		pthread_mutex_lock(&q->lock);
-		if (q->max_receives && str_eq(q->dlq_arn, arn) && str_eq(q->account, c->account) && str_eq(q->region, c->region))
+		if (q->max_receives && str_eq(q->dlq_arn, arn) && str_eq(q->account, c->account) &&
+			str_eq(q->region, c->region))
 			*VEC_PUSH(c->arena, &list, &capacity) = str_dup(c->arena, q->name);
 		pthread_mutex_unlock(&q->lock);
 	}
@@ -48,7 +49,8 @@ status sqs_list_dead_letter_source_queues(struct call *c, const struct sqs_list_
 	sqs_queue_release(q);
 	if (in->max_results.has && (in->max_results.v < 1 || in->max_results.v > 1000))
 		return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE,
-			"Value %d for parameter MaxResults is invalid. Reason: Must be an integer from 1 to 1000.", in->max_results.v);
+			"Value %d for parameter MaxResults is invalid. Reason: Must be an integer from 1 to 1000.",
+			in->max_results.v);
 	size_t limit = in->max_results.has ? (size_t)in->max_results.v : 1000;
 	struct str after = STR_NONE;
 	if (str_has(in->next_token) && in->next_token.n && !is_ok(str_unbase64(c->arena, in->next_token, &after)))
@@ -89,11 +91,14 @@ static void put_task(struct store_tx *tx, struct arena *a, const struct sqs_rec_
 	store_put(tx, task_key(a, t->handle), sqs_rec_move_task_encode(a, t));
 }
 
-static bool running(const struct sqs_rec_move_task *t) { return str_is(t->status, "RUNNING"); }
+static bool running(const struct sqs_rec_move_task *t)
+{
+	return str_is(t->status, "RUNNING");
+}
 
 /* Moves one batch of ready messages in a transaction of its own. *n: how many. */
-static status move_some(struct sqs *s, struct arena *a, struct queue *from, struct str destination, size_t most, size_t *n,
-	const char **why)
+static status move_some(struct sqs *s, struct arena *a, struct queue *from, struct str destination, size_t most,
+	size_t *n, const char **why)
 {
 	*n = 0;
 	int64_t now = clock_now(s->cloud->clock);
@@ -116,7 +121,8 @@ static status move_some(struct sqs *s, struct arena *a, struct queue *from, stru
 		struct queue *to = sqs_queue_by_arn(s, a, target);
 		if (!to) {
 			store_end(tx);
-			*why = str_empty(target) ? "CouldNotDetermineMessageSource" : "AWS.SimpleQueueService.NonExistentQueue";
+			*why = str_empty(target) ? "CouldNotDetermineMessageSource"
+						 : "AWS.SimpleQueueService.NonExistentQueue";
 			return STATUS(FAILED);
 		}
 		pthread_mutex_lock(&to->lock);
@@ -196,7 +202,8 @@ status sqs_moves_start(struct sqs *s)
 
 static status no_such_resource(struct call *c)
 {
-	return call_fail(c, SQS_ERR_RESOURCE_NOT_FOUND_EXCEPTION, "The resource that you specified for the SourceArn parameter doesn't exist.");
+	return call_fail(c, SQS_ERR_RESOURCE_NOT_FOUND_EXCEPTION,
+		"The resource that you specified for the SourceArn parameter doesn't exist.");
 }
 
 /* The newest first. */
@@ -221,14 +228,18 @@ static status tasks_of(struct call *c, struct store_tx *tx, struct str source_ar
 	struct store_scan *scan = store_scan_begin(tx, from, key_after(c->arena, from), false);
 	while (store_scan_next(scan, &key, &value)) {
 		struct sqs_rec_move_task t = {0};
-		if (is_ok(sqs_rec_move_task_decode(c->arena, str_dup(c->arena, value), &t)) && str_eq(t.source_arn, source_arn))
+		if (is_ok(sqs_rec_move_task_decode(c->arena, str_dup(c->arena, value), &t)) &&
+			str_eq(t.source_arn, source_arn))
 			*VEC_PUSH(c->arena, out, &capacity) = t;
 	}
 	if (out->n) qsort(out->v, out->n, sizeof(*out->v), newer_first);
 	return store_scan_end(scan);
 }
 
-static void poke(void *jobs) { jobs_poke(jobs); }
+static void poke(void *jobs)
+{
+	jobs_poke(jobs);
+}
 
 status sqs_start_message_move_task(struct call *c, const struct sqs_start_message_move_task_input *in,
 	struct sqs_start_message_move_task_output *out)
@@ -236,7 +247,8 @@ status sqs_start_message_move_task(struct call *c, const struct sqs_start_messag
 	if (in->max_number_of_messages_per_second.has &&
 		(in->max_number_of_messages_per_second.v < 1 || in->max_number_of_messages_per_second.v > RATE_MAX))
 		return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE,
-			"Value %d for parameter MaxNumberOfMessagesPerSecond is invalid. Reason: Must be between 1 and 500, if provided.",
+			"Value %d for parameter MaxNumberOfMessagesPerSecond is invalid. Reason: Must be between 1 and "
+			"500, if provided.",
 			in->max_number_of_messages_per_second.v);
 	struct queue *q = sqs_queue_by_arn(sqs_of(c), c->arena, in->source_arn);
 	if (!q) return no_such_resource(c);
@@ -253,17 +265,19 @@ status sqs_start_message_move_task(struct call *c, const struct sqs_start_messag
 	}
 	struct str *names;
 	if (!sources_of(c, in->source_arn, &names))
-		return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE, "Source queue must be configured as a Dead Letter Queue.");
+		return call_fail(
+			c, SQS_ERR_INVALID_PARAMETER_VALUE, "Source queue must be configured as a Dead Letter Queue.");
 	struct tasks all = {0};
 	TRY(tasks_of(c, c->tx, in->source_arn, &all));
 	if (all.n && (running(&all.v[0]) || str_is(all.v[0].status, "CANCELLING")))
 		return call_fail(c, SQS_ERR_UNSUPPORTED_OPERATION,
-			"There is already a task running. Only one active task is allowed for a source queue arn at a given time.");
+			"There is already a task running. Only one active task is allowed for a source queue arn at a "
+			"given time.");
 	/* What is past the ten that are shown goes. */
 	for (size_t i = TASKS_SHOWN - 1; i < all.n; i++) store_delete(c->tx, task_key(c->arena, all.v[i].handle));
 	struct sqs_rec_move_task t = {
-		.handle = str_base64(c->arena, str_fmt(c->arena, "{\"taskId\":\"%.*s\",\"sourceArn\":\"%.*s\"}", STR_ARG(rand_uuid(c->arena)),
-							       STR_ARG(in->source_arn))),
+		.handle = str_base64(c->arena, str_fmt(c->arena, "{\"taskId\":\"%.*s\",\"sourceArn\":\"%.*s\"}",
+						       STR_ARG(rand_uuid(c->arena)), STR_ARG(in->source_arn))),
 		.source_arn = in->source_arn,
 		.destination_arn = in->destination_arn,
 		.status = STR("RUNNING"),
@@ -288,8 +302,7 @@ status sqs_cancel_message_move_task(struct call *c, const struct sqs_cancel_mess
 	if (status_is(st, STATUS_NOT_FOUND))
 		return call_fail(c, SQS_ERR_RESOURCE_NOT_FOUND_EXCEPTION, "Task does not exist.");
 	TRY(st);
-	if (!running(&t))
-		return call_fail(c, SQS_ERR_UNSUPPORTED_OPERATION, "Only active tasks can be cancelled.");
+	if (!running(&t)) return call_fail(c, SQS_ERR_UNSUPPORTED_OPERATION, "Only active tasks can be cancelled.");
 	t.status = STR("CANCELLING");
 	put_task(c->tx, c->arena, &t);
 	call_after_commit(c, poke, c->cloud->jobs);
@@ -302,7 +315,8 @@ status sqs_list_message_move_tasks(struct call *c, const struct sqs_list_message
 {
 	if (in->max_results.has && (in->max_results.v < 1 || in->max_results.v > TASKS_SHOWN))
 		return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE,
-			"Value %d for parameter MaxResults is invalid. Reason: Must be between 1 and 10, if provided.", in->max_results.v);
+			"Value %d for parameter MaxResults is invalid. Reason: Must be between 1 and 10, if provided.",
+			in->max_results.v);
 	struct queue *q = sqs_queue_by_arn(sqs_of(c), c->arena, in->source_arn);
 	if (!q) return no_such_resource(c);
 	sqs_queue_release(q);

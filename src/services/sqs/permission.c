@@ -1,6 +1,6 @@
 /* AddPermission and RemovePermission: statements of the queue's policy, by label. */
-#include "services/sqs/sqs_internal.h"
 #include "base/json.h"
+#include "services/sqs/sqs_internal.h"
 
 static const char *const actions[] = {"*", "SendMessage", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility",
 	"GetQueueAttributes", "GetQueueUrl", "ListDeadLetterSourceQueues", "PurgeQueue"};
@@ -48,7 +48,8 @@ static size_t copy_statements(struct buf *b, const struct json_value *old, const
 static status replace_policy(struct call *c, struct queue *q, struct str policy)
 {
 	struct sqs_rec_queue r = q->record;
-	struct sqs_rec_strings_entry *v = arena_new_n(c->arena, struct sqs_rec_strings_entry, q->record.attributes.n + 1);
+	struct sqs_rec_strings_entry *v =
+		arena_new_n(c->arena, struct sqs_rec_strings_entry, q->record.attributes.n + 1);
 	size_t n = 0;
 	for (size_t i = 0; i < q->record.attributes.n; i++)
 		if (!str_is(q->record.attributes.v[i].key, "Policy")) v[n++] = q->record.attributes.v[i];
@@ -80,21 +81,25 @@ static status add(struct call *c, struct queue *q, const struct sqs_add_permissi
 	json_quote(&b, in->label);
 	buf_lit(&b, ",\"Effect\":\"Allow\",\"Principal\":{\"AWS\":[");
 	for (size_t i = 0; i < in->aws_account_ids.n; i++)
-		buf_fmt(&b, "%s\"arn:%.*s:iam::%.*s:root\"", i ? "," : "", STR_ARG(c->partition), STR_ARG(in->aws_account_ids.v[i]));
+		buf_fmt(&b, "%s\"arn:%.*s:iam::%.*s:root\"", i ? "," : "", STR_ARG(c->partition),
+			STR_ARG(in->aws_account_ids.v[i]));
 	buf_lit(&b, "]},\"Action\":[");
-	for (size_t i = 0; i < in->actions.n; i++) buf_fmt(&b, "%s\"SQS:%.*s\"", i ? "," : "", STR_ARG(in->actions.v[i]));
+	for (size_t i = 0; i < in->actions.n; i++)
+		buf_fmt(&b, "%s\"SQS:%.*s\"", i ? "," : "", STR_ARG(in->actions.v[i]));
 	buf_lit(&b, "],\"Resource\":");
 	json_quote(&b, sqs_queue_arn(c->arena, q));
 	buf_lit(&b, "}]}");
 	return replace_policy(c, q, buf_done(&b));
 }
 
-status sqs_add_permission(struct call *c, const struct sqs_add_permission_input *in, struct sqs_add_permission_output *out)
+status sqs_add_permission(
+	struct call *c, const struct sqs_add_permission_input *in, struct sqs_add_permission_output *out)
 {
 	(void)out;
 	if (in->label.n < 1 || in->label.n > 80)
 		return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE,
-			"Value %.*s for parameter Label is invalid. Reason: Must be 1 to 80 characters long.", STR_ARG(in->label));
+			"Value %.*s for parameter Label is invalid. Reason: Must be 1 to 80 characters long.",
+			STR_ARG(in->label));
 	if (in->actions.n > 7 || in->actions.n == 0)
 		return call_fail(c, in->actions.n ? SQS_ERR_OVER_LIMIT : SQS_ERR_MISSING_PARAMETER,
 			in->actions.n ? "%zu Actions were found, maximum allowed is 7."
@@ -103,13 +108,15 @@ status sqs_add_permission(struct call *c, const struct sqs_add_permission_input 
 	for (size_t i = 0; i < in->actions.n; i++)
 		if (!known_action(in->actions.v[i]))
 			return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE,
-				"Value SQS:%.*s for parameter ActionName is invalid. Reason: Only the queue owner is allowed to invoke this action.",
+				"Value SQS:%.*s for parameter ActionName is invalid. Reason: Only the queue owner is "
+				"allowed to invoke this action.",
 				STR_ARG(in->actions.v[i]));
 	for (size_t i = 0; i < in->aws_account_ids.n; i++) {
 		int64_t n;
 		if (in->aws_account_ids.v[i].n != 12 || !is_ok(str_to_i64(in->aws_account_ids.v[i], &n)) || n < 0)
 			return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE,
-				"Value %.*s for parameter PrincipalId is invalid. Reason: Unable to verify.", STR_ARG(in->aws_account_ids.v[i]));
+				"Value %.*s for parameter PrincipalId is invalid. Reason: Unable to verify.",
+				STR_ARG(in->aws_account_ids.v[i]));
 	}
 	struct queue *q;
 	TRY(sqs_queue_by_url(c, in->queue_url, &q));
@@ -122,8 +129,8 @@ status sqs_add_permission(struct call *c, const struct sqs_add_permission_input 
 	return st;
 }
 
-status sqs_remove_permission(struct call *c, const struct sqs_remove_permission_input *in,
-	struct sqs_remove_permission_output *out)
+status sqs_remove_permission(
+	struct call *c, const struct sqs_remove_permission_input *in, struct sqs_remove_permission_output *out)
 {
 	(void)out;
 	struct queue *q;
@@ -134,7 +141,9 @@ status sqs_remove_permission(struct call *c, const struct sqs_remove_permission_
 		const struct json_value *gone = labelled(old, in->label);
 		if (!gone) {
 			st = call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE,
-				"Value %.*s for parameter Label is invalid. Reason: can't find label on existing policy.", STR_ARG(in->label));
+				"Value %.*s for parameter Label is invalid. Reason: can't find label on existing "
+				"policy.",
+				STR_ARG(in->label));
 		} else {
 			struct buf b = BUF_IN(c->arena);
 			begin_policy(c, &b, q, old);

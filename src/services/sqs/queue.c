@@ -1,6 +1,6 @@
 /* Queues: create, delete, find, list, purge, and their life in memory. */
-#include "services/sqs/sqs_internal.h"
 #include "base/rand.h"
+#include "services/sqs/sqs_internal.h"
 #include <stdlib.h>
 
 /* ── names and keys ───────────────────────────────────────────────────────────────────────────────────────────── */
@@ -28,14 +28,15 @@ struct str sqs_queue_url(struct call *c, const struct queue *q)
 	struct str first = host;
 	first = str_cut(&first, ':');
 	/* A host that carries no region would lose the queue's: other regions than the default are told in the name. */
-	if (!str_eq(q->region, c->cloud->default_region) && (str_is(first, "localhost") || str_is(first, "127.0.0.1"))) {
+	if (!str_eq(q->region, c->cloud->default_region) &&
+		(str_is(first, "localhost") || str_is(first, "127.0.0.1"))) {
 		ptrdiff_t colon = str_rchr(host, ':');
 		return str_fmt(c->arena, "%s://sqs.%.*s.localhost%.*s/%.*s/%.*s", c->http->tls ? "https" : "http",
-			STR_ARG(q->region), STR_ARG(colon < 0 ? STR("") : str_from(host, (size_t)colon)), STR_ARG(q->account),
-			STR_ARG(q->name));
+			STR_ARG(q->region), STR_ARG(colon < 0 ? STR("") : str_from(host, (size_t)colon)),
+			STR_ARG(q->account), STR_ARG(q->name));
 	}
-	return str_fmt(c->arena, "%s://%.*s/%.*s/%.*s", c->http->tls ? "https" : "http", STR_ARG(host), STR_ARG(q->account),
-		STR_ARG(q->name));
+	return str_fmt(c->arena, "%s://%.*s/%.*s/%.*s", c->http->tls ? "https" : "http", STR_ARG(host),
+		STR_ARG(q->account), STR_ARG(q->name));
 }
 
 static bool is_account(struct str s)
@@ -52,11 +53,13 @@ static status check_name(struct call *c, struct str name, bool fifo)
 	bool good = name.n >= 1 && name.n <= 80 && stem.n > 0;
 	for (size_t i = 0; i < stem.n && good; i++) {
 		char ch = stem.p[i];
-		good = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') || ch == '-' || ch == '_';
+		good = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') || ch == '-' ||
+		       ch == '_';
 	}
 	if (good) return OK;
 	return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE,
-		fifo ? "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with "
+		fifo ? "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, "
+		       "must end with "
 		       ".fifo suffix and be 1 to 80 in length"
 		     : "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length");
 }
@@ -209,12 +212,14 @@ status sqs_create_queue(struct call *c, const struct sqs_create_queue_input *in,
 	TRY(check_name(c, in->queue_name, fifo && named_fifo));
 	if (fifo != named_fifo)
 		return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE,
-			fifo ? "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end "
+			fifo ? "The name of a FIFO queue can only include alphanumeric characters, hyphens, or "
+			       "underscores, must end "
 			       "with .fifo suffix and be 1 to 80 in length"
 			     : "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length");
 	TRY(sqs_check_attributes(c, fifo, &given, NULL));
 	if (in->tags.n > TAGS_MAX)
-		return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE, "Too many tags added for queue %.*s.", STR_ARG(in->queue_name));
+		return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE, "Too many tags added for queue %.*s.",
+			STR_ARG(in->queue_name));
 
 	struct queue *q = sqs_queue_by_name(s, c->arena, c->account, c->region, in->queue_name);
 	if (!q) {
@@ -334,7 +339,8 @@ status sqs_list_queues(struct call *c, const struct sqs_list_queues_input *in, s
 {
 	if (in->max_results.has && (in->max_results.v < 1 || in->max_results.v > 1000))
 		return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE,
-			"Value %d for parameter MaxResults is invalid. Reason: Must be an integer from 1 to 1000.", in->max_results.v);
+			"Value %d for parameter MaxResults is invalid. Reason: Must be an integer from 1 to 1000.",
+			in->max_results.v);
 	int32_t limit = in->max_results.has ? in->max_results.v : 1000;
 	struct key k = key_for(c->arena, STR("sqs"), STR("queue"), c->account, c->region);
 	struct str all = key_done(&k), from = all, to = key_after(c->arena, all), key, value;
@@ -474,7 +480,10 @@ void sqs_drain(void *state)
 	pthread_rwlock_unlock(&s->lock);
 }
 
-static void release_queue(void *q) { sqs_queue_release(q); }
+static void release_queue(void *q)
+{
+	sqs_queue_release(q);
+}
 
 /* A timer holds a reference of its own. */
 static void drop_timer(struct queue *q)

@@ -1,7 +1,7 @@
-/* ReceiveMessage: what is ready is handed out and hidden for its visibility timeout; who finds nothing may wait. Messages
- * received too often go to the dead-letter queue instead. */
-#include "services/sqs/sqs_internal.h"
+/* ReceiveMessage: what is ready is handed out and hidden for its visibility timeout; who finds nothing may wait.
+ * Messages received too often go to the dead-letter queue instead. */
 #include "base/rand.h"
+#include "services/sqs/sqs_internal.h"
 
 struct taken {
 	struct message *m;
@@ -65,8 +65,8 @@ static bool attribute_wanted(const struct sqs_receive_message_input *in, struct 
 	return false;
 }
 
-static void tell(struct call *c, const struct queue *q, const struct sqs_receive_message_input *in, const struct taken *t,
-	struct sqs_message *out)
+static void tell(struct call *c, const struct queue *q, const struct sqs_receive_message_input *in,
+	const struct taken *t, struct sqs_message *out)
 {
 	out->message_id = t->body.message_id;
 	out->body = t->body.body;
@@ -79,7 +79,8 @@ static void tell(struct call *c, const struct queue *q, const struct sqs_receive
 		const struct sqs_rec_attribute *a = &t->body.attributes.v[i];
 		if (!attribute_wanted(in, a->name)) continue;
 		*VEC_PUSH(c->arena, &chosen, &chosen_capacity) = *a;
-		struct sqs_message_body_attribute_map_entry *e = VEC_PUSH(c->arena, &out->message_attributes, &capacity);
+		struct sqs_message_body_attribute_map_entry *e =
+			VEC_PUSH(c->arena, &out->message_attributes, &capacity);
 		e->key = a->name;
 		e->value.data_type = a->type;
 		e->value.string_value = a->text;
@@ -90,7 +91,8 @@ static void tell(struct call *c, const struct queue *q, const struct sqs_receive
 
 /* ── dead letters ─────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* The dead-letter queue with its messages loaded, so that new ones get numbers above the old; NULL when there is none. */
+/* The dead-letter queue with its messages loaded, so that new ones get numbers above the old; NULL when there is none.
+ */
 static struct queue *dead_letter_queue(struct call *c, struct queue *q)
 {
 	pthread_mutex_lock(&q->lock);
@@ -138,8 +140,8 @@ static void give_back(struct queue *q, struct taken *v, size_t n)
 }
 
 /* Takes up to `most` messages, under the lock. *n_dead are to be put into the dead-letter queue's index afterwards. */
-static status take(struct call *c, struct queue *q, struct queue *dlq, size_t most, int64_t hide_ms, struct taken *v, size_t *n,
-	struct sqs_new_message *dead, size_t *n_dead)
+static status take(struct call *c, struct queue *q, struct queue *dlq, size_t most, int64_t hide_ms, struct taken *v,
+	size_t *n, struct sqs_new_message *dead, size_t *n_dead)
 {
 	*n = *n_dead = 0;
 	sqs_ripen(q, c->now_ms);
@@ -150,7 +152,8 @@ static status take(struct call *c, struct queue *q, struct queue *dlq, size_t mo
 	struct message *buried[BATCH_MAX];
 	while (*n < most && *n_dead < BATCH_MAX && (m = index_next(&q->index, last))) {
 		struct taken *t = &v[*n];
-		*t = (struct taken){.m = m, .receives = m->receives, .nonce = m->nonce, .first_receive_ms = m->first_receive_ms};
+		*t = (struct taken){
+			.m = m, .receives = m->receives, .nonce = m->nonce, .first_receive_ms = m->first_receive_ms};
 		status st = sqs_get_body(tx, c->arena, q, m->seq, &t->body);
 		if (!is_ok(st)) {
 			give_back(q, v, *n);
@@ -205,22 +208,26 @@ static status check(struct call *c, const struct sqs_receive_message_input *in, 
 	} const ranges[] = {
 		{"VisibilityTimeout", in->visibility_timeout, 0, VISIBILITY_MAX_S},
 	};
-	if (in->max_number_of_messages.has && (in->max_number_of_messages.v < 1 || in->max_number_of_messages.v > BATCH_MAX))
+	if (in->max_number_of_messages.has &&
+		(in->max_number_of_messages.v < 1 || in->max_number_of_messages.v > BATCH_MAX))
 		return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE,
-			"Value %d for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided.",
+			"Value %d for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if "
+			"provided.",
 			in->max_number_of_messages.v);
 	if (in->wait_time_seconds.has && (in->wait_time_seconds.v < 0 || in->wait_time_seconds.v > WAIT_MAX_S))
 		return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE,
-			"Value %d for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= 20, if provided.",
+			"Value %d for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= 20, if "
+			"provided.",
 			in->wait_time_seconds.v);
 	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
 		if (ranges[i].v.has && (ranges[i].v.v < ranges[i].min || ranges[i].v.v > ranges[i].max))
 			return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE,
-				"Value %d for parameter %s is invalid. Reason: Must be >= %d and <= %d, if provided.", ranges[i].v.v,
-				ranges[i].name, ranges[i].min, ranges[i].max);
+				"Value %d for parameter %s is invalid. Reason: Must be >= %d and <= %d, if provided.",
+				ranges[i].v.v, ranges[i].name, ranges[i].min, ranges[i].max);
 	if (str_has(in->receive_request_attempt_id) && !q->fifo)
 		return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE,
-			"Value %.*s for parameter ReceiveRequestAttemptId is invalid. Reason: The request include parameter that is not "
+			"Value %.*s for parameter ReceiveRequestAttemptId is invalid. Reason: The request include "
+			"parameter that is not "
 			"valid for this queue type",
 			STR_ARG(in->receive_request_attempt_id));
 	if (!q->fifo && q->index.n_in_flight >= IN_FLIGHT_MAX)
@@ -271,7 +278,8 @@ static status receive(struct call *c, struct queue *q, const struct sqs_receive_
 	return st;
 }
 
-status sqs_receive_message(struct call *c, const struct sqs_receive_message_input *in, struct sqs_receive_message_output *out)
+status sqs_receive_message(
+	struct call *c, const struct sqs_receive_message_input *in, struct sqs_receive_message_output *out)
 {
 	struct queue *q;
 	TRY(sqs_queue_by_url(c, in->queue_url, &q));

@@ -1,6 +1,6 @@
 /* SendMessage and SendMessageBatch. */
-#include "services/sqs/sqs_internal.h"
 #include "base/rand.h"
+#include "services/sqs/sqs_internal.h"
 
 /* What both operations are given for one message. */
 struct given {
@@ -16,14 +16,16 @@ struct ready {
 	size_t bytes;
 };
 
-/* "A message can include only XML, JSON, and unformatted text": #x9 #xA #xD #x20-#xD7FF #xE000-#xFFFD #x10000-#x10FFFF. */
+/* "A message can include only XML, JSON, and unformatted text": #x9 #xA #xD #x20-#xD7FF #xE000-#xFFFD #x10000-#x10FFFF.
+ */
 static bool legal_text(struct str s)
 {
 	if (!str_utf8_valid(s)) return false;
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char ch = (unsigned char)s.p[i];
 		if (ch < 0x20 && ch != '\t' && ch != '\n' && ch != '\r') return false;
-		if (ch == 0xef && i + 2 < s.n && (unsigned char)s.p[i + 1] == 0xbf && (unsigned char)s.p[i + 2] >= 0xbe) return false;
+		if (ch == 0xef && i + 2 < s.n && (unsigned char)s.p[i + 1] == 0xbf && (unsigned char)s.p[i + 2] >= 0xbe)
+			return false;
 	}
 	return true;
 }
@@ -34,8 +36,8 @@ static bool legal_attribute_name(struct str n)
 	if (str_istarts(n, STR("AWS.")) || str_istarts(n, STR("Amazon."))) return false;
 	for (size_t i = 0; i < n.n; i++) {
 		char ch = n.p[i];
-		if (!((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') || ch == '-' || ch == '_' ||
-			    ch == '.'))
+		if (!((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') || ch == '-' ||
+			    ch == '_' || ch == '.'))
 			return false;
 		if (ch == '.' && i && n.p[i - 1] == '.') return false;
 	}
@@ -46,28 +48,32 @@ static status check_attribute(struct call *c, struct str name, const struct sqs_
 {
 	struct str type = v->data_type;
 	if (!legal_attribute_name(name))
-		return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE, "The message attribute name '%.*s' is invalid.", STR_ARG(name));
+		return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE, "The message attribute name '%.*s' is invalid.",
+			STR_ARG(name));
 	if (v->string_list_values.n || v->binary_list_values.n)
-		return call_fail(c, SQS_ERR_UNSUPPORTED_OPERATION, "Message attribute list values in SendMessage operation are not supported.");
+		return call_fail(c, SQS_ERR_UNSUPPORTED_OPERATION,
+			"Message attribute list values in SendMessage operation are not supported.");
 	struct str base = type;
 	base = str_cut(&base, '.');
 	bool text = str_is(base, "String") || str_is(base, "Number"), binary = str_is(base, "Binary");
 	if (type.n > 256 || (!text && !binary))
 		return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE,
-			"The type of message attribute '%.*s' is invalid. You must use only the following supported type prefixes: Binary, "
+			"The type of message attribute '%.*s' is invalid. You must use only the following supported "
+			"type prefixes: Binary, "
 			"Number, String.",
 			STR_ARG(name));
 	if (text ? str_empty(v->string_value) : str_empty(v->binary_value))
 		return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE,
-			"The message attribute '%.*s' must contain non-empty message attribute value for message attribute type '%.*s'.",
+			"The message attribute '%.*s' must contain non-empty message attribute value for message "
+			"attribute type '%.*s'.",
 			STR_ARG(name), STR_ARG(type));
 	if (text && !legal_text(v->string_value))
-		return call_fail(c, SQS_ERR_INVALID_MESSAGE_CONTENTS, "Invalid characters were found in the message attribute '%.*s'.",
-			STR_ARG(name));
+		return call_fail(c, SQS_ERR_INVALID_MESSAGE_CONTENTS,
+			"Invalid characters were found in the message attribute '%.*s'.", STR_ARG(name));
 	double number;
 	if (str_is(base, "Number") && !is_ok(str_to_f64(v->string_value, &number)))
-		return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE, "Can't cast the value of message attribute '%.*s' to a number.",
-			STR_ARG(name));
+		return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE,
+			"Can't cast the value of message attribute '%.*s' to a number.", STR_ARG(name));
 	return OK;
 }
 
@@ -84,16 +90,17 @@ static status read_attributes(struct call *c, const struct given *g, struct read
 {
 	size_t capacity = 0;
 	if (g->attributes->n > ATTRIBUTES_MAX)
-		return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE, "Number of message attributes [%zu] exceeds the allowed maximum [10].",
-			g->attributes->n);
+		return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE,
+			"Number of message attributes [%zu] exceeds the allowed maximum [10].", g->attributes->n);
 	for (size_t i = 0; i < g->attributes->n; i++) {
 		const struct sqs_message_body_attribute_map_entry *e = &g->attributes->v[i];
 		TRY(check_attribute(c, e->key, &e->value));
-		keep(c, &r->m.body.attributes, e->key, e->value.data_type, e->value.string_value, e->value.binary_value, &capacity,
-			&r->bytes);
+		keep(c, &r->m.body.attributes, e->key, e->value.data_type, e->value.string_value, e->value.binary_value,
+			&capacity, &r->bytes);
 	}
 	capacity = 0;
-	size_t ignored = 0; /* "The size of a message system attribute doesn't count towards the total size of a message." */
+	size_t ignored =
+		0; /* "The size of a message system attribute doesn't count towards the total size of a message." */
 	for (size_t i = 0; i < g->system->n; i++) {
 		const struct sqs_message_body_system_attribute_map_entry *e = &g->system->v[i];
 		if (!str_is(e->key, "AWSTraceHeader"))
@@ -101,8 +108,10 @@ static status read_attributes(struct call *c, const struct given *g, struct read
 				"Message system attribute name '%.*s' is invalid.", STR_ARG(e->key));
 		if (!str_is(e->value.data_type, "String") || str_empty(e->value.string_value))
 			return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE,
-				"The message system attribute '%.*s' must be of type String with a non-empty value.", STR_ARG(e->key));
-		keep(c, &r->m.body.system_attributes, e->key, e->value.data_type, e->value.string_value, STR_NONE, &capacity, &ignored);
+				"The message system attribute '%.*s' must be of type String with a non-empty value.",
+				STR_ARG(e->key));
+		keep(c, &r->m.body.system_attributes, e->key, e->value.data_type, e->value.string_value, STR_NONE,
+			&capacity, &ignored);
 	}
 	return OK;
 }
@@ -117,25 +126,29 @@ static bool legal_fifo_id(struct str s)
 
 static status check_fifo(struct call *c, const struct queue *q, const struct given *g, struct ready *r)
 {
-	static const char unsuited[] =
-		"Value %.*s for parameter %s is invalid. Reason: The request include parameter that is not valid for this queue type";
+	static const char unsuited[] = "Value %.*s for parameter %s is invalid. Reason: The request include parameter "
+				       "that is not valid for this queue type";
 	if (!q->fifo) {
 		if (str_has(g->dedup))
-			return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE, unsuited, STR_ARG(g->dedup), "MessageDeduplicationId");
+			return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE, unsuited, STR_ARG(g->dedup),
+				"MessageDeduplicationId");
 		if (str_has(g->group) && !legal_fifo_id(g->group))
 			return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE,
-				"Value %.*s for parameter MessageGroupId is invalid. Reason: MessageGroupId can only include alphanumeric and "
+				"Value %.*s for parameter MessageGroupId is invalid. Reason: MessageGroupId can only "
+				"include alphanumeric and "
 				"punctuation characters. 1 to 128 in length.",
 				STR_ARG(g->group));
 		return OK;
 	}
 	if (!str_has(g->group) || str_empty(g->group))
-		return call_fail(c, SQS_ERR_MISSING_PARAMETER, "The request must contain the parameter MessageGroupId.");
+		return call_fail(
+			c, SQS_ERR_MISSING_PARAMETER, "The request must contain the parameter MessageGroupId.");
 	if (!legal_fifo_id(g->group) || (str_has(g->dedup) && !legal_fifo_id(g->dedup))) {
 		bool group = !legal_fifo_id(g->group);
 		const char *name = group ? "MessageGroupId" : "MessageDeduplicationId";
 		return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE,
-			"Value %.*s for parameter %s is invalid. Reason: %s can only include alphanumeric and punctuation characters. 1 to "
+			"Value %.*s for parameter %s is invalid. Reason: %s can only include alphanumeric and "
+			"punctuation characters. 1 to "
 			"128 in length.",
 			STR_ARG(group ? g->group : g->dedup), name, name);
 	}
@@ -147,7 +160,8 @@ static status check_fifo(struct call *c, const struct queue *q, const struct giv
 	if (!str_has(id)) {
 		if (!q->content_dedup)
 			return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE,
-				"The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly");
+				"The queue should either have ContentBasedDeduplication enabled or "
+				"MessageDeduplicationId provided explicitly");
 		uint8_t hash[32];
 		digest_sha256(g->body, hash);
 		id = str_hex(c->arena, str_n(hash, sizeof(hash)));
@@ -165,16 +179,19 @@ static status prepare(struct call *c, const struct queue *q, const struct given 
 		return call_fail(c, SQS_ERR_MISSING_PARAMETER, "The request must contain the parameter MessageBody.");
 	if (g->delay.has && (g->delay.v < 0 || g->delay.v > DELAY_MAX_S))
 		return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE,
-			"Value %d for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900.", g->delay.v);
+			"Value %d for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900.",
+			g->delay.v);
 	if (!legal_text(g->body))
 		return call_fail(c, SQS_ERR_INVALID_MESSAGE_CONTENTS,
-			"Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 "
+			"Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | "
+			"#xE000 to #xFFFD | #x10000 "
 			"to #x10FFFF");
 	r->bytes = g->body.n;
 	TRY(read_attributes(c, g, r));
 	if ((int64_t)r->bytes > q->message_bytes_max)
 		return call_fail(c, SQS_ERR_INVALID_PARAMETER_VALUE,
-			"One or more parameters are invalid. Reason: Message must be shorter than %ld bytes.", (long)q->message_bytes_max);
+			"One or more parameters are invalid. Reason: Message must be shorter than %ld bytes.",
+			(long)q->message_bytes_max);
 	TRY(check_fifo(c, q, g, r));
 	r->m.group = g->group;
 	r->m.sent_ms = c->now_ms;
@@ -279,7 +296,8 @@ static status send_batch(struct call *c, struct queue *q, const struct sqs_send_
 	}
 	if (total > MESSAGE_BYTES_MAX)
 		return call_fail(c, SQS_ERR_BATCH_REQUEST_TOO_LONG,
-			"Batch requests cannot be longer than %d bytes. You have sent %zu bytes.", MESSAGE_BYTES_MAX, total);
+			"Batch requests cannot be longer than %d bytes. You have sent %zu bytes.", MESSAGE_BYTES_MAX,
+			total);
 	if (!n) return OK;
 	TRY(sqs_queue_lock(c, q));
 	status st = put_all(c, q, ready, n);
@@ -296,8 +314,8 @@ static status send_batch(struct call *c, struct queue *q, const struct sqs_send_
 	return st;
 }
 
-status sqs_send_message_batch(struct call *c, const struct sqs_send_message_batch_input *in,
-	struct sqs_send_message_batch_output *out)
+status sqs_send_message_batch(
+	struct call *c, const struct sqs_send_message_batch_input *in, struct sqs_send_message_batch_output *out)
 {
 	struct queue *q;
 	TRY(sqs_queue_by_url(c, in->queue_url, &q));

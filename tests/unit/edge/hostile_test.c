@@ -1,12 +1,12 @@
-/* What a hostile, broken or vanishing client may do, and how the server ends: heads that two parsers could read differently,
- * cut bodies, slow heads, silent sockets, stopping with answers owed. */
+/* What a hostile, broken or vanishing client may do, and how the server ends: heads that two parsers could read
+ * differently, cut bodies, slow heads, silent sockets, stopping with answers owed. */
 #include "unit/edge/server.h"
 #include <stdio.h>
 
 static struct server s;
 
-/* The server answers with that code and closes. (Where libmicrohttpd 0.9.75 itself finds Content-Length malformed it sends its
- * head twice, so what follows the first is not looked at.) */
+/* The server answers with that code and closes. (Where libmicrohttpd 0.9.75 itself finds Content-Length malformed it
+ * sends its head twice, so what follows the first is not looked at.) */
 static void refused(const char *text, int code)
 {
 	struct client c = {.fd = dial(&s)};
@@ -51,7 +51,9 @@ TEST(ambiguous_heads_are_refused)
 	refused("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501);
 	refused("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 501);
 	refused("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked \r\n\r\n0\r\n\r\n", 501);
-	refused("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400);
+	refused("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: "
+		"chunked\r\n\r\n0\r\n\r\n",
+		400);
 	refused("POST / HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400);
 	refused("GET / HTTP/1.1\r\nHost: h\r\nHost: i\r\n\r\n", 400);
 	refused("GET / HTTP/1.1\r\n\r\n", 400);
@@ -75,8 +77,8 @@ TEST(ambiguous_heads_are_refused)
 
 TEST(bad_chunks_are_refused)
 {
-	static const char *const bad[] = {"xyz\r\n", "-1\r\n", " 5\r\nabcde\r\n", "5\r\nabcdefg\r\n0\r\n\r\n", "0x5\r\nabcde\r\n",
-		"\r\n\r\n", "fffffffffffffffff\r\n"};
+	static const char *const bad[] = {"xyz\r\n", "-1\r\n", " 5\r\nabcde\r\n", "5\r\nabcdefg\r\n0\r\n\r\n",
+		"0x5\r\nabcde\r\n", "\r\n\r\n", "fffffffffffffffff\r\n"};
 	server_start(&s, (struct edge_options){0});
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct client c = {.fd = dial(&s)};
@@ -197,7 +199,8 @@ TEST(a_client_leaves_while_an_answer_is_owed)
 TEST(slow_and_silent_clients_are_cut)
 {
 	server_start(&s, (struct edge_options){.idle_timeout_s = 1});
-	struct client silent = {.fd = dial(&s)}, head = {.fd = dial(&s)}, body = {.fd = dial(&s)}, kept = {.fd = dial(&s)};
+	struct client silent = {.fd = dial(&s)}, head = {.fd = dial(&s)}, body = {.fd = dial(&s)},
+		      kept = {.fd = dial(&s)};
 	struct client held = {.fd = dial(&s)};
 	hold_one(&held);
 	say(&kept, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -251,8 +254,8 @@ TEST(stopping_finishes_what_is_in_flight)
 	sleep_ms(100);
 	CHECK(!st.stopped);
 	/* Nobody gets in any more. */
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(edge_port(s.edge)),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in a = {
+		.sin_family = AF_INET, .sin_port = htons(edge_port(s.edge)), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	CHECK(connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0);
 	close(fd);
@@ -297,7 +300,8 @@ TEST(stopping_does_not_wait_for_ever)
 TEST(addresses)
 {
 	struct edge_options o = {.handler = {&s, on_begin, on_body, on_end, on_gone}};
-	static const char *const bad[] = {"", "x", "127.0.0.1", "127.0.0.1:", "127.0.0.1:70000", "[::1:80", "1.2.3:4", "127.0.0.1:0,"};
+	static const char *const bad[] = {
+		"", "x", "127.0.0.1", "127.0.0.1:", "127.0.0.1:70000", "[::1:80", "1.2.3:4", "127.0.0.1:0,"};
 	struct edge *e;
 	struct str why;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

@@ -122,11 +122,15 @@ static int compile_and_run(const char *sources, struct str *out)
 {
 	char here[512];
 	INVARIANT(getcwd(here, sizeof here));
-	return run(str_fmt(&a, "${CC:-cc} -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-missing-field-initializers "
-		"-Wno-missing-braces -Wno-unused-const-variable -I%s/src -Igen -o prog %s && ./prog", here, sources), out);
+	return run(str_fmt(&a,
+			   "${CC:-cc} -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-missing-field-initializers "
+			   "-Wno-missing-braces -Wno-unused-const-variable -I%s/src -Igen -o prog %s && ./prog",
+			   here, sources),
+		out);
 }
 
-/* Names that are C's own, names that collide, recursion of all kinds, an empty struct, and what desc.h says of memory. */
+/* Names that are C's own, names that collide, recursion of all kinds, an empty struct, and what desc.h says of memory.
+ */
 TEST(tricky_model_compiles)
 {
 	begin();
@@ -134,44 +138,49 @@ TEST(tricky_model_compiles)
 		"op PutThing PUT /{id} code=201\n in Thing\n out PutThingOutput\n err Gone Odd.Name\n flags read-only\n"
 		"op Nothing\n"
 		"struct Thing\n id String uri required\n int Integer header=X-Int\n Int Long\n unix Boolean xml=Unix\n"
-		" self Thing\n many Things\n sparse Sparse\n map Map\n when Time\n body Stream\n real Double\n more Map2\n"
+		" self Thing\n many Things\n sparse Sparse\n map Map\n when Time\n body Stream\n real Double\n more "
+		"Map2\n"
 		"struct PutThingOutput\n"
 		"struct NothingInput\n a String\n"
 		"struct MapEntry\n a NothingInput\n"
 		"struct Gone exception status=410 code=\"gone \\\"?\\u00e9\"\n message String\n"
-		"list Things Thing\nlist Sparse Thing sparse\nmap Map String Thing\nmap Map2 String Maps\nlist Maps Map\n"
+		"list Things Thing\nlist Sparse Thing sparse\nmap Map String Thing\nmap Map2 String Maps\nlist Maps "
+		"Map\n"
 		"string String min=1 max=3 pattern=\"^[^\\\\s]+$\"\n enum a \"b c\" \"\"\n"
 		"integer Integer min=-2147483648\nlong Long min=-9223372036854775808 max=9223372036854775807\n"
 		"boolean Boolean\ntimestamp Time time=unix\nblob Stream streaming\ndouble Double min=0.5\n"
 		"error Odd.Name 400\n");
 	put("t.overlay", "extend struct PutThingOutput name=Root\n ok Boolean\nerror Gone 404\n");
-	put("main.c",
-		"#include \"t.h\"\n#include \"t.h\"\n#include <stdio.h>\n"
-		"int main(void)\n{\n"
-		"	const struct wire_tables *t = &wire_service_t.tables;\n"
-		"	struct t_put_thing_input in = {.int_ = SOME_I32(1), .int__ = SOME_I64(2), .unix_ = SOME_BOOL(true)};\n"
-		"	struct t_nothing_input_ other = {STR(\"x\")};\n"
-		"	struct t_map_entry_ entry = {&other};\n"
-		"	struct t_map_entry e = {.value = in};\n"
-		"	struct t_nothing_input none = {0};\n"
-		"	const struct wire_shape *s = &t->shapes[T_SHAPE_THING];\n"
-		"	printf(\"%d %d %zu\\n\", T_OP_NOTHING, T_OP_PUT_THING, wire_services_length);\n"
-		"	printf(\"%d %d %d\\n\", T_ERR_GONE, T_ERR_ODD_NAME, t->errors[0].status);\n"
-		"	printf(\"%d\\n\", e.value.int_.v + entry.a->a.p[0] + none.none);\n"
-		"	printf(\"%d\\n\", s->size == sizeof in && s->count == 12 && (s->flags & WIRE_S_RECURSIVE));\n"
-		"	printf(\"%d\\n\", t->shapes[T_SHAPE_MAP].size == sizeof e && t->shapes[T_SHAPE_SPARSE].size == sizeof(void *));\n"
-		"	printf(\"%d\\n\", t->shapes[T_SHAPE_PUT_THING_OUTPUT].flags & WIRE_S_RECURSIVE);\n"
-		"	for (uint32_t i = 0; i < s->count; i++) {\n"
-		"		const struct wire_member *m = &t->members[s->first + t->sorted[s->by_name - 1 + i]];\n"
-		"		printf(\"%s%.*s\", i ? \" \" : \"\", STR_ARG(wire_str(t, m->wire_name)));\n"
-		"	}\n"
-		"	const struct wire_constraint *c = &t->constraints[t->shapes[T_SHAPE_LONG].constraint];\n"
-		"	printf(\"\\n%d %.*s\\n\", c->min == INT64_MIN && c->max == INT64_MAX, STR_ARG(wire_str(t, t->errors[0].code)));\n"
-		"	c = &t->constraints[t->shapes[T_SHAPE_STRING].constraint];\n"
-		"	printf(\"%.*s %u\\n\", STR_ARG(wire_str(t, c->pattern)), c->enum_count);\n"
-		"	const struct wire_op *op = &t->ops[T_OP_PUT_THING];\n"
-		"	printf(\"%d %d %d\\n\", op->response_code, op->flags == (WIRE_O_READ_ONLY | WIRE_O_STREAM_IN), op->errors_count);\n"
-		"	return 0;\n}\n");
+	put("main.c", "#include \"t.h\"\n#include \"t.h\"\n#include <stdio.h>\n"
+		      "int main(void)\n{\n"
+		      "	const struct wire_tables *t = &wire_service_t.tables;\n"
+		      "	struct t_put_thing_input in = {.int_ = SOME_I32(1), .int__ = SOME_I64(2), .unix_ = "
+		      "SOME_BOOL(true)};\n"
+		      "	struct t_nothing_input_ other = {STR(\"x\")};\n"
+		      "	struct t_map_entry_ entry = {&other};\n"
+		      "	struct t_map_entry e = {.value = in};\n"
+		      "	struct t_nothing_input none = {0};\n"
+		      "	const struct wire_shape *s = &t->shapes[T_SHAPE_THING];\n"
+		      "	printf(\"%d %d %zu\\n\", T_OP_NOTHING, T_OP_PUT_THING, wire_services_length);\n"
+		      "	printf(\"%d %d %d\\n\", T_ERR_GONE, T_ERR_ODD_NAME, t->errors[0].status);\n"
+		      "	printf(\"%d\\n\", e.value.int_.v + entry.a->a.p[0] + none.none);\n"
+		      "	printf(\"%d\\n\", s->size == sizeof in && s->count == 12 && (s->flags & WIRE_S_RECURSIVE));\n"
+		      "	printf(\"%d\\n\", t->shapes[T_SHAPE_MAP].size == sizeof e && t->shapes[T_SHAPE_SPARSE].size == "
+		      "sizeof(void *));\n"
+		      "	printf(\"%d\\n\", t->shapes[T_SHAPE_PUT_THING_OUTPUT].flags & WIRE_S_RECURSIVE);\n"
+		      "	for (uint32_t i = 0; i < s->count; i++) {\n"
+		      "		const struct wire_member *m = &t->members[s->first + t->sorted[s->by_name - 1 + i]];\n"
+		      "		printf(\"%s%.*s\", i ? \" \" : \"\", STR_ARG(wire_str(t, m->wire_name)));\n"
+		      "	}\n"
+		      "	const struct wire_constraint *c = &t->constraints[t->shapes[T_SHAPE_LONG].constraint];\n"
+		      "	printf(\"\\n%d %.*s\\n\", c->min == INT64_MIN && c->max == INT64_MAX, STR_ARG(wire_str(t, "
+		      "t->errors[0].code)));\n"
+		      "	c = &t->constraints[t->shapes[T_SHAPE_STRING].constraint];\n"
+		      "	printf(\"%.*s %u\\n\", STR_ARG(wire_str(t, c->pattern)), c->enum_count);\n"
+		      "	const struct wire_op *op = &t->ops[T_OP_PUT_THING];\n"
+		      "	printf(\"%d %d %d\\n\", op->response_code, op->flags == (WIRE_O_READ_ONLY | WIRE_O_STREAM_IN), "
+		      "op->errors_count);\n"
+		      "	return 0;\n}\n");
 	struct str out;
 	CHECK(modelc("t.model", &out) == 0);
 	CHECK_STR(out, STR(""));
@@ -187,20 +196,24 @@ TEST(records_compile)
 {
 	begin();
 	INVARIANT(mkdir(str_z(&a, str_fmt(&a, "%s/my-room", folder)), 0700) == 0);
-	put("my-room/state.model", "record thing\n 9 last String\n 2 tags Tags\n 1 owner Owner\nstruct Owner\n 3 id Long\n"
+	put("my-room/state.model",
+		"record thing\n 9 last String\n 2 tags Tags\n 1 owner Owner\nstruct Owner\n 3 id Long\n"
 		"map Tags String Owner\n");
-	put("main.c",
-		"#include \"my-room_state.h\"\n#include <stdio.h>\n"
-		"struct str record_encode(struct arena *a, const struct wire_tables *t, uint16_t shape, const void *r)\n"
-		"{\n	(void)a, (void)r;\n	for (uint32_t i = 0; i < t->shapes[shape].count; i++) {\n"
-		"		const struct wire_member *m = &t->members[t->shapes[shape].first + i];\n"
-		"		printf(\"%u %.*s %u\\n\", m->wire_name, STR_ARG(wire_str(t, m->name)), m->offset);\n	}\n"
-		"	return STR(\"\");\n}\n"
-		"status record_decode(struct arena *a, const struct wire_tables *t, uint16_t s, struct str b, void *r)\n"
-		"{\n	(void)a, (void)t, (void)s, (void)b, (void)r;\n	return OK;\n}\n"
-		"int main(void)\n{\n	struct my_room_rec_thing r = {.last = STR(\"x\")};\n"
-		"	(void)my_room_rec_thing_encode(NULL, &r);\n"
-		"	return MY_ROOM_REC_THING < my_room_state_tables.n_shapes && is_ok(my_room_rec_thing_decode(NULL, STR(\"\"), &r)) ? 0 : 1;\n}\n");
+	put("main.c", "#include \"my-room_state.h\"\n#include <stdio.h>\n"
+		      "struct str record_encode(struct arena *a, const struct wire_tables *t, uint16_t shape, const "
+		      "void *r)\n"
+		      "{\n	(void)a, (void)r;\n	for (uint32_t i = 0; i < t->shapes[shape].count; i++) {\n"
+		      "		const struct wire_member *m = &t->members[t->shapes[shape].first + i];\n"
+		      "		printf(\"%u %.*s %u\\n\", m->wire_name, STR_ARG(wire_str(t, m->name)), "
+		      "m->offset);\n	}\n"
+		      "	return STR(\"\");\n}\n"
+		      "status record_decode(struct arena *a, const struct wire_tables *t, uint16_t s, struct str b, "
+		      "void *r)\n"
+		      "{\n	(void)a, (void)t, (void)s, (void)b, (void)r;\n	return OK;\n}\n"
+		      "int main(void)\n{\n	struct my_room_rec_thing r = {.last = STR(\"x\")};\n"
+		      "	(void)my_room_rec_thing_encode(NULL, &r);\n"
+		      "	return MY_ROOM_REC_THING < my_room_state_tables.n_shapes && "
+		      "is_ok(my_room_rec_thing_decode(NULL, STR(\"\"), &r)) ? 0 : 1;\n}\n");
 	struct str out;
 	CHECK(modelc("my-room/state.model", &out) == 0);
 	CHECK_STR(out, STR(""));

@@ -1,8 +1,8 @@
 /* The chunk cipher and the key wrap: round trips at every edge, every flipped bit found, no chunk opens as another. */
-#include "test.h"
 #include "base/rand.h"
 #include "services/s3/cipher.h"
 #include "services/s3/sealer.h"
+#include "test.h"
 #include <stdlib.h>
 
 TEST(chunks_round_trip)
@@ -10,7 +10,8 @@ TEST(chunks_round_trip)
 	static const size_t sizes[] = {1, 15, 16, 17, 1000, S3_CHUNK_BYTES - 1, S3_CHUNK_BYTES};
 	uint8_t key[S3_KEY_BYTES];
 	rand_bytes(key, sizeof key);
-	char *plain = malloc(S3_CHUNK_SEALED_BYTES), *sealed = malloc(S3_CHUNK_SEALED_BYTES), *back = malloc(S3_CHUNK_SEALED_BYTES);
+	char *plain = malloc(S3_CHUNK_SEALED_BYTES), *sealed = malloc(S3_CHUNK_SEALED_BYTES),
+	     *back = malloc(S3_CHUNK_SEALED_BYTES);
 	rand_bytes(plain, S3_CHUNK_BYTES);
 	struct s3_cipher *seal = s3_cipher_new(key, true), *open = s3_cipher_new(key, false);
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -38,7 +39,8 @@ TEST(nothing_changed_opens)
 	rand_bytes(key, sizeof key);
 	rand_bytes(other, sizeof other);
 	rand_bytes(plain, sizeof plain);
-	struct s3_cipher *seal = s3_cipher_new(key, true), *open = s3_cipher_new(key, false), *wrong = s3_cipher_new(other, false);
+	struct s3_cipher *seal = s3_cipher_new(key, true), *open = s3_cipher_new(key, false),
+			 *wrong = s3_cipher_new(other, false);
 	s3_cipher_seal(seal, 7, plain, sizeof plain, sealed);
 	for (size_t bit = 0; bit < sizeof sealed * 8; bit++) {
 		sealed[bit / 8] ^= (uint8_t)(1u << bit % 8);

@@ -1,7 +1,7 @@
 /* Tuple keys sort as their tuples do, and read back. */
-#include "test.h"
 #include "base/rand.h"
 #include "store/key.h"
+#include "test.h"
 
 struct element {
 	int type; /* 0 string, 1 unsigned, 2 signed */
@@ -37,7 +37,8 @@ static struct tuple random_tuple(void)
 	struct tuple t = {.n = 1 + random_below(4)};
 	for (size_t i = 0; i < t.n; i++) {
 		uint64_t v = numbers[random_below(7)];
-		t.e[i] = (struct element){.type = i == 1 ? (int)random_below(3) : 0, .s = random_text(), .u = v, .i = (int64_t)v};
+		t.e[i] = (struct element){
+			.type = i == 1 ? (int)random_below(3) : 0, .s = random_text(), .u = v, .i = (int64_t)v};
 	}
 	return t;
 }
@@ -51,14 +52,18 @@ static struct str encode(const struct tuple *t)
 	}
 	return key_done(&k);
 }
-static int sign(int64_t v) { return (v > 0) - (v < 0); }
+static int sign(int64_t v)
+{
+	return (v > 0) - (v < 0);
+}
 static int compare(const struct tuple *x, const struct tuple *y)
 {
 	for (size_t i = 0; i < x->n && i < y->n; i++) {
 		const struct element *p = &x->e[i], *q = &y->e[i];
 		if (p->type != q->type) return sign(p->type - q->type);
-		int c = p->type == 0 ? sign(str_cmp(p->s, q->s)) :
-			p->type == 1 ? (p->u > q->u) - (p->u < q->u) : (p->i > q->i) - (p->i < q->i);
+		int c = p->type == 0   ? sign(str_cmp(p->s, q->s))
+			: p->type == 1 ? (p->u > q->u) - (p->u < q->u)
+				       : (p->i > q->i) - (p->i < q->i);
 		if (c) return c;
 	}
 	return sign((int64_t)x->n - (int64_t)y->n);
@@ -140,7 +145,15 @@ TEST(keys_read_back)
 		CHECK(rest.n == 0);
 		if (i % 1000 == 0) arena_reset(&a);
 	}
-	const struct str bad[] = {STR(""), STR("\x02"), STR("\x02" "abc"), {"\x02" "a\0\xff", 4}, STR("\x03" "1234567"), STR("x")};
+	const struct str bad[] = {STR(""), STR("\x02"),
+		STR("\x02"
+		    "abc"),
+		{"\x02"
+		 "a\0\xff",
+			4},
+		STR("\x03"
+		    "1234567"),
+		STR("x")};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		struct str rest = bad[i], s;
 		uint64_t u;

@@ -1,10 +1,10 @@
 /* The record codec: every kind, presence, old and new programs reading each other, damage, depth. */
-#include "test.h"
-#include "store_tables.h"
 #include "base/buf.h"
 #include "base/vec.h"
 #include "store/crc.h"
 #include "store/record.h"
+#include "store_tables.h"
+#include "test.h"
 
 static struct arena a;
 static uint64_t state = 42;
@@ -41,12 +41,25 @@ static void fill(const struct wire_shape *s, char *p, int depth)
 	static const int64_t numbers[] = {0, 1, -1, 63, 64, -64, -65, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN};
 	int64_t v = numbers[random_below(s->kind == WIRE_I32 ? 9 : 11)];
 	switch ((enum wire_kind)s->kind) {
-	case WIRE_BOOL: *(struct opt_bool *)(void *)p = SOME_BOOL(v & 1); break;
-	case WIRE_I32: *(struct opt_i32 *)(void *)p = SOME_I32((int32_t)v); break;
-	case WIRE_I64: *(struct opt_i64 *)(void *)p = SOME_I64(v); break;
-	case WIRE_TIME: *(struct opt_time *)(void *)p = SOME_TIME(v); break;
-	case WIRE_F64: *(struct opt_f64 *)(void *)p = SOME_F64((double)v / 3); break;
-	case WIRE_LIST: case WIRE_MAP: fill_list(s, (struct wire_list *)(void *)p, depth); break;
+	case WIRE_BOOL:
+		*(struct opt_bool *)(void *)p = SOME_BOOL(v & 1);
+		break;
+	case WIRE_I32:
+		*(struct opt_i32 *)(void *)p = SOME_I32((int32_t)v);
+		break;
+	case WIRE_I64:
+		*(struct opt_i64 *)(void *)p = SOME_I64(v);
+		break;
+	case WIRE_TIME:
+		*(struct opt_time *)(void *)p = SOME_TIME(v);
+		break;
+	case WIRE_F64:
+		*(struct opt_f64 *)(void *)p = SOME_F64((double)v / 3);
+		break;
+	case WIRE_LIST:
+	case WIRE_MAP:
+		fill_list(s, (struct wire_list *)(void *)p, depth);
+		break;
 	case WIRE_STRUCT:
 		for (unsigned i = 0; i < s->count; i++) {
 			const struct wire_member *m = &store_members[s->first + i];
@@ -62,7 +75,12 @@ static void fill(const struct wire_shape *s, char *p, int depth)
 			fill(ms, at, nested ? depth - 1 : depth);
 		}
 		break;
-	case WIRE_STRING: case WIRE_BLOB: case WIRE_DOCUMENT: case WIRE_F32: case WIRE_STREAM: case WIRE_EVENTS: {
+	case WIRE_STRING:
+	case WIRE_BLOB:
+	case WIRE_DOCUMENT:
+	case WIRE_F32:
+	case WIRE_STREAM:
+	case WIRE_EVENTS: {
 		size_t n = random_below(random_below(5) == 0 ? 300 : 20);
 		char *text = arena_alloc(&a, n);
 		for (size_t i = 0; i < n; i++) text[i] = (char)random_below(256);
@@ -74,9 +92,16 @@ static void fill(const struct wire_shape *s, char *p, int depth)
 TEST(every_kind)
 {
 	arena_init(&a);
-	struct node child = {.name = STR("child")}, n = {
-		.name = STR("n"), .count = SOME_I32(-5), .big = SOME_I64(INT64_MIN), .ratio = SOME_F64(-0.5),
-		.made = SOME_TIME(1795246380000), .flag = SOME_BOOL(false), .child = &child, .body = STR("")}, *none = NULL, m = {0};
+	struct node child = {.name = STR("child")},
+		    n = {.name = STR("n"),
+			    .count = SOME_I32(-5),
+			    .big = SOME_I64(INT64_MIN),
+			    .ratio = SOME_F64(-0.5),
+			    .made = SOME_TIME(1795246380000),
+			    .flag = SOME_BOOL(false),
+			    .child = &child,
+			    .body = STR("")},
+		    *none = NULL, m = {0};
 	size_t capacity = 0;
 	*VEC_PUSH(&a, &n.tags, &capacity) = STR("one");
 	*VEC_PUSH(&a, &n.tags, &capacity) = STR_NONE;
@@ -91,7 +116,8 @@ TEST(every_kind)
 	struct str bytes = record_encode(&a, &store_tables, SHAPE_NODE, &n);
 	CHECK_OK(record_decode(&a, &store_tables, SHAPE_NODE, bytes, &m));
 	CHECK_STR(m.name, STR("n"));
-	CHECK(m.count.has && m.count.v == -5 && m.big.v == INT64_MIN && m.ratio.v == -0.5 && m.made.ms == 1795246380000);
+	CHECK(m.count.has && m.count.v == -5 && m.big.v == INT64_MIN && m.ratio.v == -0.5 &&
+		m.made.ms == 1795246380000);
 	CHECK(m.flag.has && !m.flag.v && m.body.p && m.body.n == 0);
 	CHECK_STR(m.child->name, STR("child"));
 	CHECK(!m.child->count.has && !m.child->tags.v && !m.child->child);
@@ -119,8 +145,10 @@ TEST(round_trips)
 		/* damage anywhere is found */
 		char *damaged = arena_copy(&a, bytes.p, bytes.n);
 		damaged[random_below(bytes.n)] ^= (char)(1 << random_below(8));
-		CHECK(status_is(record_decode(&a, &store_tables, SHAPE_NODE, str_n(damaged, bytes.n), &m), STATUS_CORRUPT));
-		CHECK(status_is(record_decode(&a, &store_tables, SHAPE_NODE, str_sub(bytes, 0, random_below(bytes.n)), &m),
+		CHECK(status_is(
+			record_decode(&a, &store_tables, SHAPE_NODE, str_n(damaged, bytes.n), &m), STATUS_CORRUPT));
+		CHECK(status_is(
+			record_decode(&a, &store_tables, SHAPE_NODE, str_sub(bytes, 0, random_below(bytes.n)), &m),
 			STATUS_CORRUPT));
 		arena_reset(&a);
 	}
@@ -137,11 +165,13 @@ TEST(old_and_new_read_each_other)
 		fill(&store_shapes[SHAPE_NODE], (char *)&n, 2);
 		struct str bytes = record_encode(&a, &store_tables, SHAPE_NODE, &n);
 		CHECK_OK(record_decode(&a, &store_tables, SHAPE_OLD, bytes, &old)); /* skips what it does not know */
-		CHECK(old.big.has == n.big.has && old.big.v == n.big.v && old.tags.n == n.tags.n && !old.removed_later.p);
+		CHECK(old.big.has == n.big.has && old.big.v == n.big.v && old.tags.n == n.tags.n &&
+			!old.removed_later.p);
 		old.removed_later = STR("gone");
 		bytes = record_encode(&a, &store_tables, SHAPE_OLD, &old);
 		CHECK_OK(record_decode(&a, &store_tables, SHAPE_NODE, bytes, &back));
-		CHECK(back.big.v == n.big.v && !back.name.p && !back.child && !back.count.has && back.tags.n == n.tags.n);
+		CHECK(back.big.v == n.big.v && !back.name.p && !back.child && !back.count.has &&
+			back.tags.n == n.tags.n);
 		CHECK_OK(record_decode(&a, &store_tables, SHAPE_OLD, bytes, &again));
 		CHECK_STR(again.removed_later, STR("gone"));
 		arena_reset(&a);
@@ -161,23 +191,23 @@ static struct str sealed(const char *p, size_t n)
 TEST(refuses_what_is_no_record)
 {
 	arena_init(&a);
-	static const struct { const char *p; size_t n; bool good; } cases[] = {
-		{"", 0, true},
-		{"\x0a\x01x", 3, true},
-		{"\x0a\x02x", 3, false},          /* longer than there is */
-		{"\x0a", 1, false},
-		{"\x08\x01", 2, false},           /* name as a number */
-		{"\x10\x01", 2, true},            /* count = -1 */
-		{"\x10\x80\x80\x80\x80\x20", 6, false}, /* past 32 bits */
-		{"\x30\x03", 2, false},           /* flag = -2 */
-		{"\x0b", 1, false},               /* a kind that does not exist */
-		{"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 10, false}, /* a varint past 64 bits */
-		{"\x98\x06\x01", 3, true},        /* an unknown field */
-		{"\x3a\x01\x05", 3, false},       /* more elements than bytes */
-		{"\x3a\x03\x01\x02x", 5, true},
-		{"\x3a\x04\x01\x02xy", 6, false}, /* bytes behind the last element */
-		{"\x52\x02\x01\x00", 4, false},   /* a null where a struct must be */
-		{"\x5a\x02\x01\x00", 4, true},    /* allowed in a sparse list */
+	static const struct {
+		const char *p;
+		size_t n;
+		bool good;
+	} cases[] = {
+		{"", 0, true}, {"\x0a\x01x", 3, true}, {"\x0a\x02x", 3, false},   /* longer than there is */
+		{"\x0a", 1, false}, {"\x08\x01", 2, false},                       /* name as a number */
+		{"\x10\x01", 2, true},                                            /* count = -1 */
+		{"\x10\x80\x80\x80\x80\x20", 6, false},                           /* past 32 bits */
+		{"\x30\x03", 2, false},                                           /* flag = -2 */
+		{"\x0b", 1, false},                                               /* a kind that does not exist */
+		{"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 10, false},          /* a varint past 64 bits */
+		{"\x98\x06\x01", 3, true},                                        /* an unknown field */
+		{"\x3a\x01\x05", 3, false},                                       /* more elements than bytes */
+		{"\x3a\x03\x01\x02x", 5, true}, {"\x3a\x04\x01\x02xy", 6, false}, /* bytes behind the last element */
+		{"\x52\x02\x01\x00", 4, false},                                   /* a null where a struct must be */
+		{"\x5a\x02\x01\x00", 4, true},                                    /* allowed in a sparse list */
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct node n = {0};
