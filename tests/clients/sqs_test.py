@@ -1,6 +1,7 @@
 """SQS through boto3: standard and FIFO queues, long polls, dead letters, batches, what is refused, what survives a crash."""
 import hashlib
 import json
+import os
 import random
 import struct
 import threading
@@ -468,6 +469,32 @@ class Survival(unittest.TestCase):
                 found |= {m["MessageId"] for m in messages}
             self.assertGreater(len(sent), 100)
             self.assertEqual((sent - deleted) - found, set())
+
+    def test_bodies_at_rest_are_encrypted(self):
+        with Virga() as virga:
+            sqs = virga.client("sqs")
+
+            def kept(text):
+                virga.kill()
+                found = False
+                for folder, _, names in os.walk(virga.data):
+                    for name in names:
+                        with open(os.path.join(folder, name), "rb") as f:
+                            found |= text.encode() in f.read()
+                virga.start(virga.port)
+                return found
+
+            sealed = sqs.create_queue(QueueName="sealed")["QueueUrl"]
+            plain = sqs.create_queue(QueueName="plain", Attributes={"SqsManagedSseEnabled": "false"})["QueueUrl"]
+            sqs.send_message(QueueUrl=sealed, MessageBody="nobody-reads-this-secret")
+            sqs.send_message(QueueUrl=plain, MessageBody="anybody-reads-this-text")
+            self.assertTrue(kept("anybody-reads-this-text"))  # the search finds what is there
+            self.assertFalse(kept("nobody-reads-this-secret"))
+            m, = sqs.receive_message(QueueUrl=sealed)["Messages"]
+            self.assertEqual(m["Body"], "nobody-reads-this-secret")
+            with self.assertRaises(ClientError) as caught:
+                sqs.set_queue_attributes(QueueUrl=sealed, Attributes={"KmsMasterKeyId": "alias/aws/sqs"})
+            self.assertEqual(caught.exception.response["ResponseMetadata"]["HTTPStatusCode"], 501)
 
     def test_retention_on_the_virtual_clock(self):
         with Virga() as virga:

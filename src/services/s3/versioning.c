@@ -62,8 +62,8 @@ struct listing {
 	struct str shown_key, shown_id; /* the last item of the page */
 };
 
-static status show(struct call *c, struct listing *l, const struct s3_rec_bucket *b, const struct s3_walk_item *item,
-	struct s3_list_object_versions_output *out)
+static status show(
+	struct call *c, struct listing *l, const struct s3_walk_item *item, struct s3_list_object_versions_output *out)
 {
 	struct s3_rec_object r = {0};
 	TRY(s3_rec_object_decode(c->arena, str_dup(c->arena, item->value), &r));
@@ -71,7 +71,6 @@ static status show(struct call *c, struct listing *l, const struct s3_rec_bucket
 	struct str id = str_has(r.version_id) ? r.version_id : STR("null");
 	l->last_key = l->shown_key = item->key;
 	l->shown_id = id;
-	(void)b;
 	if (r.marker.v) {
 		struct s3_delete_marker_entry *d = VEC_PUSH(c->arena, &out->delete_markers, &l->markers);
 		d->key = s3_shown(c, l->url, item->key);
@@ -134,7 +133,7 @@ static status begin(struct call *c, const struct s3_list_object_versions_input *
 	return OK;
 }
 
-static status fill(struct call *c, const struct s3_rec_bucket *b, struct merge *m, struct listing *l, size_t limit,
+static status fill(struct call *c, struct merge *m, struct listing *l, size_t limit,
 	struct s3_list_object_versions_output *out)
 {
 	for (int i = 0; i < 2; i++) advance(m, i);
@@ -160,7 +159,7 @@ static status fill(struct call *c, const struct s3_rec_bucket *b, struct merge *
 			VEC_PUSH(c->arena, &out->common_prefixes, &l->prefixes)->prefix =
 				s3_shown(c, l->url, item->key);
 		} else {
-			TRY(show(c, l, b, item, out));
+			TRY(show(c, l, item, out));
 		}
 		advance(m, i);
 	}
@@ -187,7 +186,7 @@ status s3_list_object_versions(
 	out->is_truncated = SOME_BOOL(false);
 	if (!limit) return OK;
 	status s = begin(c, in, &b, &m, &l);
-	if (is_ok(s)) s = fill(c, &b, &m, &l, limit, out);
+	if (is_ok(s)) s = fill(c, &m, &l, limit, out);
 	for (int i = 0; i < 2; i++) {
 		status ended = s3_walk_end(&m.walks[i]);
 		if (is_ok(s)) s = ended;

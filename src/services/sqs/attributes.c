@@ -183,6 +183,11 @@ static status check_one(struct call *c, bool fifo, struct str name, struct str v
 		if (str_is(name, "RedriveAllowPolicy")) return check_allow(c, value);
 		return is_ok(json_read(c->arena, value, &j)) && json_is(j, JSON_IS_OBJECT) ? OK : invalid(c, name);
 	case TEXT:
+		/* To take it and encrypt by another key would be a lie. */
+		if (str_is(name, "KmsMasterKeyId") && !str_empty(value))
+			return call_fail(c, ERR_NOT_IMPLEMENTED, "virga does not encrypt queues with KMS keys yet; "
+				"SqsManagedSseEnabled encrypts them with a key of its own.");
+		break;
 	case READ_ONLY:
 		break;
 	}
@@ -221,6 +226,7 @@ void sqs_queue_apply(struct queue *q)
 	q->message_bytes_max = number(r, "MaximumMessageSize");
 	q->content_dedup = str_is(sqs_strings_get(&r->attributes, STR("ContentBasedDeduplication")), "true");
 	q->dedup_per_group = str_is(sqs_strings_get(&r->attributes, STR("DeduplicationScope")), "messageGroup");
+	q->sealed = !str_is(sqs_strings_get(&r->attributes, STR("SqsManagedSseEnabled")), "false");
 	struct str redrive = sqs_strings_get(&r->attributes, STR("RedrivePolicy"));
 	q->max_receives = 0;
 	q->dlq_arn = STR("");

@@ -1,5 +1,6 @@
 /* Messages in the store: an entry (small, rewritten by every receive) and a body (written once) each. */
 #include "services/sqs/sqs_internal.h"
+#include "vault/vault.h"
 
 struct str sqs_message_key(struct arena *a, const char *kind, uint64_t queue, uint64_t seq)
 {
@@ -33,10 +34,20 @@ void sqs_drop_message(struct store_tx *tx, struct arena *a, const struct queue *
 	store_delete(tx, sqs_message_key(a, "body", q->id, seq));
 }
 
+/* A sealed body opens only as the message that it is. */
+static struct str seal_context(struct arena *a, uint64_t queue, uint64_t seq)
+{
+	return str_fmt(a, "sqs message %lu %lu", (unsigned long)queue, (unsigned long)seq);
+}
+
 status sqs_get_body(struct store_tx *tx, struct arena *a, const struct queue *q, uint64_t seq, struct sqs_rec_body *out)
 {
 	struct str bytes;
 	TRY(store_peek(tx, sqs_message_key(a, "body", q->id, seq), &bytes));
+	TRY(sqs_rec_body_decode(a, bytes, out));
+	if (!str_has(out->sealed)) return OK;
+	TRY(vault_unwrap(q->sqs->cloud->vault, a, seal_context(a, q->id, seq), out->sealed, &bytes));
+	*out = (struct sqs_rec_body){0};
 	return sqs_rec_body_decode(a, bytes, out);
 }
 
@@ -59,7 +70,12 @@ void sqs_put_message(struct store_tx *tx, struct arena *a, struct queue *q, stru
 		.state = m->delayed ? MESSAGE_DELAYED : MESSAGE_READY,
 	};
 	sqs_put_entry(tx, a, q, &entry, m->group);
-	store_put(tx, sqs_message_key(a, "body", q->id, m->seq), sqs_rec_body_encode(a, &m->body));
+	struct str body = sqs_rec_body_encode(a, &m->body);
+	if (q->sealed) {
+		struct sqs_rec_body outer = {.sealed = vault_wrap(q->sqs->cloud->vault, a, seal_context(a, q->id, m->seq), body)};
+		body = sqs_rec_body_encode(a, &outer);
+	}
+	store_put(tx, sqs_message_key(a, "body", q->id, m->seq), body);
 }
 
 void sqs_index_message(struct queue *q, const struct sqs_new_message *m)

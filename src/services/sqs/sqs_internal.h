@@ -53,7 +53,7 @@ struct queue {
 	struct sqs_rec_queue record; /* in record_arena */
 	struct arena record_arena;
 	int64_t visibility_s, delay_s, retention_s, wait_s, message_bytes_max;
-	bool content_dedup, dedup_per_group;
+	bool content_dedup, dedup_per_group, sealed /* bodies are encrypted at rest: SqsManagedSseEnabled */;
 	struct str dlq_arn; /* "" without */
 	uint32_t max_receives;
 	int64_t purged_ms;
