@@ -43,7 +43,7 @@ while (defined(my $file = <STDIN>)) {
 		$findings++;
 	};
 
-	my $most = $file =~ /\.(?:py|sh)$/ ? 190 : $width; # long literals of tests are easier to read in one piece
+	my $most = $file =~ /\.(?:py|sh)$/ || $text =~ /clang-format off/ ? 190 : $width; # long literals of tests are easier to read in one piece
 	my $n = 0;
 	for my $line (@lines) {
 		$n++;

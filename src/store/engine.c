@@ -39,8 +39,8 @@ static rocksdb_block_based_table_options_t *table_options(rocksdb_cache_t *cache
 	rocksdb_block_based_options_set_block_size(t, 8192);
 	rocksdb_block_based_options_set_filter_policy(t, rocksdb_filterpolicy_create_bloom_full(10));
 	rocksdb_block_based_options_set_format_version(t, 5);
-	/* Whole, a large file's filter and index are each a block of some 100 KiB to MiB: more than a shard of the cache holds, so
-	 * that every get would read them again. In parts, a get reads and keeps 4 KiB of them. */
+	/* Whole, a large file's filter and index are each a block of some 100 KiB to MiB: more than a shard of the cache
+	 * holds, so that every get would read them again. In parts, a get reads and keeps 4 KiB of them. */
 	rocksdb_block_based_options_set_index_type(t, rocksdb_block_based_table_index_type_two_level_index_search);
 	rocksdb_block_based_options_set_partition_filters(t, 1);
 	rocksdb_block_based_options_set_metadata_block_size(t, 4096);
