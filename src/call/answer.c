@@ -29,6 +29,18 @@ static void end_stream(void *arg)
 	free(end);
 }
 
+void exchange_tell(struct exchange *e, unsigned code, uint64_t bytes)
+{
+	struct call *c = &e->call;
+	call_metrics_count(c->cloud->metrics, &c->match, code, clock_monotonic_us() - e->started_us);
+	c->answered_code = code;
+	c->answered_bytes = bytes;
+	if (c->match.op && bus_wants(c->cloud->bus, BUS_DONE, "call")) {
+		struct bus_event ev = {.kind = "call", .account = c->account, .region = c->region, .detail = c};
+		bus_publish(c->cloud->bus, BUS_DONE, NULL, &ev);
+	}
+}
+
 static void send(void *ctx)
 {
 	struct exchange *e = ctx;
@@ -88,13 +100,7 @@ static void send(void *ctx)
 			out.bytes = STR("");
 		}
 	}
-	call_metrics_count(c->cloud->metrics, &c->match, r->code, clock_monotonic_us() - e->started_us);
-	c->answered_code = r->code;
-	c->answered_bytes = b ? b->size : r->body.n;
-	if (c->match.op && bus_wants(c->cloud->bus, BUS_DONE, "call")) {
-		struct bus_event ev = {.kind = "call", .account = c->account, .region = c->region, .detail = c};
-		bus_publish(c->cloud->bus, BUS_DONE, NULL, &ev);
-	}
+	exchange_tell(e, r->code, b ? b->size : r->body.n);
 	edge_respond(e->x, &out, done, end);
 }
 

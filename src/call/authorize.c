@@ -4,7 +4,7 @@
 
 #define SKEW_MS (15 * 60 * 1000)
 
-static struct str partition_of(struct str region)
+struct str partition_of(struct str region)
 {
 	if (str_starts(region, STR("cn-"))) return STR("aws-cn");
 	if (str_starts(region, STR("us-gov-"))) return STR("aws-us-gov");

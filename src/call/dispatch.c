@@ -74,7 +74,7 @@ static void answer_preflight(struct exchange *e)
 
 /* ── routing and running ──────────────────────────────────────────────────────────────────────────────────────── */
 
-static void find_service(struct exchange *e)
+void exchange_find_service(struct exchange *e)
 {
 	struct call *c = &e->call;
 	const struct cloud *cloud = c->cloud;
@@ -93,7 +93,7 @@ static void route(struct exchange *e)
 	struct call *c = &e->call;
 	e->routed = true;
 	e->route_failed = !is_ok(wire_route(&e->arena, &e->wire, &c->match, &c->failure));
-	if (c->match.service) find_service(e);
+	if (c->match.service) exchange_find_service(e);
 }
 
 /* A service may take requests that its model does not describe (forms, websites, preflights). */
@@ -115,7 +115,7 @@ static void run_raw(void *ctx)
 	if (!try_raw(e)) exchange_answer_failure(e);
 }
 
-static status not_implemented(struct exchange *e)
+status exchange_not_implemented(struct exchange *e)
 {
 	struct call *c = &e->call;
 	const char *name = c->match.service->name;
@@ -148,7 +148,7 @@ static status begin_call(struct exchange *e)
 	digest_sha256(e->wire.body, hash);
 	TRY(exchange_authenticate(e, hash));
 	TRY(exchange_authorize(e));
-	if (!e->op || c->match.op->flags & WIRE_O_EVENTS) return not_implemented(e);
+	if (!e->op || c->match.op->flags & WIRE_O_EVENTS) return exchange_not_implemented(e);
 	TRY(decode(e));
 	return exchange_permit(e);
 }
@@ -180,7 +180,7 @@ static status begin_stream(struct exchange *e)
 {
 	TRY(exchange_authenticate(e, NULL));
 	TRY(exchange_authorize(e));
-	if (!e->op) return not_implemented(e);
+	if (!e->op) return exchange_not_implemented(e);
 	TRY(decode(e));
 	TRY(exchange_permit(e));
 	return stage_begin(e);

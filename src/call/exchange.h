@@ -5,6 +5,7 @@
 #include "call/metrics.h"
 #include "call/workers.h"
 #include "identity/chunked.h"
+#include <semaphore.h>
 #include <stdatomic.h>
 
 #define BUFFERED_BODY_MAX (80u << 20) /* a Lambda function's zipped code of 50 MB in base64 is the largest */
@@ -55,6 +56,7 @@ struct exchange {
 	void *in, *out;
 	struct after_commit *after, **after_last, *at_end;
 	_Atomic int park;
+	sem_t *waiter; /* posted by call_again where a thread waits in exchange_commit; NULL: the call is parked */
 	store_ticket ticket;
 	struct wire_response *response;
 	int64_t started_us;
@@ -66,7 +68,11 @@ struct exchange {
 void exchange_answer_failure(struct exchange *e);
 void exchange_answer_output(struct exchange *e);
 void exchange_answer(struct exchange *e, struct wire_response *r);
+/* Tells the metrics and the bus (BUS_DONE) what came of the call. */
+void exchange_tell(struct exchange *e, unsigned code, uint64_t bytes);
 
+/* aws, aws-cn, aws-us-gov */
+struct str partition_of(struct str region);
 /* authorize.c: who calls, and may they? FAILED: the failure is recorded. body_sha256 NULL: the payload is not known yet. */
 status exchange_authenticate(struct exchange *e, const uint8_t *body_sha256) MUST_USE;
 status exchange_authorize(struct exchange *e) MUST_USE;
@@ -82,7 +88,15 @@ void stage_cleanup(struct exchange *e);
 
 /* run.c: the handler with its transaction, until it is answered or parked. */
 void exchange_run(struct exchange *e);
+/* The same without an answer: attempts until one is committed, then what waited for that. Waits for what is PENDING. */
+status exchange_commit(struct exchange *e) MUST_USE;
+/* Closes the output's streaming body where nobody will send it. */
+void exchange_close_output(struct exchange *e);
 /* What call_at_end registered. */
 void exchange_end(struct exchange *e);
+/* The service and the handler of the matched operation; e->op stays NULL where it is not built. */
+void exchange_find_service(struct exchange *e);
+/* Records that it is not built, or not enabled. */
+status exchange_not_implemented(struct exchange *e) MUST_USE;
 /* A modelled input of the matched operation, zeroed. */
 void *exchange_new_struct(struct exchange *e, uint16_t shape);

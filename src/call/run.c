@@ -2,6 +2,7 @@
 #include "call/exchange.h"
 #include "base/log.h"
 #include <sched.h>
+#include <semaphore.h>
 
 enum { MOST_CONFLICTS = 1000 }; /* an optimistic transaction that loses this often has found a bug, not a crowd */
 
@@ -12,7 +13,7 @@ void *exchange_new_struct(struct exchange *e, uint16_t shape)
 	return arena_alloc(&e->arena, size);
 }
 
-static void close_output(struct exchange *e)
+void exchange_close_output(struct exchange *e)
 {
 	const struct wire_op *op = e->call.match.op;
 	if (!(op->flags & WIRE_O_STREAM_OUT) || !e->out) return;
@@ -49,8 +50,29 @@ static status attempt(struct exchange *e)
 	}
 	if (c->tx) store_end(c->tx);
 	c->tx = NULL;
-	if (!is_ok(s)) close_output(e);
+	if (!is_ok(s)) exchange_close_output(e);
 	return s;
+}
+
+status exchange_commit(struct exchange *e)
+{
+	for (unsigned conflicts = 0;;) {
+		status s = attempt(e);
+		if (status_is(s, STATUS_CONFLICT)) {
+			INVARIANT(conflicts++ < MOST_CONFLICTS);
+			if (conflicts > 3) sched_yield();
+			exchange_end(e);
+			continue;
+		}
+		if (status_is(s, STATUS_PENDING) && e->waiter) {
+			while (sem_wait(e->waiter) != 0) continue;
+			exchange_end(e);
+			continue;
+		}
+		TRY(s);
+		for (struct after_commit *a = e->after; a; a = a->next) a->fn(a->ctx);
+		return OK;
+	}
 }
 
 static void run_again(void *ctx)
@@ -101,22 +123,16 @@ status call_stream(struct call *c, struct str bytes, const void **out)
 	TRY(stage_begin(e));
 	TRY(stage_feed(e, bytes.p, bytes.n));
 	TRY(stage_end(e));
-	for (unsigned conflicts = 0;;) {
-		status s = attempt(e);
-		if (status_is(s, STATUS_CONFLICT)) {
-			INVARIANT(conflicts++ < MOST_CONFLICTS);
-			if (conflicts > 3) sched_yield();
-			continue;
-		}
-		if (!is_ok(s)) return s;
-		for (struct after_commit *a = e->after; a; a = a->next) a->fn(a->ctx);
-		*out = e->out;
-		return OK;
-	}
+	TRY(exchange_commit(e));
+	*out = e->out;
+	return OK;
 }
 
 void call_again(struct call *c)
 {
 	struct exchange *e = (struct exchange *)c;
-	if (atomic_exchange(&e->park, PARK_AGAIN) == PARK_PARKED) workers_run(c->cloud->workers, run_again, e);
+	if (e->waiter) /* call/inside.h: a thread of ours waits for it */
+		sem_post(e->waiter);
+	else if (atomic_exchange(&e->park, PARK_AGAIN) == PARK_PARKED)
+		workers_run(c->cloud->workers, run_again, e);
 }
