@@ -216,11 +216,12 @@ class Standard(Case):
         import socket
         url = self.queue()
         body = json.dumps({"QueueUrl": url, "WaitTimeSeconds": 20}).encode()
+        now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()).encode()
         s = socket.create_connection(("127.0.0.1", self.virga.port))
         s.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: AmazonSQS.ReceiveMessage\r\n"
                   b"Content-Type: application/x-amz-json-1.0\r\nAuthorization: AWS4-HMAC-SHA256 Credential="
-                  b"test/20261121/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=00\r\n"
-                  b"X-Amz-Date: " + time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()).encode() +
+                  b"test/" + now[:8] + b"/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=00\r\n"
+                  b"X-Amz-Date: " + now +
                   b"\r\nContent-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body)
         time.sleep(0.5)
         s.close()
@@ -293,9 +294,10 @@ class Standard(Case):
     def test_legacy_query_protocol(self):
         def call(path="/", **parameters):
             body = urllib.parse.urlencode({"Version": "2012-11-05", **parameters}).encode()
+            now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
             return self.virga.get(path, "POST", {"Content-Type": "application/x-www-form-urlencoded", "Authorization":
-                "AWS4-HMAC-SHA256 Credential=test/20261121/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=00",
-                "X-Amz-Date": time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())}, body)
+                f"AWS4-HMAC-SHA256 Credential=test/{now[:8]}/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=00",
+                "X-Amz-Date": now}, body)
         name = f"legacy-{random.getrandbits(32):x}"
         status, _, text = call(Action="CreateQueue", QueueName=name, **{"Attribute.1.Name": "DelaySeconds", "Attribute.1.Value": "0"})
         self.assertEqual(status, 200, text)
