@@ -27,6 +27,10 @@ packages() {
 		core libcurl4-openssl-dev pc:libcurl
 		core libyajl-dev pc:yajl
 		core zlib1g-dev pc:zlib
+		core libmnl-dev pc:libmnl
+		core libnftables-dev pc:libnftables
+		test iproute2 cmd:ip
+		test nftables cmd:nft
 		test python3 cmd:python3
 		test python3-boto3 py:boto3
 		test python3-kombu file:/usr/lib/python3/dist-packages/kombu/transport/SQS.py

@@ -17,6 +17,7 @@ struct policy_library;
 struct policy_context;
 struct policy_resource;
 struct authz_demands;
+struct host;
 
 /* The installation: made by the composition root, handed to all. */
 struct cloud {
@@ -27,6 +28,7 @@ struct cloud {
 	struct vault *vault; /* wraps what must not lie in the data folder in plain bytes */
 	struct edge *edge;
 	struct workers *workers;
+	struct host *host;                     /* host/host.h: real networks and machines, or simulated ones */
 	bool strict;                           /* only issued keys */
 	struct str default_region;             /* us-east-1 */
 	struct str public_host;                /* host:port that clients use, for URLs in answers: localhost:4566 */

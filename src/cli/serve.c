@@ -10,6 +10,7 @@
 #include "cli/settings.h"
 #include "cli/trim.h"
 #include "edge/ca.h"
+#include "host/host.h"
 #include "store/blob.h"
 #include "vault/vault.h"
 #include <errno.h>
@@ -18,6 +19,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define WORKERS_MAX 32
@@ -37,6 +39,7 @@ static const struct cli_option serve_options[] = {
 	[SERVE_LOG] = {"log", "LEVEL[,json]", "debug, info, warn, error, off (info; DEBUG=1: debug)"},
 	[SERVE_PASSPHRASE_FILE] = {"passphrase-file", "FILE",
 		"derives the root key (VIRGA_PASSPHRASE; else DIR/root.key holds it)"},
+	[SERVE_SIMULATED] = {"simulated", NULL, "no real networks and machines, though it is root (VIRGA_SIMULATED=1)"},
 };
 _Static_assert(SERVE_OPTIONS <= CLI_OPTIONS_MAX, "options are kept by index");
 
@@ -68,6 +71,13 @@ static void raise_descriptor_limit(void)
 	if (l.rlim_cur >= wanted) return;
 	l.rlim_cur = wanted;
 	if (setrlimit(RLIMIT_NOFILE, &l) != 0) log_warn("cli", "descriptor_limit", "why=\"%s\"", strerror(errno));
+}
+
+/* A folder of another user (virga run by sudo in a home) is written as root may. */
+static bool is_foreign(const char *folder)
+{
+	struct stat s;
+	return folder && stat(folder, &s) == 0 && s.st_uid != geteuid();
 }
 
 /* Those with a folder in services/ that the user did not leave out. */
@@ -127,6 +137,7 @@ static int build_cloud(struct installation *v)
 	if (code) return code;
 	code = open_vault(v);
 	if (code) return code;
+	host_open(c->host, store_dir(c->store), c->ephemeral);
 	c->clock = clock_new(c->store);
 	c->jobs = jobs_new(c->store, c->clock);
 	c->bus = bus_new();
@@ -231,6 +242,7 @@ static void take_apart(struct installation *v)
 	if (c->edge) edge_stop(c->edge, STOP_GRACE_MS);
 	if (c->jobs) jobs_free(c->jobs);
 	cloud_stop_services(c);
+	host_stop(c->host, true);
 	workers_free(c->workers);
 	if (c->bus) bus_free(c->bus);
 	if (c->clock) clock_free(c->clock);
@@ -250,6 +262,7 @@ static int run_serve(const struct cli_args *args)
 		return code;
 	}
 	log_setup(v.settings.log, v.settings.log_format);
+	v.cloud.host = host_start(v.settings.simulated, is_foreign(v.settings.data));
 	raise_descriptor_limit();
 	/* Before any thread is made, so that none of them takes a signal. */
 	sigset_t wanted;

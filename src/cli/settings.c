@@ -128,6 +128,8 @@ int settings_read(struct arena *a, const struct cli_args *args, struct settings 
 	out->listen = args->value[SERVE_LISTEN] ? args->value[SERVE_LISTEN] : variable("GATEWAY_LISTEN");
 	if (!out->listen) out->listen = "127.0.0.1:4566";
 	out->strict = args->value[SERVE_STRICT];
+	const char *simulated = getenv("VIRGA_SIMULATED");
+	out->simulated = args->value[SERVE_SIMULATED] || (simulated && is_true(simulated));
 	out->public_host = str_c(getenv("LOCALSTACK_HOST"));
 	if (str_empty(out->public_host)) out->public_host = STR_NONE;
 	out->init_dir = getenv("VIRGA_INIT_DIR");

@@ -15,6 +15,7 @@ enum {
 	SERVE_REGION,
 	SERVE_LOG,
 	SERVE_PASSPHRASE_FILE,
+	SERVE_SIMULATED,
 	SERVE_OPTIONS
 };
 
@@ -22,6 +23,7 @@ struct settings {
 	const char *listen;
 	const char *data; /* NULL: ephemeral */
 	bool strict;
+	bool simulated; /* networks and machines */
 	enum store_durability durability;
 	struct str region;
 	struct str public_host; /* STR_NONE: localhost and the port that it listens on */

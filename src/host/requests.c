@@ -1,0 +1,82 @@
+/* The typed requests of host.h over host_request. */
+#include "host/host.h"
+
+static status send_intent(struct host *h, struct arena *a, enum host_op op, struct str bytes, struct host_rec_applied *out,
+	struct str *why)
+{
+	struct host_ask ask = {.op = op, .request = bytes};
+	struct str body;
+	TRY(host_request(h, a, &ask, &body, why));
+	return host_rec_applied_decode(a, body, out);
+}
+
+status host_vpc_apply(struct host *h, struct arena *a, const struct host_rec_vpc *intent, struct host_rec_applied *out,
+	struct str *why)
+{
+	return send_intent(h, a, HOST_OP_VPC_APPLY, host_rec_vpc_encode(a, intent), out, why);
+}
+
+status host_tgw_apply(struct host *h, struct arena *a, const struct host_rec_transit_gateway *intent,
+	struct host_rec_applied *out, struct str *why)
+{
+	return send_intent(h, a, HOST_OP_TGW_APPLY, host_rec_transit_gateway_encode(a, intent), out, why);
+}
+
+status host_internet_apply(struct host *h, struct arena *a, const struct host_rec_internet *intent,
+	struct host_rec_applied *out, struct str *why)
+{
+	return send_intent(h, a, HOST_OP_INTERNET_APPLY, host_rec_internet_encode(a, intent), out, why);
+}
+
+static status send_remove(struct host *h, enum host_op op, struct str id)
+{
+	struct arena a;
+	arena_init(&a);
+	struct host_rec_remove r = {.id = id};
+	struct host_ask ask = {.op = op, .request = host_rec_remove_encode(&a, &r)};
+	status s = host_request(h, &a, &ask, NULL, NULL);
+	arena_cleanup(&a);
+	return s;
+}
+
+status host_vpc_remove(struct host *h, struct str vpc) { return send_remove(h, HOST_OP_VPC_REMOVE, vpc); }
+status host_tgw_remove(struct host *h, struct str tgw) { return send_remove(h, HOST_OP_TGW_REMOVE, tgw); }
+status host_clear(struct host *h) { return send_remove(h, HOST_OP_CLEAR, STR("")); }
+
+status host_trace(struct host *h, struct arena *a, const struct host_rec_trace *question, struct host_rec_traced *out,
+	struct str *why)
+{
+	struct host_ask ask = {.op = HOST_OP_TRACE, .request = host_rec_trace_encode(a, question)};
+	struct str body;
+	TRY(host_request(h, a, &ask, &body, why));
+	return host_rec_traced_decode(a, body, out);
+}
+
+struct str host_place_aws(struct arena *a, struct str vpc) { return str_cat(a, vpc, STR(".aws")); }
+
+static status send_socket(struct host *h, enum host_op op, struct host_rec_socket_at *at, int *fd)
+{
+	struct arena a;
+	arena_init(&a);
+	size_t n = 1;
+	struct host_ask ask = {
+		.op = op, .request = host_rec_socket_at_encode(&a, at), .fds_out = fd, .n_fds_out = &n};
+	status s = host_request(h, &a, &ask, NULL, NULL);
+	arena_cleanup(&a);
+	if (is_ok(s) && n != 1) return STATUS(IO);
+	return s;
+}
+
+status host_listen(struct host *h, struct str place, struct str address, uint16_t port, bool udp, int *fd)
+{
+	struct host_rec_socket_at at = {.place = place, .address = address, .port = SOME_I32(port)};
+	at.protocol = udp ? STR("udp") : STR("tcp");
+	return send_socket(h, HOST_OP_LISTEN, &at, fd);
+}
+
+status host_connect(struct host *h, struct str place, struct str address, uint16_t port, int *fd)
+{
+	struct host_rec_socket_at at = {
+		.place = place, .protocol = STR("tcp"), .address = address, .port = SOME_I32(port)};
+	return send_socket(h, HOST_OP_CONNECT, &at, fd);
+}
