@@ -121,6 +121,9 @@ struct service {
 	 * decided by policies, not refused at once. */
 	status (*authorize)(struct call *c, struct store_tx *tx, const void *in, struct authz_demands *demands,
 		struct policy_context *context);
+	/* Optional, of every operation, once it is permitted and before its handler: what comes before any of them
+	 * (EC2's DryRun). c->tx is not begun; it may commit one of its own. FAILED: the failure is recorded. */
+	status (*before)(struct call *c, const void *in);
 	/* authorize decides also where no policies are enforced: then every signed caller is its account's root. */
 	bool always_authorizes;
 	/* Optional: requests that the model does not describe (S3's browser forms, websites, CORS preflights). Runs

@@ -39,6 +39,7 @@ static status attempt(struct exchange *e)
 	c->failure = (struct wire_failure){0};
 	e->ticket = 0;
 	e->out = exchange_new_struct(e, c->match.op->out);
+	if (e->service->before) TRY(e->service->before(c, e->in));
 	c->tx = e->op->flags & OP_NO_TX ? NULL : store_begin(c->cloud->store, c->arena, e->op->flags & OP_READ);
 	status s = e->op->handler(c, e->in, e->out);
 	if (is_ok(s) && c->tx && store_has_writes(c->tx)) {

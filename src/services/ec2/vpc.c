@@ -1,0 +1,164 @@
+/* VPCs: CreateVpc, DeleteVpc, DescribeVpcs and their attributes. Secondary blocks are in vpc_cidr.c. */
+#include "base/rand.h"
+#include "services/ec2/vpc.h"
+
+enum { VPCS_MAX = 5 }; /* "Amazon VPC quotas", the guide */
+
+static const char *const filters[] = {"cidr=CidrBlock", "cidr-block-association.cidr-block=CidrBlockAssociationSet.CidrBlock",
+	"cidr-block-association.association-id=CidrBlockAssociationSet.AssociationId",
+	"cidr-block-association.state=CidrBlockAssociationSet.CidrBlockState.State", "dhcp-options-id",
+	"ipv6-cidr-block-association.ipv6-cidr-block=Ipv6CidrBlockAssociationSet.Ipv6CidrBlock",
+	"ipv6-cidr-block-association.ipv6-pool=Ipv6CidrBlockAssociationSet.Ipv6Pool",
+	"ipv6-cidr-block-association.association-id=Ipv6CidrBlockAssociationSet.AssociationId",
+	"ipv6-cidr-block-association.state=Ipv6CidrBlockAssociationSet.Ipv6CidrBlockState.State", "is-default",
+	"isDefault=IsDefault", "owner-id", "state", "vpc-id", NULL};
+
+static status render(struct call *c, const struct ec2_item *item, void *to)
+{
+	struct ec2_vpc *out = to;
+	out->owner_id = item->at.account;
+	out->state = STR("available");
+	for (size_t i = 0; i < out->cidr_block_association_set.n; i++) {
+		struct ec2_vpc_cidr_block_state *s = arena_new(c->arena, struct ec2_vpc_cidr_block_state);
+		s->state = STR("associated");
+		out->cidr_block_association_set.v[i].cidr_block_state = s;
+	}
+	for (size_t i = 0; i < out->ipv6_cidr_block_association_set.n; i++) {
+		struct ec2_vpc_cidr_block_state *s = arena_new(c->arena, struct ec2_vpc_cidr_block_state);
+		s->state = STR("associated");
+		out->ipv6_cidr_block_association_set.v[i].ipv6_cidr_block_state = s;
+		out->ipv6_cidr_block_association_set.v[i].ip_source = STR("amazon");
+		out->ipv6_cidr_block_association_set.v[i].ipv6_address_attribute = STR("public");
+	}
+	return OK;
+}
+
+const struct ec2_type ec2_type_vpc = {
+	.name = "vpc",
+	.prefix = "vpc-",
+	.absent = "The vpc ID '@' does not exist",
+	.not_found = EC2_ERR_INVALID_VPC_ID_NOT_FOUND,
+	.malformed = EC2_ERR_INVALID_VPC_ID_MALFORMED,
+	.record = EC2_REC_VPC,
+	.shape = EC2_SHAPE_VPC,
+	.filters = filters,
+	.render = render,
+};
+
+status ec2_vpc_touch(struct ec2_place at, struct str vpc_id)
+{
+	return ec2_guard(at, vpc_id, NULL);
+}
+
+status ec2_vpc_take(struct call *c, struct str vpc_id, struct ec2_rec_vpc *vpc)
+{
+	TRY(ec2_find(c, &ec2_type_vpc, vpc_id, vpc));
+	return ec2_vpc_touch(ec2_here(c), vpc_id);
+}
+
+status ec2_cidr_given(struct call *c, struct str text, const char *parameter, struct cidr *out)
+{
+	if (!is_ok(cidr_parse(text, out)))
+		return call_fail(c, EC2_ERR_INVALID_PARAMETER_VALUE,
+			"Value (%.*s) for parameter %s is invalid. This is not a valid CIDR block.", STR_ARG(text),
+			parameter);
+	*out = cidr_network(*out);
+	return OK;
+}
+
+struct cidr ec2_vpc_cidr6_random(void)
+{
+	struct cidr c = {.v6 = true, .length = 56};
+	rand_bytes(c.addr + 2, 5);
+	c.addr[0] = 0x26;
+	c.addr[1] = 0x00;
+	c.addr[2] = 0x1f;
+	return c;
+}
+
+bool ec2_vpc_holds(const struct ec2_rec_vpc *vpc, struct cidr block)
+{
+	struct cidr own;
+	for (size_t i = 0; i < vpc->cidr_block_association_set.n; i++)
+		if (is_ok(cidr_parse(vpc->cidr_block_association_set.v[i].cidr_block, &own)) && cidr_contains(own, block))
+			return true;
+	for (size_t i = 0; i < vpc->ipv6_cidr_block_association_set.n; i++)
+		if (is_ok(cidr_parse(vpc->ipv6_cidr_block_association_set.v[i].ipv6_cidr_block, &own)) &&
+			cidr_contains(own, block))
+			return true;
+	return false;
+}
+
+status ec2_vpc_make(struct call *c, const struct ec2_vpc_make *m, struct ec2_rec_vpc *vpc)
+{
+	struct arena *a = c->arena;
+	struct ec2_place at = ec2_here(c);
+	struct cidr block;
+	size_t n;
+	TRY(ec2_cidr_given(c, m->cidr, "cidrBlock", &block));
+	if (block.v6 || block.length < 16 || block.length > 28)
+		return call_fail(c, EC2_ERR_INVALID_VPC_RANGE, "The CIDR '%.*s' is invalid.", STR_ARG(m->cidr));
+	if (str_has(m->tenancy) && !str_is(m->tenancy, "default") && !str_is(m->tenancy, "dedicated"))
+		return call_fail(c, EC2_ERR_INVALID_PARAMETER_VALUE,
+			"Value (%.*s) for parameter instanceTenancy is invalid.", STR_ARG(m->tenancy));
+	TRY(ec2_guard(at, STR("vpcs"), NULL));
+	TRY(ec2_count(at, &ec2_type_vpc, &n));
+	if (n >= VPCS_MAX) return call_fail(c, EC2_ERR_VPC_LIMIT_EXCEEDED, "The maximum number of VPCs has been reached.");
+	*vpc = (struct ec2_rec_vpc){.vpc_id = ec2_new_id(a, "vpc-"),
+		.cidr_block = cidr_text(a, block),
+		.instance_tenancy = str_or(m->tenancy, STR("default")),
+		.is_default = SOME_BOOL(m->is_default),
+		.dns_support = SOME_BOOL(true),
+		.dns_hostnames = SOME_BOOL(m->is_default),
+		.address_metrics = SOME_BOOL(false),
+		.dhcp_options_id = STR("default"),
+		.created = SOME_TIME(c->now_ms)};
+	vpc->cidr_block_association_set.v = arena_new(a, struct ec2_rec_vpc_cidr);
+	vpc->cidr_block_association_set.n = 1;
+	vpc->cidr_block_association_set.v[0] =
+		(struct ec2_rec_vpc_cidr){ec2_new_id(a, "vpc-cidr-assoc-"), vpc->cidr_block};
+	if (m->ipv6) {
+		vpc->ipv6_cidr_block_association_set.v = arena_new(a, struct ec2_rec_vpc_cidr6);
+		vpc->ipv6_cidr_block_association_set.n = 1;
+		vpc->ipv6_cidr_block_association_set.v[0] =
+			(struct ec2_rec_vpc_cidr6){.association_id = ec2_new_id(a, "vpc-cidr-assoc-"),
+				.ipv6_cidr_block = cidr_text(a, ec2_vpc_cidr6_random()),
+				.network_border_group = c->region,
+				.ipv6_pool = STR("Amazon")};
+	}
+	ec2_put(at, &ec2_type_vpc, vpc->vpc_id, vpc);
+	return m->tags ? ec2_tags_specified(c, m->tags, &ec2_type_vpc, vpc->vpc_id) : OK;
+}
+
+status ec2_create_vpc(struct call *c, const struct ec2_create_vpc_input *in, struct ec2_create_vpc_output *out)
+{
+	static const struct ec2_type *const taggable[] = {&ec2_type_vpc};
+	struct ec2_rec_vpc vpc;
+	TRY(ec2_specified_only(c, &in->tag_specifications, taggable, 1));
+	if (str_has(in->ipv4_ipam_pool_id) || str_has(in->ipv6_ipam_pool_id) || str_has(in->ipv6_pool))
+		return call_fail(c, ERR_NOT_IMPLEMENTED, "Address pools of IPAM or of your own are not implemented.");
+	if (!str_has(in->cidr_block))
+		return call_fail(c, EC2_ERR_MISSING_PARAMETER,
+			"The request must contain the parameter cidrBlock or ipv4IpamPoolId");
+	struct ec2_vpc_make m = {.cidr = in->cidr_block,
+		.tenancy = in->instance_tenancy,
+		.ipv6 = in->amazon_provided_ipv6_cidr_block.v,
+		.tags = &in->tag_specifications};
+	TRY(ec2_vpc_make(c, &m, &vpc));
+	out->vpc = arena_new(c->arena, struct ec2_vpc);
+	return ec2_describe_one(c, &ec2_type_vpc, vpc.vpc_id, out->vpc);
+}
+
+status ec2_describe_vpcs(struct call *c, const struct ec2_describe_vpcs_input *in, struct ec2_describe_vpcs_output *out)
+{
+	return EC2_DESCRIBE(c, &ec2_type_vpc, in, vpc_ids, out, vpcs);
+}
+
+status ec2_delete_vpc(struct call *c, const struct ec2_delete_vpc_input *in, struct ec2_delete_vpc_output *out)
+{
+	struct ec2_rec_vpc vpc;
+	(void)out;
+	TRY(ec2_vpc_take(c, in->vpc_id, &vpc));
+	ec2_drop(ec2_here(c), &ec2_type_vpc, in->vpc_id);
+	return OK;
+}

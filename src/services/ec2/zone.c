@@ -1,0 +1,221 @@
+/* Regions and availability zones, and zones that are down. "Regions and Zones", Amazon EC2 User Guide; "AWS Availability
+ * Zones". A region that no list has is served all the same, with three zones. */
+/* clang-format off: a table */
+#include "services/ec2/room.h"
+
+static const struct ec2_region_info regions[] = {
+	{"af-south-1", "abc", "afs1", "Africa (Cape Town)", "123", true},
+	{"ap-east-1", "abc", "ape1", "Asia Pacific (Hong Kong)", "123", true},
+	{"ap-east-2", "abc", "ape2", "Asia Pacific (Taipei)", "123", true},
+	{"ap-northeast-1", "acd", "apne1", "Asia Pacific (Tokyo)", "412", false},
+	{"ap-northeast-2", "abcd", "apne2", "Asia Pacific (Seoul)", "1234", false},
+	{"ap-northeast-3", "abc", "apne3", "Asia Pacific (Osaka)", "312", false},
+	{"ap-south-1", "abc", "aps1", "Asia Pacific (Mumbai)", "132", false},
+	{"ap-south-2", "abc", "aps2", "Asia Pacific (Hyderabad)", "123", true},
+	{"ap-southeast-1", "abc", "apse1", "Asia Pacific (Singapore)", "213", false},
+	{"ap-southeast-2", "abc", "apse2", "Asia Pacific (Sydney)", "312", false},
+	{"ap-southeast-3", "abc", "apse3", "Asia Pacific (Jakarta)", "123", true},
+	{"ap-southeast-4", "abc", "apse4", "Asia Pacific (Melbourne)", "123", true},
+	{"ap-southeast-5", "abc", "apse5", "Asia Pacific (Malaysia)", "123", true},
+	{"ap-southeast-6", "abc", "apse6", "Asia Pacific (New Zealand)", "123", true},
+	{"ap-southeast-7", "abc", "apse7", "Asia Pacific (Thailand)", "123", true},
+	{"ca-central-1", "abd", "cac1", "Canada (Central)", "124", false},
+	{"ca-west-1", "abc", "caw1", "Canada West (Calgary)", "123", true},
+	{"cn-north-1", "abd", "cnn1", "China (Beijing)", "124", false},
+	{"cn-northwest-1", "abc", "cnnw1", "China (Ningxia)", "123", false},
+	{"eu-central-1", "abc", "euc1", "Europe (Frankfurt)", "231", false},
+	{"eu-central-2", "abc", "euc2", "Europe (Zurich)", "123", true},
+	{"eu-north-1", "abc", "eun1", "Europe (Stockholm)", "123", false},
+	{"eu-south-1", "abc", "eus1", "Europe (Milan)", "123", true},
+	{"eu-south-2", "abc", "eus2", "Europe (Spain)", "123", true},
+	{"eu-west-1", "abc", "euw1", "Europe (Ireland)", "312", false},
+	{"eu-west-2", "abc", "euw2", "Europe (London)", "231", false},
+	{"eu-west-3", "abc", "euw3", "Europe (Paris)", "123", false},
+	{"il-central-1", "abc", "ilc1", "Israel (Tel Aviv)", "123", true},
+	{"me-central-1", "abc", "mec1", "Middle East (UAE)", "123", true},
+	{"me-south-1", "abc", "mes1", "Middle East (Bahrain)", "123", true},
+	{"mx-central-1", "abc", "mxc1", "Mexico (Central)", "123", true},
+	{"sa-east-1", "abc", "sae1", "South America (Sao Paulo)", "123", false},
+	{"us-east-1", "abcdef", "use1", "US East (N. Virginia)", "612435", false},
+	{"us-east-2", "abc", "use2", "US East (Ohio)", "123", false},
+	{"us-gov-east-1", "abc", "usge1", "AWS GovCloud (US-East)", "123", false},
+	{"us-gov-west-1", "abc", "usgw1", "AWS GovCloud (US-West)", "123", false},
+	{"us-west-1", "ac", "usw1", "US West (N. California)", "13", false},
+	{"us-west-2", "abcd", "usw2", "US West (Oregon)", "2134", false},
+};
+/* clang-format on */
+
+struct ec2_region_info ec2_region_info(struct arena *a, struct str region)
+{
+	for (size_t i = 0; i < sizeof(regions) / sizeof(*regions); i++)
+		if (str_eq(region, str_c(regions[i].name))) return regions[i];
+	const char *name = str_z(a, region);
+	return (struct ec2_region_info){name, "abc", name, name, "123", false};
+}
+
+static struct str zone_key(struct arena *a, struct str region, struct str zone)
+{
+	struct key k = key_for(a, STR("ec2"), STR("zone"), STR(""), region);
+	key_str(&k, zone);
+	return key_done(&k);
+}
+
+bool ec2_zone_is_down(struct store_tx *tx, struct arena *a, struct str zone)
+{
+	struct str bytes;
+	return zone.n && is_ok(store_get(tx, zone_key(a, str_sub(zone, 0, zone.n - 1), zone), &bytes));
+}
+
+status ec2_zones(struct store_tx *tx, struct arena *a, struct str region, struct ec2_zones *out)
+{
+	struct ec2_region_info r = ec2_region_info(a, region);
+	*out = (struct ec2_zones){0};
+	for (size_t i = 0; r.zones[i]; i++) {
+		struct ec2_zone *z = &out->v[out->n++];
+		z->name = str_fmt(a, "%s%c", r.name, r.zones[i]);
+		z->id = str_fmt(a, "%s-az%c", r.zone_prefix, r.zone_numbers[i]);
+		z->down = tx && ec2_zone_is_down(tx, a, z->name);
+	}
+	return OK;
+}
+
+status ec2_zone_find(struct call *c, struct str name, struct str id, struct ec2_zone *out)
+{
+	struct ec2_zones zones;
+	*out = (struct ec2_zone){0};
+	if (str_has(name) && str_has(id))
+		return call_fail(c, EC2_ERR_INVALID_PARAMETER_COMBINATION,
+			"The parameter availabilityZone cannot be used with the parameter availabilityZoneId");
+	if (!str_has(name) && !str_has(id)) return OK;
+	TRY(ec2_zones(c->tx, c->arena, c->region, &zones));
+	for (size_t i = 0; i < zones.n; i++)
+		if (str_has(name) ? str_eq(zones.v[i].name, name) : str_eq(zones.v[i].id, id)) {
+			*out = zones.v[i];
+			return OK;
+		}
+	struct buf all = BUF_IN(c->arena);
+	for (size_t i = 0; i < zones.n; i++)
+		buf_fmt(&all, "%s%.*s", i ? ", " : "", STR_ARG(str_has(name) ? zones.v[i].name : zones.v[i].id));
+	return call_fail(c, EC2_ERR_INVALID_PARAMETER_VALUE,
+		"Value (%.*s) for parameter availabilityZone%s is invalid. Subnets can currently only be created in the following "
+		"availability zones: %.*s.",
+		STR_ARG(str_or(name, id)), str_has(name) ? "" : "Id", STR_ARG(buf_done(&all)));
+}
+
+status ec2_zone_set(struct store_tx *tx, struct arena *a, struct str zone, bool down, int64_t now_ms)
+{
+	struct ec2_zones zones;
+	struct str region = str_sub(zone, 0, zone.n ? zone.n - 1 : 0), bytes;
+	TRY(ec2_zones(NULL, a, region, &zones));
+	for (size_t i = 0; i < zones.n; i++) {
+		if (!str_eq(zones.v[i].name, zone)) continue;
+		status s = store_get(tx, zone_key(a, region, zone), &bytes);
+		if (!is_ok(s) && !status_is(s, STATUS_NOT_FOUND)) return s;
+		struct ec2_rec_zone r = {.since = SOME_TIME(now_ms)};
+		if (down)
+			store_put(tx, zone_key(a, region, zone), ec2_rec_zone_encode(a, &r));
+		else
+			store_delete(tx, zone_key(a, region, zone));
+		return OK;
+	}
+	return STATUS(NOT_FOUND);
+}
+
+static const char *const region_filters[] = {"endpoint", "opt-in-status", "region-name", NULL};
+
+static bool named(const struct ec2_value_string_list *names, struct str name)
+{
+	for (size_t i = 0; i < names->n; i++)
+		if (str_eq(names->v[i], name)) return true;
+	return false;
+}
+
+static struct str partition_of(const char *region)
+{
+	struct str r = str_c(region);
+	return str_starts(r, STR("cn-")) ? STR("aws-cn") : str_starts(r, STR("us-gov-")) ? STR("aws-us-gov") : STR("aws");
+}
+
+/* Regions that an account has to opt in to are in use here without it: so they are shown as opted in. */
+status ec2_describe_regions(
+	struct call *c, const struct ec2_describe_regions_input *in, struct ec2_describe_regions_output *out)
+{
+	const struct ec2_value_string_list *names = (const void *)&in->region_names;
+	size_t capacity = 0, n = sizeof(regions) / sizeof(*regions);
+	TRY(ec2_filters_check(c, region_filters, &in->filters));
+	for (size_t i = 0; i < names->n; i++) {
+		bool known = false;
+		for (size_t k = 0; k < n; k++)
+			known = known || (str_eq(names->v[i], str_c(regions[k].name)) &&
+						 str_eq(partition_of(regions[k].name), c->partition));
+		if (!known)
+			return call_fail(c, EC2_ERR_INVALID_PARAMETER_VALUE, "Invalid value '%.*s' for region.",
+				STR_ARG(names->v[i]));
+	}
+	VEC_PRESENT(c->arena, &out->regions);
+	for (size_t i = 0; i < n; i++) {
+		struct str name = str_c(regions[i].name);
+		if (!str_eq(partition_of(regions[i].name), c->partition) || (names->n && !named(names, name))) continue;
+		struct ec2_region r = {.region_name = name,
+			.endpoint = str_fmt(c->arena, "ec2.%.*s.amazonaws.com%s", STR_ARG(name),
+				str_is(c->partition, "aws-cn") ? ".cn" : ""),
+			.opt_in_status = regions[i].opt_in ? STR("opted-in") : STR("opt-in-not-required")};
+		if (ec2_filters_match(c->arena, EC2_SHAPE_REGION, region_filters, &in->filters, &r))
+			*VEC_PUSH(c->arena, &out->regions, &capacity) = r;
+	}
+	return OK;
+}
+
+static const char *const zone_filters[] = {"group-name", "message=Messages.Message", "opt-in-status", "parent-zone-id",
+	"parent-zone-name", "region-name", "state", "zone-id", "zone-name", "zone-type", NULL};
+
+static void show_zone(struct call *c, const struct ec2_region_info *r, const struct ec2_zone *z, size_t number,
+	struct ec2_availability_zone *out)
+{
+	*out = (struct ec2_availability_zone){.zone_name = z->name,
+		.zone_id = z->id,
+		.region_name = c->region,
+		.state = z->down ? STR("impaired") : STR("available"),
+		.opt_in_status = STR("opt-in-not-required"),
+		.group_name = str_fmt(c->arena, "%s-zg-1", r->name),
+		.group_long_name = str_fmt(c->arena, "%s 1", r->title),
+		.network_border_group = c->region,
+		.zone_type = STR("availability-zone")};
+	(void)number;
+	VEC_PRESENT(c->arena, &out->messages);
+	if (z->down) {
+		out->messages.v = arena_new(c->arena, struct ec2_availability_zone_message);
+		out->messages.n = 1;
+		out->messages.v->message =
+			str_fmt(c->arena, "The availability zone %.*s is impaired.", STR_ARG(z->name));
+	}
+}
+
+status ec2_describe_availability_zones(struct call *c, const struct ec2_describe_availability_zones_input *in,
+	struct ec2_describe_availability_zones_output *out)
+{
+	const struct ec2_value_string_list *names = (const void *)&in->zone_names, *ids = (const void *)&in->zone_ids;
+	struct ec2_region_info r = ec2_region_info(c->arena, c->region);
+	struct ec2_zones zones;
+	size_t capacity = 0;
+	TRY(ec2_filters_check(c, zone_filters, &in->filters));
+	TRY(ec2_zones(c->tx, c->arena, c->region, &zones));
+	for (size_t i = 0; i < names->n + ids->n; i++) {
+		struct str wanted = i < names->n ? names->v[i] : ids->v[i - names->n];
+		bool known = false;
+		for (size_t k = 0; k < zones.n; k++)
+			known = known || str_eq(i < names->n ? zones.v[k].name : zones.v[k].id, wanted);
+		if (!known)
+			return call_fail(
+				c, EC2_ERR_INVALID_PARAMETER_VALUE, "Invalid availability zone: [%.*s]", STR_ARG(wanted));
+	}
+	VEC_PRESENT(c->arena, &out->availability_zones);
+	for (size_t i = 0; i < zones.n; i++) {
+		if ((names->n && !named(names, zones.v[i].name)) || (ids->n && !named(ids, zones.v[i].id))) continue;
+		struct ec2_availability_zone z;
+		show_zone(c, &r, &zones.v[i], i, &z);
+		if (ec2_filters_match(c->arena, EC2_SHAPE_AVAILABILITY_ZONE, zone_filters, &in->filters, &z))
+			*VEC_PUSH(c->arena, &out->availability_zones, &capacity) = z;
+	}
+	return OK;
+}
