@@ -27,6 +27,7 @@ packages() {
 		core libcurl4-openssl-dev pc:libcurl
 		core libyajl-dev pc:yajl
 		core zlib1g-dev pc:zlib
+		core libyaml-dev file:/usr/include/yaml.h
 		core libmnl-dev pc:libmnl
 		core libnftables-dev pc:libnftables
 		test iproute2 cmd:ip
@@ -45,6 +46,8 @@ packages() {
 		test s3cmd cmd:s3cmd
 		test git cmd:git
 		test procps cmd:ps
+		test mmdebstrap cmd:mmdebstrap
+		test e2fsprogs cmd:mke2fs
 		fuzz clang cmd:clang
 		fuzz libclang-rt-14-dev file:/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.fuzzer-x86_64.a
 	LIST

@@ -1,6 +1,7 @@
 /* See agent.h. */
 #include "host/agent.h"
 #include "base/log.h"
+#include "host/compute/door.h"
 #include "host/frame.h"
 #include "host/internal.h"
 #include <errno.h>
@@ -31,12 +32,14 @@ struct agent {
 	int folder_lock;
 	struct watch *watches, *dropped; /* dropped: to be freed after this turn of the loop */
 	struct net *net;
+	struct compute *compute;
 };
 
 struct str agent_prefix(const struct agent *g) { return g->prefix; }
 const char *agent_folder(const struct agent *g) { return g->folder; }
 struct str agent_data(const struct agent *g) { return g->data; }
 struct net *agent_net(struct agent *g) { return g->net; }
+struct compute *agent_compute(struct agent *g) { return g->compute; }
 
 /* ── answers and events ──────────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -135,10 +138,12 @@ static void on_hello(struct agent *g, struct agent_request *r)
 		return;
 	}
 	g->net = net_new(g);
+	g->compute = compute_new(g);
 }
 
 static void on_clear(struct agent *g, struct agent_request *r)
 {
+	compute_clear(g->compute);
 	net_clear(g->net);
 	g->cleared = true;
 	agent_answer(g, r->id, OK, STR_NONE, STR_NONE, NULL, 0);
@@ -166,11 +171,12 @@ static void on_stream(void *ctx)
 	arena_init(&a);
 	struct agent_request r = {.op = f.op, .id = f.id, .body = f.body, .n_fds = f.n_fds, .arena = &a};
 	memcpy(r.fds, f.fds, sizeof(r.fds));
-	if (!handlers[f.op] || (f.op != HOST_OP_HELLO && !g->net))
+	agent_handler handler = handlers[f.op] ? handlers[f.op] : compute_handler(f.op);
+	if (!handler || (f.op != HOST_OP_HELLO && !g->net))
 		agent_answer(g, f.id, STATUS(INVALID), STR("the agent has no such request"), STR_NONE, NULL, 0);
 	else {
 		g->cleared = false;
-		handlers[f.op](g, &r);
+		handler(g, &r);
 	}
 	for (size_t i = 0; i < r.n_fds; i++)
 		if (r.fds[i] >= 0) close(r.fds[i]);
@@ -195,6 +201,7 @@ int agent_run(int stream)
 		free_watches(g.dropped);
 		g.dropped = NULL;
 	}
+	compute_free(g.compute);
 	net_free(g.net);
 	if (g.cleared) leave_folder(&g);
 	free_watches(g.watches);

@@ -28,3 +28,5 @@ status image_default_build(struct arena *a, int log, struct str *why) MUST_USE;
 /* Unpacks an archive into dir/NAME: see host_image_import. */
 status image_import(struct arena *a, const char *dir, struct str name, int fd, struct str *why) MUST_USE;
 status image_remove(const char *dir, struct str name) MUST_USE;
+/* Removes layers that no image has: of imports that were cut short. */
+void image_sweep(const char *dir);

@@ -1,0 +1,14 @@
+/* What the agent calls of compute/. Inside host/ only. */
+#pragma once
+#include "host/agent.h"
+
+struct compute;
+/* Finds what stands. */
+struct compute *compute_new(struct agent *g);
+/* What stands goes on standing. */
+void compute_free(struct compute *c);
+/* Kills every machine and engine of the installation, and removes what they had. */
+void compute_clear(struct compute *c);
+/* The handler of a request of compute/ and engines/; NULL for others. */
+agent_handler compute_handler(enum host_op op);
+struct compute *agent_compute(struct agent *g);

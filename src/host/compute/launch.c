@@ -1,0 +1,362 @@
+/* See launch.h. Two processes: the *stager*, still root of the host, in a mount namespace of its own, puts the root
+ * file system together (only it may mount ext4 and give layers other ids); then it enters the machine's user namespace
+ * and makes from there the machine's first process, so that all other namespaces belong to that user namespace. That
+ * one mounts what a namespace's root may, turns its root around (pivot_root(2)), gives up what it may not have, and
+ * becomes init. Nothing is mounted where the host sees it, and nothing stays when it dies.
+ *
+ * Layers are ids 0..65535 on disk, and look like the machine's own by an idmapped mount (mount_setattr(2)), the upper
+ * one too: so a root volume serves any machine. For that overlayfs has to be mounted by the mapped root (fsuid), which
+ * makes its work folder. */
+#include "host/compute/launch.h"
+#include "host/compute/control.h"
+#include "host/compute/files.h"
+#include "host/compute/guard.h"
+#include "host/compute/spawn.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <linux/mount.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/fsuid.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern const char machine_init_program[], machine_init_program_end[];
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010u
+#endif
+#define NAMESPACES (CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | CLONE_NEWNET)
+
+/* What a child tells before it fails; the parent knows where. */
+struct report {
+	int error;
+	pid_t pid;
+	char step[56];
+};
+static int report_fd = -1; /* only in children */
+
+static _Noreturn void give_up(const char *step)
+{
+	struct report r = {.error = errno ? errno : EINVAL};
+	snprintf(r.step, sizeof(r.step), "%s", step);
+	ssize_t n = write(report_fd, &r, sizeof(r));
+	_exit(n < 0 ? 126 : 125);
+}
+#define MUST(expr, step) ((expr) < 0 ? give_up(step) : (void)0)
+
+/* ── the parts ────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+int launch_program(void)
+{
+	size_t n = (size_t)(machine_init_program_end - machine_init_program);
+	int fd = memfd_create("init", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+	if (fd < 0) fd = memfd_create("init", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0) return -1;
+	bool good = is_ok(files_write_at(fd, 0, machine_init_program, n));
+	/* Not readable by those who run it: then the kernel lets nobody of their user namespace trace it (ptrace(2),
+	 * "dumpable"). */
+	good = good && fchmod(fd, 0111) == 0;
+	good = good && fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0;
+	/* A descriptor that may write keeps it from being run. */
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	int plain = good ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	close(fd);
+	return plain;
+}
+
+int launch_user_namespace(uint32_t first_id)
+{
+	char path[64], map[64];
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) != 0) return -1;
+	pid_t pid = fork();
+	if (pid == 0) {
+		char byte = unshare(CLONE_NEWUSER) == 0 ? 'y' : 'n';
+		ssize_t n = write(ends[1], &byte, 1);
+		for (; n == 1;) pause();
+		_exit(1);
+	}
+	char byte = 'n';
+	int fd = -1;
+	close(ends[1]);
+	if (pid > 0 && read(ends[0], &byte, 1) == 1 && byte == 'y') {
+		int n = snprintf(map, sizeof(map), "0 %u %u", first_id, MACHINE_IDS);
+		snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
+		bool good = files_put(path, str_n(map, (size_t)n));
+		snprintf(path, sizeof(path), "/proc/%d/gid_map", pid);
+		good = good && files_put(path, str_n(map, (size_t)n));
+		snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+		if (good) fd = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	int why = errno;
+	close(ends[0]);
+	if (pid > 0) kill(pid, SIGKILL), waitpid(pid, NULL, 0);
+	errno = why;
+	return fd;
+}
+
+/* ── the stager ───────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static void mount_idmapped(const char *from, const char *to, int user_namespace, bool read_only)
+{
+	int tree = (int)syscall(SYS_open_tree, AT_FDCWD, from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	MUST(tree, "open a layer");
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP | (read_only ? MOUNT_ATTR_RDONLY : 0u),
+		.userns_fd = (uint64_t)user_namespace};
+	MUST(syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)), "map a layer's ids");
+	MUST(mkdir(to, 0755), "make a layer's folder");
+	MUST(syscall(SYS_move_mount, tree, "", AT_FDCWD, to, MOVE_MOUNT_F_EMPTY_PATH), "mount a layer");
+	close(tree);
+}
+
+/* Everything that is made from here to end_as belongs to the machine's root, while this process may still do all. */
+static void begin_as(uint32_t id)
+{
+	setfsgid(id), setfsuid(id);
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct d[2];
+	MUST(syscall(SYS_capget, &head, d), "read capabilities");
+	/* setfsuid(2) takes those of files away from the effective ones. */
+	d[0].effective = d[0].permitted, d[1].effective = d[1].permitted;
+	MUST(syscall(SYS_capset, &head, d), "keep capabilities");
+}
+
+static void end_as(void)
+{
+	setfsuid(0), setfsgid(0);
+}
+
+static void mount_overlay(const struct launch *l, int user_namespace)
+{
+	static char options[64 * 1024];
+	size_t n = (size_t)snprintf(options, sizeof(options), "lowerdir=");
+	/* overlayfs wants the highest first */
+	for (size_t i = l->layers.n; i-- > 0;) {
+		char to[32];
+		snprintf(to, sizeof(to), "l%zu", i);
+		mount_idmapped(l->layers.v[i], to, user_namespace, true);
+		n += (size_t)snprintf(options + n, sizeof(options) - n, "%s%s", i + 1 == l->layers.n ? "" : ":", to);
+		if (n > sizeof(options) - 100) errno = E2BIG, give_up("mount so many layers");
+	}
+	MUST(mkdir("v", 0700), "make a folder");
+	MUST(mount(l->root_device, "v", "ext4", MS_NOATIME, "noinit_itable,errors=remount-ro"),
+		"mount the root volume");
+	mount_idmapped("v", "u", user_namespace, false);
+	snprintf(options + n, sizeof(options) - n, ",upperdir=u/upper,workdir=u/work,xino=off");
+	MUST(mkdir("root", 0755), "make a folder");
+	begin_as(l->first_id);
+	if ((mkdir("u/upper", 0755) != 0 || mkdir("u/work", 0700) != 0) && errno != EEXIST)
+		give_up("make the upper layer");
+	MUST(mount("overlay", "root", "overlay", MS_NOATIME, options), "mount the root file system");
+}
+
+static void make_node(const char *path, mode_t mode, dev_t device)
+{
+	MUST(mknod(path, mode, device), "make a device node");
+	MUST(chmod(path, mode & 07777), "give a node its mode");
+}
+
+/* A file system of the stager's: only there device nodes work. */
+static void make_dev(const struct launch *l)
+{
+	static const struct {
+		const char *path;
+		mode_t mode;
+		unsigned major, minor;
+	} nodes[] = {{"root/dev/null", S_IFCHR | 0666, 1, 3}, {"root/dev/zero", S_IFCHR | 0666, 1, 5},
+		{"root/dev/full", S_IFCHR | 0666, 1, 7}, {"root/dev/random", S_IFCHR | 0666, 1, 8},
+		{"root/dev/urandom", S_IFCHR | 0666, 1, 9}, {"root/dev/tty", S_IFCHR | 0666, 5, 0}};
+	static const char *const links[][2] = {{"/proc/self/fd", "root/dev/fd"}, {"/proc/self/fd/0", "root/dev/stdin"},
+		{"/proc/self/fd/1", "root/dev/stdout"}, {"/proc/self/fd/2", "root/dev/stderr"},
+		{"pts/ptmx", "root/dev/ptmx"}};
+	static const char *const folders[] = {"root/dev/pts", "root/dev/shm", "root/dev/mqueue"};
+	char options[80], path[64];
+	snprintf(options, sizeof(options), "mode=755,size=512k,uid=%u,gid=%u", l->first_id, l->first_id);
+	if (mkdir("root/dev", 0755) != 0 && errno != EEXIST) give_up("make /dev");
+	MUST(mount("dev", "root/dev", "tmpfs", MS_NOSUID | MS_NOEXEC, options), "mount /dev");
+	for (size_t i = 0; i < sizeof(nodes) / sizeof(*nodes); i++)
+		make_node(nodes[i].path, nodes[i].mode, makedev(nodes[i].major, nodes[i].minor));
+	for (size_t i = 0; i < sizeof(links) / sizeof(*links); i++)
+		MUST(symlink(links[i][0], links[i][1]), "make a link of /dev");
+	for (size_t i = 0; i < 3; i++) MUST(mkdir(folders[i], 0755), "make a folder of /dev");
+	for (size_t i = 0; i < l->n_nodes; i++) {
+		snprintf(path, sizeof(path), "root/dev/%s", l->nodes[i].name);
+		make_node(path, S_IFBLK | 0660, l->nodes[i].device);
+	}
+}
+
+static int make_file(const char *path, const char *content)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0444);
+	MUST(fd, "make a file");
+	size_t n = strlen(content);
+	MUST(write(fd, content, n) == (ssize_t)n ? 0 : -1, "write a file");
+	return fd;
+}
+
+/* ── the machine's first process ──────────────────────────────────────────────────────────────────────────────── */
+
+static void mount_own(const struct launch *l)
+{
+	static const char *const hidden_files[] = {"root/proc/kcore", "root/proc/keys", "root/proc/key-users",
+		"root/proc/sysrq-trigger", "root/proc/timer_list", "root/proc/sched_debug", "root/proc/kmsg",
+		"root/proc/kallsyms", "root/proc/config.gz", "root/proc/cmdline", "root/proc/vmallocinfo",
+		"root/proc/slabinfo", "root/proc/pagetypeinfo"};
+	static const char *const hidden_folders[] = {"root/proc/acpi", "root/proc/scsi", "root/proc/driver",
+		"root/proc/bus", "root/sys/firmware", "root/sys/kernel/debug", "root/sys/kernel/tracing",
+		"root/sys/fs/bpf", "root/sys/module", "root/sys/dev/block", "root/sys/block"};
+	char options[64];
+	/* A mount that came with the namespace is locked, and cannot become a root: one of our own can. */
+	MUST(mount("root", "root", NULL, MS_BIND | MS_REC, NULL), "bind the root");
+	MUST(mount("proc", "root/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL), "mount /proc");
+	MUST(mount("sysfs", "root/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, NULL), "mount /sys");
+	MUST(mount("devpts", "root/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
+		     "newinstance,ptmxmode=0666,mode=0620,gid=5"),
+		"mount /dev/pts");
+	snprintf(options, sizeof(options), "mode=1777,size=%llu", (unsigned long long)l->shm_bytes);
+	MUST(mount("shm", "root/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, options), "mount /dev/shm");
+	MUST(mount("mqueue", "root/dev/mqueue", "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL), "mount /dev/mqueue");
+	snprintf(options, sizeof(options), "mode=755,size=%llu", (unsigned long long)l->run_bytes);
+	MUST(mount("run", "root/run", "tmpfs", MS_NOSUID | MS_NODEV, options), "mount /run");
+	MUST(mount("meminfo", "root/proc/meminfo", NULL, MS_BIND, NULL), "bind /proc/meminfo");
+	MUST(mount("cpuinfo", "root/proc/cpuinfo", NULL, MS_BIND, NULL), "bind /proc/cpuinfo");
+	for (size_t i = 0; i < sizeof(hidden_files) / sizeof(*hidden_files); i++)
+		if (mount("root/dev/null", hidden_files[i], NULL, MS_BIND, NULL) != 0 && errno != ENOENT)
+			give_up("hide a file of /proc");
+	for (size_t i = 0; i < sizeof(hidden_folders) / sizeof(*hidden_folders); i++)
+		if (mount("none", hidden_folders[i], "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+			    "size=0,nr_inodes=1") != 0 &&
+			errno != ENOENT)
+			give_up("hide a folder");
+}
+
+static void turn_root(void)
+{
+	MUST(chdir("root"), "enter the root");
+	MUST(syscall(SYS_pivot_root, ".", "."), "turn the root");
+	MUST(umount2(".", MNT_DETACH), "leave the host's root");
+	MUST(chdir("/"), "enter the new root");
+}
+
+/* init's descriptors stand where control.h says. Those to be moved first go above all of them. */
+static void place_descriptors(const struct launch *l, int meminfo)
+{
+	int from[INIT_FDS_END] = {-1, -1, -1, l->control, l->agent, l->console, l->config, meminfo, l->memory};
+	int program = fcntl(l->program, F_DUPFD_CLOEXEC, 64), report = fcntl(report_fd, F_DUPFD_CLOEXEC, 64);
+	for (int i = INIT_FD_CONTROL; i < INIT_FDS_END; i++)
+		if (from[i] >= 0) MUST(from[i] = fcntl(from[i], F_DUPFD_CLOEXEC, 64), "keep a descriptor");
+	MUST(program, "keep init"), MUST(report, "keep the report");
+	report_fd = report;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	MUST(null, "open /dev/null");
+	for (int i = 0; i < 3; i++) MUST(dup2(null, i), "place a descriptor");
+	for (int i = INIT_FD_CONTROL; i < INIT_FDS_END; i++) {
+		if (from[i] >= 0)
+			MUST(dup2(from[i], i), "place a descriptor");
+		else
+			close(i);
+	}
+	MUST(dup2(program, 20), "place init");
+	/* The report goes with the exec, which is how the stager's parent learns that all is well. */
+	MUST(dup3(report_fd, 21, O_CLOEXEC), "place the report");
+	report_fd = 21;
+	MUST(syscall(SYS_close_range, 22u, ~0u, 0u), "close the rest");
+	MUST(syscall(SYS_close_range, (unsigned)INIT_FDS_END, 19u, 0u), "close the rest");
+	MUST(fcntl(20, F_SETFD, FD_CLOEXEC), "mark init");
+}
+
+static _Noreturn void become_init(const struct launch *l, int meminfo)
+{
+	char *argv[] = {(char[]){"init"}, NULL}, *environment[] = {NULL};
+	setsid();
+	mount_own(l);
+	turn_root();
+	place_descriptors(l, meminfo);
+	MUST(sethostname(l->hostname, strlen(l->hostname)), "set the host name");
+	spawn_clean_signals();
+	umask(022);
+	MUST(guard_capabilities() ? 0 : -1, "give up capabilities");
+	MUST(guard_system_calls() ? 0 : -1, "filter system calls");
+	syscall(SYS_execveat, 20, "", argv, environment, AT_EMPTY_PATH);
+	give_up("run init");
+}
+
+static _Noreturn void stage(const struct launch *l)
+{
+	int user_namespace = launch_user_namespace(l->first_id);
+	size_t late = l->doors.n - (l->doors.devices ? 1 : 0);
+	MUST(user_namespace, "make a user namespace");
+	MUST(unshare(CLONE_NEWNS), "make a mount namespace");
+	MUST(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "keep mounts apart");
+	MUST(mount("stage", l->stage, "tmpfs", MS_NOSUID, "mode=755,size=16m"), "mount the stage");
+	MUST(chdir(l->stage), "enter the stage");
+	MUST(cgroup_enter(&l->doors, 0, late) ? 0 : -1, "enter the control groups");
+	umask(0);
+	mount_overlay(l, user_namespace);
+	make_dev(l);
+	static const char *const folders[] = {"root/proc", "root/sys", "root/run"};
+	for (size_t i = 0; i < 3; i++)
+		if (mkdir(folders[i], 0755) != 0 && errno != EEXIST) give_up("make a folder of the root");
+	int meminfo = make_file("meminfo", l->meminfo);
+	close(make_file("cpuinfo", l->cpuinfo));
+	end_as();
+	MUST(cgroup_enter(&l->doors, late, l->doors.n) ? 0 : -1, "enter the devices' control group");
+	MUST(setns(user_namespace, CLONE_NEWUSER), "enter the user namespace");
+	MUST(setresgid(0, 0, 0), "be its root"), MUST(setresuid(0, 0, 0), "be its root");
+	struct clone_args c = {.flags = NAMESPACES | CLONE_PARENT, .exit_signal = 0};
+	pid_t pid = (pid_t)syscall(SYS_clone3, &c, sizeof(c));
+	MUST(pid, "make the machine's namespaces");
+	if (pid == 0) become_init(l, meminfo);
+	struct report r = {.pid = pid};
+	_exit(write(report_fd, &r, sizeof(r)) == sizeof(r) ? 0 : 126);
+}
+
+status launch_machine(const struct launch *l, pid_t *pid, const char **step)
+{
+	static char refused[64];
+	int ends[2];
+	*pid = -1;
+	*step = "make a pipe";
+	if (pipe2(ends, O_CLOEXEC) != 0) return STATUS(IO);
+	pid_t stager = fork();
+	if (stager == 0) {
+		close(ends[0]);
+		report_fd = ends[1];
+		stage(l);
+	}
+	close(ends[1]);
+	struct report r;
+	int error = stager < 0 ? errno : 0;
+	/* Ends when init runs, or nobody is left who could make it run. */
+	while (stager > 0 && read(ends[0], &r, sizeof(r)) == sizeof(r)) {
+		if (r.pid > 0) *pid = r.pid;
+		if (!r.error) continue;
+		error = r.error;
+		snprintf(refused, sizeof(refused), "%.*s", (int)sizeof(r.step), r.step);
+		*step = refused;
+	}
+	close(ends[0]);
+	int how = 0;
+	if (stager > 0)
+		while (waitpid(stager, &how, 0) < 0 && errno == EINTR) continue;
+	if (!error && *pid > 0 && WIFEXITED(how) && WEXITSTATUS(how) == 0) return OK;
+	if (!error) error = ECHILD, *step = "stage the root";
+	if (*pid > 0) kill(*pid, SIGKILL), waitpid(*pid, NULL, __WALL);
+	*pid = -1;
+	errno = error;
+	return STATUS(IO);
+}

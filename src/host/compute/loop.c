@@ -1,0 +1,132 @@
+/* See loop.h. */
+#include "host/compute/loop.h"
+#include "base/log.h"
+#include "host/compute/files.h"
+#include "host/compute/spawn.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/loop.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#define TRIES 64
+#define EXT4_MAGIC_AT 1080 /* superblock at 1024, s_magic at 56: ext4(5), "Layout" */
+#define SMALLEST (8u << 20)
+
+static status refused(const char *what)
+{
+	log_error("host", "loop", "what=\"%s\" why=\"%s\"", what, strerror(errno));
+	return STATUS(IO);
+}
+
+status loop_open(int file, int *device, dev_t *number, char path[static 32])
+{
+	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	if (control < 0) return refused("open /dev/loop-control");
+	status s = STATUS(BUSY);
+	/* Between asking for a free one and taking it, somebody else may take it. */
+	for (int i = 0; i < TRIES && status_is(s, STATUS_BUSY); i++) {
+		int n = ioctl(control, LOOP_CTL_GET_FREE);
+		if (n < 0) {
+			s = refused("find a free loop device");
+			break;
+		}
+		snprintf(path, 32, "/dev/loop%d", n);
+		*device = open(path, O_RDWR | O_CLOEXEC);
+		struct loop_config c = {.fd = (uint32_t)file, .info.lo_flags = LO_FLAGS_AUTOCLEAR};
+		if (*device >= 0 && ioctl(*device, LOOP_CONFIGURE, &c) == 0) {
+			s = OK;
+			break;
+		}
+		if (*device >= 0 && errno != EBUSY) s = refused("set up a loop device");
+		if (*device >= 0) close(*device);
+	}
+	close(control);
+	struct stat st;
+	if (is_ok(s) && fstat(*device, &st) == 0) *number = st.st_rdev;
+	return status_is(s, STATUS_BUSY) ? refused("get a loop device") : s;
+}
+
+status loop_find(dev_t file_device, ino_t file_inode, dev_t *number, char path[static 32])
+{
+	for (int i = 0; i < 1 << 20; i++) {
+		struct loop_info64 info;
+		snprintf(path, 32, "/dev/loop%d", i);
+		int fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0) return STATUS(NOT_FOUND);
+		bool there = ioctl(fd, LOOP_GET_STATUS64, &info) == 0 && info.lo_inode == file_inode &&
+			     info.lo_device == file_device;
+		struct stat st;
+		bool good = there && fstat(fd, &st) == 0;
+		close(fd);
+		if (!good) continue;
+		*number = st.st_rdev;
+		return OK;
+	}
+	return STATUS(NOT_FOUND);
+}
+
+status loop_grow(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0) return refused("open a loop device");
+	status s = ioctl(fd, LOOP_SET_CAPACITY) == 0 ? OK : refused("grow a loop device");
+	close(fd);
+	return s;
+}
+
+/* ── an empty file system ─────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool is_formatted(int file)
+{
+	unsigned char magic[2];
+	return pread(file, magic, 2, EXT4_MAGIC_AT) == 2 && magic[0] == 0x53 && magic[1] == 0xef;
+}
+
+/* A small journal: the file systems are young, and it is written anew with each snapshot. No room is kept for root. */
+static status make_template(const char *path, uint64_t size)
+{
+	char beside[PATH_MAX + 16];
+	snprintf(beside, sizeof(beside), "%s.%d", path, getpid());
+	int fd = open(beside, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0 || ftruncate(fd, (off_t)size) != 0) return refused("make a template");
+	close(fd);
+	const char *argv[] = {"mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", "-J",
+		size < (256u << 20) ? "size=1" : "size=4", "-E",
+		"lazy_itable_init=1,lazy_journal_init=1,nodiscard,root_owner=0:0", "-L", "root", beside, NULL};
+	int code = spawn_wait(argv, NULL, -1);
+	status s = code == 0 ? OK : STATUS(IO);
+	if (is_ok(s) && rename(beside, path) != 0) s = refused("name a template");
+	if (!is_ok(s)) {
+		log_error("host", "mke2fs", "exit=%d", code);
+		unlink(beside);
+	}
+	return s;
+}
+
+status loop_format(int file, const char *templates, struct str *why)
+{
+	struct stat st;
+	if (fstat(file, &st) != 0) return refused("stat a volume");
+	if (is_formatted(file)) return OK;
+	if (st.st_size < SMALLEST) {
+		*why = STR("the root volume is smaller than 8 MiB");
+		return STATUS(INVALID);
+	}
+	char path[PATH_MAX];
+	snprintf(path, sizeof(path), "%sext4-%lld", templates, (long long)st.st_size);
+	if (mkdir(templates, 0700) != 0 && errno != EEXIST) return refused("make the templates' folder");
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		TRY(make_template(path, (uint64_t)st.st_size));
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	if (fd < 0) return refused("open a template");
+	status s = files_copy_sparse(fd, file);
+	close(fd);
+	return s;
+}

@@ -1,0 +1,16 @@
+/* Volumes as block devices and file systems. Loop devices clear themselves when nobody has them open or mounted, so
+ * that what dies leaves none. */
+#pragma once
+#include "base/str.h"
+#include <sys/types.h>
+
+/* A device on that file (an open descriptor); the caller closes *device, the loop device's descriptor. IO. */
+status loop_open(int file, int *device, dev_t *number, char path[static 32]) MUST_USE;
+/* The loop device that stands on that file; NOT_FOUND. */
+status loop_find(dev_t file_device, ino_t file_inode, dev_t *number, char path[static 32]) MUST_USE;
+/* After the file has grown. */
+status loop_grow(const char *path) MUST_USE;
+
+/* An ext4 on the file, unless it has a file system (of any kind that ext4's magic shows). templates: a folder for empty
+ * file systems, one for each size, which are made by mke2fs once and then copied (1 ms instead of 30). */
+status loop_format(int file, const char *templates, struct str *why) MUST_USE;
