@@ -22,6 +22,16 @@ void call_fail_detail(struct call *c, struct str name, struct str value)
 
 void call_fail_members(struct call *c, const void *members) { c->failure.members = members; }
 
+const void *call_input(const struct call *c)
+{
+	return ((const struct exchange *)c)->in;
+}
+
+const void *call_output(const struct call *c)
+{
+	return ((const struct exchange *)c)->out;
+}
+
 void call_header(struct call *c, struct str name, struct str value)
 {
 	/* Grown by doubling: room exists while the count is not a power of two. */

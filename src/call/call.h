@@ -65,6 +65,7 @@ struct call {
 	const void *noted;      /* the service's own, for its subscriber to answered calls (BUS_DONE) */
 	unsigned answered_code; /* of the response, when BUS_DONE tells of it; and its body's bytes */
 	uint64_t answered_bytes;
+	bool recorded; /* CloudTrail's: its event was written with the transaction that committed */
 	void *parked; /* the handler's own, kept while the call is PENDING and run again */
 };
 
@@ -156,6 +157,10 @@ status call_fail(struct call *c, error_id id, const char *fmt, ...) __attribute_
 void call_fail_detail(struct call *c, struct str name, struct str value);
 /* Modelled members of the error's shape, a generated struct, after call_fail. */
 void call_fail_members(struct call *c, const void *members);
+/* For subscribers to calls: the matched operation's input, NULL where it did not come to that; and its output, NULL until it
+ * has run, and of no meaning where it failed. */
+const void *call_input(const struct call *c);
+const void *call_output(const struct call *c);
 /* A response header that the model does not name. */
 void call_header(struct call *c, struct str name, struct str value);
 /* The request's header or query parameter, undecoded / decoded; STR_NONE where absent. */

@@ -36,6 +36,7 @@ static status attempt(struct exchange *e)
 	c->extra_headers = NULL;
 	c->response_code = 0;
 	c->noted = NULL;
+	c->recorded = false;
 	c->failure = (struct wire_failure){0};
 	e->ticket = 0;
 	e->out = exchange_new_struct(e, c->match.op->out);

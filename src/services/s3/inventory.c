@@ -2,13 +2,13 @@
  * at most 100,000 rows, and writes the manifest and its checksum, all in one transaction ("Inventory lists": location,
  * manifest). */
 #include "services/s3/inventory.h"
+#include "base/gzip.h"
 #include "base/json.h"
 #include "base/rand.h"
 #include "base/vec.h"
 #include "services/s3/config.h"
 #include "services/s3/own.h"
 #include "services/s3/replicate.h"
-#include <zlib.h>
 
 static const char inventory_kind[] = "s3.inventory";
 enum { ROWS_MAX = 100000 };
@@ -108,28 +108,11 @@ struct report {
 	size_t n, capacity;
 };
 
-static struct str gzipped(struct arena *a, struct str s)
-{
-	z_stream z = {0};
-	INVARIANT(deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
-	uLong bound = deflateBound(&z, s.n);
-	char *out = arena_alloc_raw(a, bound);
-	/* zlib only reads next_in. */
-	memcpy(&z.next_in, &s.p, sizeof z.next_in);
-	z.avail_in = (uInt)s.n;
-	z.next_out = (Bytef *)out;
-	z.avail_out = (uInt)bound;
-	INVARIANT(deflate(&z, Z_FINISH) == Z_STREAM_END);
-	size_t n = bound - z.avail_out;
-	deflateEnd(&z);
-	return str_n(out, n);
-}
-
 static status flush(struct report *r)
 {
 	if (!r->n_rows) return OK;
 	struct arena *a = r->c->arena;
-	struct str bytes = gzipped(a, buf_done(&r->rows));
+	struct str bytes = gzip_pack(a, buf_done(&r->rows));
 	uint8_t md5[16];
 	digest_md5(bytes, md5);
 	struct file *f = VEC_PUSH(a, r, &r->capacity);
