@@ -37,8 +37,8 @@ static void time_in_words(struct buf *b, int64_t ms)
 	struct str t = time_rfc822(&a, ms); /* Mon, 24 Mar 2014 21:11:59 GMT */
 	unsigned hour = (unsigned)(t.p[17] - '0') * 10 + (unsigned)(t.p[18] - '0');
 	struct str day = str_sub(t, t.p[5] == '0' ? 6 : 5, t.p[5] == '0' ? 1 : 2);
-	buf_fmt(b, "\"%.*s %.*s, %.*s %u:%.*s %s\"", 3, t.p + 8, STR_ARG(day), 4, t.p + 12, hour % 12 ? hour % 12 : 12, 5,
-		t.p + 20, hour < 12 ? "AM" : "PM");
+	buf_fmt(b, "\"%.*s %.*s, %.*s %u:%.*s %s\"", 3, t.p + 8, STR_ARG(day), 4, t.p + 12, hour % 12 ? hour % 12 : 12,
+		5, t.p + 20, hour < 12 ? "AM" : "PM");
 	arena_cleanup(&a);
 }
 

@@ -1,8 +1,8 @@
 /* The bucket that a trail delivers to: may CloudTrail write there ("Amazon S3 bucket policy for CloudTrail"), with the
  * trail's key ("Configure AWS KMS key policies for CloudTrail"), and writing. CloudTrail asks as any service does: the
  * bucket's own policy decides, also where trail and bucket are of one account. */
-#include "policy/policy.h"
 #include "base/json.h"
+#include "policy/policy.h"
 #include "services/cloudtrail/room.h"
 #include "services/kms/keys.h"
 #include "services/s3/access.h"
@@ -16,7 +16,8 @@ struct str ct_log_prefix(struct arena *a, const struct cloudtrail_rec_trail *t, 
 {
 	struct str prefix = str_has(t->prefix) ? str_fmt(a, "%.*s/", STR_ARG(t->prefix)) : STR("");
 	if (str_has(t->organization_id))
-		return str_fmt(a, "%.*sAWSLogs/%.*s/%.*s/", STR_ARG(prefix), STR_ARG(t->organization_id), STR_ARG(account));
+		return str_fmt(
+			a, "%.*sAWSLogs/%.*s/%.*s/", STR_ARG(prefix), STR_ARG(t->organization_id), STR_ARG(account));
 	return str_fmt(a, "%.*sAWSLogs/%.*s/", STR_ARG(prefix), STR_ARG(account));
 }
 
@@ -43,7 +44,8 @@ static bool may(const struct question *q, struct str action, struct str arn)
 	policy_context_set(&x, STR("kms:EncryptionContext:aws:cloudtrail:arn"), trail);
 	const struct policy *const list[] = {q->policy};
 	struct policy_resource r = {.arn = arn, .account = q->owner, .policies = {list, 1}, .policy_required = true};
-	struct policy_request request = {.principal = &who, .action = action, .resources = &r, .n_resources = 1, .context = &x};
+	struct policy_request request = {
+		.principal = &who, .action = action, .resources = &r, .n_resources = 1, .context = &x};
 	struct policy_subject subject = {0};
 	struct policy_decision d;
 	return policy_evaluate(a, &request, &subject, &d);
@@ -51,14 +53,15 @@ static bool may(const struct question *q, struct str action, struct str arn)
 
 static struct str partition_of_trail(const struct cloudtrail_rec_trail *t)
 {
-	return str_starts(t->region, STR("cn-")) ? STR("aws-cn")
+	return str_starts(t->region, STR("cn-"))       ? STR("aws-cn")
 	       : str_starts(t->region, STR("us-gov-")) ? STR("aws-us-gov")
 						       : STR("aws");
 }
 
-/* May CloudTrail put this key? key STR_NONE: any log of the trail's account; then also whether it may look at the ACL. */
-static status judge_bucket(
-	struct call *c, const struct cloudtrail_rec_trail *t, const struct s3_rec_bucket *b, struct str key, bool *allowed)
+/* May CloudTrail put this key? key STR_NONE: any log of the trail's account; then also whether it may look at the ACL.
+ */
+static status judge_bucket(struct call *c, const struct cloudtrail_rec_trail *t, const struct s3_rec_bucket *b,
+	struct str key, bool *allowed)
 {
 	struct s3_state *s3 = s3_state_of(c->cloud);
 	struct policy *policy = NULL;
@@ -69,7 +72,8 @@ static status judge_bucket(
 	struct str arn = str_fmt(c->arena, "arn:%.*s:s3:::%.*s", STR_ARG(partition_of_trail(t)), STR_ARG(b->name));
 	struct str any = str_fmt(c->arena, "%.*sCloudTrail/", STR_ARG(ct_log_prefix(c->arena, t, t->account)));
 	struct str object = str_fmt(c->arena, "%.*s/%.*s", STR_ARG(arn), STR_ARG(str_has(key) ? key : any));
-	*allowed = policy && may(&q, STR("s3:PutObject"), object) && (str_has(key) || may(&q, STR("s3:GetBucketAcl"), arn));
+	*allowed = policy && may(&q, STR("s3:PutObject"), object) &&
+		   (str_has(key) || may(&q, STR("s3:GetBucketAcl"), arn));
 	policy_free(policy);
 	return OK;
 }
@@ -134,8 +138,8 @@ status ct_bucket_check(struct call *c, struct cloudtrail_rec_trail *t)
 	TRY(s);
 	TRY(judge_bucket(c, t, &b, STR_NONE, &allowed));
 	if (!allowed)
-		return CT_FAIL(c, INSUFFICIENT_S3_BUCKET_POLICY, "Incorrect S3 bucket policy is detected for bucket: %.*s",
-			STR_ARG(t->bucket));
+		return CT_FAIL(c, INSUFFICIENT_S3_BUCKET_POLICY,
+			"Incorrect S3 bucket policy is detected for bucket: %.*s", STR_ARG(t->bucket));
 	return str_has(t->kms_key) ? check_key(c, t, &b) : OK;
 }
 

@@ -89,8 +89,9 @@ static enum ct_data data_of(const char *service, struct str op)
 	return CT_MANAGEMENT;
 }
 
-/* The reference's access level tells it; KMS's cryptography and STS's credentials change nothing either ("Logging AWS KMS
- * API calls with AWS CloudTrail", "Logging IAM and AWS STS API calls with AWS CloudTrail": readOnly in the examples). */
+/* The reference's access level tells it; KMS's cryptography and STS's credentials change nothing either ("Logging AWS
+ * KMS API calls with AWS CloudTrail", "Logging IAM and AWS STS API calls with AWS CloudTrail": readOnly in the
+ * examples). */
 static bool reads(const char *service, struct str op)
 {
 	static const char *const verbs[] = {"Get", "List", "Describe", "Head", "BatchGet", "Lookup", "Query", "Scan",
@@ -190,6 +191,7 @@ struct str ct_event_name(const struct wire_match *m)
 
 bool ct_is_global(struct str signing_name)
 {
-	return names("iam organizations cloudfront route53 route53domains support shield budgets ce cur sso-directory waf",
+	return names(
+		"iam organizations cloudfront route53 route53domains support shield budgets ce cur sso-directory waf",
 		signing_name);
 }

@@ -1,5 +1,5 @@
-/* AWS CloudTrail: what it does, operation by operation. CloudTrail Lake (event data stores, queries, channels, dashboards,
- * imports) and Insights have no rows. */
+/* AWS CloudTrail: what it does, operation by operation. CloudTrail Lake (event data stores, queries, channels,
+ * dashboards, imports) and Insights have no rows. */
 #include "services/cloudtrail/room.h"
 #include <stdlib.h>
 

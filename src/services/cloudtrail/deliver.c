@@ -1,7 +1,8 @@
-/* Delivering: every five minutes a durable job packs what waits for a trail into log files, one for each account and region
- * ("CloudTrail log file examples", file name format), and each hour a digest ("Validating CloudTrail log file integrity").
- * The files, the removal of their events and the note for the digest are one transaction: nothing is delivered twice or
- * lost. While the bucket refuses, events wait. */
+/* Delivering: every five minutes a durable job packs what waits for a trail into log files, one for each account and
+ * region
+ * ("CloudTrail log file examples", file name format), and each hour a digest ("Validating CloudTrail log file
+ * integrity"). The files, the removal of their events and the note for the digest are one transaction: nothing is
+ * delivered twice or lost. While the bucket refuses, events wait. */
 #include "base/gzip.h"
 #include "base/log.h"
 #include "base/rand.h"
@@ -9,7 +10,7 @@
 #include "services/cloudtrail/room.h"
 
 static const char kind[] = "cloudtrail.deliver";
-enum { EVENTS_PER_FILE = 2000, FILE_BYTES_MAX = 8 << 20, FILES_PER_RUN = 8 };
+enum { EVENTS_PER_FILE = 2000, FILE_BYTES_MAX = 8 << 20, FILES_PER_RUN = 8, TRIES = 50 };
 #define EVERY_MS (5 * 60 * 1000ll)
 #define HOUR_MS (60 * 60 * 1000ll)
 
@@ -114,8 +115,8 @@ static void add_event(struct log_file *f, struct str key, const struct cloudtrai
 
 static bool is_full(const struct log_file *f, const struct cloudtrail_rec_event *next)
 {
-	return f->n && (!str_eq(f->account, next->account) || !str_eq(f->region, next->region) || f->n >= EVENTS_PER_FILE ||
-			       f->text.n > FILE_BYTES_MAX);
+	return f->n && (!str_eq(f->account, next->account) || !str_eq(f->region, next->region) ||
+			       f->n >= EVENTS_PER_FILE || f->text.n > FILE_BYTES_MAX);
 }
 
 /* Some of what waits. *delivered: files; *more: there are other events. */
@@ -200,26 +201,41 @@ static struct call call_of(struct ct *ct, struct store_tx *tx, struct arena *a, 
 		.request_id = STR("CLOUDTRAIL")};
 }
 
-/* The job's id is the trail's place: account/region/name. */
-static status deliver(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms)
+/* One round in a transaction of its own: the job's has begun before what happened last was filed. */
+static status round_of(struct ct *ct, struct arena *a, const struct job *job, int64_t *again_ms)
 {
-	struct ct *ct = ctx;
 	struct cloudtrail_rec_trail t;
 	struct str name = job->id, account = str_cut(&name, '/'), region = str_cut(&name, '/');
-	bool more, failed;
-	ct_recorder_settle(ct->recorder); /* before the transaction reads: all that has happened is filed */
+	bool more = false, failed = false;
+	struct store_tx *tx = store_begin(ct->cloud->store, a, false);
 	status s = ct_trail_get(tx, a, account, region, name, &t);
+	struct call c = call_of(ct, tx, a, &t);
+	if (is_ok(s)) s = run_delivery(&c, &t, &more, &failed);
+	if (is_ok(s) && !more && !failed) {
+		c = call_of(ct, tx, a, &t);
+		s = run_digest(&c, &t);
+	}
+	store_ticket ticket;
+	if (is_ok(s) && store_has_writes(tx)) s = store_commit(tx, &ticket);
+	store_end(tx);
 	if (status_is(s, STATUS_NOT_FOUND)) return OK;
 	TRY(s);
-	struct call c = call_of(ct, tx, a, &t);
-	TRY(run_delivery(&c, &t, &more, &failed));
-	c = call_of(ct, tx, a, &t);
-	if (!more && !failed) TRY(run_digest(&c, &t));
 	if (more)
 		*again_ms = c.now_ms;
 	else if (t.logging.v || failed)
 		*again_ms = c.now_ms + EVERY_MS;
 	return OK;
+}
+
+/* The job's id is the trail's place: account/region/name. */
+static status deliver(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms)
+{
+	struct ct *ct = ctx;
+	(void)tx;
+	ct_recorder_settle(ct->recorder);
+	status s = STATUS(CONFLICT);
+	for (int i = 0; i < TRIES && status_is(s, STATUS_CONFLICT); i++) s = round_of(ct, a, job, again_ms);
+	return s;
 }
 
 void ct_deliver_start(struct ct *ct)

@@ -1,8 +1,9 @@
-/* Digests: each hour, for each account and region of a trail, a file that names the log files delivered meanwhile with their
- * hashes, and the digest before it with its hash and signature; signed itself ("CloudTrail digest file structure"). */
+/* Digests: each hour, for each account and region of a trail, a file that names the log files delivered meanwhile with
+ * their hashes, and the digest before it with its hash and signature; signed itself ("CloudTrail digest file
+ * structure"). */
+#include "identity/digest.h"
 #include "base/gzip.h"
 #include "base/json.h"
-#include "identity/digest.h"
 #include "services/cloudtrail/room.h"
 #include "vault/vault.h"
 
@@ -85,8 +86,8 @@ static struct str key_of(struct call *c, const struct cloudtrail_rec_trail *t, c
 	struct str day = time_iso8601(c->arena, c->now_ms, false);
 	return str_fmt(c->arena,
 		"%.*sCloudTrail-Digest/%.*s/%.*s/%.*s/%.*s/%.*s_CloudTrail-Digest_%.*s_%.*s_%.*s_%.*s.json.gz",
-		STR_ARG(ct_log_prefix(c->arena, t, s->account)), STR_ARG(s->region), 4, day.p, 2, day.p + 5, 2, day.p + 8,
-		STR_ARG(s->account), STR_ARG(s->region), STR_ARG(t->name), STR_ARG(t->region),
+		STR_ARG(ct_log_prefix(c->arena, t, s->account)), STR_ARG(s->region), 4, day.p, 2, day.p + 5, 2,
+		day.p + 8, STR_ARG(s->account), STR_ARG(s->region), STR_ARG(t->name), STR_ARG(t->region),
 		STR_ARG(time_basic(c->arena, c->now_ms)));
 }
 
@@ -126,24 +127,22 @@ static status write_digest(struct call *c, const struct cloudtrail_rec_trail *t,
 	buf_str(&b, buf_done(&files));
 	buf_byte(&b, '}');
 	struct str text = buf_done(&b), hash = hex_hash(a, text);
-	struct str to_sign = str_fmt(a, "%.*s\n%.*s/%.*s\n%.*s\n%.*s", STR_ARG(end), STR_ARG(t->bucket), STR_ARG(key), STR_ARG(hash),
-		STR_ARG(str_or(before.signature, STR("null"))));
+	struct str to_sign = str_fmt(a, "%.*s\n%.*s/%.*s\n%.*s\n%.*s", STR_ARG(end), STR_ARG(t->bucket), STR_ARG(key),
+		STR_ARG(hash), STR_ARG(str_or(before.signature, STR("null"))));
 	struct ct_put put = {.key = key, .bytes = gzip_pack(a, text), .signature = ct_sign(a, &signer, to_sign)};
 	vault_wipe(signer.private_der);
 	struct call put_call = *c; /* becomes the bucket owner's */
 	st = ct_bucket_put(&put_call, t, &put);
 	c->failure = put_call.failure;
 	TRY(st);
-	struct cloudtrail_rec_digest now = {.bucket = t->bucket,
-		.key = key,
-		.hash = hash,
-		.signature = put.signature,
-		.end = SOME_TIME(c->now_ms)};
+	struct cloudtrail_rec_digest now = {
+		.bucket = t->bucket, .key = key, .hash = hash, .signature = put.signature, .end = SOME_TIME(c->now_ms)};
 	store_put(c->tx, at, cloudtrail_rec_digest_encode(a, &now));
 	return OK;
 }
 
-status ct_digest(struct call *c, const struct cloudtrail_rec_trail *t, const struct cloudtrail_rec_status *st, bool last)
+status ct_digest(
+	struct call *c, const struct cloudtrail_rec_trail *t, const struct cloudtrail_rec_status *st, bool last)
 {
 	struct streams list = {0};
 	int64_t since = st->digested.has && st->digested.ms > t->started.ms ? st->digested.ms : t->started.ms;

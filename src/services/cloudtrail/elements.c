@@ -1,13 +1,14 @@
-/* requestParameters and responseElements ("CloudTrail record contents"): "null" where there are none, and for answers that
- * change nothing. "The field has a maximum size of 100 KB; when the field size exceeds that limit, the … content is
- * omitted." */
+/* requestParameters and responseElements ("CloudTrail record contents"): "null" where there are none, and for answers
+ * that change nothing. "The field has a maximum size of 100 KB; when the field size exceeds that limit, the … content
+ * is omitted." */
 #include "base/json.h"
 #include "services/cloudtrail/room.h"
 #include "wire/audit.h"
 
 enum { ELEMENT_MAX = 100 * 1024 };
 
-/* What AWS does not tell beside what the models call sensitive: credentials, one-time codes, contents of items and messages. */
+/* What AWS does not tell beside what the models call sensitive: credentials, one-time codes, contents of items and
+ * messages. */
 static const char *left_out_of(const struct wire_service *s)
 {
 	static const struct {
@@ -68,7 +69,8 @@ static void s3_query(struct buf *b, struct call *c, bool *comma)
 		if (!raw.n || !is_ok(str_uri_decode(c->arena, raw, true, &key)) ||
 			!is_ok(str_uri_decode(c->arena, str_or(pair, STR("")), true, &value)))
 			continue;
-		if (str_istarts(key, STR("X-Amz-")) || str_is(key, "Signature") || str_is(key, "AWSAccessKeyId")) continue;
+		if (str_istarts(key, STR("X-Amz-")) || str_is(key, "Signature") || str_is(key, "AWSAccessKeyId"))
+			continue;
 		told(b, comma, key, value);
 	}
 }

@@ -98,9 +98,11 @@ void ct_history_put(struct store_tx *tx, struct arena *a, const struct cloudtrai
 /* ── the purge ── */
 
 /* Drops events of one account and region from before `until`. *more: there are others. */
-static status purge(struct store_tx *tx, struct arena *a, struct str account, struct str region, int64_t until, bool *more)
+static status purge(
+	struct store_tx *tx, struct arena *a, struct str account, struct str region, int64_t until, bool *more)
 {
-	struct str from = ct_history_space(a, account, region), to = ct_history_event(a, account, region, until, STR("")), key, value;
+	struct str from = ct_history_space(a, account, region),
+		   to = ct_history_event(a, account, region, until, STR("")), key, value;
 	size_t n = 0;
 	struct store_scan *scan = store_scan_begin(tx, from, to, false);
 	while (n < PURGE_AT_ONCE && store_scan_next(scan, &key, &value)) {

@@ -33,12 +33,17 @@ struct str ct_username(struct call *c)
 {
 	const struct principal *p = &c->principal;
 	switch (p->kind) {
-	case PRINCIPAL_ROOT: return STR("root");
-	case PRINCIPAL_USER: return p->name;
-	case PRINCIPAL_ASSUMED_ROLE: return p->session;
-	case PRINCIPAL_FEDERATED: return str_or(p->session, p->name);
+	case PRINCIPAL_ROOT:
+		return STR("root");
+	case PRINCIPAL_USER:
+		return p->name;
+	case PRINCIPAL_ASSUMED_ROLE:
+		return p->session;
+	case PRINCIPAL_FEDERATED:
+		return str_or(p->session, p->name);
 	case PRINCIPAL_SERVICE:
-	case PRINCIPAL_ANONYMOUS: return STR_NONE;
+	case PRINCIPAL_ANONYMOUS:
+		return STR_NONE;
 	}
 	return STR_NONE;
 }
@@ -116,7 +121,8 @@ static bool federated(struct buf *b, struct call *c)
 		member(b, "identityProvider", r->provider);
 	} else if (answered) {
 		const struct sts_assume_role_with_saml_response *r = call_output(c);
-		member(b, "principalId", str_fmt(c->arena, "%.*s:%.*s", STR_ARG(r->name_qualifier), STR_ARG(r->subject)));
+		member(b, "principalId",
+			str_fmt(c->arena, "%.*s:%.*s", STR_ARG(r->name_qualifier), STR_ARG(r->subject)));
 		member(b, "userName", r->subject);
 		member(b, "identityProvider", r->name_qualifier);
 	}

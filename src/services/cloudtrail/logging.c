@@ -1,8 +1,8 @@
 /* Switching trails on and off, and how they fare (StartLogging, StopLogging, GetTrailStatus, API reference). */
 #include "services/cloudtrail/room.h"
 
-status cloudtrail_start_logging(
-	struct call *c, const struct cloudtrail_start_logging_request *in, struct cloudtrail_start_logging_response *out)
+status cloudtrail_start_logging(struct call *c, const struct cloudtrail_start_logging_request *in,
+	struct cloudtrail_start_logging_response *out)
 {
 	struct cloudtrail_rec_trail t;
 	(void)out;

@@ -36,7 +36,8 @@ static status read_token(struct lookup *l, struct str token)
 		str_eq(value, str_or(l->value, STR(""))))
 		return OK;
 	return CT_FAIL(l->c, INVALID_NEXT_TOKEN,
-		"A token that is not valid, or a token that was previously used in a request with different parameters.");
+		"A token that is not valid, or a token that was previously used in a request with different "
+		"parameters.");
 }
 
 static void tell(struct lookup *l, const struct cloudtrail_rec_event *e)
@@ -126,8 +127,7 @@ static status check(struct lookup *l, const struct cloudtrail_lookup_events_requ
 {
 	struct call *c = l->c;
 	if (in->lookup_attributes.n > 1)
-		return CT_FAIL(c, INVALID_LOOKUP_ATTRIBUTES,
-			"You can only specify one attribute for LookupEvents.");
+		return CT_FAIL(c, INVALID_LOOKUP_ATTRIBUTES, "You can only specify one attribute for LookupEvents.");
 	if (in->start_time.has && in->end_time.has && in->start_time.ms > in->end_time.ms)
 		return CT_FAIL(c, INVALID_TIME_RANGE, "The start time %.*s occurs after the end time %.*s.",
 			STR_ARG(time_iso8601(c->arena, in->start_time.ms, false)),

@@ -77,7 +77,8 @@ static void write_additional(struct buf *b, const struct parts *p)
 			str_starts(str_or(auth, STR("")), STR("AWS ")) ? "SigV2" : "SigV4",
 			str_has(auth) ? "AuthHeader" : "QueryString");
 	buf_fmt(b, "\"bytesTransferredIn\":%lld,\"bytesTransferredOut\":%llu}",
-		(long long)(c->http->content_length > 0 ? c->http->content_length : 0), (unsigned long long)c->answered_bytes);
+		(long long)(c->http->content_length > 0 ? c->http->content_length : 0),
+		(unsigned long long)c->answered_bytes);
 }
 
 static struct str text_of(const struct parts *p, struct str id, struct str shared, struct str account, bool foreign)
@@ -121,8 +122,8 @@ static struct str text_of(const struct parts *p, struct str id, struct str share
 	return buf_done(&b);
 }
 
-/* The account of whom the call used something, where that is not the caller's: the first such resource's. Where nobody has
- * signed, the role tells where it happens. */
+/* The account of whom the call used something, where that is not the caller's: the first such resource's. Where nobody
+ * has signed, the role tells where it happens. */
 static struct str other_account(const struct parts *p)
 {
 	for (size_t i = 0; i < p->resources->n; i++) {
@@ -182,7 +183,8 @@ size_t ct_events(struct call *c, const struct ct_class *k, const struct cloudtra
 	p.source = ct_event_source(c->arena, &c->match);
 	p.region = ct_is_global(signing) ? STR("us-east-1") : c->region;
 	p.address = ct_address(c);
-	p.agent = str_has(ct_invoker(c)) ? ct_invoker(c) : str_sub(str_or(call_request_header(c, STR("User-Agent")), STR("")), 0, 1024);
+	p.agent = str_has(ct_invoker(c)) ? ct_invoker(c)
+					 : str_sub(str_or(call_request_header(c, STR("User-Agent")), STR("")), 0, 1024);
 	p.code = done ? error_code(c) : STR_NONE;
 	ct_parameters(&parameters, c);
 	ct_response(&response, c, k->read_only);

@@ -1,7 +1,7 @@
-/* Every call leaves its events here. Those of a call that changes something are written with its transaction, so that no
- * change is without its record, whatever happens; all others (reads, refusals) wait in memory for at most a moment. A thread
- * of its own files both: into the history with its indexes, and for the trails that select them. So a call pays for making
- * the record, and data events that no trail selects pay for nothing. */
+/* Every call leaves its events here. Those of a call that changes something are written with its transaction, so that
+ * no change is without its record, whatever happens; all others (reads, refusals) wait in memory for at most a moment.
+ * A thread of its own files both: into the history with its indexes, and for the trails that select them. So a call
+ * pays for making the record, and data events that no trail selects pay for nothing. */
 #include "base/log.h"
 #include "base/rand.h"
 #include "services/cloudtrail/room.h"

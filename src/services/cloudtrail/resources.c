@@ -1,5 +1,5 @@
-/* What a call was about: from the ARNs that it is authorized on, and, for what it made, from its answer. Types are those of
- * CloudFormation, as LookupEvents tells them. */
+/* What a call was about: from the ARNs that it is authorized on, and, for what it made, from its answer. Types are
+ * those of CloudFormation, as LookupEvents tells them. */
 #include "policy/authz.h"
 #include "services/cloudtrail/room.h"
 #include "services/s3/config.h"
@@ -14,14 +14,37 @@ static struct str space_of(struct arena *a, struct str service)
 	static const struct {
 		const char *arn, *type;
 	} spelled[] = {
-		{"iam", "IAM"}, {"ec2", "EC2"}, {"s3", "S3"}, {"sqs", "SQS"}, {"sns", "SNS"}, {"kms", "KMS"},
-		{"dynamodb", "DynamoDB"}, {"secretsmanager", "SecretsManager"}, {"ssm", "SSM"}, {"rds", "RDS"},
-		{"ecs", "ECS"}, {"ecr", "ECR"}, {"efs", "EFS"}, {"elasticfilesystem", "EFS"}, {"eks", "EKS"},
-		{"cloudtrail", "CloudTrail"}, {"cloudformation", "CloudFormation"}, {"cloudwatch", "CloudWatch"},
-		{"elasticloadbalancing", "ElasticLoadBalancingV2"}, {"apigateway", "ApiGateway"}, {"route53", "Route53"},
-		{"states", "StepFunctions"}, {"acm", "CertificateManager"}, {"autoscaling", "AutoScaling"},
-		{"access-analyzer", "AccessAnalyzer"}, {"elasticache", "ElastiCache"}, {"cloudfront", "CloudFront"},
-		{"sso", "SSO"}, {"wafv2", "WAFv2"}, {"codebuild", "CodeBuild"}, {"cognito-idp", "Cognito"},
+		{"iam", "IAM"},
+		{"ec2", "EC2"},
+		{"s3", "S3"},
+		{"sqs", "SQS"},
+		{"sns", "SNS"},
+		{"kms", "KMS"},
+		{"dynamodb", "DynamoDB"},
+		{"secretsmanager", "SecretsManager"},
+		{"ssm", "SSM"},
+		{"rds", "RDS"},
+		{"ecs", "ECS"},
+		{"ecr", "ECR"},
+		{"efs", "EFS"},
+		{"elasticfilesystem", "EFS"},
+		{"eks", "EKS"},
+		{"cloudtrail", "CloudTrail"},
+		{"cloudformation", "CloudFormation"},
+		{"cloudwatch", "CloudWatch"},
+		{"elasticloadbalancing", "ElasticLoadBalancingV2"},
+		{"apigateway", "ApiGateway"},
+		{"route53", "Route53"},
+		{"states", "StepFunctions"},
+		{"acm", "CertificateManager"},
+		{"autoscaling", "AutoScaling"},
+		{"access-analyzer", "AccessAnalyzer"},
+		{"elasticache", "ElastiCache"},
+		{"cloudfront", "CloudFront"},
+		{"sso", "SSO"},
+		{"wafv2", "WAFv2"},
+		{"codebuild", "CodeBuild"},
+		{"cognito-idp", "Cognito"},
 	};
 	for (size_t i = 0; i < sizeof(spelled) / sizeof(*spelled); i++)
 		if (str_eq(service, str_c(spelled[i].arn))) return str_c(spelled[i].type);
@@ -36,12 +59,22 @@ static struct str type_of(struct arena *a, struct str service, struct str word)
 	static const struct {
 		const char *service, *word, *type;
 	} spelled[] = {
-		{"iam", "mfa", "VirtualMFADevice"}, {"iam", "policy", "ManagedPolicy"}, {"iam", "oidc-provider", "OIDCProvider"},
-		{"iam", "saml-provider", "SAMLProvider"}, {"ec2", "vpc", "VPC"}, {"ec2", "elastic-ip", "EIP"},
-		{"ec2", "network-acl", "NetworkAcl"}, {"secretsmanager", "secret", "Secret"}, {"rds", "db", "DBInstance"},
-		{"rds", "cluster", "DBCluster"}, {"rds", "subgrp", "DBSubnetGroup"}, {"rds", "pg", "DBParameterGroup"},
-		{"ec2", "vpc-peering-connection", "VPCPeeringConnection"}, {"ec2", "dhcp-options", "DHCPOptions"},
-		{"iam", "instance-profile", "InstanceProfile"}, {"ec2", "image", "Ami"},
+		{"iam", "mfa", "VirtualMFADevice"},
+		{"iam", "policy", "ManagedPolicy"},
+		{"iam", "oidc-provider", "OIDCProvider"},
+		{"iam", "saml-provider", "SAMLProvider"},
+		{"ec2", "vpc", "VPC"},
+		{"ec2", "elastic-ip", "EIP"},
+		{"ec2", "network-acl", "NetworkAcl"},
+		{"secretsmanager", "secret", "Secret"},
+		{"rds", "db", "DBInstance"},
+		{"rds", "cluster", "DBCluster"},
+		{"rds", "subgrp", "DBSubnetGroup"},
+		{"rds", "pg", "DBParameterGroup"},
+		{"ec2", "vpc-peering-connection", "VPCPeeringConnection"},
+		{"ec2", "dhcp-options", "DHCPOptions"},
+		{"iam", "instance-profile", "InstanceProfile"},
+		{"ec2", "image", "Ami"},
 	};
 	for (size_t i = 0; i < sizeof(spelled) / sizeof(*spelled); i++)
 		if (str_eq(service, str_c(spelled[i].service)) && str_eq(word, str_c(spelled[i].word)))
@@ -63,8 +96,8 @@ static struct str type_of(struct arena *a, struct str service, struct str word)
 static void add_s3(struct arena *a, struct str rest, struct cloudtrail_rec_resource *out)
 {
 	bool object = str_chr(rest, '/') >= 0;
-	*out = (struct cloudtrail_rec_resource){.type = object ? STR("AWS::S3::Object") : STR("AWS::S3::Bucket"),
-		.name = str_dup(a, rest)};
+	*out = (struct cloudtrail_rec_resource){
+		.type = object ? STR("AWS::S3::Object") : STR("AWS::S3::Bucket"), .name = str_dup(a, rest)};
 }
 
 bool ct_resource_of(struct arena *a, struct str arn, struct cloudtrail_rec_resource *out)
@@ -93,7 +126,8 @@ bool ct_resource_of(struct arena *a, struct str arn, struct cloudtrail_rec_resou
 	}
 	if (!rest.n || str_chr(rest, '*') >= 0) return false;
 	*out = (struct cloudtrail_rec_resource){
-		.type = str_fmt(a, "AWS::%.*s::%.*s", STR_ARG(space_of(a, service)), STR_ARG(type_of(a, service, word))),
+		.type = str_fmt(
+			a, "AWS::%.*s::%.*s", STR_ARG(space_of(a, service)), STR_ARG(type_of(a, service, word))),
 		.name = str_is(service, "kms") && str_is(word, "key") ? str_dup(a, arn) : str_dup(a, rest),
 		.arn = arn,
 		.account = part[4],
@@ -163,8 +197,7 @@ static void made(struct call *c, const struct wire_tables *t, uint16_t shape, co
 void ct_resources(struct call *c, struct cloudtrail_rec_resources *out)
 {
 	struct authz_demands demands = {0};
-	struct authz_place place = {
-		c->partition, c->region, c->account, c->http ? c->http->path : STR("/")};
+	struct authz_place place = {c->partition, c->region, c->account, c->http ? c->http->path : STR("/")};
 	const struct wire_op *op = c->match.op;
 	const void *in = call_input(c), *answer = call_output(c);
 	size_t capacity = 0;

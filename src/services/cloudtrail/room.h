@@ -1,10 +1,12 @@
 /* Inside the room of CloudTrail. Keys:
  *
- *     ("cloudtrail", "inbox", time, random)                       events written with their transaction, until they are filed
+ *     ("cloudtrail", "inbox", time, random)                       events written with their transaction, until they are
+ * filed
  *     ("cloudtrail", "event", account, region, time, event id)    the event history of 90 days
  *     ("cloudtrail", "by", account, region, attribute, value, time, event id)   what LookupEvents finds by
  *     ("cloudtrail", "trail", account, home region, name)         trails; "status" and "digest" beside them
- *     ("cloudtrail", "pending", account, home region, name, account, region, time, random)   events of the next log file
+ *     ("cloudtrail", "pending", account, home region, name, account, region, time, random)   events of the next log
+ * file
  *     ("cloudtrail", "file", …)                                   log files that the next digest tells of */
 #pragma once
 #include "base/vec.h"
@@ -92,8 +94,8 @@ bool ct_resource_of(struct arena *a, struct str arn, struct cloudtrail_rec_resou
 /* ── record.c ── */
 
 enum { CT_EVENTS_PER_CALL = 2 };
-/* What the call leaves behind, in c->arena: its account's event, and that of the account whose resource it used. done: it is
- * answered. Returns how many. resources: see ct_resources. */
+/* What the call leaves behind, in c->arena: its account's event, and that of the account whose resource it used. done:
+ * it is answered. Returns how many. resources: see ct_resources. */
 size_t ct_events(struct call *c, const struct ct_class *k, const struct cloudtrail_rec_resources *resources, bool done,
 	struct cloudtrail_rec_event out[CT_EVENTS_PER_CALL]);
 
@@ -113,7 +115,8 @@ void ct_history_put(struct store_tx *tx, struct arena *a, const struct cloudtrai
 void ct_history_start(struct ct *ct);
 struct str ct_history_space(struct arena *a, struct str account, struct str region);
 /* attribute: one of LookupAttributeKey. */
-struct str ct_history_by(struct arena *a, struct str account, struct str region, struct str attribute, struct str value);
+struct str ct_history_by(
+	struct arena *a, struct str account, struct str region, struct str attribute, struct str value);
 struct str ct_history_event(struct arena *a, struct str account, struct str region, int64_t ms, struct str id);
 
 /* ── trails.c ── */
@@ -128,7 +131,8 @@ bool ct_trails_want(const struct ct_trails *t, enum ct_data d);
 void ct_trails_select(struct ct_trails *t, const struct cloudtrail_rec_event *e, struct arena *a,
 	void (*fn)(void *ctx, const struct cloudtrail_rec_trail *trail), void *ctx);
 /* Is there one, whoever's account it is of? */
-bool ct_trails_select_any(struct ct_trails *t, enum ct_data d, bool read_only, const struct cloudtrail_rec_resources *r);
+bool ct_trails_select_any(
+	struct ct_trails *t, enum ct_data d, bool read_only, const struct cloudtrail_rec_resources *r);
 
 struct str ct_trail_key(struct arena *a, const char *kind, struct str account, struct str region, struct str name);
 struct str ct_trail_arn(struct arena *a, const struct cloudtrail_rec_trail *t);
@@ -163,13 +167,15 @@ bool ct_selects_data(const struct cloudtrail_rec_trail *t, enum ct_data d);
 
 /* ── bucket.c ── */
 
-/* S3BucketDoesNotExistException, InsufficientS3BucketPolicyException, …: can this trail deliver? Its key becomes an ARN. */
+/* S3BucketDoesNotExistException, InsufficientS3BucketPolicyException, …: can this trail deliver? Its key becomes an
+ * ARN. */
 status ct_bucket_check(struct call *c, struct cloudtrail_rec_trail *t) MUST_USE;
 struct ct_put {
 	struct str key, bytes;
 	struct str signature; /* of digests, hexadecimal; else STR_NONE */
 };
-/* Puts one file into the trail's bucket, in c's transaction (a job's). FAILED: c->failure tells why, as LatestDeliveryError. */
+/* Puts one file into the trail's bucket, in c's transaction (a job's). FAILED: c->failure tells why, as
+ * LatestDeliveryError. */
 status ct_bucket_put(struct call *c, const struct cloudtrail_rec_trail *t, const struct ct_put *p) MUST_USE;
 /* PREFIX/AWSLogs/[ORGANIZATION/]ACCOUNT/ */
 struct str ct_log_prefix(struct arena *a, const struct cloudtrail_rec_trail *t, struct str account);
@@ -189,7 +195,8 @@ struct str ct_stream_key(
 /* ── digest.c ── */
 
 /* Signs what was delivered since the last digest. last: the chain ends with it. */
-status ct_digest(struct call *c, const struct cloudtrail_rec_trail *t, const struct cloudtrail_rec_status *st, bool last) MUST_USE;
+status ct_digest(struct call *c, const struct cloudtrail_rec_trail *t, const struct cloudtrail_rec_status *st,
+	bool last) MUST_USE;
 
 /* ── sign.c ── */
 

@@ -82,7 +82,8 @@ static bool field(const struct cloudtrail_rec_field *f, const struct cloudtrail_
 	if (str_is(f->field, "errorCode")) return fits(f, str_or(e->error, STR("")));
 	if (!str_is(f->field, "resources.ARN")) return false;
 	for (size_t i = 0; i < e->resources.n; i++)
-		if (is_of(&e->resources.v[i], str_or(e->data_type, STR(""))) && fits(f, e->resources.v[i].arn)) return true;
+		if (is_of(&e->resources.v[i], str_or(e->data_type, STR(""))) && fits(f, e->resources.v[i].arn))
+			return true;
 	return false;
 }
 
@@ -141,18 +142,21 @@ static status invalid(struct call *c, struct str why)
 static status check_data(struct call *c, const struct cloudtrail_data_resource *d, size_t *values)
 {
 	struct str type = str_or(d->type, STR(""));
-	if (!str_is(type, "AWS::S3::Object") && !str_is(type, "AWS::Lambda::Function") && !str_is(type, "AWS::DynamoDB::Table"))
-		return invalid(c, str_fmt(c->arena,
-					 "The DataResources object can only contain the following types: AWS::S3::Object, "
-					 "AWS::Lambda::Function, AWS::DynamoDB::Table. Type %.*s needs advanced event selectors.",
-					 STR_ARG(type)));
+	if (!str_is(type, "AWS::S3::Object") && !str_is(type, "AWS::Lambda::Function") &&
+		!str_is(type, "AWS::DynamoDB::Table"))
+		return invalid(
+			c, str_fmt(c->arena,
+				   "The DataResources object can only contain the following types: AWS::S3::Object, "
+				   "AWS::Lambda::Function, AWS::DynamoDB::Table. Type %.*s needs advanced event "
+				   "selectors.",
+				   STR_ARG(type)));
 	const char *prefix = str_is(type, "AWS::S3::Object")         ? "arn:aws:s3"
 			     : str_is(type, "AWS::Lambda::Function") ? "arn:aws:lambda"
 								     : "arn:aws:dynamodb";
 	for (size_t i = 0; i < d->values.n; i++)
 		if (!str_starts(d->values.v[i], str_c(prefix)))
 			return invalid(c, str_fmt(c->arena, "Value %.*s for DataResources.Values is invalid.",
-						 STR_ARG(d->values.v[i])));
+						  STR_ARG(d->values.v[i])));
 	*values += d->values.n;
 	return OK;
 }
@@ -160,8 +164,7 @@ static status check_data(struct call *c, const struct cloudtrail_data_resource *
 static status read_basic(struct call *c, const struct cloudtrail_event_selectors *in, struct cloudtrail_rec_trail *t)
 {
 	size_t capacity = 0, values = 0;
-	if (in->n > SELECTORS_MAX)
-		return invalid(c, STR("The number of event selectors exceeds the limit of 5."));
+	if (in->n > SELECTORS_MAX) return invalid(c, STR("The number of event selectors exceeds the limit of 5."));
 	for (size_t i = 0; i < in->n; i++) {
 		const struct cloudtrail_event_selector *s = &in->v[i];
 		struct cloudtrail_rec_selector *r = VEC_PUSH(c->arena, &t->selectors, &capacity);
@@ -173,17 +176,19 @@ static status read_basic(struct call *c, const struct cloudtrail_event_selectors
 		for (size_t k = 0; k < r->excluded.n; k++)
 			if (!str_is(r->excluded.v[k], "kms.amazonaws.com") &&
 				!str_is(r->excluded.v[k], "rdsdata.amazonaws.com"))
-				return invalid(c, STR("ExcludeManagementEventSources can only contain kms.amazonaws.com "
-						      "and rdsdata.amazonaws.com."));
+				return invalid(
+					c, STR("ExcludeManagementEventSources can only contain kms.amazonaws.com "
+					       "and rdsdata.amazonaws.com."));
 		for (size_t k = 0; k < s->data_resources.n; k++) {
 			const struct cloudtrail_data_resource *d = &s->data_resources.v[k];
 			TRY(check_data(c, d, &values));
-			*VEC_PUSH(c->arena, &r->data, &data) = (struct cloudtrail_rec_data_resource){
-				d->type, {d->values.v, d->values.n}};
+			*VEC_PUSH(c->arena, &r->data, &data) =
+				(struct cloudtrail_rec_data_resource){d->type, {d->values.v, d->values.n}};
 		}
 	}
 	if (values > DATA_VALUES_MAX)
-		return invalid(c, STR("The number of data resources exceeds the limit of 250 across all event selectors."));
+		return invalid(
+			c, STR("The number of data resources exceeds the limit of 250 across all event selectors."));
 	return OK;
 }
 
@@ -205,18 +210,19 @@ static status check_advanced(struct call *c, const struct cloudtrail_rec_advance
 	bool management = str_is(category->equals.v[0], "Management"), data = str_is(category->equals.v[0], "Data");
 	if (!management && !data)
 		return invalid(c, str_fmt(c->arena, "Trails here take the categories Management and Data, not %.*s.",
-					 STR_ARG(category->equals.v[0])));
+					  STR_ARG(category->equals.v[0])));
 	if (data && (!type || type->equals.n != 1))
 		return invalid(c, STR("Data events need resources.type with Equals and one value."));
 	if (data && ct_data_named(type->equals.v[0]) == CT_MANAGEMENT)
-		return invalid(c, str_fmt(c->arena, "resources.type %.*s is not supported.", STR_ARG(type->equals.v[0])));
+		return invalid(
+			c, str_fmt(c->arena, "resources.type %.*s is not supported.", STR_ARG(type->equals.v[0])));
 	for (size_t i = 0; i < s->fields.n; i++) {
 		const struct cloudtrail_rec_field *f = &s->fields.v[i];
 		bool known = false;
 		for (size_t k = 0; k < sizeof(names) / sizeof(*names); k++) known |= str_eq(f->field, str_c(names[k]));
 		if (!known || (management && str_starts(f->field, STR("resources."))))
 			return invalid(c, str_fmt(c->arena, "The field %.*s is not valid for this event category.",
-						 STR_ARG(f->field)));
+						  STR_ARG(f->field)));
 		if (!(f->equals.n + f->starts.n + f->ends.n + f->not_equals.n + f->not_starts.n + f->not_ends.n))
 			return invalid(c, str_fmt(c->arena, "The field %.*s has no operator.", STR_ARG(f->field)));
 		if (str_is(f->field, "readOnly") &&
@@ -224,7 +230,8 @@ static status check_advanced(struct call *c, const struct cloudtrail_rec_advance
 			return invalid(c, STR("readOnly takes Equals with true or false."));
 		for (size_t k = i + 1; k < s->fields.n; k++)
 			if (str_eq(f->field, s->fields.v[k].field))
-				return invalid(c, str_fmt(c->arena, "The field %.*s is there twice.", STR_ARG(f->field)));
+				return invalid(
+					c, str_fmt(c->arena, "The field %.*s is there twice.", STR_ARG(f->field)));
 	}
 	return OK;
 }
@@ -254,7 +261,8 @@ static status read_advanced(
 		TRY(check_advanced(c, r));
 	}
 	if (conditions > CONDITIONS_MAX)
-		return invalid(c, STR("The number of values for all advanced event selectors exceeds the limit of 500."));
+		return invalid(
+			c, STR("The number of values for all advanced event selectors exceeds the limit of 500."));
 	return OK;
 }
 

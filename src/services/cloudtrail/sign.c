@@ -1,5 +1,5 @@
-/* Keys that sign digests: an RSA key of 2,048 bits for each region, valid for a year, and told by ListPublicKeys ("CloudTrail
- * digest file structure"). The private half lies in the store wrapped by the vault. */
+/* Keys that sign digests: an RSA key of 2,048 bits for each region, valid for a year, and told by ListPublicKeys
+ * ("CloudTrail digest file structure"). The private half lies in the store wrapped by the vault. */
 #include "identity/digest.h"
 #include "services/cloudtrail/room.h"
 #include "vault/vault.h"
@@ -63,7 +63,8 @@ status ct_signer(struct call *c, struct str region, struct ct_signer *out)
 	}
 	TRY(store_scan_end(scan));
 	if (found)
-		TRY(vault_unwrap(c->cloud->vault, c->arena, context_of(c->arena, region), r.private_key, &out->private_der));
+		TRY(vault_unwrap(
+			c->cloud->vault, c->arena, context_of(c->arena, region), r.private_key, &out->private_der));
 	else
 		make(c, region, &r, &out->private_der);
 	out->fingerprint = r.fingerprint;
@@ -88,7 +89,8 @@ status cloudtrail_list_public_keys(struct call *c, const struct cloudtrail_list_
 	struct cloudtrail_list_public_keys_response *out)
 {
 	/* "If not specified, the current time is used, and the current public key is returned." */
-	int64_t from = in->start_time.has ? in->start_time.ms : c->now_ms, to = in->end_time.has ? in->end_time.ms : c->now_ms;
+	int64_t from = in->start_time.has ? in->start_time.ms : c->now_ms,
+		to = in->end_time.has ? in->end_time.ms : c->now_ms;
 	struct key k = key_space(c->arena, c->region);
 	struct str space = key_done(&k), key, value;
 	size_t capacity = 0;

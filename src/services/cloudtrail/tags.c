@@ -14,13 +14,15 @@ status ct_tags_set(struct call *c, struct cloudtrail_rec_trail *t, const struct 
 			return CT_FAIL(c, INVALID_TAG_PARAMETER, "Tag keys that begin with 'aws:' are reserved.");
 		for (size_t k = i + 1; k < tags->n; k++)
 			if (str_eq(tags->v[i].key, tags->v[k].key))
-				return CT_FAIL(c, INVALID_TAG_PARAMETER, "Duplicate tag keys: %.*s", STR_ARG(tags->v[i].key));
+				return CT_FAIL(
+					c, INVALID_TAG_PARAMETER, "Duplicate tag keys: %.*s", STR_ARG(tags->v[i].key));
 		while (at < now.n && !str_eq(now.v[at].key, tags->v[i].key)) at++;
 		struct cloudtrail_rec_tags_entry *e = at < now.n ? &now.v[at] : VEC_PUSH(c->arena, &now, &capacity);
 		*e = (struct cloudtrail_rec_tags_entry){tags->v[i].key, str_or(tags->v[i].value, STR(""))};
 	}
 	if (now.n > TAGS_MAX)
-		return CT_FAIL(c, TAGS_LIMIT_EXCEEDED, "The number of tags per trail has exceeded the limit of %d.", TAGS_MAX);
+		return CT_FAIL(
+			c, TAGS_LIMIT_EXCEEDED, "The number of tags per trail has exceeded the limit of %d.", TAGS_MAX);
 	t->tags = now;
 	return OK;
 }
@@ -31,7 +33,8 @@ static status find(struct call *c, struct str arn, bool home, struct cloudtrail_
 	if (!str_starts(arn, STR("arn:")))
 		return CT_FAIL(c, CLOUD_TRAIL_ARN_INVALID, "Invalid ARN: %.*s", STR_ARG(arn));
 	if (str_find(arn, STR(":trail/")) < 0)
-		return CT_FAIL(c, RESOURCE_TYPE_NOT_SUPPORTED, "The resource type of %.*s is not supported.", STR_ARG(arn));
+		return CT_FAIL(
+			c, RESOURCE_TYPE_NOT_SUPPORTED, "The resource type of %.*s is not supported.", STR_ARG(arn));
 	status s = home ? ct_trail_find_home(c, arn, t) : ct_trail_find(c, arn, t);
 	if (status_is(s, STATUS_FAILED) && c->failure.id == CLOUDTRAIL_ERR_TRAIL_NOT_FOUND_EXCEPTION)
 		return CT_FAIL(c, RESOURCE_NOT_FOUND, "Resource %.*s does not exist.", STR_ARG(arn));

@@ -5,13 +5,15 @@
 static status check_organization(struct call *c, struct opt_bool wanted)
 {
 	if (!wanted.has || !wanted.v) return OK;
-	return call_fail(c, ERR_NOT_IMPLEMENTED, "Trails of organizations (IsOrganizationTrail) are not implemented yet.");
+	return call_fail(
+		c, ERR_NOT_IMPLEMENTED, "Trails of organizations (IsOrganizationTrail) are not implemented yet.");
 }
 
 static status check_targets(struct call *c, struct str topic, struct str group, struct str role)
 {
 	if (str_has(topic) && topic.n)
-		return call_fail(c, ERR_NOT_IMPLEMENTED, "Notifications by Amazon SNS (SnsTopicName) are not implemented yet.");
+		return call_fail(
+			c, ERR_NOT_IMPLEMENTED, "Notifications by Amazon SNS (SnsTopicName) are not implemented yet.");
 	if ((str_has(group) && group.n) || (str_has(role) && role.n))
 		return call_fail(c, ERR_NOT_IMPLEMENTED,
 			"Delivery to CloudWatch Logs (CloudWatchLogsLogGroupArn) is not implemented yet.");
@@ -30,7 +32,8 @@ static status check_places(struct call *c, struct str bucket, struct str prefix)
 static status check_flags(struct call *c, const struct cloudtrail_rec_trail *t)
 {
 	if (t->multi.v && !t->global.v)
-		return CT_FAIL(c, INVALID_PARAMETER_COMBINATION, "Multi-Region trail must include global service events.");
+		return CT_FAIL(
+			c, INVALID_PARAMETER_COMBINATION, "Multi-Region trail must include global service events.");
 	return OK;
 }
 
@@ -40,8 +43,8 @@ static status check_new(struct call *c, const struct cloudtrail_rec_trail *t)
 	struct cloudtrail_rec_trail there;
 	status s = ct_trail_get(c->tx, c->arena, t->account, t->region, t->name, &there);
 	if (is_ok(s))
-		return CT_FAIL(c, TRAIL_ALREADY_EXISTS, "Trail %.*s already exists for customer: %.*s", STR_ARG(t->name),
-			STR_ARG(t->account));
+		return CT_FAIL(c, TRAIL_ALREADY_EXISTS, "Trail %.*s already exists for customer: %.*s",
+			STR_ARG(t->name), STR_ARG(t->account));
 	if (!status_is(s, STATUS_NOT_FOUND)) return s;
 	TRY(ct_trails_of(c, true, &list));
 	for (size_t i = 0; i < list.n; i++)
@@ -190,7 +193,8 @@ status cloudtrail_describe_trails(struct call *c, const struct cloudtrail_descri
 	size_t capacity = 0;
 	VEC_PRESENT(c->arena, &out->trail_list);
 	for (size_t i = 0; i < in->trail_name_list.n; i++)
-		if (!str_starts(in->trail_name_list.v[i], STR("arn:"))) TRY(ct_check_trail_name(c, in->trail_name_list.v[i]));
+		if (!str_starts(in->trail_name_list.v[i], STR("arn:")))
+			TRY(ct_check_trail_name(c, in->trail_name_list.v[i]));
 	TRY(ct_trails_of(c, !in->include_shadow_trails.has || in->include_shadow_trails.v, &list));
 	for (size_t i = 0; i < list.n; i++)
 		if (named(c, &in->trail_name_list, &list.v[i]))

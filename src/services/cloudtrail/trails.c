@@ -1,5 +1,5 @@
-/* Trails: stored, found by name or ARN, and kept in memory for the recorder, which asks for each event which of them select
- * it. The copy in memory is read anew after each commit that changed a trail. */
+/* Trails: stored, found by name or ARN, and kept in memory for the recorder, which asks for each event which of them
+ * select it. The copy in memory is read anew after each commit that changed a trail. */
 #include "base/log.h"
 #include "services/cloudtrail/room.h"
 #include <pthread.h>
@@ -105,23 +105,38 @@ static bool looks_like_address(struct str s)
 
 status ct_check_trail_name(struct call *c, struct str name)
 {
-	if (name.n < 3) return CT_FAIL(c, INVALID_TRAIL_NAME, "Trail name too short. Minimum allowed length: 3 characters. Specified name length: %zu characters.", name.n);
-	if (name.n > 128) return CT_FAIL(c, INVALID_TRAIL_NAME, "Trail name too long. Maximum allowed length: 128 characters. Specified name length: %zu characters.", name.n);
-	if (!is_word(name.p[0])) return CT_FAIL(c, INVALID_TRAIL_NAME, "Trail name must starts with a letter or number.");
-	if (!is_word(name.p[name.n - 1])) return CT_FAIL(c, INVALID_TRAIL_NAME, "Trail name must ends with a letter or number.");
+	if (name.n < 3)
+		return CT_FAIL(c, INVALID_TRAIL_NAME,
+			"Trail name too short. Minimum allowed length: 3 characters. Specified name length: %zu "
+			"characters.",
+			name.n);
+	if (name.n > 128)
+		return CT_FAIL(c, INVALID_TRAIL_NAME,
+			"Trail name too long. Maximum allowed length: 128 characters. Specified name length: %zu "
+			"characters.",
+			name.n);
+	if (!is_word(name.p[0]))
+		return CT_FAIL(c, INVALID_TRAIL_NAME, "Trail name must starts with a letter or number.");
+	if (!is_word(name.p[name.n - 1]))
+		return CT_FAIL(c, INVALID_TRAIL_NAME, "Trail name must ends with a letter or number.");
 	for (size_t i = 0; i < name.n; i++) {
 		if (!is_word(name.p[i]) && !is_mark(name.p[i]))
-			return CT_FAIL(c, INVALID_TRAIL_NAME, "Trail name or ARN can only contain uppercase letters, lowercase letters, numbers, periods (.), hyphens (-), and underscores (_).");
+			return CT_FAIL(c, INVALID_TRAIL_NAME,
+				"Trail name or ARN can only contain uppercase letters, lowercase letters, numbers, "
+				"periods (.), hyphens (-), and underscores (_).");
 		if (i && is_mark(name.p[i]) && is_mark(name.p[i - 1]))
-			return CT_FAIL(c, INVALID_TRAIL_NAME, "Trail name can't have adjacent periods, underscores or dashes.");
+			return CT_FAIL(c, INVALID_TRAIL_NAME,
+				"Trail name can't have adjacent periods, underscores or dashes.");
 	}
-	if (looks_like_address(name)) return CT_FAIL(c, INVALID_TRAIL_NAME, "Trail name must not be formatted as an IP address.");
+	if (looks_like_address(name))
+		return CT_FAIL(c, INVALID_TRAIL_NAME, "Trail name must not be formatted as an IP address.");
 	return OK;
 }
 
 static status unknown(struct call *c, struct str reference)
 {
-	return CT_FAIL(c, TRAIL_NOT_FOUND, "Unknown trail: %.*s for the user: %.*s", STR_ARG(reference), STR_ARG(c->account));
+	return CT_FAIL(
+		c, TRAIL_NOT_FOUND, "Unknown trail: %.*s for the user: %.*s", STR_ARG(reference), STR_ARG(c->account));
 }
 
 /* By name a region finds its own trail, else the shadow of a multi-region one. */
@@ -158,8 +173,9 @@ status ct_trail_find_home(struct call *c, struct str reference, struct cloudtrai
 {
 	TRY(ct_trail_find(c, reference, out));
 	if (str_eq(out->region, c->region)) return OK;
-	return CT_FAIL(c, INVALID_HOME_REGION, "Trail %.*s is a shadow trail: it can only be changed from its home Region, %.*s.",
-		STR_ARG(out->name), STR_ARG(out->region));
+	return CT_FAIL(c, INVALID_HOME_REGION,
+		"Trail %.*s is a shadow trail: it can only be changed from its home Region, %.*s.", STR_ARG(out->name),
+		STR_ARG(out->region));
 }
 
 /* ── in memory ── */
@@ -253,7 +269,8 @@ static bool logged_at(const struct cloudtrail_rec_trail *t, int64_t ms)
 static bool is_global_event(const struct cloudtrail_rec_event *e)
 {
 	struct str rest = e->source;
-	return str_is(e->region, "us-east-1") && (ct_is_global(str_cut(&rest, '.')) || str_is(e->source, "sts.amazonaws.com"));
+	return str_is(e->region, "us-east-1") &&
+	       (ct_is_global(str_cut(&rest, '.')) || str_is(e->source, "sts.amazonaws.com"));
 }
 
 void ct_trails_select(struct ct_trails *t, const struct cloudtrail_rec_event *e, struct arena *a,
@@ -273,11 +290,11 @@ void ct_trails_select(struct ct_trails *t, const struct cloudtrail_rec_event *e,
 
 bool ct_trails_select_any(struct ct_trails *t, enum ct_data d, bool read_only, const struct cloudtrail_rec_resources *r)
 {
-	struct cloudtrail_rec_event e = {.data_type = ct_data_type(d), .read_only = SOME_BOOL(read_only), .resources = *r};
+	struct cloudtrail_rec_event e = {
+		.data_type = ct_data_type(d), .read_only = SOME_BOOL(read_only), .resources = *r};
 	bool any = false;
 	pthread_rwlock_rdlock(&t->lock);
-	for (size_t i = 0; i < t->now->n && !any; i++)
-		any = t->now->v[i].logging.v && ct_may_select(&t->now->v[i], &e);
+	for (size_t i = 0; i < t->now->n && !any; i++) any = t->now->v[i].logging.v && ct_may_select(&t->now->v[i], &e);
 	pthread_rwlock_unlock(&t->lock);
 	return any;
 }

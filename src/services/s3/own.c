@@ -68,7 +68,11 @@ status s3_own_put_as(struct call *c, const struct s3_rec_bucket *b, const struct
 status s3_own_put(
 	struct call *c, const struct s3_rec_bucket *b, struct str key, struct str bytes, struct str content_type)
 {
-	struct s3_own o = {.key = key, .bytes = bytes, .content_type = content_type, .content_encoding = STR_NONE,
-		.kms_key = STR_NONE, .kms_context = STR_NONE};
+	struct s3_own o = {.key = key,
+		.bytes = bytes,
+		.content_type = content_type,
+		.content_encoding = STR_NONE,
+		.kms_key = STR_NONE,
+		.kms_context = STR_NONE};
 	return s3_own_put_as(c, b, &o);
 }

@@ -4,10 +4,10 @@
 
 struct s3_own {
 	struct str key, bytes, content_type;
-	struct str content_encoding;    /* or STR_NONE */
+	struct str content_encoding; /* or STR_NONE */
 	struct s3_rec_metadata metadata;
-	struct str kms_key;             /* SSE-KMS under this key; STR_NONE: as the bucket's default says */
-	struct str kms_context;         /* base64 of the JSON of its encryption context; or STR_NONE */
+	struct str kms_key;     /* SSE-KMS under this key; STR_NONE: as the bucket's default says */
+	struct str kms_context; /* base64 of the JSON of its encryption context; or STR_NONE */
 };
 /* Puts an object as PutObject would: encrypted as the bucket's default says, versioned, with its notifications and
  * replication. c may be a job's own. FAILED where the bucket's KMS key cannot serve. */
