@@ -20,6 +20,7 @@ static const struct page pages[] = {
 	{PATH("/_virga/metrics"), page_metrics, NULL},
 	{PATH("/_virga/ops"), page_ops, NULL},
 	{PATH("/_virga/ca"), page_ca, NULL},
+	{PATH("/_virga/sns.pem"), page_sns_certificate, NULL},
 	{PATH("/_virga/clock"), page_clock, page_clock_change},
 	{PATH("/_virga/reset"), NULL, page_reset},
 	{PATH("/_virga/stop"), NULL, page_stop},

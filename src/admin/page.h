@@ -30,6 +30,7 @@ void page_status(struct page_request *r);
 void page_metrics(struct page_request *r);
 void page_ops(struct page_request *r);
 void page_ca(struct page_request *r);
+void page_sns_certificate(struct page_request *r);
 /* change.c */
 void page_clock(struct page_request *r);
 void page_clock_change(struct page_request *r);

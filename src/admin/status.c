@@ -1,5 +1,6 @@
 /* Pages that only tell: status, metrics, operations, the certificate authority. */
 #include "admin/page.h"
+#include "services/sns/door.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -109,6 +110,18 @@ void page_ops(struct page_request *r)
 	for (size_t i = 0; i < wire_services_length; i++) counts(r, wire_services[i]);
 	json_close(&r->out, ']');
 	json_close(&r->out, '}');
+}
+
+/* By which subscribers check the signatures of notifications. */
+void page_sns_certificate(struct page_request *r)
+{
+	struct str pem = sns_certificate(r->cloud, r->arena);
+	if (!str_has(pem)) {
+		page_fail(r, 404, "nothing was signed yet");
+		return;
+	}
+	buf_str(&r->out, pem);
+	r->type = STR("application/x-pem-file");
 }
 
 void page_ca(struct page_request *r)

@@ -95,6 +95,7 @@ static struct str special(const struct wire_match *m, error_id id, unsigned *htt
 	}
 	/* SDKs retry DynamoDB's throttling by this name (Developer Guide, Error handling). */
 	if (id == ERR_THROTTLED && is_service(m, "dynamodb")) return STR("ProvisionedThroughputExceededException");
+	if (id == ERR_ACCESS_DENIED && is_service(m, "sns")) return STR("AuthorizationError");
 	if (id == ERR_VALIDATION && m->protocol == WIRE_QUERY) {
 		if (is_service(m, "sns")) return STR("InvalidParameter");
 		if (is_service(m, "rds") || is_service(m, "elasticache") || is_service(m, "redshift") ||

@@ -305,6 +305,26 @@ class Trails(Case):
             c.delete_trail(Name=t["TrailARN"])
         self.assertEqual(code_of(c.delete_trail, Name="one"), "TrailNotFoundException")
 
+    def test_a_topic_is_told_of_deliveries(self):
+        s3, c, sns, sqs = self.bucket("noted"), self.client("cloudtrail"), self.client("sns"), self.client("sqs")
+        topic = sns.create_topic(Name="trail-news")["TopicArn"]
+        self.assertEqual(code_of(c.create_trail, Name="news", S3BucketName="noted", SnsTopicName="trail-news"),
+                         "InsufficientSnsTopicPolicyException")
+        sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=json.dumps({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com"}, "Action": "SNS:Publish", "Resource": topic}]}))
+        made = c.create_trail(Name="news", S3BucketName="noted", SnsTopicName="trail-news")
+        self.assertEqual((made["SnsTopicName"], made["SnsTopicARN"]), ("trail-news", topic))
+        queue = f"arn:aws:sqs:us-east-1:{ACCOUNT}:news"
+        url = sqs.create_queue(QueueName="news", Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": queue}]})})["QueueUrl"]
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue, Attributes={"RawMessageDelivery": "true"})
+        c.start_logging(Name="news")
+        self.advance("6m")
+        told = json.loads(sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"][0]["Body"])
+        self.assertEqual(told["s3Bucket"], "noted")
+        self.assertEqual(told["s3ObjectKey"], [o["Key"] for o in s3.list_objects_v2(Bucket="noted")["Contents"]])
+        self.assertIn("LatestNotificationTime", c.get_trail_status(Name="news"))
+
     def test_the_bucket_decides_by_the_trail_that_asks(self):
         s3, c = self.client("s3"), self.client("cloudtrail")
         s3.create_bucket(Bucket="confined")

@@ -178,8 +178,9 @@ class Events(S3Case):
                        filtered(("prefix", "a"), events=["s3:ObjectRemoved:*"]))
         self.configure(filtered(("prefix", "a"), ("suffix", ".jpg")), filtered(("prefix", "a"), ("suffix", ".png")))
         self.configure({**ok, "QueueArn": arn + "-gone"}, SkipDestinationValidation=True)
-        for other in ({"TopicConfigurations": [{"TopicArn": "arn:aws:sns:us-east-1:000000000000:t", "Events": ["s3:ObjectCreated:*"]}]},
-                      {"LambdaFunctionConfigurations": [{"LambdaFunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:f",
+        self.fails("InvalidArgument", self.s3.put_bucket_notification_configuration, Bucket=self.bucket, NotificationConfiguration={
+            "TopicConfigurations": [{"TopicArn": "arn:aws:sns:us-east-1:000000000000:none", "Events": ["s3:ObjectCreated:*"]}]})
+        for other in ({"LambdaFunctionConfigurations": [{"LambdaFunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:f",
                                                          "Events": ["s3:ObjectCreated:*"]}]},
                       {"EventBridgeConfiguration": {}}):
             self.fails("NotImplemented", self.s3.put_bucket_notification_configuration, Bucket=self.bucket,

@@ -4,10 +4,12 @@
  * integrity"). The files, the removal of their events and the note for the digest are one transaction: nothing is
  * delivered twice or lost. While the bucket refuses, events wait. */
 #include "base/gzip.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/rand.h"
 #include "identity/digest.h"
 #include "services/cloudtrail/room.h"
+#include "services/sns/door.h"
 
 static const char kind[] = "cloudtrail.deliver";
 enum { EVENTS_PER_FILE = 2000, FILE_BYTES_MAX = 8 << 20, FILES_PER_RUN = 8, TRIES = 50 };
@@ -84,12 +86,19 @@ static void note_file(const struct log_file *f, struct str key, struct str text)
 	store_put(c->tx, key_done(&k), cloudtrail_rec_file_encode(c->arena, &r));
 }
 
-static status close_file(struct log_file *f)
+/* Keys of one round's files, for the notification. */
+struct told {
+	struct str *v;
+	size_t n, capacity;
+};
+
+static status close_file(struct log_file *f, struct told *told)
 {
 	struct call *c = f->c;
 	if (!f->n) return OK;
 	buf_lit(&f->text, "]}");
 	struct str text = buf_done(&f->text), key = key_of(f);
+	*VEC_PUSH(c->arena, told, &told->capacity) = key;
 	struct ct_put put = {.key = key, .bytes = gzip_pack(c->arena, text), .signature = STR_NONE};
 	TRY(ct_bucket_put(c, f->t, &put));
 	if (f->t->validation.v) note_file(f, key, text);
@@ -120,7 +129,8 @@ static bool is_full(const struct log_file *f, const struct cloudtrail_rec_event 
 }
 
 /* Some of what waits. *delivered: files; *more: there are other events. */
-static status deliver_some(struct call *c, const struct cloudtrail_rec_trail *t, size_t *delivered, bool *more)
+static status deliver_some(
+	struct call *c, const struct cloudtrail_rec_trail *t, struct told *told, size_t *delivered, bool *more)
 {
 	struct str from = ct_pending_space(c->arena, t), key, value;
 	struct log_file f = {.c = c, .t = t};
@@ -132,7 +142,7 @@ static status deliver_some(struct call *c, const struct cloudtrail_rec_trail *t,
 		struct cloudtrail_rec_event e = {0};
 		s = cloudtrail_rec_event_decode(c->arena, str_dup(c->arena, value), &e);
 		if (is_ok(s) && is_full(&f, &e)) {
-			s = close_file(&f);
+			s = close_file(&f, told);
 			f = (struct log_file){.c = c, .t = t};
 			if (is_ok(s) && ++*delivered == FILES_PER_RUN) {
 				*more = true;
@@ -145,7 +155,7 @@ static status deliver_some(struct call *c, const struct cloudtrail_rec_trail *t,
 	TRY(s);
 	TRY(end);
 	if (f.n && !*more) {
-		TRY(close_file(&f));
+		TRY(close_file(&f, told));
 		++*delivered;
 	}
 	return OK;
@@ -153,17 +163,49 @@ static status deliver_some(struct call *c, const struct cloudtrail_rec_trail *t,
 
 /* ── the job ── */
 
+/* {"s3Bucket":"…","s3ObjectKey":["…"]} ("Configuring Amazon SNS notifications for CloudTrail"). */
+static status notify(
+	struct call *c, const struct cloudtrail_rec_trail *t, const struct told *told, struct cloudtrail_rec_status *st)
+{
+	struct buf b = BUF_IN(c->arena);
+	if (!str_has(t->topic)) return OK;
+	buf_lit(&b, "{\"s3Bucket\":");
+	json_quote(&b, t->bucket);
+	buf_lit(&b, ",\"s3ObjectKey\":[");
+	for (size_t i = 0; i < told->n; i++) {
+		if (i) buf_byte(&b, ',');
+		json_quote(&b, told->v[i]);
+	}
+	buf_lit(&b, "]}");
+	struct sns_publication p = {.topic_arn = t->topic,
+		.message = buf_done(&b),
+		.service = STR("cloudtrail.amazonaws.com"),
+		.source_arn = ct_trail_arn(c->arena, t),
+		.source_account = t->account};
+	status s = sns_publish_in(c->cloud, c->tx, c->arena, &p);
+	bool refused = status_is(s, STATUS_NOT_FOUND) || status_is(s, STATUS_INVALID) || status_is(s, STATUS_LIMIT);
+	if (!is_ok(s) && !refused) return s;
+	st->notification_attempted = SOME_TIME(c->now_ms);
+	if (is_ok(s)) st->notified = st->notification_attempted;
+	st->notification_error = is_ok(s)                         ? STR_NONE
+				 : status_is(s, STATUS_NOT_FOUND) ? STR("NotFound")
+								  : STR("AuthorizationError");
+	return OK;
+}
+
 static status run_delivery(struct call *c, const struct cloudtrail_rec_trail *t, bool *more, bool *failed)
 {
 	struct cloudtrail_rec_status st;
+	struct told told = {0};
 	size_t n;
 	TRY(ct_status_get(c->tx, c->arena, t, &st));
-	status s = deliver_some(c, t, &n, more);
+	status s = deliver_some(c, t, &told, &n, more);
 	*failed = status_is(s, STATUS_FAILED);
 	if (!is_ok(s) && !*failed) return s;
 	if (is_ok(s) && !n) return OK;
 	st.attempted = SOME_TIME(c->now_ms);
 	if (is_ok(s)) st.delivered = st.attempted;
+	if (is_ok(s)) TRY(notify(c, t, &told, &st));
 	st.delivery_error = *failed ? c->failure.message : STR_NONE;
 	store_put(c->tx, ct_trail_key(c->arena, "status", t->account, t->region, t->name),
 		cloudtrail_rec_status_encode(c->arena, &st));

@@ -1,6 +1,7 @@
 /* Trails: made, changed, deleted, told of ("CreateTrail" and its kin, API reference). */
 #include "services/cloudtrail/room.h"
 #include "services/s3/names.h"
+#include "services/sns/door.h"
 
 static status check_organization(struct call *c, struct opt_bool wanted)
 {
@@ -9,11 +10,33 @@ static status check_organization(struct call *c, struct opt_bool wanted)
 		c, ERR_NOT_IMPLEMENTED, "Trails of organizations (IsOrganizationTrail) are not implemented yet.");
 }
 
-static status check_targets(struct call *c, struct str topic, struct str group, struct str role)
+/* The topic by its name or ARN; it has to let CloudTrail publish ("Amazon SNS topic policy for CloudTrail"). */
+static status set_topic(struct call *c, struct cloudtrail_rec_trail *t, struct str name)
 {
-	if (str_has(topic) && topic.n)
-		return call_fail(
-			c, ERR_NOT_IMPLEMENTED, "Notifications by Amazon SNS (SnsTopicName) are not implemented yet.");
+	if (!str_has(name)) return OK;
+	t->topic = STR_NONE;
+	if (!name.n) return OK;
+	t->topic = str_starts(name, STR("arn:")) ? name : call_arn(c, STR("sns"), "%.*s", STR_ARG(name));
+	struct sns_publication p = {.topic_arn = t->topic,
+		.service = STR("cloudtrail.amazonaws.com"),
+		.source_arn = ct_trail_arn(c->arena, t),
+		.source_account = t->account};
+	status s = sns_publication_check(c->cloud, c->tx, c->arena, &p);
+	if (is_ok(s)) return OK;
+	if (status_is(s, STATUS_NOT_FOUND) || status_is(s, STATUS_INVALID) || status_is(s, STATUS_LIMIT))
+		return CT_FAIL(
+			c, INSUFFICIENT_SNS_TOPIC_POLICY, "SNS Topic does not exist or the topic policy is incorrect!");
+	return s;
+}
+
+static struct str topic_name(const struct cloudtrail_rec_trail *t)
+{
+	ptrdiff_t colon = str_has(t->topic) ? str_rchr(t->topic, ':') : -1;
+	return colon < 0 ? STR_NONE : str_from(t->topic, (size_t)colon + 1);
+}
+
+static status check_targets(struct call *c, struct str group, struct str role)
+{
 	if ((str_has(group) && group.n) || (str_has(role) && role.n))
 		return call_fail(c, ERR_NOT_IMPLEMENTED,
 			"Delivery to CloudWatch Logs (CloudWatchLogsLogGroupArn) is not implemented yet.");
@@ -63,7 +86,7 @@ status cloudtrail_create_trail(
 	TRY(ct_check_trail_name(c, in->name));
 	TRY(check_places(c, in->s3_bucket_name, in->s3_key_prefix));
 	TRY(check_organization(c, in->is_organization_trail));
-	TRY(check_targets(c, in->sns_topic_name, in->cloud_watch_logs_log_group_arn, in->cloud_watch_logs_role_arn));
+	TRY(check_targets(c, in->cloud_watch_logs_log_group_arn, in->cloud_watch_logs_role_arn));
 	struct cloudtrail_rec_trail t = {
 		.name = in->name,
 		.account = c->account,
@@ -80,12 +103,15 @@ status cloudtrail_create_trail(
 	TRY(check_flags(c, &t));
 	TRY(check_new(c, &t));
 	TRY(ct_tags_set(c, &t, &in->tags_list));
+	TRY(set_topic(c, &t, in->sns_topic_name));
 	TRY(ct_bucket_check(c, &t));
 	ct_trail_put(c, &t);
 	*out = (struct cloudtrail_create_trail_response){
 		.name = t.name,
 		.s3_bucket_name = t.bucket,
 		.s3_key_prefix = t.prefix,
+		.sns_topic_name = topic_name(&t),
+		.sns_topic_arn = t.topic,
 		.include_global_service_events = t.global,
 		.is_multi_region_trail = t.multi,
 		.trail_arn = ct_trail_arn(c->arena, &t),
@@ -102,7 +128,7 @@ status cloudtrail_update_trail(
 	struct cloudtrail_rec_trail t;
 	TRY(ct_trail_find_home(c, in->name, &t));
 	TRY(check_organization(c, in->is_organization_trail));
-	TRY(check_targets(c, in->sns_topic_name, in->cloud_watch_logs_log_group_arn, in->cloud_watch_logs_role_arn));
+	TRY(check_targets(c, in->cloud_watch_logs_log_group_arn, in->cloud_watch_logs_role_arn));
 	if (str_has(in->s3_bucket_name)) t.bucket = in->s3_bucket_name;
 	if (str_has(in->s3_key_prefix)) t.prefix = in->s3_key_prefix.n ? in->s3_key_prefix : STR_NONE;
 	if (in->include_global_service_events.has) t.global = in->include_global_service_events;
@@ -111,12 +137,15 @@ status cloudtrail_update_trail(
 	if (str_has(in->kms_key_id)) t.kms_key = in->kms_key_id.n ? in->kms_key_id : STR_NONE;
 	TRY(check_places(c, t.bucket, t.prefix));
 	TRY(check_flags(c, &t));
+	TRY(set_topic(c, &t, in->sns_topic_name));
 	TRY(ct_bucket_check(c, &t));
 	ct_trail_put(c, &t);
 	*out = (struct cloudtrail_update_trail_response){
 		.name = t.name,
 		.s3_bucket_name = t.bucket,
 		.s3_key_prefix = t.prefix,
+		.sns_topic_name = topic_name(&t),
+		.sns_topic_arn = t.topic,
 		.include_global_service_events = t.global,
 		.is_multi_region_trail = t.multi,
 		.trail_arn = ct_trail_arn(c->arena, &t),
@@ -157,6 +186,8 @@ static void tell(struct call *c, const struct cloudtrail_rec_trail *t, struct cl
 		.name = t->name,
 		.s3_bucket_name = t->bucket,
 		.s3_key_prefix = t->prefix,
+		.sns_topic_name = topic_name(t),
+		.sns_topic_arn = t->topic,
 		.include_global_service_events = t->global,
 		.is_multi_region_trail = t->multi,
 		.home_region = t->region,

@@ -3,6 +3,7 @@
 #include "services/s3/changed.h"
 #include "services/s3/config.h"
 #include "services/s3/notify.h"
+#include "services/sns/door.h"
 #include "services/sqs/send.h"
 
 enum { CONFIGURATIONS_MAX = 100, ID_MAX = 255, FILTER_VALUE_MAX = 1024 };
@@ -128,12 +129,36 @@ static status check_queue(struct call *c, const struct s3_rec_bucket *b, struct 
 	return s;
 }
 
+static status check_topic(struct call *c, const struct s3_rec_bucket *b, struct str arn, bool skip)
+{
+	struct str part[6] = {{0}}, rest = arn;
+	for (int i = 0; i < 5; i++) part[i] = str_cut(&rest, ':');
+	if (!str_is(part[0], "arn") || !str_is(part[2], "sns") || str_empty(rest) || str_empty(part[4]))
+		return bad(c, "The ARN is not well formed");
+	if (!str_eq(part[3], b->region))
+		return bad(c,
+			"The notification destination service region is not valid for the bucket location constraint");
+	if (str_ends(rest, STR(".fifo")))
+		return bad_destination(c, arn, "FIFO SNS topics are not supported as destinations");
+	if (skip) return OK;
+	struct sns_publication p = {.topic_arn = arn,
+		.service = STR("s3.amazonaws.com"),
+		.source_arn = str_fmt(c->arena, "arn:%.*s:s3:::%.*s", STR_ARG(c->partition), STR_ARG(b->name)),
+		.source_account = b->owner};
+	status s = sns_publication_check(c->cloud, c->tx, c->arena, &p);
+	if (status_is(s, STATUS_NOT_FOUND)) return bad_destination(c, arn, "The destination topic does not exist");
+	if (status_is(s, STATUS_INVALID))
+		return bad_destination(c, arn,
+			"Permissions on the destination topic do not allow S3 to publish notifications from this "
+			"bucket");
+	return s;
+}
+
 static status refuse_unbuilt(struct call *c, const struct s3_notification_configuration *n)
 {
-	const char *what = n->topic_configurations.n             ? "SNS topics"
-			   : n->lambda_function_configurations.n ? "Lambda functions"
-			   : n->event_bridge_configuration       ? "EventBridge"
-								 : NULL;
+	const char *what = n->lambda_function_configurations.n ? "Lambda functions"
+			   : n->event_bridge_configuration     ? "EventBridge"
+							       : NULL;
 	if (!what) return OK;
 	return call_fail(c, S3_ERR_NOT_IMPLEMENTED, "Event notifications of buckets to %s are not implemented", what);
 }
@@ -149,18 +174,27 @@ status s3_put_bucket_notification_configuration(struct call *c,
 	if (!n) return call_fail(c, S3_ERR_MISSING_REQUEST_BODY_ERROR, "Request Body is empty");
 	TRY(refuse_unbuilt(c, n));
 	const struct s3_queue_configuration_list *queues = &n->queue_configurations;
-	struct target *targets = arena_new_n(c->arena, struct target, queues->n);
+	const struct s3_topic_configuration_list *topics = &n->topic_configurations;
+	size_t all = queues->n + topics->n;
+	struct target *targets = arena_new_n(c->arena, struct target, all);
 	for (size_t i = 0; i < queues->n; i++) {
 		targets[i] = (struct target){
 			.id = queues->v[i].id, .arn = queues->v[i].queue_arn, .events = &queues->v[i].events};
 		TRY(check_filter(c, queues->v[i].filter, &targets[i]));
 	}
-	TRY(check_targets(c, targets, queues->n));
+	for (size_t i = 0; i < topics->n; i++) {
+		targets[queues->n + i] = (struct target){
+			.id = topics->v[i].id, .arn = topics->v[i].topic_arn, .events = &topics->v[i].events};
+		TRY(check_filter(c, topics->v[i].filter, &targets[queues->n + i]));
+	}
+	TRY(check_targets(c, targets, all));
 	for (size_t i = 0; i < queues->n; i++)
 		TRY(check_queue(c, &b, targets[i].arn, in->skip_destination_validation.v));
-	if (!queues->n) return s3_config_drop(c, &b, S3_CONFIG_NOTIFICATION, STR(""), NULL);
+	for (size_t i = 0; i < topics->n; i++)
+		TRY(check_topic(c, &b, targets[queues->n + i].arn, in->skip_destination_validation.v));
+	if (!all) return s3_config_drop(c, &b, S3_CONFIG_NOTIFICATION, STR(""), NULL);
 	TRY(s3_config_put(c, &b, S3_CONFIG_NOTIFICATION, STR("")));
-	for (size_t i = 0; i < queues->n; i++) s3_notify_send(c, &b, targets[i].arn, s3_notify_test_event(c, &b));
+	for (size_t i = 0; i < all; i++) s3_notify_send(c, &b, targets[i].arn, s3_notify_test_event(c, &b));
 	return OK;
 }
 
@@ -178,6 +212,11 @@ status s3_get_bucket_notification_configuration(struct call *c,
 	for (size_t i = 0; i < out->queue_configurations.n; i++) {
 		struct s3_queue_configuration *q = &out->queue_configurations.v[i];
 		q->id = s3_notify_id(c->arena, q->id, q->queue_arn, &q->events, q->filter);
+	}
+	out->topic_configurations = conf.notification_configuration->topic_configurations;
+	for (size_t i = 0; i < out->topic_configurations.n; i++) {
+		struct s3_topic_configuration *t = &out->topic_configurations.v[i];
+		t->id = s3_notify_id(c->arena, t->id, t->topic_arn, &t->events, t->filter);
 	}
 	return OK;
 }

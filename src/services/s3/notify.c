@@ -8,6 +8,7 @@
 #include "base/rand.h"
 #include "services/s3/changed.h"
 #include "services/s3/config.h"
+#include "services/sns/door.h"
 #include "services/sqs/send.h"
 
 static const char delivery_kind[] = "s3.notify";
@@ -77,13 +78,14 @@ struct str s3_notify_id(struct arena *a, struct str id, struct str arn, const st
 	return str_base64(a, str_n(hash, 27));
 }
 
-static bool wants(const struct s3_queue_configuration *q, struct str event, struct str key)
+static bool wants(const struct s3_notification_configuration_filter *filter, const struct s3_event_list *events,
+	struct str event, struct str key)
 {
 	struct str prefix, suffix;
-	if (!s3_notify_filter(q->filter, &prefix, &suffix) || !str_starts(key, prefix) || !str_ends(key, suffix))
+	if (!s3_notify_filter(filter, &prefix, &suffix) || !str_starts(key, prefix) || !str_ends(key, suffix))
 		return false;
-	for (size_t i = 0; i < q->events.n; i++)
-		if (s3_notify_event_covers(q->events.v[i], event)) return true;
+	for (size_t i = 0; i < events->n; i++)
+		if (s3_notify_event_covers(events->v[i], event)) return true;
 	return false;
 }
 
@@ -255,9 +257,16 @@ status s3_notify(struct call *c, const struct s3_rec_bucket *b, struct str key, 
 	const struct s3_queue_configuration_list *queues = &conf.notification_configuration->queue_configurations;
 	for (size_t i = 0; i < queues->n; i++) {
 		const struct s3_queue_configuration *q = &queues->v[i];
-		if (!wants(q, name, key)) continue;
+		if (!wants(q->filter, &q->events, name, key)) continue;
 		struct str id = s3_notify_id(c->arena, q->id, q->queue_arn, &q->events, q->filter);
 		s3_notify_send(c, b, q->queue_arn, message(c, b, key, event, o, id));
+	}
+	const struct s3_topic_configuration_list *topics = &conf.notification_configuration->topic_configurations;
+	for (size_t i = 0; i < topics->n; i++) {
+		const struct s3_topic_configuration *t = &topics->v[i];
+		if (!wants(t->filter, &t->events, name, key)) continue;
+		struct str id = s3_notify_id(c->arena, t->id, t->topic_arn, &t->events, t->filter);
+		s3_notify_send(c, b, t->topic_arn, message(c, b, key, event, o, id));
 	}
 	return OK;
 }
@@ -266,7 +275,6 @@ static status deliver(void *ctx, struct store_tx *tx, struct arena *a, const str
 {
 	struct cloud *cloud = ctx;
 	struct s3_rec_delivery d = {0};
-	(void)tx;
 	(void)again_ms;
 	TRY(s3_rec_delivery_decode(a, job->payload, &d));
 	struct sqs_delivery to = {.queue_arn = d.queue,
@@ -274,7 +282,14 @@ static status deliver(void *ctx, struct store_tx *tx, struct arena *a, const str
 		.service = STR("s3.amazonaws.com"),
 		.source_arn = d.bucket_arn,
 		.source_account = d.account};
-	status s = sqs_deliver(cloud, a, &to);
+	struct sns_publication publication = {.topic_arn = d.queue,
+		.message = d.body,
+		.subject = STR("Amazon S3 Notification"),
+		.service = to.service,
+		.source_arn = to.source_arn,
+		.source_account = to.source_account};
+	bool topic = str_find(d.queue, STR(":sns:")) >= 0;
+	status s = topic ? sns_publish_in(cloud, tx, a, &publication) : sqs_deliver(cloud, a, &to);
 	if (is_ok(s)) return OK;
 	if (clock_now(cloud->clock) - d.since.ms < DELIVERY_DAYS * 86400000ll) return s;
 	log_warn("s3", "notification-dropped", "queue=%.*s status=%s", STR_ARG(d.queue), status_name(s));

@@ -14,7 +14,10 @@ static struct sqs *sqs_in(struct cloud *cloud)
 /* Under the queue's lock. */
 static status judge(struct cloud *cloud, struct arena *a, const struct queue *q, const struct sqs_delivery *d)
 {
-	if (q->fifo) return STATUS(LIMIT);
+	size_t bytes = d->body.n;
+	for (size_t i = 0; i < d->n_attributes; i++)
+		bytes += d->attributes[i].name.n + d->attributes[i].type.n + d->attributes[i].text.n + d->attributes[i].bytes.n;
+	if ((q->fifo && (!d->group.n || !d->dedup.n)) || (int64_t)bytes > q->message_bytes_max) return STATUS(LIMIT);
 	if (!cloud->policies) return OK;
 	struct str text = sqs_strings_get(&q->record.attributes, STR("Policy"));
 	struct policy *p;
@@ -70,17 +73,33 @@ status sqs_deliver(struct cloud *cloud, struct arena *a, const struct sqs_delive
 	TRY(lock(cloud, a, d, &q));
 	int64_t now = clock_now(cloud->clock);
 	struct sqs_new_message m = {
-		.group = STR_NONE,
-		.body = {.body = d->body, .sender = d->service, .message_id = rand_uuid(a)},
+		.group = d->group.n ? d->group : STR_NONE,
+		.body = {.body = d->body,
+			.sender = d->service,
+			.message_id = rand_uuid(a),
+			.dedup = q->fifo ? d->dedup : STR_NONE},
 		.sent_ms = now,
 		.visible_ms = now + q->delay_s * 1000,
 		.delayed = q->delay_s > 0,
 	};
+	struct str dedup_key = q->fifo ? sqs_dedup_key(a, q, d->group, d->dedup) : STR_NONE;
+	size_t capacity = 0;
+	for (size_t i = 0; i < d->n_attributes; i++)
+		*VEC_PUSH(a, &m.body.attributes, &capacity) = (struct sqs_rec_attribute){
+			d->attributes[i].name, d->attributes[i].type, d->attributes[i].text, d->attributes[i].bytes};
+	if (q->fifo && sqs_seen(q, dedup_key, now)) {
+		/* It came already. */
+		sqs_queue_unlock(q);
+		sqs_queue_release(q);
+		return OK;
+	}
 	struct store_tx *tx = store_begin(cloud->store, a, false);
 	store_ticket ticket;
 	sqs_put_message(tx, a, q, &m);
+	if (q->fifo) sqs_put_dedup(tx, a, q, dedup_key, now + DEDUP_MS, m.seq, m.body.message_id);
 	status st = store_commit(tx, &ticket);
 	store_end(tx);
+	if (is_ok(st) && q->fifo) sqs_remember(q, dedup_key, now + DEDUP_MS, m.seq, m.body.message_id);
 	if (is_ok(st)) {
 		sqs_index_message(q, &m);
 		sqs_wake(q, now);

@@ -2,14 +2,22 @@
 #pragma once
 #include "call/call.h"
 
+struct sqs_delivery_attribute {
+	struct str name, type, text, bytes; /* bytes: of Binary ones, else STR_NONE */
+};
 struct sqs_delivery {
 	struct str queue_arn;
 	struct str body;
 	struct str service;        /* who sends: s3.amazonaws.com */
 	struct str source_arn;     /* aws:SourceArn of the queue's policy: the bucket, the topic, … */
 	struct str source_account; /* aws:SourceAccount */
+	/* Message attributes; and, for FIFO queues (standard ones take the group alone), STR_NONE elsewhere. */
+	const struct sqs_delivery_attribute *attributes;
+	size_t n_attributes;
+	struct str group, dedup;
 };
-/* OK: the queue takes it. NOT_FOUND: there is no such queue. LIMIT: it is a FIFO queue, which takes no such messages. INVALID:
+/* OK: the queue takes it. NOT_FOUND: there is no such queue. LIMIT: it is a FIFO queue, which takes no messages
+ * without a group and a deduplication id, or the message is too large for it. INVALID:
  * where policies are enforced, its policy does not let the service send. body is not looked at. */
 status sqs_delivery_check(struct cloud *cloud, struct arena *a, const struct sqs_delivery *d) MUST_USE;
 /* Checks, and puts the message into the queue in a transaction of its own: when this returns OK, receivers see it; it is durable

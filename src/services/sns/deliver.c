@@ -1,0 +1,145 @@
+/* From a topic to its subscribers: by a durable job that is written with the message, so that nothing that was answered
+ * is lost; a crash between delivery and the job's end delivers twice ("Amazon SNS message delivery … at least once"). A
+ * FIFO topic has one job, which takes its messages in order. What an endpoint refuses (a queue that is gone, or whose
+ * policy does not let the topic send) is a client-side error: not retried, and moved to the subscription's dead-letter
+ * queue. */
+#include "base/json.h"
+#include "base/log.h"
+#include "base/rand.h"
+#include "services/sns/room.h"
+#include "services/sqs/send.h"
+
+static const char standard_kind[] = "sns.deliver", fifo_kind[] = "sns.fifo";
+enum { FIFO_AT_ONCE = 100 };
+
+void sns_enqueue(struct store_tx *tx, struct arena *a, const struct sns_rec_topic *t, const struct sns_rec_message *m,
+	int64_t now_ms)
+{
+	struct str bytes = sns_rec_message_encode(a, m);
+	struct job job = {.kind = str_c(t->fifo.v ? fifo_kind : standard_kind), .due_ms = now_ms, .payload = bytes};
+	if (!t->fifo.v) {
+		job.id = m->id;
+		jobs_schedule(tx, &job);
+		return;
+	}
+	struct key k = key_begin(a);
+	key_append(&k, sns_key(a, "fifo", t->account, t->region, t->name));
+	key_i64(&k, m->sequence.v);
+	store_put(tx, key_done(&k), bytes);
+	job.id = str_fmt(a, "%.*s/%.*s/%.*s", STR_ARG(t->account), STR_ARG(t->region), STR_ARG(t->name));
+	job.payload = STR("");
+	jobs_schedule(tx, &job);
+}
+
+/* ── one subscriber ── */
+
+static bool wants(struct arena *a, const struct sns_rec_subscription *s, const struct sns_rec_message *m)
+{
+	struct str policy = sns_get(&s->attributes, STR("FilterPolicy"));
+	bool body = str_is(str_or(sns_get(&s->attributes, STR("FilterPolicyScope")), STR("")), "MessageBody");
+	return !str_has(policy) || sns_filter_passes(a, policy, body, m);
+}
+
+/* What could not be delivered: as it would have been, with what went wrong. */
+static status to_dead_letters(struct sns *s, struct arena *a, const struct sns_rec_topic *t,
+	const struct sns_rec_subscription *to, const struct sqs_delivery *d)
+{
+	struct json_value *json;
+	struct str policy = sns_get(&to->attributes, STR("RedrivePolicy"));
+	if (!str_has(policy) || !is_ok(json_read(a, policy, &json))) return OK;
+	struct sqs_delivery dead = *d;
+	dead.queue_arn = str_or(json_string(json_member(json, STR("deadLetterTargetArn"))), STR(""));
+	status st = sqs_deliver(s->cloud, a, &dead);
+	if (is_ok(st) ||
+		(!status_is(st, STATUS_NOT_FOUND) && !status_is(st, STATUS_INVALID) && !status_is(st, STATUS_LIMIT)))
+		return st;
+	log_warn("sns", "dead-letter-dropped", "topic=%.*s queue=%.*s status=%s", STR_ARG(t->name),
+		STR_ARG(dead.queue_arn), status_name(st));
+	return OK;
+}
+
+static status deliver_to(struct sns *s, struct store_tx *tx, struct arena *a, const struct sns_rec_topic *t,
+	const struct sns_rec_message *m, const struct sns_rec_subscription *to)
+{
+	bool raw = str_is(str_or(sns_get(&to->attributes, STR("RawMessageDelivery")), STR("")), "true");
+	struct sqs_delivery d = {
+		.queue_arn = to->endpoint,
+		.service = STR("sns.amazonaws.com"),
+		.source_arn = sns_topic_arn(a, t),
+		.source_account = t->account,
+		.group = m->group,
+		.dedup = m->dedup,
+	};
+	struct sqs_delivery_attribute *attributes = arena_new_n(a, struct sqs_delivery_attribute, m->attributes.n + 1);
+	if (raw) {
+		d.body = sns_body_for(a, m, to->protocol);
+		for (size_t i = 0; i < m->attributes.n; i++)
+			attributes[i] = (struct sqs_delivery_attribute){m->attributes.v[i].name,
+				m->attributes.v[i].type, m->attributes.v[i].text, m->attributes.v[i].bytes};
+		d.attributes = attributes;
+		d.n_attributes = m->attributes.n;
+		/* "Raw message delivery … a maximum of 10 message attributes": more are a client-side error. */
+		if (m->attributes.n > 10) return to_dead_letters(s, a, t, to, &d);
+	} else {
+		TRY(sns_envelope(s, tx, a, t, m, to, &d.body));
+	}
+	status st = sqs_deliver(s->cloud, a, &d);
+	if (is_ok(st)) return OK;
+	if (!status_is(st, STATUS_NOT_FOUND) && !status_is(st, STATUS_INVALID) && !status_is(st, STATUS_LIMIT))
+		return st;
+	log_info("sns", "not-delivered", "topic=%.*s queue=%.*s status=%s", STR_ARG(t->name), STR_ARG(to->endpoint),
+		status_name(st));
+	return to_dead_letters(s, a, t, to, &d);
+}
+
+static status deliver_all(struct sns *s, struct store_tx *tx, struct arena *a, const struct sns_rec_message *m)
+{
+	struct sns_rec_topic t;
+	struct sns_subscriptions list;
+	status st = sns_topic_get(tx, a, m->account, m->region, m->topic, &t);
+	if (status_is(st, STATUS_NOT_FOUND)) return OK; /* deleted meanwhile */
+	TRY(st);
+	TRY(sns_subscriptions_of(tx, a, &t, &list));
+	for (size_t i = 0; i < list.n; i++)
+		if (wants(a, &list.v[i], m)) TRY(deliver_to(s, tx, a, &t, m, &list.v[i]));
+	return OK;
+}
+
+/* ── jobs ── */
+
+static status deliver_standard(
+	void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms)
+{
+	struct sns_rec_message m = {0};
+	(void)again_ms;
+	TRY(sns_rec_message_decode(a, job->payload, &m));
+	return deliver_all(ctx, tx, a, &m);
+}
+
+static status deliver_fifo(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms)
+{
+	struct sns *s = ctx;
+	struct str name = job->id, account = str_cut(&name, '/'), region = str_cut(&name, '/');
+	struct str from = sns_key(a, "fifo", account, region, name), key, value;
+	size_t n = 0;
+	status st = OK;
+	struct store_scan *scan = store_scan_begin(tx, from, key_after(a, from), false);
+	while (is_ok(st) && n < FIFO_AT_ONCE && store_scan_next(scan, &key, &value)) {
+		struct sns_rec_message m = {0};
+		struct str at = str_dup(a, key);
+		st = sns_rec_message_decode(a, str_dup(a, value), &m);
+		if (is_ok(st)) st = deliver_all(s, tx, a, &m);
+		if (is_ok(st)) store_delete(tx, at);
+		n++;
+	}
+	status end = store_scan_end(scan);
+	TRY(st);
+	if (n == FIFO_AT_ONCE) *again_ms = clock_now(s->cloud->clock);
+	return end;
+}
+
+void sns_deliver_start(struct sns *s)
+{
+	jobs_register(s->cloud->jobs, standard_kind, deliver_standard, s);
+	jobs_register(s->cloud->jobs, fifo_kind, deliver_fifo, s);
+}
