@@ -25,9 +25,9 @@ struct watch {
 struct agent {
 	int stream, epoll;
 	bool ended, cleared; /* cleared: nothing was made since */
-	struct arena arena; /* as long as the agent */
+	struct arena arena;  /* as long as the agent */
 	struct str prefix, data;
-	const char *folder, *lock;
+	const char *folder, *lock, *data_file;
 	bool ephemeral;
 	int folder_lock;
 	struct watch *watches, *dropped; /* dropped: to be freed after this turn of the loop */
@@ -53,8 +53,7 @@ void agent_answer(struct agent *g, uint64_t id, status s, struct str why, struct
 	struct arena a;
 	arena_init(&a);
 	struct host_rec_answer answer = {.code = SOME_I32((int32_t)s.code), .why = why, .body = body};
-	struct frame f = {
-		.op = HOST_OP_ANSWER, .id = id, .body = host_rec_answer_encode(&a, &answer), .n_fds = n_fds};
+	struct frame f = {.op = HOST_OP_ANSWER, .id = id, .body = host_rec_answer_encode(&a, &answer), .n_fds = n_fds};
 	INVARIANT(n_fds <= HOST_FDS_MAX);
 	if (n_fds) memcpy(f.fds, fds, n_fds * sizeof(*fds));
 	say(g, &f);
@@ -103,7 +102,8 @@ static void free_watches(struct watch *w)
 
 /* ── the installation ────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* Its folder in /run says that something of the installation may stand; the lock, that its agent lives. */
+/* Its folder in /run says that something of the installation may stand; the lock, that its agent lives; the file
+ * "data", whose it is. */
 static status take_folder(struct agent *g)
 {
 	if (mkdir("/run/virga", 0755) != 0 && errno != EEXIST) return STATUS(IO);
@@ -112,11 +112,17 @@ static status take_folder(struct agent *g)
 	g->lock = str_fmt(&g->arena, "%s%s", g->folder, g->ephemeral ? "ephemeral" : "lock").p;
 	g->folder_lock = open(g->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (g->folder_lock < 0 || flock(g->folder_lock, LOCK_EX | LOCK_NB) != 0) return STATUS(IO);
-	return OK;
+	g->data_file = str_fmt(&g->arena, "%sdata", g->folder).p;
+	int fd = open(g->data_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0) return STATUS(IO);
+	bool whole = write(fd, g->data.p, g->data.n) == (ssize_t)g->data.n;
+	close(fd);
+	return whole ? OK : STATUS(IO);
 }
 
 static void leave_folder(struct agent *g)
 {
+	unlink(g->data_file);
 	unlink(g->lock);
 	rmdir(g->folder); /* stays where there is something in it */
 }
@@ -153,6 +159,11 @@ static void on_clear(struct agent *g, struct agent_request *r)
 static const agent_handler handlers[HOST_OP_COUNT] = {
 	[HOST_OP_HELLO] = on_hello,
 	[HOST_OP_CLEAR] = on_clear,
+	[HOST_OP_VPC_APPLY] = net_on_vpc,
+	[HOST_OP_VPC_REMOVE] = net_on_vpc_remove,
+	[HOST_OP_TGW_APPLY] = net_on_tgw,
+	[HOST_OP_TGW_REMOVE] = net_on_tgw_remove,
+	[HOST_OP_INTERNET_APPLY] = net_on_internet,
 	[HOST_OP_LISTEN] = socket_listen,
 	[HOST_OP_CONNECT] = socket_connect,
 };

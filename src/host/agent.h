@@ -1,8 +1,8 @@
-/* The agent: a single-threaded loop with root's privileges, which does one request after the other and watches descriptors.
- * Inside host/ only. It keeps no state that matters: everything is told again to the next one.
+/* The agent: a single-threaded loop with root's privileges, which does one request after the other and watches
+ * descriptors. Inside host/ only. It keeps no state that matters: everything is told again to the next one.
  *
- * Its SIGINT, SIGTERM, SIGHUP, SIGQUIT and SIGPIPE are ignored: who execs sets them back. Its children become the keeper's
- * when it dies. */
+ * Its SIGINT, SIGTERM, SIGHUP, SIGQUIT and SIGPIPE are ignored: who execs sets them back. Its children become the
+ * keeper's when it dies. */
 #pragma once
 #include "base/buf.h"
 #include "host/host.h"
@@ -25,7 +25,8 @@ typedef void (*agent_handler)(struct agent *g, struct agent_request *r);
 int agent_run(int stream);
 
 /* why: for a person, may be STR_NONE. body: a record, may be STR_NONE. The descriptors stay the caller's. */
-void agent_answer(struct agent *g, uint64_t id, status s, struct str why, struct str body, const int *fds, size_t n_fds);
+void agent_answer(
+	struct agent *g, uint64_t id, status s, struct str why, struct str body, const int *fds, size_t n_fds);
 void agent_event(struct agent *g, enum host_op op, struct str body);
 /* fn runs whenever fd is readable (or has ended). */
 void agent_watch(struct agent *g, int fd, void (*fn)(void *ctx), void *ctx);

@@ -105,7 +105,9 @@ static status receive_all(int fd, char *p, size_t n, int fds[HOST_FDS_MAX], size
 	for (size_t at = 0; at < n;) {
 		union ancillary control;
 		struct iovec v = {p + at, n - at};
-		struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control.room,
+		struct msghdr m = {.msg_iov = &v,
+			.msg_iovlen = 1,
+			.msg_control = control.room,
 			.msg_controllen = sizeof(control.room)};
 		ssize_t got = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
 		if (got < 0 && errno == EINTR) continue;

@@ -1,5 +1,5 @@
-/* virga's side of the host agent: who waits for which answer. Two threads come with the first agent: one reads what agents
- * say, one tells events to the subscribers (so that these may make requests themselves). */
+/* virga's side of the host agent: who waits for which answer. Two threads come with the first agent: one reads what
+ * agents say, one tells events to the subscribers (so that these may make requests themselves). */
 #include "host/host.h"
 #include "base/log.h"
 #include "base/map.h"
@@ -107,14 +107,24 @@ void host_open(struct host *h, const char *data, bool ephemeral)
 	struct str folder = str_fmt(&h->arena, "%s/", real ? real : data);
 	free(real);
 	snprintf(h->prefix, sizeof(h->prefix), "virga-%06llx", (unsigned long long)(str_hash(folder) & 0xffffff));
-	struct host_rec_hello hello = {.installation = host_prefix(h), .data = folder, .ephemeral = SOME_BOOL(ephemeral)};
+	struct host_rec_hello hello = {
+		.installation = host_prefix(h), .data = folder, .ephemeral = SOME_BOOL(ephemeral)};
 	h->hello = host_rec_hello_encode(&h->arena, &hello);
 	h->standing = access(str_fmt(&h->arena, "/run/virga/%s", h->prefix).p, F_OK) == 0;
 }
 
-bool host_available(const struct host *h) { return h && h->available; }
-struct str host_why(const struct host *h) { return h ? h->why : STR("there is no host"); }
-struct str host_prefix(const struct host *h) { return str_c(h->prefix); }
+bool host_available(const struct host *h)
+{
+	return h && h->available;
+}
+struct str host_why(const struct host *h)
+{
+	return h ? h->why : STR("there is no host");
+}
+struct str host_prefix(const struct host *h)
+{
+	return str_c(h->prefix);
+}
 
 void host_subscribe(struct host *h, host_event_fn fn, void *ctx)
 {
@@ -135,9 +145,15 @@ static void tell(struct host *h, struct event *e)
 	const void *detail = NULL;
 	status s = OK;
 	switch (e->kind) {
-	case HOST_AGENT_RESTARTED: case HOST_REPAIRED: break;
-	case HOST_FLOWS: s = host_rec_flows_decode(&a, bytes, &flows), detail = &flows; break;
-	case HOST_MACHINE_ENDED: s = host_rec_machine_ended_decode(&a, bytes, &ended), detail = &ended; break;
+	case HOST_AGENT_RESTARTED:
+	case HOST_REPAIRED:
+		break;
+	case HOST_FLOWS:
+		s = host_rec_flows_decode(&a, bytes, &flows), detail = &flows;
+		break;
+	case HOST_MACHINE_ENDED:
+		s = host_rec_machine_ended_decode(&a, bytes, &ended), detail = &ended;
+		break;
 	}
 	for (size_t i = 0; is_ok(s) && i < h->n_subscribers; i++)
 		h->subscribers[i].fn(h->subscribers[i].ctx, e->kind, detail);

@@ -1,23 +1,23 @@
-/* The host agent's door: real networks and machines. `virga serve`, started as root, forks a keeper before anything else
- * and then drops its own capabilities; the keeper starts the privileged agent at the first request, and again when it
- * dies. What virga wants of the machine is told as whole desired states (records of host/state.model), which the agent
- * compares with what stands: sending one again is cheap and repairs. Nothing is kept by the agent beyond its life: after
- * HOST_AGENT_RESTARTED everybody sends its intent again. What stands (namespaces, links, machines) outlives a crash of
- * the agent and of virga, and is found again by name.
+/* The host agent's door: real networks and machines. `virga serve`, started as root, forks a keeper before anything
+ * else and then drops its own capabilities; the keeper starts the privileged agent at the first request, and again when
+ * it dies. What virga wants of the machine is told as whole desired states (records of host/state.model), which the
+ * agent compares with what stands: sending one again is cheap and repairs. Nothing is kept by the agent beyond its
+ * life: after HOST_AGENT_RESTARTED everybody sends its intent again. What stands (namespaces, links, machines) outlives
+ * a crash of the agent and of virga, and is found again by name.
  *
- * Without root, or where namespaces cannot be made, host_available is false, host_why tells why, and every request answers
- * BUSY: the APIs go on, and say that compute is simulated.
+ * Without root, or where namespaces cannot be made, host_available is false, host_why tells why, and every request
+ * answers BUSY: the APIs go on, and say that compute is simulated.
  *
- * Thread rule: everything but host_start, host_open and host_stop may be called by any thread, and blocks until the agent
- * answers (milliseconds; OP_BLOCKING for operations, or a controller's job). */
+ * Thread rule: everything but host_start, host_open and host_stop may be called by any thread, and blocks until the
+ * agent answers (milliseconds; OP_BLOCKING for operations, or a controller's job). */
 #pragma once
 #include "base/arena.h"
 #include "host_state.h"
 
 struct host;
 
-/* Before any thread is made. simulated: do not even try. Never NULL. The caller's process has lost its capabilities when
- * it returns (but for CAP_NET_BIND_SERVICE, and for CAP_DAC_OVERRIDE where keep_files: the data folder is another
+/* Before any thread is made. simulated: do not even try. Never NULL. The caller's process has lost its capabilities
+ * when it returns (but for CAP_NET_BIND_SERVICE, and for CAP_DAC_OVERRIDE where keep_files: the data folder is another
  * user's). */
 struct host *host_start(bool simulated, bool keep_files);
 /* Who the installation is. data: its folder, with a trailing slash. */
@@ -51,7 +51,8 @@ status host_trace(struct host *h, struct arena *a, const struct host_rec_trace *
 	struct str *why) MUST_USE;
 
 /* ── sockets in namespaces ─────────────────────────────────────────────────────────────────────────────────────────
- * A place is a namespace of this installation, by what stands in it: a VPC's router (vpc-…: DNS, metadata), its AWS side
+ * A place is a namespace of this installation, by what stands in it: a VPC's router (vpc-…: DNS, metadata), its AWS
+ * side
  * ("vpc-….aws": gateway endpoints), a machine (i-…), a service's own (eni-…, nat-…: whatever `place` said in the
  * intent), or HOST_INTERNET. */
 #define HOST_INTERNET STR("internet")
@@ -76,8 +77,9 @@ typedef void (*host_event_fn)(void *ctx, enum host_event_kind kind, const void *
 void host_subscribe(struct host *h, host_event_fn fn, void *ctx);
 
 /* ── for the rooms of host/ ────────────────────────────────────────────────────────────────────────────────────────
- * One request of any kind: record's bytes, at most HOST_FDS_MAX descriptors along (they stay the caller's). The answer's
- * body is in `a`; descriptors that came with it are written to fds_out (room for *n_fds_out; the rest is closed). */
+ * One request of any kind: record's bytes, at most HOST_FDS_MAX descriptors along (they stay the caller's). The
+ * answer's body is in `a`; descriptors that came with it are written to fds_out (room for *n_fds_out; the rest is
+ * closed). */
 #define HOST_FDS_MAX 16
 enum host_op {
 	HOST_OP_HELLO = 1,
@@ -125,4 +127,5 @@ struct host_ask {
 	int *fds_out;
 	size_t *n_fds_out;
 };
-status host_request(struct host *h, struct arena *a, const struct host_ask *ask, struct str *body, struct str *why) MUST_USE;
+status host_request(
+	struct host *h, struct arena *a, const struct host_ask *ask, struct str *body, struct str *why) MUST_USE;

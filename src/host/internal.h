@@ -5,7 +5,16 @@
 void socket_listen(struct agent *g, struct agent_request *r);
 void socket_connect(struct agent *g, struct agent_request *r);
 
+void net_on_vpc(struct agent *g, struct agent_request *r);
+void net_on_vpc_remove(struct agent *g, struct agent_request *r);
+void net_on_tgw(struct agent *g, struct agent_request *r);
+void net_on_tgw_remove(struct agent *g, struct agent_request *r);
+void net_on_internet(struct agent *g, struct agent_request *r);
+
 struct net *net_new(struct agent *g);
 void net_free(struct net *n);
+/* A machine's namespace has been bound (netns_bind): its interfaces are plugged in, where a VPC's intent tells of them.
+ */
+void net_place_stands(struct net *n, struct str place);
 /* Removes every namespace of the installation. */
 void net_clear(struct net *n);

@@ -1,5 +1,6 @@
-/* See keeper.h. The control socket carries one byte: "give me an agent"; the answer is one byte with the agent's socket.
- * Each agent gets a socket of its own, so that one that dies in the middle of a message leaves no half of it. */
+/* See keeper.h. The control socket carries one byte: "give me an agent"; the answer is one byte with the agent's
+ * socket. Each agent gets a socket of its own, so that one that dies in the middle of a message leaves no half of it.
+ */
 #include "host/keeper.h"
 #include "host/agent.h"
 #include <errno.h>
@@ -83,7 +84,10 @@ static pid_t start_agent(int control)
 	return is_ok(s) ? pid : -1;
 }
 
-static bool alive(pid_t pid) { return pid > 0 && kill(pid, 0) == 0; }
+static bool alive(pid_t pid)
+{
+	return pid > 0 && kill(pid, 0) == 0;
+}
 
 /* Machines whose agent died come to the keeper: it takes their exit codes so that nothing stays as a zombie. */
 static void reap(pid_t *agent)
@@ -102,7 +106,8 @@ static int keeper_run(int control)
 	int children = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 	bool asked = true; /* until virga's end closes */
 	while (asked || alive(agent)) {
-		struct pollfd p[2] = {{.fd = asked ? control : -1, .events = POLLIN}, {.fd = children, .events = POLLIN}};
+		struct pollfd p[2] = {
+			{.fd = asked ? control : -1, .events = POLLIN}, {.fd = children, .events = POLLIN}};
 		if (poll(p, 2, -1) < 0 && errno != EINTR) return 1;
 		struct signalfd_siginfo info;
 		while (read(children, &info, sizeof(info)) > 0) continue;

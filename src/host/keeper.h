@@ -1,5 +1,5 @@
-/* The keeper: a small process that virga forks before anything else, with the privileges that virga then gives up. It does
- * nothing but start the agent when virga asks, and again after it died. It ends with virga. Inside host/ only. */
+/* The keeper: a small process that virga forks before anything else, with the privileges that virga then gives up. It
+ * does nothing but start the agent when virga asks, and again after it died. It ends with virga. Inside host/ only. */
 #pragma once
 #include "base/status.h"
 #include <sys/types.h>

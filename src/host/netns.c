@@ -23,7 +23,10 @@ struct str netns_name(struct arena *a, struct str prefix, struct str place)
 	return str_fmt(a, "%.*s-%.*s", STR_ARG(prefix), STR_ARG(place));
 }
 
-static void path_of(struct str name, char path[PATH_MAX]) { snprintf(path, PATH_MAX, FOLDER "/%.*s", STR_ARG(name)); }
+static void path_of(struct str name, char path[PATH_MAX])
+{
+	snprintf(path, PATH_MAX, FOLDER "/%.*s", STR_ARG(name));
+}
 
 /* A file there that nothing is bound to is a leftover of a crash between its making and the binding: no namespace. */
 static bool is_namespace(int fd)
@@ -120,7 +123,8 @@ struct str *netns_list(struct arena *a, struct str prefix, size_t *n)
 	size_t capacity = 0;
 	DIR *d = opendir(FOLDER);
 	for (struct dirent *e; d && (e = readdir(d));)
-		if (str_starts(str_c(e->d_name), prefix)) *VEC_PUSH(a, &found, &capacity) = str_dup(a, str_c(e->d_name));
+		if (str_starts(str_c(e->d_name), prefix))
+			*VEC_PUSH(a, &found, &capacity) = str_dup(a, str_c(e->d_name));
 	if (d) closedir(d);
 	*n = found.n;
 	return found.v;

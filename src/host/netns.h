@@ -1,5 +1,5 @@
-/* Network namespaces by name: bound in /run/netns as `ip netns` does, so that people look into them with it. Inside host/
- * only; the process has one thread. */
+/* Network namespaces by name: bound in /run/netns as `ip netns` does, so that people look into them with it. Inside
+ * host/ only; the process has one thread. */
 #pragma once
 #include "base/arena.h"
 #include "base/str.h"

@@ -1,8 +1,8 @@
 /* The typed requests of host.h over host_request. */
 #include "host/host.h"
 
-static status send_intent(struct host *h, struct arena *a, enum host_op op, struct str bytes, struct host_rec_applied *out,
-	struct str *why)
+static status send_intent(struct host *h, struct arena *a, enum host_op op, struct str bytes,
+	struct host_rec_applied *out, struct str *why)
 {
 	struct host_ask ask = {.op = op, .request = bytes};
 	struct str body;
@@ -39,9 +39,18 @@ static status send_remove(struct host *h, enum host_op op, struct str id)
 	return s;
 }
 
-status host_vpc_remove(struct host *h, struct str vpc) { return send_remove(h, HOST_OP_VPC_REMOVE, vpc); }
-status host_tgw_remove(struct host *h, struct str tgw) { return send_remove(h, HOST_OP_TGW_REMOVE, tgw); }
-status host_clear(struct host *h) { return send_remove(h, HOST_OP_CLEAR, STR("")); }
+status host_vpc_remove(struct host *h, struct str vpc)
+{
+	return send_remove(h, HOST_OP_VPC_REMOVE, vpc);
+}
+status host_tgw_remove(struct host *h, struct str tgw)
+{
+	return send_remove(h, HOST_OP_TGW_REMOVE, tgw);
+}
+status host_clear(struct host *h)
+{
+	return send_remove(h, HOST_OP_CLEAR, STR(""));
+}
 
 status host_trace(struct host *h, struct arena *a, const struct host_rec_trace *question, struct host_rec_traced *out,
 	struct str *why)
@@ -52,15 +61,17 @@ status host_trace(struct host *h, struct arena *a, const struct host_rec_trace *
 	return host_rec_traced_decode(a, body, out);
 }
 
-struct str host_place_aws(struct arena *a, struct str vpc) { return str_cat(a, vpc, STR(".aws")); }
+struct str host_place_aws(struct arena *a, struct str vpc)
+{
+	return str_cat(a, vpc, STR(".aws"));
+}
 
 static status send_socket(struct host *h, enum host_op op, struct host_rec_socket_at *at, int *fd)
 {
 	struct arena a;
 	arena_init(&a);
 	size_t n = 1;
-	struct host_ask ask = {
-		.op = op, .request = host_rec_socket_at_encode(&a, at), .fds_out = fd, .n_fds_out = &n};
+	struct host_ask ask = {.op = op, .request = host_rec_socket_at_encode(&a, at), .fds_out = fd, .n_fds_out = &n};
 	status s = host_request(h, &a, &ask, NULL, NULL);
 	arena_cleanup(&a);
 	if (is_ok(s) && n != 1) return STATUS(IO);

@@ -76,15 +76,23 @@ static void open_socket(struct agent *g, struct agent_request *r, bool listens)
 		agent_answer(g, r->id, STATUS(NOT_FOUND), STR("no such place stands"), STR_NONE, NULL, 0);
 		return;
 	}
-	int fd = listens ? listening(netns, &address, size, str_is(at.protocol, "udp")) : connected(netns, &address, size);
+	int fd = listens ? listening(netns, &address, size, str_is(at.protocol, "udp"))
+			 : connected(netns, &address, size);
 	int why = errno;
 	close(netns);
 	if (fd >= 0) {
 		agent_answer(g, r->id, OK, STR_NONE, STR_NONE, &fd, 1);
 		close(fd);
 	} else
-		agent_answer(g, r->id, why == EADDRINUSE ? STATUS(BUSY) : STATUS(IO), str_c(strerror(why)), STR_NONE, NULL, 0);
+		agent_answer(g, r->id, why == EADDRINUSE ? STATUS(BUSY) : STATUS(IO), str_c(strerror(why)), STR_NONE,
+			NULL, 0);
 }
 
-void socket_listen(struct agent *g, struct agent_request *r) { open_socket(g, r, true); }
-void socket_connect(struct agent *g, struct agent_request *r) { open_socket(g, r, false); }
+void socket_listen(struct agent *g, struct agent_request *r)
+{
+	open_socket(g, r, true);
+}
+void socket_connect(struct agent *g, struct agent_request *r)
+{
+	open_socket(g, r, false);
+}
