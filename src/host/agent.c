@@ -159,6 +159,7 @@ static void on_clear(struct agent *g, struct agent_request *r)
 static const agent_handler handlers[HOST_OP_COUNT] = {
 	[HOST_OP_HELLO] = on_hello,
 	[HOST_OP_CLEAR] = on_clear,
+	[HOST_OP_FLOWS_COLLECT] = net_on_flows,
 	[HOST_OP_VPC_APPLY] = net_on_vpc,
 	[HOST_OP_VPC_REMOVE] = net_on_vpc_remove,
 	[HOST_OP_TGW_APPLY] = net_on_tgw,

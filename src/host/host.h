@@ -50,6 +50,10 @@ status host_clear(struct host *h) MUST_USE;
 status host_trace(struct host *h, struct arena *a, const struct host_rec_trace *question, struct host_rec_traced *out,
 	struct str *why) MUST_USE;
 
+/* What the interfaces with a flow_log have sent and received since this was asked last, one flow and direction a record:
+ * for each aggregation interval. Much of it comes as HOST_FLOWS before. */
+status host_flows(struct host *h, struct arena *a, struct host_rec_flows *out) MUST_USE;
+
 /* ── sockets in namespaces ─────────────────────────────────────────────────────────────────────────────────────────
  * A place is a namespace of this installation, by what stands in it: a VPC's router (vpc-…: DNS, metadata), its AWS
  * side
@@ -68,7 +72,7 @@ status host_connect(struct host *h, struct str place, struct str address, uint16
 /* ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────── */
 enum host_event_kind {
 	HOST_AGENT_RESTARTED, /* send all intent again; detail NULL */
-	HOST_FLOWS,           /* struct host_rec_flows */
+	HOST_FLOWS,           /* struct host_rec_flows: what would be too much to keep until host_flows */
 	HOST_MACHINE_ENDED,   /* struct host_rec_machine_ended */
 	HOST_REPAIRED,        /* somebody else had changed what stands, and it is as it should be again; detail NULL */
 };
@@ -113,6 +117,7 @@ enum host_op {
 	HOST_OP_ENGINE_SIGNAL,
 	HOST_OP_ENGINE_LIST,
 	HOST_OP_ENGINE_RUN,
+	HOST_OP_FLOWS_COLLECT,
 	/* events */
 	HOST_OP_FLOWS,
 	HOST_OP_MACHINE_ENDED,

@@ -61,6 +61,14 @@ status host_trace(struct host *h, struct arena *a, const struct host_rec_trace *
 	return host_rec_traced_decode(a, body, out);
 }
 
+status host_flows(struct host *h, struct arena *a, struct host_rec_flows *out)
+{
+	struct host_ask ask = {.op = HOST_OP_FLOWS_COLLECT, .request = STR("")};
+	struct str body;
+	TRY(host_request(h, a, &ask, &body, NULL));
+	return host_rec_flows_decode(a, body, out);
+}
+
 struct str host_place_aws(struct arena *a, struct str vpc)
 {
 	return str_cat(a, vpc, STR(".aws"));

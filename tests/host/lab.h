@@ -175,7 +175,7 @@ static void lab_route(struct lab *l, struct host_rec_vpc *v, const char *table, 
 		r->destination = str_c(to);
 }
 
-static bool lab_apply(struct lab *l, struct host_rec_vpc *v)
+__attribute__((unused)) static bool lab_apply(struct lab *l, struct host_rec_vpc *v)
 {
 	struct host_rec_applied out = {0};
 	struct str why = STR_NONE;

@@ -2,6 +2,7 @@
 #include "host/net/net.h"
 #include "base/log.h"
 #include "clock/clock.h"
+#include "host/net/flow.h"
 #include "host/net/repair.h"
 #include "host/netns.h"
 #include <stdlib.h>
@@ -23,6 +24,7 @@ static void free_arena(struct arena *a)
 static void free_vpc(struct net_vpc *v)
 {
 	repair_end(v);
+	flow_end(v);
 	space_close(&v->router);
 	free_arena(v->arena);
 	free(v);
@@ -123,6 +125,7 @@ static void on_new_model(
 	status s = net_vpc_converge(n, v, old, false, e);
 	/* What stands half is made whole by the next one: with nothing remembered. */
 	if (!is_ok(s) && old) s = net_vpc_converge(n, v, old, true, e);
+	flow_settle(n, v);
 	repair_settle(n, v);
 	net_answer(g, r, s, true, e, begun);
 	free_arena(old_arena);

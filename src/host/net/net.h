@@ -17,6 +17,7 @@ struct net_vpc {
 	struct model *model;
 	struct space router;
 	struct repair *repair; /* repair.h; NULL: not watched */
+	struct flow *flow;     /* flow.h; NULL: nothing is logged */
 };
 struct net_tgw {
 	struct net_tgw *next;

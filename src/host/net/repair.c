@@ -27,6 +27,9 @@ static const int route_groups[] = {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IP
 static int listener(int netns, int protocol, const int *groups, size_t n)
 {
 	int fd = netns_socket(netns, AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, protocol);
+	/* One without a port of its own is taken for the kernel, and told nothing. */
+	struct sockaddr_nl self = {.nl_family = AF_NETLINK};
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&self, sizeof(self)) != 0) close(fd), fd = -1;
 	for (size_t i = 0; fd >= 0 && i < n; i++)
 		setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i], sizeof(groups[i]));
 	return fd;

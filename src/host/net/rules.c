@@ -127,7 +127,7 @@ static void write_gate(struct writing *w, const struct model_interface *i)
 		struct ruleset_part *chain = ruleset_chain(w->out, name, "");
 		for (size_t k = 0; k < i->n_groups; k++)
 			LINE(w, chain, "jump %.*s.%s", STR_ARG(i->groups[k]->id), side);
-		LINE(w, chain, "goto refused");
+		LINE(w, chain, "goto refused.%s", side);
 	}
 }
 
@@ -142,9 +142,12 @@ static void write_gates(struct writing *w)
 		LINE(w, out, "\"%s\" : goto %.*s.out", x->link, STR_ARG(x->gate));
 		LINE(w, in, "\"%s\" : goto %.*s.in", x->link, STR_ARG(x->gate));
 	}
-	struct ruleset_part *refused = ruleset_chain(w->out, STR("refused"), "");
-	if (w->logs) LINE(w, refused, "log prefix \"" RULES_LOG_GATE "\" group %d", RULES_LOG_GROUP);
-	LINE(w, refused, "drop");
+	for (int egress = 0; egress < 2; egress++) {
+		const char *side = egress ? "out" : "in";
+		struct ruleset_part *refused = ruleset_chain(w->out, TEXT(w, "refused.%s", side), "");
+		if (w->logs) LINE(w, refused, "log prefix \"sg %s\" group %d", side, RULES_LOG_GROUP);
+		LINE(w, refused, "drop");
+	}
 	struct ruleset_part *gates = ruleset_chain(w->out, STR("gates"), "");
 	LINE(w, gates, "ct state established,related accept");
 	LINE(w, gates, "iifname vmap @senders");
@@ -159,16 +162,15 @@ static void write_gates(struct writing *w)
 static void write_acl(struct writing *w, const struct model_acl *acl)
 {
 	for (int egress = 0; egress < 2; egress++) {
-		struct ruleset_part *chain =
-			ruleset_chain(w->out, TEXT(w, "%.*s.%s", STR_ARG(acl->id), egress ? "out" : "in"), "");
-		struct str denied = TEXT(w, "%.*s.no", STR_ARG(acl->id)), deny = TEXT(w, "goto %.*s", STR_ARG(denied));
+		const char *side = egress ? "out" : "in";
+		struct ruleset_part *chain = ruleset_chain(w->out, TEXT(w, "%.*s.%s", STR_ARG(acl->id), side), "");
+		struct str denied = TEXT(w, "%.*s.no-%s", STR_ARG(acl->id), side), deny = TEXT(w, "goto %.*s", STR_ARG(denied));
 		for (size_t i = 0; i < acl->rules.n; i++)
 			if (acl->rules.v[i].egress == (egress == 1))
 				write_rule(w, chain, &acl->rules.v[i], acl->rules.v[i].allow ? "return" : deny.p);
 		LINE(w, chain, "%.*s", STR_ARG(deny));
-		if (ruleset_find(w->out, denied, false)) continue;
 		struct ruleset_part *no = ruleset_chain(w->out, denied, "");
-		if (w->logs) LINE(w, no, "log prefix \"%.*s\" group %d", STR_ARG(acl->id), RULES_LOG_GROUP);
+		if (w->logs) LINE(w, no, "log prefix \"%.*s %s\" group %d", STR_ARG(acl->id), side, RULES_LOG_GROUP);
 		LINE(w, no, "drop");
 	}
 }

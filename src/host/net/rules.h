@@ -10,9 +10,8 @@
 #include "host/net/model.h"
 #include "host/net/ruleset.h"
 
-/* NFLOG's group, and what its prefix says when a group's gate refused; an ACL's says its id. */
+/* NFLOG's group. Its prefix says who refused and which way: "sg out", "acl-0123 in". */
 #define RULES_LOG_GROUP 86
-#define RULES_LOG_GATE "sg"
 
 void rules_of_vpc(const struct model *m, struct ruleset *out);
 /* Of a NAT gateway's own namespace. */
