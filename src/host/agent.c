@@ -165,6 +165,7 @@ static const agent_handler handlers[HOST_OP_COUNT] = {
 	[HOST_OP_TGW_APPLY] = net_on_tgw,
 	[HOST_OP_TGW_REMOVE] = net_on_tgw_remove,
 	[HOST_OP_INTERNET_APPLY] = net_on_internet,
+	[HOST_OP_TRACE] = net_on_trace,
 	[HOST_OP_LISTEN] = socket_listen,
 	[HOST_OP_CONNECT] = socket_connect,
 };

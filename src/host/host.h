@@ -49,6 +49,16 @@ status host_clear(struct host *h) MUST_USE;
 /* Where a packet would go, by the rules that are applied now. */
 status host_trace(struct host *h, struct arena *a, const struct host_rec_trace *question, struct host_rec_traced *out,
 	struct str *why) MUST_USE;
+/* The same of intents that need not be applied: asks nobody, and works where all is simulated. */
+struct host_world {
+	const struct host_rec_vpc *const *vpcs;
+	size_t n_vpcs;
+	const struct host_rec_transit_gateway *const *tgws;
+	size_t n_tgws;
+	const struct host_rec_internet *internet; /* may be NULL */
+};
+status host_trace_intents(struct arena *a, const struct host_world *world, const struct host_rec_trace *question,
+	struct host_rec_traced *out, struct str *why) MUST_USE;
 
 /* What the interfaces with a flow_log have sent and received since this was asked last, one flow and direction a record:
  * for each aggregation interval. Much of it comes as HOST_FLOWS before. */

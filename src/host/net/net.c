@@ -4,6 +4,7 @@
 #include "clock/clock.h"
 #include "host/net/flow.h"
 #include "host/net/repair.h"
+#include "host/net/trace.h"
 #include "host/netns.h"
 #include <stdlib.h>
 
@@ -207,4 +208,28 @@ void net_clear(struct net *n)
 	for (size_t i = 0; i < count; i++) netns_remove(names[i]);
 	net_places_remove(n, STR_NONE);
 	arena_cleanup(&a);
+}
+
+/* ── where a packet would go ─────────────────────────────────────────────────────────────────────────────────────── */
+
+void net_on_trace(struct agent *g, struct agent_request *r)
+{
+	struct net *n = agent_net(g);
+	struct host_rec_trace question = {0};
+	struct host_rec_traced out = {0};
+	struct str why = STR("that is no question");
+	size_t vpcs = 0, tgws = 0;
+	for (struct net_vpc *v = n->vpcs; v; v = v->next) vpcs++;
+	for (struct net_tgw *t = n->tgws; t; t = t->next) tgws++;
+	const struct model **models = arena_new_n(r->arena, const struct model *, vpcs);
+	const struct host_rec_transit_gateway **gateways =
+		arena_new_n(r->arena, const struct host_rec_transit_gateway *, tgws);
+	vpcs = tgws = 0;
+	for (struct net_vpc *v = n->vpcs; v; v = v->next) models[vpcs++] = v->model;
+	for (struct net_tgw *t = n->tgws; t; t = t->next) gateways[tgws++] = t->intent;
+	struct trace_world world = {models, vpcs, gateways, tgws, n->services.v, n->services.n};
+	status s = host_rec_trace_decode(r->arena, r->body, &question);
+	if (!is_ok(s)) s = STATUS(INVALID);
+	if (is_ok(s)) s = trace_packet(r->arena, &world, &question, &out, &why);
+	agent_answer(g, r->id, s, why, is_ok(s) ? host_rec_traced_encode(r->arena, &out) : STR_NONE, NULL, 0);
 }

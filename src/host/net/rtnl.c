@@ -118,7 +118,9 @@ status rtnl_dump(
 	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	h->nlmsg_seq = r->seq++;
 	/* The heads differ in length; all begin with the family. */
-	size_t head = type == RTM_GETLINK ? sizeof(struct ifinfomsg) : type == RTM_GETADDR ? sizeof(struct ifaddrmsg) : sizeof(struct rtmsg);
+	size_t head = type == RTM_GETLINK   ? sizeof(struct ifinfomsg)
+		      : type == RTM_GETADDR ? sizeof(struct ifaddrmsg)
+					    : sizeof(struct rtmsg);
 	*(uint8_t *)mnl_nlmsg_put_extra_header(h, head) = family;
 	if (send(r->fd, h, h->nlmsg_len, 0) < 0) return STATUS(IO);
 	for (;;) {

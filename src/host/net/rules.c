@@ -164,7 +164,8 @@ static void write_acl(struct writing *w, const struct model_acl *acl)
 	for (int egress = 0; egress < 2; egress++) {
 		const char *side = egress ? "out" : "in";
 		struct ruleset_part *chain = ruleset_chain(w->out, TEXT(w, "%.*s.%s", STR_ARG(acl->id), side), "");
-		struct str denied = TEXT(w, "%.*s.no-%s", STR_ARG(acl->id), side), deny = TEXT(w, "goto %.*s", STR_ARG(denied));
+		struct str denied = TEXT(w, "%.*s.no-%s", STR_ARG(acl->id), side),
+			   deny = TEXT(w, "goto %.*s", STR_ARG(denied));
 		for (size_t i = 0; i < acl->rules.n; i++)
 			if (acl->rules.v[i].egress == (egress == 1))
 				write_rule(w, chain, &acl->rules.v[i], acl->rules.v[i].allow ? "return" : deny.p);
