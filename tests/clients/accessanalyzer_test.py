@@ -1,11 +1,12 @@
 """IAM Access Analyzer through boto3: what ValidatePolicy finds and where, custom policy checks, and findings of external access
 that come and go with the policies of buckets, roles, keys, queues, secrets and tables."""
 import json
+import subprocess
 import unittest
 
 from botocore.exceptions import ClientError
 
-from virga import Virga
+from virga import BINARY, Virga
 
 NEEDS_BOTO3 = (1, 40)
 ACCOUNT = "000000000000"
@@ -260,6 +261,54 @@ class Findings(Case):
         self.assertEqual(code_of(a.list_findings, analyzerArn=arn, filter={"colour": {"eq": ["red"]}}), "ValidationException")
         a.delete_analyzer(analyzerName="mine")
         self.assertEqual(code_of(a.get_analyzer, analyzerName="mine"), "ResourceNotFoundException")
+
+
+class Unused(unittest.TestCase):
+    def test_what_nobody_used_and_what_somebody_did(self):
+        with Virga() as v:
+            a, iam = v.client("accessanalyzer"), v.client("iam")
+            iam.create_user(UserName="old")
+            iam.create_login_profile(UserName="old", Password="a-Password-1!")
+            idle = iam.create_access_key(UserName="old")["AccessKey"]["AccessKeyId"]
+            trust = document({"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"})
+            iam.create_role(RoleName="idle", AssumeRolePolicyDocument=trust)
+            iam.create_user(UserName="busy")
+            iam.put_user_policy(UserName="busy", PolicyName="p", PolicyDocument=document(allow(["iam:*", "sqs:*"])))
+            key = iam.create_access_key(UserName="busy")["AccessKey"]
+            advance = [BINARY, "clock", "advance", "40d", "--endpoint", v.endpoint]
+            subprocess.run(advance, check=True, stdout=subprocess.DEVNULL)
+            mine = v.client("iam", aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"])
+            mine.list_users()
+            self.assertEqual(code_of(mine.get_role, RoleName="none"), "NoSuchEntity")
+            arn = a.create_analyzer(analyzerName="unused", type="ACCOUNT_UNUSED_ACCESS", configuration={"unusedAccess": {"unusedAccessAge": 30}})["arn"]
+            self.assertEqual(a.get_analyzer(analyzerName="unused")["analyzer"]["configuration"], {"unusedAccess": {"unusedAccessAge": 30}})
+            found = {f["findingType"]: f for f in a.list_findings_v2(analyzerArn=arn)["findings"]}
+            user = f"arn:aws:iam::{ACCOUNT}:user/"
+            self.assertEqual({k: f["resource"] for k, f in found.items()}, {
+                "UnusedIAMRole": f"arn:aws:iam::{ACCOUNT}:role/idle", "UnusedIAMUserAccessKey": user + "old",
+                "UnusedIAMUserPassword": user + "old", "UnusedPermission": user + "busy"})
+            detail = lambda kind: a.get_finding_v2(analyzerArn=arn, id=found[kind]["id"])["findingDetails"]  # noqa: E731
+            self.assertEqual(detail("UnusedIAMUserAccessKey")[0]["unusedIamUserAccessKeyDetails"]["accessKeyId"], idle)
+            self.assertEqual([d["unusedPermissionDetails"]["serviceNamespace"] for d in detail("UnusedPermission")], ["sqs"])
+            stats = a.get_findings_statistics(analyzerArn=arn)["findingsStatistics"][0]["unusedAccessFindingsStatistics"]
+            self.assertEqual(stats["totalActiveFindings"], 4)
+            iam.delete_role(RoleName="idle")
+            self.assertEqual(a.get_finding_v2(analyzerArn=arn, id=found["UnusedIAMRole"]["id"])["status"], "RESOLVED")
+            self.assertEqual(code_of(a.list_findings, analyzerArn=arn), "ValidationException")
+            self.assertEqual(code_of(a.create_analyzer, analyzerName="x", type="ACCOUNT_UNUSED_ACCESS",
+                                     configuration={"unusedAccess": {"unusedAccessAge": 400}}), "ValidationException")
+            # A policy of what was called, also in vain.
+            job = a.start_policy_generation(policyGenerationDetails={"principalArn": user + "busy"})["jobId"]
+            got = a.get_generated_policy(jobId=job)
+            self.assertEqual(got["jobDetails"]["status"], "SUCCEEDED")
+            policy = json.loads(got["generatedPolicyResult"]["generatedPolicies"][0]["policy"])
+            self.assertEqual(policy["Statement"], [{"Effect": "Allow", "Action": ["iam:GetRole", "iam:ListUsers"], "Resource": "*"}])
+            none = a.start_policy_generation(policyGenerationDetails={"principalArn": user + "old"})["jobId"]
+            self.assertEqual(a.get_generated_policy(jobId=none)["generatedPolicyResult"]["generatedPolicies"], [])
+            self.assertEqual([j["jobId"] for j in a.list_policy_generations(principalArn=user + "busy")["policyGenerations"]], [job])
+            self.assertEqual(code_of(a.get_generated_policy, jobId="none"), "ValidationException")
+            self.assertEqual(code_of(a.start_policy_generation, policyGenerationDetails={
+                "principalArn": f"arn:aws:iam::{OTHER}:user/x"}), "ValidationException")
 
 
 if __name__ == "__main__":

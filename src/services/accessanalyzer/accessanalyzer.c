@@ -1,5 +1,5 @@
-/* IAM Access Analyzer: what it does, operation by operation. Analyzers of unused and of internal access, of
- * organizations, access previews and policy generation have no rows. */
+/* IAM Access Analyzer: what it does, operation by operation. Analyzers of internal access and of organizations, and
+ * access previews, have no rows. */
 #include "services/accessanalyzer/room.h"
 
 static const struct service_op operations[ACCESSANALYZER_OP_COUNT] = {
@@ -15,6 +15,10 @@ static const struct service_op operations[ACCESSANALYZER_OP_COUNT] = {
 	[ACCESSANALYZER_OP_GET_ANALYZED_RESOURCE] = OP(accessanalyzer_get_analyzed_resource, OP_BLOCKING),
 	[ACCESSANALYZER_OP_GET_ANALYZER] = OP(accessanalyzer_get_analyzer, OP_READ),
 	[ACCESSANALYZER_OP_GET_ARCHIVE_RULE] = OP(accessanalyzer_get_archive_rule, OP_READ),
+	[ACCESSANALYZER_OP_GET_GENERATED_POLICY] = OP(accessanalyzer_get_generated_policy, OP_READ),
+	[ACCESSANALYZER_OP_LIST_POLICY_GENERATIONS] = OP(accessanalyzer_list_policy_generations, OP_READ),
+	[ACCESSANALYZER_OP_START_POLICY_GENERATION] =
+		OP(accessanalyzer_start_policy_generation, OP_BLOCKING | OP_NO_TX),
 	[ACCESSANALYZER_OP_GET_FINDING] = OP(accessanalyzer_get_finding, OP_BLOCKING),
 	[ACCESSANALYZER_OP_GET_FINDING_V2] = OP(accessanalyzer_get_finding_v2, OP_BLOCKING),
 	[ACCESSANALYZER_OP_GET_FINDINGS_STATISTICS] = OP(accessanalyzer_get_findings_statistics, OP_BLOCKING),

@@ -1,8 +1,11 @@
-/* Analyzers: made, told of, tagged, deleted ("CreateAnalyzer" and its kin, API reference). Those of external access are
- * built, with the account as their zone of trust. */
+/* Analyzers: made, told of, tagged, deleted ("CreateAnalyzer" and its kin, API reference). Those of external and of
+ * unused access are built, with the account as their zone of trust. */
 #include "services/accessanalyzer/room.h"
 
-enum { TAGS_MAX = 50, ANALYZERS_MAX = 1 /* "Quotas": external access analyzers of an account in a Region */ };
+enum {
+	TAGS_MAX = 50,
+	ANALYZERS_MAX = 1 /* of a type; "Quotas": external access analyzers of an account in a Region */
+};
 
 struct str aa_key(struct arena *a, const char *kind, const struct call *c, struct str name)
 {
@@ -105,19 +108,31 @@ status accessanalyzer_create_analyzer(struct call *c, const struct accessanalyze
 	struct analyzers list = {0};
 	struct aa_findings findings;
 	size_t capacity = 0;
-	if (!str_is(in->type, "ACCOUNT"))
+	bool unused = str_is(in->type, "ACCOUNT_UNUSED_ACCESS");
+	if (!str_is(in->type, "ACCOUNT") && !unused)
 		return call_fail(
 			c, ERR_NOT_IMPLEMENTED, "Analyzers of type %.*s are not implemented yet.", STR_ARG(in->type));
+	const struct accessanalyzer_unused_access_configuration *conf =
+		in->configuration ? in->configuration->unused_access : NULL;
+	if (in->configuration && (!unused || !conf))
+		return AA_FAIL(c, VALIDATION, "The configuration does not fit the analyzer's type.");
+	if (conf && conf->analysis_rule)
+		return call_fail(c, ERR_NOT_IMPLEMENTED, "Exclusions (analysisRule) are not implemented yet.");
+	int32_t age = conf && conf->unused_access_age.has ? conf->unused_access_age.v : 90;
+	if (age < 1 || age > 365) return AA_FAIL(c, VALIDATION, "unusedAccessAge must be between 1 and 365 days.");
 	TRY(all(c, &list));
+	size_t of_type = 0;
+	for (size_t i = 0; i < list.n; i++) of_type += str_eq(list.v[i].type, in->type);
 	for (size_t i = 0; i < list.n; i++)
 		if (str_eq(list.v[i].name, in->analyzer_name))
 			return AA_FAIL(c, CONFLICT, "An analyzer with the name %.*s already exists.",
 				STR_ARG(in->analyzer_name));
-	if (list.n >= ANALYZERS_MAX)
-		return AA_FAIL(c, SERVICE_QUOTA_EXCEEDED, "You have reached the quota of %d analyzers of type ACCOUNT.",
+	if (of_type >= ANALYZERS_MAX)
+		return AA_FAIL(c, SERVICE_QUOTA_EXCEEDED, "You have reached the quota of %d analyzers of this type.",
 			ANALYZERS_MAX);
 	struct accessanalyzer_rec_analyzer a = {
 		.name = in->analyzer_name, .type = in->type, .created = SOME_TIME(c->now_ms)};
+	if (unused) a.age = SOME_I32(age);
 	TRY(set_tags(c, &a.tags, &in->tags));
 	for (size_t i = 0; i < in->archive_rules.n; i++) {
 		struct accessanalyzer_rec_rule r = {
@@ -144,6 +159,10 @@ static void tell(
 		.tags = tags_of(c, a),
 		.status = STR("ACTIVE"),
 	};
+	if (!aa_is_unused(a)) return;
+	out->configuration = arena_new(c->arena, struct accessanalyzer_analyzer_configuration);
+	out->configuration->unused_access = arena_new(c->arena, struct accessanalyzer_unused_access_configuration);
+	out->configuration->unused_access->unused_access_age = a->age;
 }
 
 status accessanalyzer_get_analyzer(struct call *c, const struct accessanalyzer_get_analyzer_request *in,

@@ -93,6 +93,10 @@ status accessanalyzer_list_findings(struct call *c, const struct accessanalyzer_
 {
 	struct aa_findings list;
 	size_t capacity = 0;
+	struct accessanalyzer_rec_analyzer a;
+	TRY(aa_analyzer_by_arn(c, in->analyzer_arn, &a));
+	if (aa_is_unused(&a))
+		return AA_FAIL(c, VALIDATION, "Use ListFindingsV2 for findings of analyzers of unused access.");
 	TRY(filtered(c, in->analyzer_arn, &in->filter, &list));
 	VEC_PRESENT(c->arena, &out->findings);
 	for (size_t i = 0; i < list.n; i++) {
@@ -114,7 +118,7 @@ status accessanalyzer_list_findings_v2(struct call *c, const struct accessanalyz
 	for (size_t i = 0; i < list.n; i++) {
 		struct accessanalyzer_finding_summary_v2 *o = VEC_PUSH(c->arena, &out->findings, &capacity);
 		FILL(c, o, &list.v[i]);
-		o->finding_type = STR("ExternalAccess");
+		o->finding_type = str_or(list.v[i].kind, STR("ExternalAccess"));
 	}
 	return aa_page(c, in->max_results, in->next_token, 100, sizeof(*out->findings.v), (void **)&out->findings.v,
 		&out->findings.n, &out->next_token);
@@ -131,17 +135,49 @@ status accessanalyzer_get_finding(struct call *c, const struct accessanalyzer_ge
 	return OK;
 }
 
+static struct accessanalyzer_finding_details_list details_of(struct call *c, const struct accessanalyzer_rec_finding *f)
+{
+	struct arena *a = c->arena;
+	struct accessanalyzer_finding_details_list out = {0};
+	size_t capacity = 0;
+	for (size_t i = 0; i < f->services.n; i++) {
+		struct accessanalyzer_unused_permission_details *p =
+			arena_new(a, struct accessanalyzer_unused_permission_details);
+		int64_t ms;
+		p->service_namespace = f->services.v[i].key;
+		if (is_ok(str_to_i64(f->services.v[i].value, &ms))) p->last_accessed = SOME_TIME(ms);
+		VEC_PUSH(a, &out, &capacity)->unused_permission_details = p;
+	}
+	if (f->services.n) return out;
+	struct accessanalyzer_finding_details *d = VEC_PUSH(a, &out, &capacity);
+	struct str kind = str_or(f->kind, STR(""));
+	if (str_is(kind, "UnusedIAMRole")) {
+		d->unused_iam_role_details = arena_new(a, struct accessanalyzer_unused_iam_role_details);
+		d->unused_iam_role_details->last_accessed = f->used;
+	} else if (str_is(kind, "UnusedIAMUserAccessKey")) {
+		d->unused_iam_user_access_key_details =
+			arena_new(a, struct accessanalyzer_unused_iam_user_access_key_details);
+		d->unused_iam_user_access_key_details->access_key_id = f->key;
+		d->unused_iam_user_access_key_details->last_accessed = f->used;
+	} else if (str_is(kind, "UnusedIAMUserPassword")) {
+		d->unused_iam_user_password_details =
+			arena_new(a, struct accessanalyzer_unused_iam_user_password_details);
+		d->unused_iam_user_password_details->last_accessed = f->used;
+	} else {
+		d->external_access_details = arena_new(a, struct accessanalyzer_external_access_details);
+		FILL_ACCESS(c, d->external_access_details, f);
+	}
+	return out;
+}
+
 status accessanalyzer_get_finding_v2(struct call *c, const struct accessanalyzer_get_finding_v2_request *in,
 	struct accessanalyzer_get_finding_v2_response *out)
 {
 	struct accessanalyzer_rec_finding f;
 	TRY(find_one(c, in->analyzer_arn, in->id, &f));
 	FILL(c, out, &f);
-	out->finding_type = STR("ExternalAccess");
-	struct accessanalyzer_finding_details *d = arena_new(c->arena, struct accessanalyzer_finding_details);
-	d->external_access_details = arena_new(c->arena, struct accessanalyzer_external_access_details);
-	FILL_ACCESS(c, d->external_access_details, &f);
-	out->finding_details = (struct accessanalyzer_finding_details_list){d, 1};
+	out->finding_type = str_or(f.kind, STR("ExternalAccess"));
+	out->finding_details = details_of(c, &f);
 	return OK;
 }
 
@@ -170,6 +206,37 @@ status accessanalyzer_update_findings(struct call *c, const struct accessanalyze
 	return OK;
 }
 
+static struct accessanalyzer_findings_statistics_list unused_statistics(struct call *c, const struct aa_findings *list)
+{
+	struct arena *a = c->arena;
+	size_t capacity = 0;
+	int32_t active = 0, archived = 0, resolved = 0;
+	struct accessanalyzer_findings_statistics *s = arena_new(a, struct accessanalyzer_findings_statistics);
+	struct accessanalyzer_unused_access_findings_statistics *u = s->unused_access_findings_statistics =
+		arena_new(a, struct accessanalyzer_unused_access_findings_statistics);
+	VEC_PRESENT(a, &u->unused_access_type_statistics);
+	for (size_t i = 0; i < list->n; i++) {
+		size_t n = 0;
+		active += str_is(list->v[i].status, "ACTIVE");
+		archived += str_is(list->v[i].status, "ARCHIVED");
+		resolved += str_is(list->v[i].status, "RESOLVED");
+		if (!str_is(list->v[i].status, "ACTIVE")) continue;
+		while (n < u->unused_access_type_statistics.n &&
+			!str_eq(u->unused_access_type_statistics.v[n].unused_access_type, list->v[i].kind))
+			n++;
+		struct accessanalyzer_unused_access_type_statistics *t =
+			n < u->unused_access_type_statistics.n
+				? &u->unused_access_type_statistics.v[n]
+				: VEC_PUSH(a, &u->unused_access_type_statistics, &capacity);
+		t->unused_access_type = list->v[i].kind;
+		t->total = SOME_I32(t->total.v + 1);
+	}
+	u->total_active_findings = SOME_I32(active);
+	u->total_archived_findings = SOME_I32(archived);
+	u->total_resolved_findings = SOME_I32(resolved);
+	return (struct accessanalyzer_findings_statistics_list){s, 1};
+}
+
 status accessanalyzer_get_findings_statistics(struct call *c,
 	const struct accessanalyzer_get_findings_statistics_request *in,
 	struct accessanalyzer_get_findings_statistics_response *out)
@@ -179,6 +246,11 @@ status accessanalyzer_get_findings_statistics(struct call *c,
 	size_t types = 0, n = 0;
 	int32_t active = 0, archived = 0, resolved = 0;
 	TRY(load(c, in->analyzer_arn, &a, &list));
+	if (aa_is_unused(&a)) {
+		out->findings_statistics = unused_statistics(c, &list);
+		out->last_updated_at = a.scanned;
+		return OK;
+	}
 	struct accessanalyzer_findings_statistics *s = arena_new(c->arena, struct accessanalyzer_findings_statistics);
 	struct accessanalyzer_external_access_findings_statistics *e = s->external_access_findings_statistics =
 		arena_new(c->arena, struct accessanalyzer_external_access_findings_statistics);

@@ -20,8 +20,7 @@ static inline const struct json_value *aa_next(const struct json_value *list, co
 {
 	return json_is(list, JSON_IS_ARRAY) ? item->next : NULL;
 }
-#define AA_EACH(item, list)                                                                                            \
-	for (const struct json_value *item = aa_items(list); item; item = aa_next(list, item))
+#define AA_EACH(item, list) for (const struct json_value *item = aa_items(list); item; item = aa_next(list, item))
 
 /* ── page.c ── one page of a list that was made whole: from behind the token's place, of at most max (usual where
  * absent). */
@@ -62,6 +61,15 @@ struct aa_resources {
 	size_t n, capacity;
 };
 status aa_resources(struct call *c, struct aa_resources *out) MUST_USE;
+
+/* ── unused.c ── roles, keys, passwords and permissions that nobody used for a->age days. */
+status aa_unused(struct call *c, const struct accessanalyzer_rec_analyzer *a, struct aa_findings *out) MUST_USE;
+static inline bool aa_is_unused(const struct accessanalyzer_rec_analyzer *a)
+{
+	return str_is(a->type, "ACCOUNT_UNUSED_ACCESS");
+}
+/* A UUID that follows from what a finding is about. */
+struct str aa_id(struct arena *a, struct str about);
 
 /* ── access.c ── what a policy's statements let whom do */
 /* Every value of this glob is one of the other's: a sufficient test. */

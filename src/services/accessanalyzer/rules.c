@@ -56,7 +56,7 @@ static struct str value_of(struct arena *a, const struct accessanalyzer_rec_find
 	if (str_is(key, "isPublic")) return x->public.v ? STR("true") : STR("false");
 	if (str_is(key, "status")) return x->status;
 	if (str_is(key, "id")) return x->id;
-	if (str_is(key, "findingType")) return STR("ExternalAccess");
+	if (str_is(key, "findingType")) return str_or(x->kind, STR("ExternalAccess"));
 	if (str_is(key, "createdAt")) return time_iso8601(a, x->created.ms, false);
 	if (str_is(key, "updatedAt")) return time_iso8601(a, x->updated.ms, false);
 	if (str_starts(key, STR("principal."))) return pair(&x->principal, str_from(key, 10));

@@ -164,20 +164,24 @@ static void conditions_of(struct scan *s, const struct json_value *statement, st
 		}
 }
 
+struct str aa_id(struct arena *a, struct str about)
+{
+	uint8_t hash[32];
+	digest_sha256(about, hash);
+	struct str x = str_hex(a, str_n(hash, 16));
+	return str_fmt(a, "%.*s-%.*s-%.*s-%.*s-%.*s", 8, x.p, 4, x.p + 8, 4, x.p + 12, 4, x.p + 16, 12, x.p + 20);
+}
+
 /* A UUID of what the finding is about. */
 static struct str id_of(
 	struct scan *s, struct str type, struct str principal, const struct accessanalyzer_rec_pairs *condition)
 {
 	struct buf b = BUF_IN(s->c->arena);
-	uint8_t hash[32];
 	buf_fmt(&b, "%.*s\n%.*s\n%.*s\n%.*s\n", STR_ARG(s->r->arn), STR_ARG(s->r->source), STR_ARG(type),
 		STR_ARG(principal));
 	for (size_t i = 0; i < condition->n; i++)
 		buf_fmt(&b, "%.*s=%.*s\n", STR_ARG(condition->v[i].key), STR_ARG(condition->v[i].value));
-	digest_sha256(buf_done(&b), hash);
-	struct str x = str_hex(s->c->arena, str_n(hash, 16));
-	return str_fmt(
-		s->c->arena, "%.*s-%.*s-%.*s-%.*s-%.*s", 8, x.p, 4, x.p + 8, 4, x.p + 12, 4, x.p + 16, 12, x.p + 20);
+	return aa_id(s->c->arena, buf_done(&b));
 }
 
 static void found(struct scan *s, const struct json_value *statement, struct str type, struct str principal)
@@ -290,6 +294,14 @@ static bool same_actions(const struct accessanalyzer_rec_strings *x, const struc
 	return true;
 }
 
+static bool same_services(const struct accessanalyzer_rec_pairs *x, const struct accessanalyzer_rec_pairs *y)
+{
+	if (x->n != y->n) return false;
+	for (size_t i = 0; i < x->n; i++)
+		if (!str_eq(x->v[i].key, y->v[i].key) || !str_eq(x->v[i].value, y->v[i].value)) return false;
+	return true;
+}
+
 static void begin(struct call *c, const struct accessanalyzer_rec_analyzer *a, struct accessanalyzer_rec_finding *f)
 {
 	f->status = STR("ACTIVE");
@@ -304,8 +316,13 @@ status aa_refresh(struct call *c, struct accessanalyzer_rec_analyzer *a, struct 
 	struct aa_resources resources;
 	struct aa_findings now = {0};
 	*out = (struct aa_findings){0};
-	TRY(aa_resources(c, &resources));
-	for (size_t i = 0; i < resources.n; i++) scan_resource(c, &resources.v[i], &now);
+	if (aa_is_unused(a)) {
+		resources = (struct aa_resources){0};
+		TRY(aa_unused(c, a, &now));
+	} else {
+		TRY(aa_resources(c, &resources));
+		for (size_t i = 0; i < resources.n; i++) scan_resource(c, &resources.v[i], &now);
+	}
 	TRY(stored(c, a->name, out));
 	for (size_t i = 0; i < out->n; i++) {
 		struct accessanalyzer_rec_finding *f = &out->v[i];
@@ -316,9 +333,12 @@ status aa_refresh(struct call *c, struct accessanalyzer_rec_analyzer *a, struct 
 	}
 	for (size_t i = 0; i < now.n; i++) {
 		struct accessanalyzer_rec_finding *f = find(out, now.v[i].id);
-		if (f && !str_is(f->status, "RESOLVED") && same_actions(&f->actions, &now.v[i].actions)) continue;
+		bool same = f && same_actions(&f->actions, &now.v[i].actions) &&
+			    same_services(&f->services, &now.v[i].services);
+		if (same && !str_is(f->status, "RESOLVED")) continue;
 		if (f && !str_is(f->status, "RESOLVED")) {
 			f->actions = now.v[i].actions;
+			f->services = now.v[i].services;
 			f->updated = f->analyzed = SOME_TIME(c->now_ms);
 		} else {
 			struct opt_time created = f ? f->created : (struct opt_time){0};

@@ -1,5 +1,6 @@
 /* AWS CloudTrail: what it does, operation by operation. CloudTrail Lake (event data stores, queries, channels,
  * dashboards, imports) and Insights have no rows. */
+#include "services/cloudtrail/door.h"
 #include "services/cloudtrail/room.h"
 #include <stdlib.h>
 
@@ -29,6 +30,12 @@ struct ct *ct_of(const struct cloud *cloud)
 	for (size_t i = 0; i < cloud->n_services; i++)
 		if (cloud->services[i] == &service_cloudtrail) return cloud->service_state[i];
 	return NULL;
+}
+
+void cloudtrail_settle(const struct cloud *cloud)
+{
+	struct ct *ct = ct_of(cloud);
+	if (ct) ct_recorder_settle(ct->recorder);
 }
 
 static status start(struct cloud *cloud, void **state)

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/rand.h"
 #include "services/cloudtrail/room.h"
+#include "services/iam/door.h"
 #include "sts.h"
 
 struct parts {
@@ -167,6 +168,9 @@ static struct cloudtrail_rec_event event_of(const struct parts *p, struct str ac
 		.data_type = p->k->data == CT_MANAGEMENT ? STR_NONE : ct_data_type((enum ct_data)p->k->data),
 		.error = p->code,
 		.identity = c->principal.arn,
+		.issuer = foreign || c->principal.kind == PRINCIPAL_ANONYMOUS || c->principal.kind == PRINCIPAL_SERVICE
+				  ? STR_NONE
+				  : iam_issuer_arn(c->arena, &c->principal),
 	};
 }
 
