@@ -27,9 +27,10 @@ packages() {
 		core libcurl4-openssl-dev pc:libcurl
 		core libyajl-dev pc:yajl
 		core zlib1g-dev pc:zlib
-		core libyaml-dev file:/usr/include/yaml.h
+		core libyaml-dev pc:yaml-0.1
 		core libmnl-dev pc:libmnl
 		core libnftables-dev pc:libnftables
+		test mold cmd:mold
 		test iproute2 cmd:ip
 		test nftables cmd:nft
 		test python3 cmd:python3

@@ -54,6 +54,7 @@ struct call {
 	struct str partition;       /* aws, aws-cn, aws-us-gov: by region */
 	struct str request_id;
 	struct principal principal;
+	bool system_tags; /* asked for from inside (call/inside.h): tags may begin with aws: */
 	int64_t now_ms; /* clock_now at arrival; use it, so that a rerun sees the same time */
 	struct wire_match match;
 	const struct edge_request *http;
@@ -113,6 +114,8 @@ struct service {
 	const struct service_op *ops; /* by operation index; model->tables.n_ops of them */
 	/* Optional. start may register jobs and bus subscriptions; *state is handed to every call. */
 	status (*start)(struct cloud *cloud, void **state);
+	/* Optional: all services have started and the port answers. Work that the last run left may go on. */
+	void (*ready)(struct cloud *cloud, void *state);
 	/* Optional, before the edge stops: answer what is parked (call_again on each), park nothing more. */
 	void (*drain)(void *state);
 	void (*stop)(void *state);

@@ -18,6 +18,12 @@ status cloud_start_services(struct cloud *cloud)
 	return OK;
 }
 
+void cloud_ready_services(struct cloud *cloud)
+{
+	for (size_t i = 0; i < cloud->n_services; i++)
+		if (cloud->services[i]->ready) cloud->services[i]->ready(cloud, cloud->service_state[i]);
+}
+
 void cloud_drain_services(struct cloud *cloud)
 {
 	if (!cloud->service_state) return;

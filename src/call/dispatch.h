@@ -7,6 +7,8 @@
 struct edge_handler dispatch_handler(struct cloud *cloud);
 /* Starts every service (their start()); stops them in reverse order. */
 status cloud_start_services(struct cloud *cloud) MUST_USE;
+/* Once the port answers: tells every service. */
+void cloud_ready_services(struct cloud *cloud);
 /* Before edge_stop: lets the services answer what they have parked. */
 void cloud_drain_services(struct cloud *cloud);
 void cloud_stop_services(struct cloud *cloud);

@@ -117,6 +117,7 @@ struct inside *inside_run(struct cloud *cloud, const struct inside_caller *who, 
 	c->cloud = cloud;
 	c->now_ms = clock_now(cloud->clock);
 	c->principal = who->principal;
+	c->system_tags = who->system_tags;
 	c->account = who->principal.account;
 	c->region = who->region;
 	c->partition = partition_of(who->region);
@@ -126,6 +127,7 @@ struct inside *inside_run(struct cloud *cloud, const struct inside_caller *who, 
 	match(e, model_of(service), op);
 	status s = run(i, who, in, body);
 	struct inside *t = &i->told;
+	t->request_id = c->request_id;
 	t->ok = is_ok(s);
 	if (t->ok) {
 		store_wait(cloud->store, e->ticket);

@@ -14,6 +14,7 @@ struct inside_caller {
 	struct str region;
 	/* virga's own doing, in the name of a service: policies are not asked. */
 	bool trusted;
+	bool system_tags; /* tags may begin with aws:, as those that CloudFormation sets do */
 	/* "autoscaling.amazonaws.com": what CloudTrail tells as source and agent. */
 	struct str agent;
 };
@@ -22,6 +23,7 @@ struct inside {
 	bool ok;
 	const void *out; /* the operation's output, when ok; lives until inside_free */
 	/* Otherwise, as a client would see it. */
+	struct str request_id;
 	struct str code, message; /* NotImplemented where the operation is not built */
 	unsigned http_status;
 	struct wire_failure failure;

@@ -230,6 +230,7 @@ static int start_edge(struct installation *v)
 	if (!str_has(c->public_host)) c->public_host = str_fmt(&v->arena, "localhost:%u", edge_port(edge));
 	find_init_hooks(v);
 	atomic_store_explicit(&v->open, true, memory_order_release);
+	cloud_ready_services(c);
 	return 0;
 }
 

@@ -227,7 +227,7 @@ status ddb_check_stream(struct work *w, const struct dynamodb_stream_specificati
 status ddb_check_tags(struct work *w, const struct dynamodb_tag_list *tags)
 {
 	for (size_t i = 0; i < tags->n; i++) {
-		if (str_istarts(tags->v[i].key, STR("aws:")))
+		if (!w->c->system_tags && str_istarts(tags->v[i].key, STR("aws:")))
 			return VALIDATION(w, INVALID "Tag keys starting with 'aws:' are reserved for system use");
 		for (size_t j = 0; j < i; j++)
 			if (str_eq(tags->v[i].key, tags->v[j].key))

@@ -103,7 +103,7 @@ status iam_tags_set(struct call *c, struct iam_rec_tags *tags, const struct iam_
 	if (tags->n) memcpy(all.v, tags->v, tags->n * sizeof(*all.v));
 	for (size_t i = 0; i < add->n; i++) {
 		struct str key = add->v[i].key, value = add->v[i].value;
-		if (str_istarts(key, STR("aws:")))
+		if (!c->system_tags && str_istarts(key, STR("aws:")))
 			return IAM_FAIL(
 				c, INVALID_INPUT, "Tag keys that begin with 'aws:' are reserved for system use.");
 		for (size_t j = 0; j < i; j++)

@@ -4,7 +4,7 @@
 status kms_check_tags(struct kms_scope *s, const struct kms_tag *tags, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (str_istarts(tags[i].tag_key, STR("aws:")))
+		if (!(s->call && s->call->system_tags) && str_istarts(tags[i].tag_key, STR("aws:")))
 			return kms_refuse(s, KMS_ERR_TAG_EXCEPTION,
 				"aws: prefixed tag key names are not allowed for external use.");
 		for (size_t j = 0; j < i; j++)

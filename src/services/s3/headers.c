@@ -106,7 +106,7 @@ status s3_tag_check(struct call *c, const struct s3_rec_tag *t)
 		return call_fail(c, S3_ERR_INVALID_TAG, "The TagKey you have provided is invalid");
 	if (!s3_name_is_tag_text(t->value, 0, TAG_VALUE_MAX))
 		return call_fail(c, S3_ERR_INVALID_TAG, "The TagValue you have provided is invalid");
-	if (str_istarts(t->key, STR("aws:")))
+	if (!c->system_tags && str_istarts(t->key, STR("aws:")))
 		return call_fail(c, S3_ERR_INVALID_TAG, "System tags cannot be added/updated by requester");
 	return OK;
 }

@@ -10,7 +10,7 @@ status sm_tags_set(struct call *c, struct sm_secret *s, const struct secretsmana
 		size_t at = 0;
 		if (!str_has(tags[i].key))
 			return call_fail(c, SECRETSMANAGER_ERR_INVALID_PARAMETER_EXCEPTION, "Tag keys can't be null.");
-		if (str_istarts(tags[i].key, STR("aws:")))
+		if (!c->system_tags && str_istarts(tags[i].key, STR("aws:")))
 			return call_fail(c, SECRETSMANAGER_ERR_INVALID_PARAMETER_EXCEPTION,
 				"Tag keys that begin with aws: are reserved for AWS use.");
 		for (size_t j = 0; j < i; j++)

@@ -9,7 +9,7 @@ status ps_tags_set(struct call *c, struct ps_parameter *p, const struct ssm_tag 
 	for (size_t i = 0; i < p->r.tags.n; i++) *VEC_PUSH(c->arena, &all, &capacity) = p->r.tags.v[i];
 	for (size_t i = 0; i < n; i++) {
 		size_t at = 0;
-		if (str_istarts(tags[i].key, STR("aws:")))
+		if (!c->system_tags && str_istarts(tags[i].key, STR("aws:")))
 			return call_fail(
 				c, ERR_VALIDATION, "aws: prefixed tag key names are not allowed for external use.");
 		while (at < all.n && !str_eq(all.v[at].key, tags[i].key)) at++;

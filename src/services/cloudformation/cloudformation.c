@@ -1,0 +1,50 @@
+/* AWS CloudFormation: what it does, operation by operation. The engine that makes it true is engine.c; which resources
+ * it can make, handlers.c. */
+#include "services/cloudformation/internal.h"
+
+static const struct service_op operations[CLOUDFORMATION_OP_COUNT] = {
+	[CLOUDFORMATION_OP_CANCEL_UPDATE_STACK] = OP(cloudformation_cancel_update_stack, 0),
+	[CLOUDFORMATION_OP_CONTINUE_UPDATE_ROLLBACK] = OP(cloudformation_continue_update_rollback, 0),
+	[CLOUDFORMATION_OP_CREATE_CHANGE_SET] = OP(cloudformation_create_change_set, OP_BLOCKING),
+	[CLOUDFORMATION_OP_CREATE_STACK] = OP(cloudformation_create_stack, OP_BLOCKING),
+	[CLOUDFORMATION_OP_DELETE_CHANGE_SET] = OP(cloudformation_delete_change_set, 0),
+	[CLOUDFORMATION_OP_DELETE_STACK] = OP(cloudformation_delete_stack, 0),
+	[CLOUDFORMATION_OP_DESCRIBE_CHANGE_SET] = OP(cloudformation_describe_change_set, OP_READ),
+	[CLOUDFORMATION_OP_DESCRIBE_STACK_EVENTS] = OP(cloudformation_describe_stack_events, OP_READ),
+	[CLOUDFORMATION_OP_DESCRIBE_STACK_RESOURCE] = OP(cloudformation_describe_stack_resource, OP_READ),
+	[CLOUDFORMATION_OP_DESCRIBE_STACK_RESOURCES] = OP(cloudformation_describe_stack_resources, OP_READ),
+	[CLOUDFORMATION_OP_DESCRIBE_STACKS] = OP(cloudformation_describe_stacks, OP_READ),
+	[CLOUDFORMATION_OP_EXECUTE_CHANGE_SET] = OP(cloudformation_execute_change_set, 0),
+	[CLOUDFORMATION_OP_GET_TEMPLATE] = OP(cloudformation_get_template, OP_READ | OP_BLOCKING),
+	[CLOUDFORMATION_OP_GET_TEMPLATE_SUMMARY] = OP(cloudformation_get_template_summary, OP_READ | OP_BLOCKING),
+	[CLOUDFORMATION_OP_LIST_CHANGE_SETS] = OP(cloudformation_list_change_sets, OP_READ),
+	[CLOUDFORMATION_OP_LIST_EXPORTS] = OP(cloudformation_list_exports, OP_READ),
+	[CLOUDFORMATION_OP_LIST_IMPORTS] = OP(cloudformation_list_imports, OP_READ),
+	[CLOUDFORMATION_OP_LIST_STACK_RESOURCES] = OP(cloudformation_list_stack_resources, OP_READ),
+	[CLOUDFORMATION_OP_LIST_STACKS] = OP(cloudformation_list_stacks, OP_READ),
+	[CLOUDFORMATION_OP_ROLLBACK_STACK] = OP(cloudformation_rollback_stack, 0),
+	[CLOUDFORMATION_OP_UPDATE_STACK] = OP(cloudformation_update_stack, OP_BLOCKING),
+	[CLOUDFORMATION_OP_UPDATE_TERMINATION_PROTECTION] = OP(cloudformation_update_termination_protection, 0),
+	[CLOUDFORMATION_OP_VALIDATE_TEMPLATE] = OP(cloudformation_validate_template, OP_READ | OP_BLOCKING),
+};
+
+static status start(struct cloud *cloud, void **state)
+{
+	*state = cfn_engine_new(cloud);
+	return OK;
+}
+
+static void ready(struct cloud *cloud, void *state)
+{
+	(void)cloud;
+	cfn_engine_resume(state);
+}
+
+static void stop(void *state)
+{
+	cfn_engine_free(state);
+}
+
+extern const struct service service_cloudformation;
+const struct service service_cloudformation = {
+	.model = &wire_service_cloudformation, .ops = operations, .start = start, .ready = ready, .stop = stop};

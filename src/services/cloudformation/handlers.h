@@ -1,0 +1,87 @@
+/* How resources of each type are made, changed, read and removed. A handler is a few functions over one resource; it
+ * calls the service's own operations (call/inside.h) in the name of whoever the stack works for, so that policies,
+ * limits and events are those of a client's call.
+ *
+ * Handlers are run again: after a crash of virga with the same token and whatever physical id was kept. create must
+ * find what an earlier run made (a name or client token made of w->token), remove takes what is gone as removed. */
+#pragma once
+#include "services/cloudformation/api.h"
+#include "services/cloudformation/types.h"
+
+/* One resource at work. All strings live in a. */
+struct cfn_work {
+	struct arena *a;
+	struct cloud *cloud;
+	struct inside_caller who;
+	struct str account, region, partition;
+	struct str stack_id, stack_name, logical_id;
+	const struct cfn_type *type;
+	const struct json_value *properties; /* resolved; an object */
+	const struct json_value *before;     /* of update: the properties until now */
+	const struct json_value
+		*tags;    /* of the stack, and aws:cloudformation:*: an array of Key and Value; never NULL */
+	struct str token; /* 12 characters A-Z and 0-9, of this making of this resource */
+	/* What the handler tells. */
+	struct str physical_id;        /* set by create as soon as it is known; else as it is */
+	struct json_value *attributes; /* an object to add to, for Fn::GetAtt */
+	struct json_value *live;       /* of read: the properties as they are */
+	struct str why;                /* of a failure */
+	struct str code;               /* of the API's failure, if one caused it */
+	/* Of types that the engine itself makes (nested stacks, wait conditions). */
+	void *engine;
+	bool snapshot; /* of remove: the deletion policy wants one */
+	int64_t now_ms;
+};
+
+/* OK: done. PENDING: settle is to be asked, now and then, until it says OK. FAILED: w->why. */
+struct cfn_handler {
+	const char *type;
+	status (*create)(struct cfn_work *w);
+	status (*settle)(struct cfn_work *w); /* NULL: create and update are done when they return */
+	status (*update)(struct cfn_work *w); /* NULL: every change replaces */
+	status (*remove)(struct cfn_work *w); /* PENDING: asked again */
+	status (*read)(
+		struct cfn_work *w); /* FAILED with code "NotFound" where it is gone; NULL: drift cannot be told */
+};
+/* NULL: virga makes no such resources. */
+const struct cfn_handler *cfn_handler_of(struct str type);
+/* One file's handlers; ends with an empty row. handlers.c lists the files. */
+extern const struct cfn_handler cfn_sqs[], cfn_ssm[];
+
+/* ── for handlers ─────────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* Calls service.op; OK and *out (may be NULL), or FAILED with w->why and w->code as a stack's events have them. */
+status cfn_do(struct cfn_work *w, const char *service, const char *op, const struct json_value *in,
+	const struct json_value **out) MUST_USE;
+/* The same, taken as done where it fails with that code (a comma-separated list of codes). */
+status cfn_do_unless(struct cfn_work *w, const char *service, const char *op, const struct json_value *in,
+	const char *codes) MUST_USE;
+status cfn_fail(struct cfn_work *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The property's text, or STR_NONE; the property itself or NULL. */
+struct str cfn_prop(const struct cfn_work *w, const char *name);
+const struct json_value *cfn_value(const struct cfn_work *w, const char *name);
+/* An object of these properties as they are, where present: "VpcId,CidrBlock,…"; "Name=QueueName": put in as Name. */
+struct json_value *cfn_take(struct cfn_work *w, const char *names);
+struct json_value *cfn_put(struct json_value *object, struct arena *a, const char *name, struct str text);
+/* A value that may be part of another tree. STR_NONE text or NULL v: nothing happens. */
+void cfn_put_value(struct json_value *object, struct arena *a, const char *name, const struct json_value *v);
+/* {name: text} */
+struct json_value *cfn_one(struct arena *a, const char *name, struct str text);
+/* The property, or STACK-LOGICALID-TOKEN cut to max characters (lower: in lower case), as CloudFormation names what has
+ * no name. */
+struct str cfn_name(struct cfn_work *w, const char *property, size_t max, bool lower);
+/* Did this property change (update)? */
+bool cfn_changed(const struct cfn_work *w, const char *name);
+void cfn_attribute(struct cfn_work *w, const char *name, struct str value);
+void cfn_attribute_value(struct cfn_work *w, const char *name, const struct json_value *v);
+struct str cfn_at(const struct json_value *v, const char *path); /* "Queue.Arn", "Items.0.Id": text or STR_NONE */
+const struct json_value *cfn_in(const struct json_value *v, const char *path);
+/* The resource's tags and the stack's: an array of {Key, Value}; with keys named otherwise; as a map. */
+const struct json_value *cfn_tags(struct cfn_work *w);
+const struct json_value *cfn_tags_named(
+	struct cfn_work *w, const struct json_value *tags, const char *key, const char *value);
+const struct json_value *cfn_tags_map(struct cfn_work *w, const struct json_value *tags);
+/* What to add and the keys to remove, where tags changed; arrays. False where they did not. */
+bool cfn_tags_changed(struct cfn_work *w, const struct json_value **add, const struct json_value **remove);
+struct str cfn_arn(const struct cfn_work *w, const char *service, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));

@@ -1,0 +1,205 @@
+/* What a template's values are evaluated in: the stack's records, other stacks' exports, secrets and parameters, zones.
+ */
+#include "base/vec.h"
+#include "services/cloudformation/internal.h"
+
+static bool find(void *ctx, struct str logical_id, struct cfn_live *out)
+{
+	struct cfn_view *v = ctx;
+	if (v->unknown && cfn_names_have(v->unknown, logical_id)) return false;
+	for (size_t i = 0; v->resources && i < v->resources->n; i++) {
+		const struct cloudformation_rec_resource *r = &v->resources->v[i];
+		if (!str_eq(r->logical_id, logical_id)) continue;
+		struct json_value *attributes = NULL;
+		if (str_has(r->attributes) && !is_ok(json_read(v->scope.a, r->attributes, &attributes)))
+			attributes = NULL;
+		*out = (struct cfn_live){.physical_id = r->physical_id, .attributes = attributes};
+		return str_has(r->physical_id);
+	}
+	return false;
+}
+
+static status import(void *ctx, struct str name, struct str *value, struct str *why)
+{
+	struct cfn_view *v = ctx;
+	struct arena *a = v->scope.a;
+	struct cloudformation_rec_export e = {0};
+	struct store_tx *tx = store_begin(v->cloud->store, a, true);
+	status s = cfn_export_get(tx, a, v->place, name, &e);
+	store_end(tx);
+	if (!is_ok(s)) {
+		*why = str_fmt(a, "No export named %.*s found.", STR_ARG(name));
+		return STATUS(INVALID);
+	}
+	if (!cfn_names_have(&v->imports, name)) *VEC_PUSH(a, &v->imports, &v->imports_capacity) = name;
+	*value = e.value;
+	return OK;
+}
+
+static status ask(struct cfn_view *v, const char *service, const char *op, const struct json_value *in,
+	const char *path, struct str *value, struct str *why)
+{
+	struct cfn_api_answer answer;
+	cfn_api(v->cloud, &v->who, v->scope.a, service, op, in, &answer);
+	*value = answer.ok ? cfn_at(answer.out, path) : STR_NONE;
+	if (str_has(*value)) return OK;
+	*why = answer.ok ? str_fmt(v->scope.a, "Could not read a value of %s", service) : answer.message;
+	return STATUS(INVALID);
+}
+
+/* ssm:name:version; secretsmanager:id:SecretString:json-key:stage:version; an ARN's colons belong to the id. */
+static status resolve_secret(struct cfn_view *v, struct str reference, struct str *value, struct str *why)
+{
+	struct arena *a = v->scope.a;
+	struct str rest = reference, id, part[4] = {{0}};
+	if (str_starts(reference, STR("arn:"))) {
+		size_t n = 0;
+		for (int colons = 0; n < reference.n && (reference.p[n] != ':' || ++colons < 7); n++) continue;
+		id = str_sub(reference, 0, n);
+		rest = n < reference.n ? str_from(reference, n + 1) : STR_NONE;
+	} else {
+		id = str_cut(&rest, ':');
+	}
+	for (int i = 0; i < 4 && str_has(rest); i++) part[i] = str_cut(&rest, ':');
+	struct json_value *in = cfn_one(a, "SecretId", id);
+	if (part[2].n) cfn_put(in, a, "VersionStage", part[2]);
+	if (part[3].n) cfn_put(in, a, "VersionId", part[3]);
+	TRY(ask(v, "secretsmanager", "GetSecretValue", in, "SecretString", value, why));
+	if (!part[1].n) return OK;
+	struct json_value *secret;
+	if (is_ok(json_read(a, *value, &secret)) && str_has(*value = json_scalar(json_member(secret, part[1]))))
+		return OK;
+	*why = str_fmt(a, "Could not find a value associated with JSONKey in SecretString");
+	return STATUS(INVALID);
+}
+
+static status resolve(void *ctx, struct str service, struct str reference, struct str *value, struct str *why)
+{
+	struct cfn_view *v = ctx;
+	struct arena *a = v->scope.a;
+	if (str_is(service, "secretsmanager")) return resolve_secret(v, reference, value, why);
+	if (str_is(service, "ssm") || str_is(service, "ssm-secure")) {
+		struct json_value *in = cfn_one(a, "Name", reference);
+		if (str_is(service, "ssm-secure")) {
+			struct json_value *yes = cfn_text(a, STR("true"));
+			cfn_set(in, STR("WithDecryption"), yes);
+		}
+		return ask(v, "ssm", "GetParameter", in, "Parameter.Value", value, why);
+	}
+	*why = str_fmt(a, "Dynamic reference to unknown service %.*s", STR_ARG(service));
+	return STATUS(INVALID);
+}
+
+static const struct json_value *zones(void *ctx, struct str region)
+{
+	struct cfn_view *v = ctx;
+	struct arena *a = v->scope.a;
+	struct inside_caller who = v->who;
+	struct cfn_api_answer answer;
+	who.region = region;
+	struct json_value *list = cfn_list(a);
+	cfn_api(v->cloud, &who, a, "ec2", "DescribeAvailabilityZones", NULL, &answer);
+	if (!answer.ok) return NULL;
+	const struct json_value *found = cfn_in(answer.out, "AvailabilityZones");
+	for (const struct json_value *z = found ? found->first : NULL; z; z = z->next)
+		cfn_append(list, STR_NONE, cfn_text(a, cfn_at(z, "ZoneName")));
+	return list;
+}
+
+void cfn_view_init(struct cfn_view *v, struct cloud *cloud, struct arena *a, const struct cloudformation_rec_stack *s,
+	const struct cfn_template *t, const struct cloudformation_rec_parameters *parameters,
+	const struct cfn_resources *resources)
+{
+	struct json_value *arns = cfn_list(a);
+	for (size_t i = 0; i < s->settings->notification_arns.n; i++)
+		cfn_append(arns, STR_NONE, cfn_text(a, s->settings->notification_arns.v[i]));
+	bool china = str_starts(s->region, STR("cn-"));
+	*v = (struct cfn_view){
+		.scope = {.a = a,
+			.t = t,
+			.parameters = cfn_parameters_values(a, t, parameters),
+			.account = s->account,
+			.region = s->region,
+			.partition = china                                   ? STR("aws-cn")
+				     : str_starts(s->region, STR("us-gov-")) ? STR("aws-us-gov")
+									     : STR("aws"),
+			.url_suffix = china ? STR("amazonaws.com.cn") : STR("amazonaws.com"),
+			.stack_id = s->id,
+			.stack_name = s->name,
+			.notification_arns = arns,
+			.find = find,
+			.import = import,
+			.resolve = resolve,
+			.zones = zones,
+			.ctx = v},
+		.cloud = cloud,
+		.place = cfn_place_of(s),
+		.resources = resources,
+	};
+}
+
+void cfn_caller_keep(const struct call *c, struct cloudformation_rec_caller *out)
+{
+	const struct principal *p = &c->principal;
+	*out = (struct cloudformation_rec_caller){.kind = SOME_I32((int32_t)p->kind),
+		.account = p->account,
+		.arn = p->arn,
+		.user_id = p->user_id,
+		.access_key = p->access_key,
+		.name = p->name,
+		.session = p->session,
+		.session_record = p->session_record};
+}
+
+/* "CloudFormation … uses the role's credentials": a session of the role. */
+static status role_session(
+	struct cloud *cloud, struct arena *a, struct str role_arn, struct inside_caller *out, struct str *why)
+{
+	struct inside_caller us =
+		inside_service(a, out->principal.account, out->region, STR("cloudformation.amazonaws.com"));
+	struct cfn_api_answer answer;
+	ptrdiff_t slash = str_rchr(role_arn, '/');
+	struct str name = slash < 0 ? role_arn : str_from(role_arn, (size_t)slash + 1);
+	cfn_api(cloud, &us, a, "iam", "GetRole", cfn_one(a, "RoleName", name), &answer);
+	if (!answer.ok) {
+		*why = str_fmt(a, "Role %.*s is invalid or cannot be assumed", STR_ARG(role_arn));
+		return STATUS(FAILED);
+	}
+	struct str trust = str_or(cfn_at(answer.out, "Role.AssumeRolePolicyDocument"), STR(""));
+	if (str_find(trust, STR("cloudformation.amazonaws.com")) < 0) {
+		*why = str_fmt(a, "Role %.*s is invalid or cannot be assumed", STR_ARG(role_arn));
+		return STATUS(FAILED);
+	}
+	out->principal = (struct principal){.kind = PRINCIPAL_ASSUMED_ROLE,
+		.account = out->principal.account,
+		.name = name,
+		.session = STR("AWSCloudFormation"),
+		.arn = str_fmt(a, "arn:aws:sts::%.*s:assumed-role/%.*s/AWSCloudFormation",
+			STR_ARG(out->principal.account), STR_ARG(name)),
+		.user_id = str_fmt(a, "%.*s:AWSCloudFormation", STR_ARG(cfn_at(answer.out, "Role.RoleId"))),
+		.access_key = STR(""),
+		.session_record = STR("")};
+	return OK;
+}
+
+status cfn_who(struct cloud *cloud, struct arena *a, const struct cloudformation_rec_stack *s,
+	struct inside_caller *out, struct str *why)
+{
+	const struct cloudformation_rec_caller *c = s->caller;
+	*out = (struct inside_caller){
+		.region = s->region, .agent = STR("cloudformation.amazonaws.com"), .system_tags = true};
+	if (!c) {
+		*out = inside_service(a, s->account, s->region, STR("cloudformation.amazonaws.com"));
+		out->system_tags = true;
+		return OK;
+	}
+	out->principal = (struct principal){.kind = (enum principal_kind)c->kind.v,
+		.account = s->account,
+		.arn = str_or(c->arn, STR("")),
+		.user_id = str_or(c->user_id, STR("")),
+		.access_key = str_or(c->access_key, STR("")),
+		.name = str_or(c->name, STR("")),
+		.session = str_or(c->session, STR("")),
+		.session_record = str_or(c->session_record, STR(""))};
+	return str_has(s->settings->role_arn) ? role_session(cloud, a, s->settings->role_arn, out, why) : OK;
+}

@@ -1,0 +1,207 @@
+/* One call of a resource's handler, and what comes of it in the stack's records: see engine.c. */
+#include "clock/clock.h"
+#include "services/cloudformation/engine.h"
+
+struct task_run {
+	struct cfn_task *t;
+	struct cfn_engine *e;
+	struct arena a;
+	struct cloudformation_rec_stack stack;
+	struct cloudformation_rec_resource r;
+	struct cfn_type type;
+	struct cfn_work w;
+	const struct cfn_handler *handler;
+	status result;
+};
+
+static const struct json_value *read_json(struct arena *a, struct str text)
+{
+	struct json_value *v;
+	return str_has(text) && is_ok(json_read(a, text, &v)) ? v : cfn_object(a);
+}
+
+static const struct json_value *stack_tags(struct task_run *x)
+{
+	struct arena *a = &x->a;
+	struct json_value *list = cfn_list(a);
+	struct {
+		const char *key;
+		struct str value;
+	} own[] = {
+		{"aws:cloudformation:stack-name", x->stack.name},
+		{"aws:cloudformation:stack-id", x->stack.id},
+		{"aws:cloudformation:logical-id", x->r.logical_id},
+	};
+	for (size_t i = 0; i < x->stack.settings->tags.n; i++) {
+		struct json_value *tag = cfn_one(a, "Key", x->stack.settings->tags.v[i].key);
+		cfn_append(list, STR_NONE, cfn_put(tag, a, "Value", x->stack.settings->tags.v[i].value));
+	}
+	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
+		cfn_append(list, STR_NONE, cfn_put(cfn_one(a, "Key", str_c(own[i].key)), a, "Value", own[i].value));
+	return list;
+}
+
+static status prepare(struct task_run *x)
+{
+	struct cfn_op *op = x->t->op;
+	struct arena *a = &x->a;
+	struct cfn_work *w = &x->w;
+	bool old = x->t->kind == TASK_REMOVE_OLD;
+	struct store_tx *tx = store_begin(x->e->cloud->store, a, true);
+	status st = cfn_stack_find(
+		tx, a, (struct cfn_place){str_c(op->account), str_c(op->region)}, str_c(op->id), &x->stack);
+	if (is_ok(st)) st = cfn_resource_get(tx, a, &x->stack, str_dup(a, str_c(x->t->logical_id)), &x->r);
+	store_end(tx);
+	TRY(st);
+	struct str type = old ? str_or(x->r.old_type, x->r.type) : x->r.type;
+	*w = (struct cfn_work){.a = a,
+		.cloud = x->e->cloud,
+		.account = x->stack.account,
+		.region = x->stack.region,
+		.stack_id = x->stack.id,
+		.stack_name = x->stack.name,
+		.partition = str_starts(x->stack.region, STR("cn-"))       ? STR("aws-cn")
+			     : str_starts(x->stack.region, STR("us-gov-")) ? STR("aws-us-gov")
+									   : STR("aws"),
+		.logical_id = x->r.logical_id,
+		.type = &x->type,
+		.token = x->r.token,
+		.why = STR_NONE,
+		.code = STR_NONE,
+		.physical_id = old ? x->r.old_physical_id : x->r.physical_id,
+		.now_ms = clock_now(x->e->cloud->clock),
+		.snapshot = str_is(str_or(x->r.deletion_policy, STR("")), "Snapshot")};
+	x->handler = cfn_handler_of(type);
+	if (!is_ok(cfn_type_find(a, type, &x->type)) || !x->handler)
+		return cfn_fail(w, "Resource type %.*s is not supported by virga yet", STR_ARG(type));
+	TRY(cfn_who(x->e->cloud, a, &x->stack, &w->who, &w->why));
+	w->tags = stack_tags(x);
+	w->properties = read_json(a, x->t->kind == TASK_REMOVE_OLD ? x->r.old_properties
+				     : x->t->kind == TASK_REMOVE   ? x->r.properties
+								   : x->r.wanted);
+	w->before = read_json(a, x->r.properties);
+	w->attributes = cfn_object(a);
+	const struct json_value *known = read_json(a, old ? x->r.old_attributes : x->r.attributes);
+	for (const struct json_value *c = known->first; c; c = c->next)
+		cfn_append(w->attributes, c->name, cfn_copy(a, c));
+	return OK;
+}
+
+static status handle(struct task_run *x)
+{
+	const struct cfn_handler *h = x->handler;
+	switch (x->t->kind) {
+	case TASK_CREATE:
+		TRY(h->create(&x->w));
+		return h->settle ? h->settle(&x->w) : OK;
+	case TASK_UPDATE:
+		TRY(h->update(&x->w));
+		return h->settle ? h->settle(&x->w) : OK;
+	case TASK_SETTLE:
+		return h->settle ? h->settle(&x->w) : OK;
+	case TASK_REMOVE:
+	case TASK_REMOVE_OLD:
+		return str_has(x->w.physical_id) ? h->remove(&x->w) : OK;
+	}
+	return OK;
+}
+
+static bool was_update(const struct cloudformation_rec_resource *r)
+{
+	return str_starts(r->status, STR("UPDATE_"));
+}
+
+static void finish_made(struct task_run *x, struct store_tx *tx, struct arena *a, struct cloudformation_rec_stack *s,
+	struct cloudformation_rec_resource *r)
+{
+	bool update = was_update(r), had = str_has(r->physical_id);
+	r->physical_id = str_or(x->w.physical_id, r->physical_id);
+	r->attributes = cfn_json(a, x->w.attributes);
+	r->changed = SOME_I64(x->w.now_ms);
+	if (status_is(x->result, STATUS_PENDING)) {
+		r->step = STR("settle");
+		if (!had && str_has(r->physical_id) && !update)
+			cfn_event(tx, a, s, r, STR("CREATE_IN_PROGRESS"), STR("Resource creation Initiated"),
+				x->w.now_ms);
+	} else if (is_ok(x->result)) {
+		if (!had && !update)
+			cfn_event(tx, a, s, r, STR("CREATE_IN_PROGRESS"), STR("Resource creation Initiated"),
+				x->w.now_ms);
+		r->properties = r->wanted;
+		r->wanted = STR_NONE;
+		r->step = STR("done");
+		r->status = update ? STR("UPDATE_COMPLETE") : STR("CREATE_COMPLETE");
+		r->reason = STR_NONE;
+		cfn_event(tx, a, s, r, r->status, STR_NONE, x->w.now_ms);
+	} else {
+		r->step = STR("failed");
+		r->status = update ? STR("UPDATE_FAILED") : STR("CREATE_FAILED");
+		r->reason = str_or(x->w.why, STR("Internal Failure"));
+		cfn_event(tx, a, s, r, r->status, r->reason, x->w.now_ms);
+	}
+	cfn_resource_put(tx, a, s, r);
+	cfn_stack_put(tx, a, s);
+}
+
+static void finish_removed(struct task_run *x, struct store_tx *tx, struct arena *a, struct cloudformation_rec_stack *s,
+	struct cloudformation_rec_resource *r)
+{
+	bool old = x->t->kind == TASK_REMOVE_OLD;
+	struct cloudformation_rec_resource told = *r;
+	if (old) told.physical_id = r->old_physical_id, told.type = str_or(r->old_type, r->type);
+	if (status_is(x->result, STATUS_PENDING)) return;
+	if (is_ok(x->result)) {
+		cfn_event(tx, a, s, &told, STR("DELETE_COMPLETE"), STR_NONE, x->w.now_ms);
+		if (old) {
+			r->old_physical_id = r->old_properties = r->old_type = r->old_attributes = STR_NONE;
+			cfn_resource_put(tx, a, s, r);
+		} else {
+			cfn_resource_drop(tx, a, s, r->logical_id);
+		}
+	} else {
+		struct str why = str_or(x->w.why, STR("Internal Failure"));
+		cfn_event(tx, a, s, &told, STR("DELETE_FAILED"), why, x->w.now_ms);
+		if (old) {
+			/* "Clean-up that fails leaves the resource, but not the stack, behind" */
+			r->old_physical_id = r->old_properties = r->old_type = r->old_attributes = STR_NONE;
+		} else {
+			r->status = STR("DELETE_FAILED");
+			r->reason = why;
+			r->step = STR("failed");
+		}
+		cfn_resource_put(tx, a, s, r);
+	}
+	cfn_stack_put(tx, a, s);
+}
+
+static status finish(void *ctx, struct store_tx *tx, struct arena *a, struct cloudformation_rec_stack *s)
+{
+	struct task_run *x = ctx;
+	struct cloudformation_rec_resource r;
+	TRY(cfn_resource_get(tx, a, s, str_dup(a, str_c(x->t->logical_id)), &r));
+	if (x->t->kind == TASK_REMOVE || x->t->kind == TASK_REMOVE_OLD)
+		finish_removed(x, tx, a, s, &r);
+	else
+		finish_made(x, tx, a, s, &r);
+	return OK;
+}
+
+void cfn_task_run(void *arg)
+{
+	struct task_run x = {.t = arg};
+	struct cfn_engine *e = x.e = x.t->engine;
+	arena_init(&x.a);
+	x.result = prepare(&x);
+	if (is_ok(x.result)) x.result = handle(&x);
+	status written = x.stack.id.p && x.r.logical_id.p ? cfn_write(e, x.t->op, finish, &x) : STATUS(FAILED);
+	bool again = is_ok(written) && status_is(x.result, STATUS_PENDING);
+	arena_cleanup(&x.a);
+	if (!again) {
+		cfn_task_done(e, x.t);
+		return;
+	}
+	if (x.t->kind == TASK_CREATE || x.t->kind == TASK_UPDATE) x.t->kind = TASK_SETTLE;
+	int64_t wait_ms = 20 << (x.t->tries < 5 ? x.t->tries : 5);
+	x.t->tries++;
+	cfn_task_later(e, x.t, wait_ms);
+}
