@@ -199,17 +199,17 @@ Outputs:
         self.assertEqual((parameters["T"]["ParameterValue"], parameters["T"]["ResolvedValue"], parameters["Hidden"]["ParameterValue"]), ("/cfn/timeout", "17", "****"))
 
     def test_exports(self):
-        self.create("exporting", {"Resources": {"Q": {"Type": QUEUE}}, "Outputs": {"A": {"Value": {"Fn::GetAtt": ["Q", "Arn"]}, "Export": {"Name": "queue-arn"}}}})
+        exporting = self.create("exporting", {"Resources": {"Q": {"Type": QUEUE}}, "Outputs": {"A": {"Value": {"Fn::GetAtt": ["Q", "Arn"]}, "Export": {"Name": "queue-arn"}}}})
         importing = {"Resources": {"P": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": {"Fn::ImportValue": "queue-arn"}}}}}
-        self.create("importing", importing)
+        importing = self.create("importing", importing)
         self.assertEqual(self.cfn.list_imports(ExportName="queue-arn")["Imports"], ["importing"])
         [e] = [e for e in self.cfn.list_exports()["Exports"] if e["Name"] == "queue-arn"]
         self.assertIn(":stack/exporting/", e["ExportingStackId"])
         self.error("ValidationError", "Export queue-arn cannot be deleted as it is in use by importing", self.cfn.delete_stack, StackName="exporting")
         second = self.create("exporting2", {"Resources": {"Q": {"Type": QUEUE}}, "Outputs": {"A": {"Value": "x", "Export": {"Name": "queue-arn"}}}}, "ROLLBACK_COMPLETE")
         self.assertIn("is already exported by stack", str(self.reasons(second["StackId"])))
-        self.remove("importing")
-        self.remove("exporting")
+        self.remove(importing["StackId"])
+        self.remove(exporting["StackId"])
         self.assertEqual([e for e in self.cfn.list_exports()["Exports"] if e["Name"] == "queue-arn"], [])
 
     def test_language_extensions(self):
