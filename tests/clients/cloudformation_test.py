@@ -342,7 +342,9 @@ class ChangeSets(Case):
         s3 = self.virga.client("s3")
         s3.create_bucket(Bucket="cfn-templates")
         s3.put_object(Bucket="cfn-templates", Key="a b.json", Body=json.dumps({"Resources": {"Q": {"Type": QUEUE}}}))
-        for i, url in enumerate((f"{self.virga.endpoint}/cfn-templates/a%20b.json", "https://cfn-templates.s3.amazonaws.com/a%20b.json", "https://s3.us-east-1.amazonaws.com/cfn-templates/a%20b.json")):
+        urls = (f"{self.virga.endpoint}/cfn-templates/a%20b.json", "https://cfn-templates.s3.amazonaws.com/a%20b.json",
+                "https://s3.us-east-1.amazonaws.com/cfn-templates/a%20b.json")
+        for i, url in enumerate(urls):
             id = self.cfn.create_stack(StackName=f"bucket{i}", TemplateURL=url)["StackId"]
             self.assertEqual(self.settle(id)["StackStatus"], "CREATE_COMPLETE")
             self.remove(id)
