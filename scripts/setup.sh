@@ -5,6 +5,7 @@
 #	scripts/setup.sh core|test|fuzz ...     install what is missing of these groups
 #	scripts/setup.sh --check core           install nothing; say what is missing and fail
 #	scripts/setup.sh --node FOLDER          npm ci in FOLDER, when its lock file changed
+#	scripts/setup.sh --image VIRGA          build the machine image with that binary, as root, once
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -28,6 +29,7 @@ packages() {
 		core libyajl-dev pc:yajl
 		core zlib1g-dev pc:zlib
 		core libyaml-dev pc:yaml-0.1
+		core libarchive-dev file:/usr/include/archive.h
 		core libmnl-dev pc:libmnl
 		core libnftables-dev pc:libnftables
 		test mold cmd:mold
@@ -49,6 +51,7 @@ packages() {
 		test procps cmd:ps
 		test mmdebstrap cmd:mmdebstrap
 		test e2fsprogs cmd:mke2fs
+		test libarchive13 file:/usr/lib/x86_64-linux-gnu/libarchive.so.13
 		fuzz clang cmd:clang
 		fuzz libclang-rt-14-dev file:/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.fuzzer-x86_64.a
 	LIST
@@ -124,6 +127,12 @@ case ${1:-} in
 --node)
 	node_modules "$2"
 	;;
+--image)
+	# Tests of machines are skipped without it; a mirror that is out of reach is no reason to fail.
+	if [ "$(id -u)" = 0 ]; then
+		"$2" engines install machine-image || echo "setup: no machine image: what needs machines will be skipped" >&2
+	fi
+	;;
 core | test | fuzz)
 	mapfile -t list < <(missing "$@")
 	if [ ${#list[@]} -gt 0 ]; then
@@ -134,7 +143,7 @@ core | test | fuzz)
 	fi
 	;;
 *)
-	sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+	sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 	;;
 esac

@@ -41,7 +41,8 @@ struct machine {
 struct compute {
 	struct agent *g;
 	struct cgroups *cgroups;
-	struct map machines;                             /* of struct machine */
+	struct map machines; /* of struct machine */
+	int empty_network;
 	int program;                                     /* init; -1 until the first launch */
 	int data;                                        /* the data folder */
 	int timer;                                       /* of kill_at_ms */

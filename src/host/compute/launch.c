@@ -1,8 +1,10 @@
-/* See launch.h. Two processes: the *stager*, still root of the host, in a mount namespace of its own, puts the root
- * file system together (only it may mount ext4 and give layers other ids); then it enters the machine's user namespace
- * and makes from there the machine's first process, so that all other namespaces belong to that user namespace. That
- * one mounts what a namespace's root may, turns its root around (pivot_root(2)), gives up what it may not have, and
- * becomes init. Nothing is mounted where the host sees it, and nothing stays when it dies.
+/* See launch.h. Two processes. The *stager*, root of the host in a mount namespace of its own, puts the root file
+ * system together (only it may mount ext4 and give layers other ids). The machine's *first process*, number 1 of a new
+ * pid namespace, goes on there, still as the host's root: it mounts /proc and what lies over parts of it, and turns the
+ * root around (pivot_root(2)). Then it enters the machine's user namespace and makes all others from there: they belong
+ * to it, and the mounts made before are locked in it, so that root inside cannot take them away (mount_namespaces(7),
+ * "Restrictions on mount namespaces"). At last it gives up what it may not have, and becomes init. Nothing is mounted
+ * where the host sees it, and nothing stays when it dies.
  *
  * Layers are ids 0..65535 on disk, and look like the machine's own by an idmapped mount (mount_setattr(2)), the upper
  * one too: so a root volume serves any machine. For that overlayfs has to be mounted by the mapped root (fsuid), which
@@ -38,7 +40,7 @@ extern const char machine_init_program[], machine_init_program_end[];
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010u
 #endif
-#define NAMESPACES (CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | CLONE_NEWNET)
+#define NAMESPACES (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | CLONE_NEWNET)
 
 /* What a child tells before it fails; the parent knows where. */
 struct report {
@@ -78,28 +80,29 @@ int launch_program(void)
 	return plain;
 }
 
-int launch_user_namespace(uint32_t first_id)
+/* A namespace needs somebody in it to be made: a child, which then goes. */
+static int make_namespace(int flag, const char *name, uint32_t first_id)
 {
 	char path[64], map[64];
-	int ends[2];
+	int ends[2], fd = -1;
 	if (pipe2(ends, O_CLOEXEC) != 0) return -1;
 	pid_t pid = fork();
 	if (pid == 0) {
-		char byte = unshare(CLONE_NEWUSER) == 0 ? 'y' : 'n';
+		char byte = unshare(flag) == 0 ? 'y' : 'n';
 		ssize_t n = write(ends[1], &byte, 1);
 		for (; n == 1;) pause();
 		_exit(1);
 	}
 	char byte = 'n';
-	int fd = -1;
 	close(ends[1]);
 	if (pid > 0 && read(ends[0], &byte, 1) == 1 && byte == 'y') {
+		bool good = true;
 		int n = snprintf(map, sizeof(map), "0 %u %u", first_id, MACHINE_IDS);
-		snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
-		bool good = files_put(path, str_n(map, (size_t)n));
-		snprintf(path, sizeof(path), "/proc/%d/gid_map", pid);
-		good = good && files_put(path, str_n(map, (size_t)n));
-		snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+		for (int i = 0; flag == CLONE_NEWUSER && good && i < 2; i++) {
+			snprintf(path, sizeof(path), "/proc/%d/%s", pid, i ? "gid_map" : "uid_map");
+			good = files_put(path, str_n(map, (size_t)n));
+		}
+		snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, name);
 		if (good) fd = open(path, O_RDONLY | O_CLOEXEC);
 	}
 	int why = errno;
@@ -107,6 +110,11 @@ int launch_user_namespace(uint32_t first_id)
 	if (pid > 0) kill(pid, SIGKILL), waitpid(pid, NULL, 0);
 	errno = why;
 	return fd;
+}
+
+int launch_empty_network(void)
+{
+	return make_namespace(CLONE_NEWNET, "net", 0);
 }
 
 /* ── the stager ───────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -210,38 +218,41 @@ static int make_file(const char *path, const char *content)
 
 /* ── the machine's first process ──────────────────────────────────────────────────────────────────────────────── */
 
-static void mount_own(const struct launch *l)
+static void hide_folder(const char *path)
 {
-	static const char *const hidden_files[] = {"root/proc/kcore", "root/proc/keys", "root/proc/key-users",
+	unsigned long flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+	if (mount("none", path, "tmpfs", flags, "size=4k,nr_inodes=1") != 0 && errno != ENOENT)
+		give_up("hide a folder");
+}
+
+/* As root of the host: what root inside may not take away. */
+static void mount_locked(const struct launch *l)
+{
+	static const char *const files[] = {"root/proc/kcore", "root/proc/keys", "root/proc/key-users",
 		"root/proc/sysrq-trigger", "root/proc/timer_list", "root/proc/sched_debug", "root/proc/kmsg",
 		"root/proc/kallsyms", "root/proc/config.gz", "root/proc/cmdline", "root/proc/vmallocinfo",
 		"root/proc/slabinfo", "root/proc/pagetypeinfo"};
-	static const char *const hidden_folders[] = {"root/proc/acpi", "root/proc/scsi", "root/proc/driver",
-		"root/proc/bus", "root/sys/firmware", "root/sys/kernel/debug", "root/sys/kernel/tracing",
-		"root/sys/fs/bpf", "root/sys/module", "root/sys/dev/block", "root/sys/block"};
-	char options[64];
-	/* A mount that came with the namespace is locked, and cannot become a root: one of our own can. */
-	MUST(mount("root", "root", NULL, MS_BIND | MS_REC, NULL), "bind the root");
-	MUST(mount("proc", "root/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL), "mount /proc");
-	MUST(mount("sysfs", "root/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, NULL), "mount /sys");
-	MUST(mount("devpts", "root/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
-		     "newinstance,ptmxmode=0666,mode=0620,gid=5"),
-		"mount /dev/pts");
-	snprintf(options, sizeof(options), "mode=1777,size=%llu", (unsigned long long)l->shm_bytes);
+	static const char *const folders[] = {"root/proc/acpi", "root/proc/scsi", "root/proc/driver", "root/proc/bus"};
+	unsigned long plain = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+	char options[128];
+	MUST(mount("proc", "root/proc", "proc", plain, NULL), "mount /proc");
+	/* The network whose devices it shows is nobody's: the machine's own lies over it. */
+	MUST(setns(l->empty_network, CLONE_NEWNET), "enter an empty network");
+	MUST(mount("sysfs", "root/sys", "sysfs", plain | MS_RDONLY, NULL), "mount /sys");
+	snprintf(options, sizeof(options), "newinstance,ptmxmode=0666,mode=0620,gid=%u", l->first_id + 5);
+	MUST(mount("devpts", "root/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, options), "mount /dev/pts");
+	snprintf(options, sizeof(options), "mode=1777,size=%llu,uid=%u,gid=%u", (unsigned long long)l->shm_bytes,
+		l->first_id, l->first_id);
 	MUST(mount("shm", "root/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, options), "mount /dev/shm");
-	MUST(mount("mqueue", "root/dev/mqueue", "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL), "mount /dev/mqueue");
-	snprintf(options, sizeof(options), "mode=755,size=%llu", (unsigned long long)l->run_bytes);
+	snprintf(options, sizeof(options), "mode=755,size=%llu,uid=%u,gid=%u", (unsigned long long)l->run_bytes,
+		l->first_id, l->first_id);
 	MUST(mount("run", "root/run", "tmpfs", MS_NOSUID | MS_NODEV, options), "mount /run");
 	MUST(mount("meminfo", "root/proc/meminfo", NULL, MS_BIND, NULL), "bind /proc/meminfo");
 	MUST(mount("cpuinfo", "root/proc/cpuinfo", NULL, MS_BIND, NULL), "bind /proc/cpuinfo");
-	for (size_t i = 0; i < sizeof(hidden_files) / sizeof(*hidden_files); i++)
-		if (mount("root/dev/null", hidden_files[i], NULL, MS_BIND, NULL) != 0 && errno != ENOENT)
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+		if (mount("root/dev/null", files[i], NULL, MS_BIND, NULL) != 0 && errno != ENOENT)
 			give_up("hide a file of /proc");
-	for (size_t i = 0; i < sizeof(hidden_folders) / sizeof(*hidden_folders); i++)
-		if (mount("none", hidden_folders[i], "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
-			    "size=0,nr_inodes=1") != 0 &&
-			errno != ENOENT)
-			give_up("hide a folder");
+	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) hide_folder(folders[i]);
 }
 
 static void turn_root(void)
@@ -250,6 +261,17 @@ static void turn_root(void)
 	MUST(syscall(SYS_pivot_root, ".", "."), "turn the root");
 	MUST(umount2(".", MNT_DETACH), "leave the host's root");
 	MUST(chdir("/"), "enter the new root");
+}
+
+/* As root inside: what shows its own namespaces. */
+static void mount_own(void)
+{
+	static const char *const folders[] = {"/sys/firmware", "/sys/kernel/debug", "/sys/kernel/tracing",
+		"/sys/fs/bpf", "/sys/module", "/sys/dev/block", "/sys/block"};
+	unsigned long plain = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+	MUST(mount("sysfs", "/sys", "sysfs", plain | MS_RDONLY, NULL), "mount its /sys");
+	MUST(mount("mqueue", "/dev/mqueue", "mqueue", plain, NULL), "mount /dev/mqueue");
+	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) hide_folder(folders[i]);
 }
 
 /* init's descriptors stand where control.h says. Those to be moved first go above all of them. */
@@ -279,12 +301,16 @@ static void place_descriptors(const struct launch *l, int meminfo)
 	MUST(fcntl(20, F_SETFD, FD_CLOEXEC), "mark init");
 }
 
-static _Noreturn void become_init(const struct launch *l, int meminfo)
+static _Noreturn void become_init(const struct launch *l, int user_namespace, int meminfo)
 {
 	char *argv[] = {(char[]){"init"}, NULL}, *environment[] = {NULL};
 	setsid();
-	mount_own(l);
+	mount_locked(l);
 	turn_root();
+	MUST(setns(user_namespace, CLONE_NEWUSER), "enter the user namespace");
+	MUST(setresgid(0, 0, 0), "be its root"), MUST(setresuid(0, 0, 0), "be its root");
+	MUST(unshare(NAMESPACES), "make the machine's namespaces");
+	mount_own();
 	place_descriptors(l, meminfo);
 	MUST(sethostname(l->hostname, strlen(l->hostname)), "set the host name");
 	spawn_clean_signals();
@@ -297,7 +323,7 @@ static _Noreturn void become_init(const struct launch *l, int meminfo)
 
 static _Noreturn void stage(const struct launch *l)
 {
-	int user_namespace = launch_user_namespace(l->first_id);
+	int user_namespace = make_namespace(CLONE_NEWUSER, "user", l->first_id);
 	size_t late = l->doors.n - (l->doors.devices ? 1 : 0);
 	MUST(user_namespace, "make a user namespace");
 	MUST(unshare(CLONE_NEWNS), "make a mount namespace");
@@ -315,12 +341,11 @@ static _Noreturn void stage(const struct launch *l)
 	close(make_file("cpuinfo", l->cpuinfo));
 	end_as();
 	MUST(cgroup_enter(&l->doors, late, l->doors.n) ? 0 : -1, "enter the devices' control group");
-	MUST(setns(user_namespace, CLONE_NEWUSER), "enter the user namespace");
-	MUST(setresgid(0, 0, 0), "be its root"), MUST(setresuid(0, 0, 0), "be its root");
-	struct clone_args c = {.flags = NAMESPACES | CLONE_PARENT, .exit_signal = 0};
-	pid_t pid = (pid_t)syscall(SYS_clone3, &c, sizeof(c));
-	MUST(pid, "make the machine's namespaces");
-	if (pid == 0) become_init(l, meminfo);
+	MUST(unshare(CLONE_NEWPID), "make a pid namespace");
+	/* The agent's child: it outlives this process, and its end is the agent's to see. */
+	pid_t pid = (pid_t)syscall(SYS_clone, (unsigned long)CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, 0UL);
+	MUST(pid, "start the first process");
+	if (pid == 0) become_init(l, user_namespace, meminfo);
 	struct report r = {.pid = pid};
 	_exit(write(report_fd, &r, sizeof(r)) == sizeof(r) ? 0 : 126);
 }

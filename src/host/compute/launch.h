@@ -23,12 +23,13 @@ struct launch {
 	struct cgroup_doors doors;
 	struct launch_node nodes[LAUNCH_NODES_MAX];
 	size_t n_nodes;
+	int empty_network;                           /* launch_empty_network */
 	int program;                                 /* init, a memfd */
 	int control, agent, console, config, memory; /* as in control.h; memory may be -1 */
 };
 
-/* The namespace of that range of ids, to be closed; -1 with errno. */
-int launch_user_namespace(uint32_t first_id);
+/* A network namespace with nothing in it, to be closed; -1 with errno. */
+int launch_empty_network(void);
 /* init as a memfd that can be run, not read and not written; -1. */
 int launch_program(void);
 /* Starts it: *pid of init, a child of the caller. IO with *step: what was refused, with errno. The caller removes what

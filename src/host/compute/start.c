@@ -275,7 +275,8 @@ static status prepare(
 	TRY(compute_image(c, a, want->image, &p->plan.layers, why));
 	if (mkdir(c->images, 0700) != 0 && errno != EEXIST) return refuse(a, why, "the data folder cannot be written");
 	if (c->program < 0) c->program = launch_program();
-	if (c->program < 0) return refuse(a, why, "init cannot be kept in memory");
+	if (c->empty_network < 0) c->empty_network = launch_empty_network();
+	if (c->program < 0 || c->empty_network < 0) return refuse(a, why, "init cannot be kept in memory");
 	m->slot = slot_take(str_fmt(a, "%s%s", c->machines_dir, m->id));
 	if (m->slot < 0) {
 		*why = STR("there are no user ids left for another machine");
@@ -297,6 +298,7 @@ static status launch(
 	const char *step = "";
 	p->plan.first_id = SLOT_FIRST_ID + (uint32_t)m->slot * MACHINE_IDS;
 	p->plan.stage = m->c->stage, p->plan.program = m->c->program;
+	p->plan.empty_network = m->c->empty_network;
 	p->plan.hostname = str_z(a, want->hostname);
 	p->plan.meminfo = "", p->plan.cpuinfo = make_cpuinfo(a, want->vcpus.v);
 	p->plan.shm_bytes = (uint64_t)want->memory_bytes.v / 2, p->plan.run_bytes = (uint64_t)want->memory_bytes.v / 5;

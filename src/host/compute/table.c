@@ -386,7 +386,7 @@ struct compute *compute_new(struct agent *g)
 	char data[PATH_MAX];
 	snprintf(data, sizeof(data), "%.*s", STR_ARG(agent_data(g)));
 	c->g = g;
-	c->program = c->builder_fd = -1;
+	c->program = c->empty_network = c->builder_fd = -1;
 	map_init(&c->machines);
 	c->cgroups = cgroups_new(agent_prefix(g));
 	c->data = open(data, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -414,7 +414,8 @@ void compute_free(struct compute *c)
 	}
 	map_cleanup(&c->machines, NULL);
 	engines_free(c->engines);
-	close_fd(&c->data), close_fd(&c->program), close_fd(&c->timer), close_fd(&c->builder_fd);
+	close_fd(&c->data), close_fd(&c->program), close_fd(&c->empty_network), close_fd(&c->timer),
+		close_fd(&c->builder_fd);
 	cgroups_free(c->cgroups);
 	free(c->machines_dir), free(c->stage), free(c->images), free(c->templates);
 	free(c);
