@@ -166,6 +166,40 @@ TEST(attaches_volumes)
 	CHECK_STR(bench_run(bench, "i-1", "echo thawed", &code), STR("thawed"));
 }
 
+TEST(mounts_volumes)
+{
+	if (!bench) SKIP("no machines here");
+	struct compute_rec_volume v = {.id = STR("vol-2"), .file = STR("vol-2.img"), .device = STR("/dev/sdg")};
+	struct str why = STR("");
+	int code;
+	CHECK_OK(volume_create(bench_path(bench, "vol-2.img"), 64 << 20));
+	CHECK_OK(host_machine_attach(bench->h, &bench->a, STR("i-1"), &v, &why));
+	CHECK_STR(bench_run(bench, "i-1",
+			  "mkfs.ext4 -q /dev/xvdg && mkdir -p /data && mount /dev/xvdg /data && echo kept > /data/f && "
+			  "stat -c %U:%s /data/f && "
+			  "grep -c 'xvdg\\|loop' /proc/mounts; mknod /data/n c 1 3 2>/dev/null || echo none",
+			  &code),
+		STR("root:5\n1\nnone"));
+	CHECK(status_is(host_machine_detach(bench->h, STR("i-1"), v.id), STATUS_BUSY));
+	CHECK_STR(bench_run(bench, "i-1",
+			  "cd / && umount /data && mount -o ro,noatime -t ext4 /dev/xvdg data && cat /data/f; echo x > "
+			  "/data/g",
+			  &code),
+		STR("kept\n/bin/sh: 1: cannot create /data/g: Read-only file system"));
+	/* Neither somebody who is not root, nor an option that trusts the disk, nor a device of others. */
+	CHECK_STR(bench_run(bench, "i-1",
+			  "umount /data; setpriv --reuid 1000 --clear-groups python3 -c \"import "
+			  "ctypes;l=ctypes.CDLL(None,use_errno=True);"
+			  "print(l.mount(b'/dev/xvdg',b'/data',b'ext4',0,None),ctypes.get_errno())\"",
+			  &code),
+		STR("-1 1"));
+	bench_run(bench, "i-1", "mount -t ext4 -o dax /dev/xvdg /data", &code);
+	CHECK(code != 0);
+	bench_run(bench, "i-1", "mount -t tmpfs none /data && umount /data", &code);
+	CHECK(code == 0);
+	CHECK_OK(host_machine_detach(bench->h, STR("i-1"), v.id));
+}
+
 static pid_t agent_pid(void)
 {
 	pid_t found = 0;

@@ -26,6 +26,7 @@ struct machine {
 	char id[64];
 	enum machine_state state;
 	pid_t pid;
+	int notify;                  /* of mounts.h; -1 */
 	int pidfd, control, console; /* -1 when it has ended */
 	int64_t started;             /* as in /proc/PID/stat */
 	int slot;

@@ -13,7 +13,8 @@
 #define INIT_FD_CONFIG 6  /* read once */
 #define INIT_FD_MEMINFO 7 /* what the machine sees as /proc/meminfo */
 #define INIT_FD_MEMORY 8  /* the control group's memory.stat; may be missing */
-#define INIT_FDS_END 9
+#define INIT_FD_NOTIFY 9  /* the filter of system calls', for the agent: mounts.h */
+#define INIT_FDS_END 10
 
 enum control_kind {
 	/* from the agent */

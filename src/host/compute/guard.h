@@ -5,6 +5,7 @@
 
 /* Takes the capabilities away that nothing in a machine needs, for good; false where the kernel refuses. */
 bool guard_capabilities(void);
-/* System calls that reach beyond namespaces, or are much attack surface for little use, answer EPERM (ENOSYS where a
- * program falls back on another). The caller has CAP_SYS_ADMIN in its user namespace. */
-bool guard_system_calls(void);
+/* *notify: a descriptor where mount(2) waits for the agent (mounts.h). System calls that reach beyond namespaces, or
+ * are much attack surface for little use, answer EPERM (ENOSYS where a program falls back on another). The caller has
+ * CAP_SYS_ADMIN in its user namespace. */
+bool guard_system_calls(int *notify);

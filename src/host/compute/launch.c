@@ -277,7 +277,7 @@ static void mount_own(void)
 /* init's descriptors stand where control.h says. Those to be moved first go above all of them. */
 static void place_descriptors(const struct launch *l, int meminfo)
 {
-	int from[INIT_FDS_END] = {-1, -1, -1, l->control, l->agent, l->console, l->config, meminfo, l->memory};
+	int from[INIT_FDS_END] = {-1, -1, -1, l->control, l->agent, l->console, l->config, meminfo, l->memory, -1};
 	int program = fcntl(l->program, F_DUPFD_CLOEXEC, 64), report = fcntl(report_fd, F_DUPFD_CLOEXEC, 64);
 	for (int i = INIT_FD_CONTROL; i < INIT_FDS_END; i++)
 		if (from[i] >= 0) MUST(from[i] = fcntl(from[i], F_DUPFD_CLOEXEC, 64), "keep a descriptor");
@@ -304,6 +304,7 @@ static void place_descriptors(const struct launch *l, int meminfo)
 static _Noreturn void become_init(const struct launch *l, int user_namespace, int meminfo)
 {
 	char *argv[] = {(char[]){"init"}, NULL}, *environment[] = {NULL};
+	int notify = -1;
 	setsid();
 	mount_locked(l);
 	turn_root();
@@ -316,7 +317,10 @@ static _Noreturn void become_init(const struct launch *l, int user_namespace, in
 	spawn_clean_signals();
 	umask(022);
 	MUST(guard_capabilities() ? 0 : -1, "give up capabilities");
-	MUST(guard_system_calls() ? 0 : -1, "filter system calls");
+	MUST(guard_system_calls(&notify) ? 0 : -1, "filter system calls");
+	MUST(dup2(notify, INIT_FD_NOTIFY), "place the filter's descriptor");
+	/* It may have been there already, to be closed by exec. */
+	MUST(fcntl(INIT_FD_NOTIFY, F_SETFD, 0), "keep the filter's descriptor");
 	syscall(SYS_execveat, 20, "", argv, environment, AT_EMPTY_PATH);
 	give_up("run init");
 }

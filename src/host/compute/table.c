@@ -4,6 +4,7 @@
 #include "host/compute/door.h"
 #include "host/compute/files.h"
 #include "host/compute/loop.h"
+#include "host/compute/mounts.h"
 #include "host/compute/spawn.h"
 #include "host/engines/engines.h"
 #include "host/internal.h"
@@ -73,7 +74,8 @@ struct machine *compute_find(struct compute *c, struct str id)
 struct machine *machine_new(struct compute *c, struct str id)
 {
 	struct machine *m = mem_new(sizeof(*m));
-	*m = (struct machine){.c = c, .pidfd = -1, .control = -1, .console = -1, .slot = -1, .grace_ms = 10000};
+	*m = (struct machine){
+		.c = c, .pidfd = -1, .control = -1, .console = -1, .notify = -1, .slot = -1, .grace_ms = 10000};
 	snprintf(m->id, sizeof(m->id), "%.*s", STR_ARG(id));
 	map_set(&c->machines, str_c(m->id), m);
 	return m;
@@ -87,7 +89,7 @@ static void close_fd(int *fd)
 
 void machine_forget(struct machine *m)
 {
-	close_fd(&m->pidfd), close_fd(&m->control), close_fd(&m->console);
+	close_fd(&m->pidfd), close_fd(&m->control), close_fd(&m->console), close_fd(&m->notify);
 	map_remove(&m->c->machines, str_c(m->id));
 	free(m);
 }
@@ -188,6 +190,7 @@ void machine_watch(struct machine *m)
 {
 	agent_watch(m->c->g, m->pidfd, on_end, m);
 	if (m->control >= 0) agent_watch(m->c->g, m->control, on_control, m);
+	mounts_watch(m);
 }
 
 /* ── its end ──────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -217,7 +220,8 @@ void machine_end(struct machine *m, int exit_status, bool known)
 	m->user_data = h.user_data;
 	if (m->pidfd >= 0) agent_unwatch(m->c->g, m->pidfd);
 	if (m->control >= 0) agent_unwatch(m->c->g, m->control);
-	close_fd(&m->pidfd), close_fd(&m->control), close_fd(&m->console);
+	mounts_unwatch(m);
+	close_fd(&m->pidfd), close_fd(&m->control), close_fd(&m->console), close_fd(&m->notify);
 	m->state = MACHINE_ENDED, m->kill_at_ms = 0;
 	for (size_t i = 0; i < m->n_volumes; i++)
 		if (m->volumes[i].detaching)
@@ -408,7 +412,7 @@ void compute_free(struct compute *c)
 	if (!c) return;
 	for (struct map_entry *e = NULL; (e = map_next(&c->machines, e));) {
 		struct machine *m = e->value;
-		close_fd(&m->pidfd), close_fd(&m->control), close_fd(&m->console);
+		close_fd(&m->pidfd), close_fd(&m->control), close_fd(&m->console), close_fd(&m->notify);
 		free(m);
 		e->value = NULL;
 	}
