@@ -16,6 +16,7 @@
 #define TRIES 64
 #define EXT4_MAGIC_AT 1080 /* superblock at 1024, s_magic at 56: ext4(5), "Layout" */
 #define SMALLEST (8u << 20)
+#define LEAST_GROWTH (16u << 20) /* less is not worth it: what is left behind the last group */
 
 static status refused(const char *what)
 {
@@ -108,11 +109,42 @@ static status make_template(const char *path, uint64_t size)
 	return s;
 }
 
+static uint64_t le(const unsigned char *p, unsigned n)
+{
+	uint64_t v = 0;
+	while (n-- > 0) v = v << 8 | p[n];
+	return v;
+}
+
+/* A volume made from a smaller one's snapshot, or that grew while its file system could not: resize2fs(8) takes it to
+ * the end, after the check that it asks for. Superblock fields: ext4(5), "The Super Block". */
+static status grow_to_end(int file, uint64_t size, struct str *why)
+{
+	unsigned char s[1024];
+	char link[64], path[PATH_MAX];
+	if (pread(file, s, sizeof(s), 1024) != sizeof(s)) return refused("read a superblock");
+	uint64_t blocks = le(s + 0x4, 4) | (le(s + 0x60, 4) & 0x80 ? le(s + 0x150, 4) << 32 : 0);
+	unsigned shift = (unsigned)le(s + 0x18, 4);
+	if (shift > 6 || blocks > UINT64_MAX >> 16 || (blocks << (10 + shift)) + LEAST_GROWTH > size) return OK;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", file);
+	ssize_t n = readlink(link, path, sizeof(path) - 1);
+	if (n < 0) return refused("find a volume");
+	path[n] = 0;
+	const char *check[] = {"e2fsck", "-fp", path, NULL}, *grow[] = {"resize2fs", path, NULL};
+	int code = spawn_wait(check, NULL, -1);
+	/* 1: errors were corrected (e2fsck(8)). */
+	if (code <= 1) code = spawn_wait(grow, NULL, -1);
+	if (code == 0) return OK;
+	log_error("host", "grow_volume", "exit=%d", code);
+	*why = STR("the root volume's file system cannot be checked, or cannot grow");
+	return STATUS(IO);
+}
+
 status loop_format(int file, const char *templates, struct str *why)
 {
 	struct stat st;
 	if (fstat(file, &st) != 0) return refused("stat a volume");
-	if (is_formatted(file)) return OK;
+	if (is_formatted(file)) return grow_to_end(file, (uint64_t)st.st_size, why);
 	if (st.st_size < SMALLEST) {
 		*why = STR("the root volume is smaller than 8 MiB");
 		return STATUS(INVALID);

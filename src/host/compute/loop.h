@@ -11,6 +11,7 @@ status loop_find(dev_t file_device, ino_t file_inode, dev_t *number, char path[s
 /* After the file has grown. */
 status loop_grow(const char *path) MUST_USE;
 
-/* An ext4 on the file, unless it has a file system (of any kind that ext4's magic shows). templates: a folder for empty
- * file systems, one for each size, which are made by mke2fs once and then copied (1 ms instead of 30). */
+/* An ext4 on the file, as large as the file, unless it has one (a smaller one grows; nobody may have it mounted).
+ * templates: a folder for empty file systems, one for each size, which are made by mke2fs once and then copied (1 ms
+ * instead of 30). */
 status loop_format(int file, const char *templates, struct str *why) MUST_USE;
