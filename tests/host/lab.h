@@ -3,10 +3,11 @@
 #pragma once
 #include "host/host.h"
 #include "host/netns.h"
-#include "test.h"
 #include <dirent.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -158,7 +159,8 @@ static struct host_rec_interface *lab_interface(struct lab *l, struct host_rec_v
 	return i;
 }
 
-static void lab_route(struct lab *l, struct host_rec_vpc *v, const char *table, const char *to, const char *target)
+__attribute__((unused)) static void lab_route(
+	struct lab *l, struct host_rec_vpc *v, const char *table, const char *to, const char *target)
 {
 	struct host_rec_table *t = NULL;
 	for (size_t i = 0; i < v->tables.n; i++)

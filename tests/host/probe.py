@@ -123,6 +123,9 @@ def sink(ns, address, port):
     s.bind((address, int(port)))
     s.listen(8)
     if os.fork() == 0:
+        libc.prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL: ends with the probe
+        os.close(0)
+        os.close(1)
         buffer = bytearray(1 << 20)
         while True:
             c, _ = s.accept()

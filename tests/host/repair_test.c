@@ -1,6 +1,7 @@
 /* What survives, and what is made good: the agent killed under a connection, rules and links that foreign hands change,
  * a virga that dies without a word. Needs root. */
 #include "lab.h"
+#include "test.h"
 #include <stdatomic.h>
 
 static atomic_int repaired, restarted;

@@ -1,5 +1,6 @@
 /* A VPC decides each packet: security groups, network ACLs, routes, gateways; with real packets. Needs root. */
 #include "lab.h"
+#include "test.h"
 
 /* The tracer's word has to be the packets'. */
 static struct str probe(struct lab *l, const char *from, const char *to, int port)

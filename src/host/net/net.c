@@ -123,7 +123,7 @@ static void on_new_model(
 	}
 	v->arena = a;
 	v->model = m;
-	status s = net_vpc_converge(n, v, old, false, e);
+	status s = net_vpc_change(n, v, old, e);
 	/* What stands half is made whole by the next one: with nothing remembered. */
 	if (!is_ok(s) && old) s = net_vpc_converge(n, v, old, true, e);
 	flow_settle(n, v);

@@ -16,6 +16,7 @@ struct net_vpc {
 	struct arena *arena; /* the intent and the model */
 	struct model *model;
 	struct space router;
+	bool incomplete; /* a place, or the other end of a link, did not stand when it was looked at last */
 	struct repair *repair; /* repair.h; NULL: not watched */
 	struct flow *flow;     /* flow.h; NULL: nothing is logged */
 };
@@ -46,6 +47,8 @@ struct net_effect {
 };
 status net_vpc_converge(
 	struct net *n, struct net_vpc *v, const struct model *old, bool forced, struct net_effect *e) MUST_USE;
+/* The same, without looking at links and routes where the new model wants the same ones as the old. */
+status net_vpc_change(struct net *n, struct net_vpc *v, const struct model *old, struct net_effect *e) MUST_USE;
 /* Its routes alone: a link of it has come. */
 status net_vpc_routes(struct net *n, struct net_vpc *v, struct net_effect *e) MUST_USE;
 

@@ -2,6 +2,7 @@
 #include "host/net/rules.h"
 #include "base/map.h"
 
+#define RULES_IN_A_CHAIN 32u
 #define PREFIX_ADDRESSES 16u /* of a delegated IPv4 prefix, a /28 */
 
 static const char *ip(const struct net_cidr *c)
@@ -93,6 +94,37 @@ static void write_members(struct writing *w, const struct model_group *g)
 	}
 }
 
+/* A big group's rules lie in several chains, each rule always in the same one, so that taking one out rewrites few.
+ * Their order is of no matter: groups only allow. */
+static uint32_t chain_of(const struct model_rule *r, uint32_t n)
+{
+	uint64_t hash = str_hash(r->id) + str_hash(str_n(&r->peer, sizeof(r->peer)));
+	hash += (uint64_t)(unsigned)r->from * 31 + (uint64_t)(unsigned)r->to * 131 + (uint64_t)(unsigned)r->protocol;
+	return (uint32_t)(hash ^ hash >> 17) & (n - 1);
+}
+
+static void write_group(struct writing *w, const struct model_group *g)
+{
+	uint32_t parts = 1;
+	while (g->rules.n / parts > RULES_IN_A_CHAIN) parts *= 2;
+	for (int egress = 0; egress < 2; egress++) {
+		struct str name = TEXT(w, "%.*s.%s", STR_ARG(g->id), egress ? "out" : "in");
+		struct ruleset_part *chain = ruleset_chain(w->out, name, "");
+		struct ruleset_part **part = arena_new_n(w->a, struct ruleset_part *, parts);
+		part[0] = chain;
+		for (uint32_t i = 0; parts > 1 && i < parts; i++) {
+			struct str of = TEXT(w, "%.*s.%u", STR_ARG(name), i);
+			part[i] = ruleset_chain(w->out, of, "");
+			LINE(w, chain, "jump %.*s", STR_ARG(of));
+		}
+		/* The receiver's gate is the last one. */
+		for (size_t k = 0; k < g->rules.n; k++)
+			if (g->rules.v[k].egress == (egress == 1))
+				write_rule(w, part[chain_of(&g->rules.v[k], parts)], &g->rules.v[k],
+					egress ? "goto ingress" : "accept");
+	}
+}
+
 static void write_groups(struct writing *w)
 {
 	for (size_t i = 0; i < w->m->n_lists; i++) {
@@ -107,13 +139,7 @@ static void write_groups(struct writing *w)
 	for (size_t i = 0; i < w->m->n_groups; i++) {
 		const struct model_group *g = &w->m->groups[i];
 		write_members(w, g);
-		struct ruleset_part *in = ruleset_chain(w->out, TEXT(w, "%.*s.in", STR_ARG(g->id)), "");
-		struct ruleset_part *out = ruleset_chain(w->out, TEXT(w, "%.*s.out", STR_ARG(g->id)), "");
-		for (size_t k = 0; k < g->rules.n; k++) {
-			const struct model_rule *rule = &g->rules.v[k];
-			/* The receiver's gate is the last one. */
-			write_rule(w, rule->egress ? out : in, rule, rule->egress ? "goto ingress" : "accept");
-		}
+		write_group(w, g);
 	}
 }
 

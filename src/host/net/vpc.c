@@ -110,6 +110,7 @@ static status open_place(struct work *w, const struct model_interface *i, struct
 	if (i->kind == MODEL_MACHINE) {
 		status s = space_open(prefix, p->name, &p->space);
 		p->stands = is_ok(s);
+		w->vpc->incomplete = w->vpc->incomplete || !p->stands;
 		return status_is(s, STATUS_NOT_FOUND) ? OK : s;
 	}
 	if (i->kind == MODEL_NAT) p->nat = i;
@@ -334,8 +335,11 @@ static status join_peers(struct work *w)
 	for (size_t i = 0; i < m->n_peerings; i++) {
 		const struct model_link *l = &m->peerings[i];
 		struct net_vpc *other = net_vpc_find(w->net, l->other);
-		if (!other || other == w->vpc || link_stands(w, l->link, l->id, MTU_VPC)) continue;
-		if (!find_link(other->model->peerings, other->model->n_peerings, l->id)) continue;
+		if (link_stands(w, l->link, l->id, MTU_VPC)) continue;
+		if (!other || other == w->vpc || !find_link(other->model->peerings, other->model->n_peerings, l->id)) {
+			w->vpc->incomplete = true;
+			continue;
+		}
 		bool first = str_cmp(m->in->id, l->other) < 0;
 		net_join(&w->vpc->router, l->link, &other->router, l->link, MTU_VPC, l->id, first);
 		TRY(rtnl_flush(&w->vpc->router.rtnl));
@@ -350,7 +354,9 @@ static status join_transit_gateways(struct work *w)
 	for (size_t i = 0; i < w->m->n_attachments; i++) {
 		const struct model_link *l = &w->m->attachments[i];
 		struct net_tgw *t = net_tgw_find(w->net, l->other);
-		if (!t || link_stands(w, l->link, l->id, MTU_TGW)) continue;
+		if (link_stands(w, l->link, l->id, MTU_TGW)) continue;
+		w->vpc->incomplete = true;
+		if (!t) continue;
 		bool named = false;
 		for (size_t k = 0; k < t->intent->attachments.n; k++)
 			named = named || str_eq(t->intent->attachments.v[k].id, l->id);
@@ -384,6 +390,7 @@ status net_vpc_routes(struct net *n, struct net_vpc *v, struct net_effect *e)
 static status converge(struct work *w)
 {
 	struct net_vpc *v = w->vpc;
+	v->incomplete = false;
 	if (!str_has(v->router.place)) TRY(space_make(net_prefix(w->net), w->m->in->id, SPACE_ROUTER, &v->router));
 	unsigned before = v->router.rtnl.changes;
 	TRY(rtnl_links(&v->router.rtnl, &w->a, &w->links));
@@ -408,11 +415,54 @@ static status converge(struct work *w)
 	return OK;
 }
 
+static bool same_interfaces(const struct model *x, const struct model *y)
+{
+	if (x->n_interfaces != y->n_interfaces) return false;
+	for (size_t i = 0; i < x->n_interfaces; i++) {
+		const struct model_interface *p = &x->interfaces[i], *q = &y->interfaces[i];
+		if (!str_eq(p->in->id, q->in->id) || !str_eq(p->in->place, q->in->place) || p->kind != q->kind ||
+			p->mtu != q->mtu || p->in->device.v != q->in->device.v ||
+			memcmp(p->mac, q->mac, sizeof(p->mac)) != 0 || p->addresses.n != q->addresses.n ||
+			!net_same(&p->subnet->cidr, &q->subnet->cidr))
+			return false;
+		size_t size = p->addresses.n * sizeof(*p->addresses.v);
+		if (memcmp(p->addresses.v, q->addresses.v, size) != 0 || memcmp(p->publics, q->publics, size) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* Do only the rules differ? */
+static bool same_shape(const struct model *x, const struct model *y)
+{
+	struct arena a;
+	struct rtnl_things p = {0}, q = {0};
+	if (x->internet != y->internet || x->n_subnets != y->n_subnets || !same_interfaces(x, y)) return false;
+	for (size_t i = 0; i < x->n_subnets; i++)
+		if (!net_same(&x->subnets[i].ipv6, &y->subnets[i].ipv6)) return false;
+	arena_init(&a);
+	plan_router(&a, x, &p);
+	plan_router(&a, y, &q);
+	bool same = p.n == q.n && memcmp(p.v, q.v, p.n * sizeof(*p.v)) == 0;
+	arena_cleanup(&a);
+	return same;
+}
+
+status net_vpc_change(struct net *n, struct net_vpc *v, const struct model *old, struct net_effect *e)
+{
+	if (!old || v->incomplete || !str_has(v->router.place) || !same_shape(old, v->model))
+		return net_vpc_converge(n, v, old, false, e);
+	struct ruleset *rules = space_ruleset();
+	rules_of_vpc(v->model, rules);
+	return space_rules(&v->router, rules, &e->changes);
+}
+
 status net_vpc_converge(struct net *n, struct net_vpc *v, const struct model *old, bool forced, struct net_effect *e)
 {
 	struct work w = {.net = n, .vpc = v, .m = v->model, .old = old, .forced = forced || !old, .effect = e};
 	arena_init(&w.a);
 	status s = converge(&w);
+	if (!is_ok(s)) v->incomplete = true;
 	for (size_t i = 0; i < w.places.n; i++) space_close(&w.places.v[i].space);
 	arena_cleanup(&w.a);
 	return s;

@@ -1,0 +1,139 @@
+/* What a VPC costs: making 50 interfaces, changing a rule, throughput against a bare veth pair in the same run, also
+ * with 1,000 rules and with flow logs. Needs root; run it from the repository's root. */
+#include "clock/clock.h"
+#include "host/lab.h"
+
+#define INTERFACES 50
+#define CHANGES 41
+#define ROUNDS 5
+
+static int64_t apply_us(struct lab *l, struct host_rec_vpc *v)
+{
+	int64_t begun = clock_monotonic_us();
+	if (!lab_apply(l, v)) exit(1);
+	return clock_monotonic_us() - begun;
+}
+
+static int by_size(const void *x, const void *y)
+{
+	int64_t p = *(const int64_t *)x, q = *(const int64_t *)y;
+	return p < q ? -1 : p > q;
+}
+
+static int64_t median(int64_t *v, size_t n)
+{
+	qsort(v, n, sizeof(*v), by_size);
+	return v[n / 2];
+}
+
+static void measure_interfaces(struct lab *l)
+{
+	int64_t took[5];
+	for (int turn = 0; turn < 5; turn++) {
+		struct host_rec_vpc *v = lab_vpc(l, str_fmt(&l->arena, "vpc-many-%d", turn).p, "10.0.0.0/16");
+		lab_subnet(l, v, "subnet-a", "10.0.1.0/24");
+		lab_rule(l, v, "sg-all", true, 0, "0.0.0.0/0");
+		apply_us(l, v);
+		for (int i = 0; i < INTERFACES; i++)
+			lab_interface(l, v, str_fmt(&l->arena, "eni-m%d-%d", turn, i).p, "subnet-a",
+				str_fmt(&l->arena, "10.0.1.%d", i + 10).p, "sg-all");
+		took[turn] = apply_us(l, v);
+		if (!is_ok(host_vpc_remove(l->host, v->id))) exit(1);
+	}
+	printf("%d interfaces with their namespaces   %7.1f ms (median of 5)\n", INTERFACES,
+		(double)median(took, 5) / 1000);
+}
+
+static void measure_changes(struct lab *l, int rules)
+{
+	struct host_rec_vpc *v = lab_vpc(l, "vpc-change", "10.0.0.0/16");
+	int64_t added[CHANGES], removed[CHANGES];
+	lab_subnet(l, v, "subnet-a", "10.0.1.0/24");
+	for (int i = 0; i < rules; i++)
+		lab_rule(l, v, "sg-all", false, 1000 + i, str_fmt(&l->arena, "10.1.%d.%d/32", i / 250, i % 250).p);
+	lab_rule(l, v, "sg-all", true, 0, "0.0.0.0/0");
+	for (int i = 0; i < INTERFACES; i++)
+		lab_interface(l, v, str_fmt(&l->arena, "eni-c%d", i).p, "subnet-a",
+			str_fmt(&l->arena, "10.0.1.%d", i + 10).p, "sg-all");
+	apply_us(l, v);
+	struct host_rec_rules before = v->groups.v[0].rules;
+	for (int i = 0; i < CHANGES; i++) {
+		lab_rule(l, v, "sg-all", false, 80, "10.0.0.0/8");
+		added[i] = apply_us(l, v);
+		v->groups.v[0].rules = before;
+		removed[i] = apply_us(l, v);
+	}
+	printf("a rule more, of %4d, %d interfaces    %7.2f ms (median of %d)\n", rules, INTERFACES,
+		(double)median(added, CHANGES) / 1000, CHANGES);
+	printf("a rule less                           %7.2f ms\n", (double)median(removed, CHANGES) / 1000);
+	if (!is_ok(host_vpc_remove(l->host, v->id))) exit(1);
+}
+
+static double flood(struct lab *l, const char *from, const char *to)
+{
+	struct str s = lab_ask(l, "flood %s %s 5001 1", from, to);
+	int64_t v = 0;
+	if (!is_ok(str_to_i64(s, &v))) fprintf(stderr, "flood: %.*s\n", STR_ARG(s)), exit(1);
+	return (double)v;
+}
+
+static void measure_throughput(struct lab *l)
+{
+	const char *bare_a = lab_ns(l, "bare-a"), *bare_b = lab_ns(l, "bare-b");
+	double best[4] = {0};
+	lab_ask(l,
+		"sh ip netns add %s && ip netns add %s && ip link add va mtu 9001 netns %s type veth peer name vb mtu "
+		"9001 netns %s",
+		bare_a, bare_b, bare_a, bare_b);
+	lab_ask(l,
+		"sh ip -n %s addr add 10.0.9.1/24 dev va; ip -n %s link set va up; ip -n %s addr add 10.0.9.2/24 dev "
+		"vb; ip -n %s link set vb up",
+		bare_a, bare_a, bare_b, bare_b);
+	struct host_rec_vpc *v = lab_vpc(l, "vpc-speed", "10.0.0.0/16");
+	lab_subnet(l, v, "subnet-a", "10.0.1.0/24");
+	lab_rule(l, v, "sg-few", true, 0, "0.0.0.0/0");
+	lab_rule(l, v, "sg-few", false, 5001, "10.0.0.0/16");
+	for (int i = 0; i < 1000; i++) lab_rule(l, v, "sg-many", false, 6000 + i, "10.0.0.0/16");
+	lab_rule(l, v, "sg-many", false, 5001, "10.0.0.0/16");
+	lab_interface(l, v, "eni-from", "subnet-a", "10.0.1.10", "sg-few");
+	lab_interface(l, v, "eni-few", "subnet-a", "10.0.1.11", "sg-few");
+	lab_interface(l, v, "eni-many", "subnet-a", "10.0.1.12", "sg-many");
+	lab_interface(l, v, "eni-logged", "subnet-a", "10.0.1.13", "sg-few");
+	apply_us(l, v);
+	lab_ask(l, "sink %s 10.0.9.2 5001", bare_b);
+	lab_ask(l, "sink %s 10.0.1.11 5001", lab_ns(l, "eni-few"));
+	lab_ask(l, "sink %s 10.0.1.12 5001", lab_ns(l, "eni-many"));
+	lab_ask(l, "sink %s 10.0.1.13 5001", lab_ns(l, "eni-logged"));
+	for (int round = 0; round < ROUNDS; round++) {
+		const char *from = lab_ns(l, "eni-from"), *to[] = {"10.0.9.2", "10.0.1.11", "10.0.1.12", "10.0.1.13"};
+		for (int i = 0; i < 4; i++) {
+			v->interfaces.v[3].flow_log = i == 3 ? STR("ALL") : STR_NONE;
+			if (i == 0 || i == 3) apply_us(l, v);
+			double got = flood(l, i ? from : bare_a, to[i]);
+			if (got > best[i]) best[i] = got;
+		}
+	}
+	printf("a bare veth pair                      %7.2f Gbit/s (best of %d)\n", best[0] / 1000, ROUNDS);
+	printf("through a VPC                         %7.2f Gbit/s, ratio %.2f of bare\n", best[1] / 1000,
+		best[1] / best[0]);
+	printf("  with 1,000 rules                    %7.2f Gbit/s, ratio %.2f of few rules\n", best[2] / 1000,
+		best[2] / best[1]);
+	printf("  with flow logs                      %7.2f Gbit/s, ratio %.2f of none\n", best[3] / 1000,
+		best[3] / best[1]);
+}
+
+int main(void)
+{
+	struct lab l;
+	if (!lab_begin(&l)) {
+		printf("skipped: %s\n", l.skip);
+		lab_end(&l);
+		return 77;
+	}
+	measure_interfaces(&l);
+	measure_changes(&l, 10);
+	measure_changes(&l, 1000);
+	measure_throughput(&l);
+	lab_end(&l);
+	return 0;
+}
