@@ -4,6 +4,7 @@
 #include "host/compute/door.h"
 #include "host/frame.h"
 #include "host/internal.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -14,6 +15,8 @@
 #include <unistd.h>
 
 #define EVENTS 64
+#define LOCK_TRIES 500
+#define LOCK_PAUSE_US 10000u
 
 struct watch {
 	int fd;
@@ -45,6 +48,7 @@ struct compute *agent_compute(struct agent *g) { return g->compute; }
 
 static void say(struct agent *g, const struct frame *f)
 {
+	if (g->stream < 0) return;
 	if (!is_ok(frame_send(g->stream, f))) g->ended = true;
 }
 
@@ -111,7 +115,12 @@ static status take_folder(struct agent *g)
 	if (mkdir(g->folder, 0700) != 0 && errno != EEXIST) return STATUS(IO);
 	g->lock = str_fmt(&g->arena, "%s%s", g->folder, g->ephemeral ? "ephemeral" : "lock").p;
 	g->folder_lock = open(g->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (g->folder_lock < 0 || flock(g->folder_lock, LOCK_EX | LOCK_NB) != 0) return STATUS(IO);
+	if (g->folder_lock < 0) return STATUS(IO);
+	/* The agent of a virga that was killed may still be on its way out. */
+	for (int i = 0; flock(g->folder_lock, LOCK_EX | LOCK_NB) != 0; i++) {
+		if (errno != EWOULDBLOCK || i == LOCK_TRIES) return STATUS(IO);
+		usleep(LOCK_PAUSE_US);
+	}
 	g->data_file = str_fmt(&g->arena, "%sdata", g->folder).p;
 	int fd = open(g->data_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0) return STATUS(IO);
@@ -125,6 +134,56 @@ static void leave_folder(struct agent *g)
 	unlink(g->data_file);
 	unlink(g->lock);
 	rmdir(g->folder); /* stays where there is something in it */
+}
+
+static struct str read_data_file(struct agent *g)
+{
+	char text[4096];
+	int fd = open(g->data_file, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text)) : -1;
+	if (fd >= 0) close(fd);
+	return n > 0 ? str_dup(&g->arena, str_n(text, (size_t)n)) : STR_NONE;
+}
+
+/* Is it nobody's: ephemeral, or with a data folder that is gone; and no agent has it? Then everything of it goes. */
+static void sweep_one(const char *name)
+{
+	struct agent g = {.stream = -1, .epoll = epoll_create1(EPOLL_CLOEXEC), .folder_lock = -1};
+	arena_init(&g.arena);
+	g.prefix = str_dup(&g.arena, str_c(name));
+	g.folder = str_fmt(&g.arena, "/run/virga/%s/", name).p;
+	g.data_file = str_fmt(&g.arena, "%sdata", g.folder).p;
+	g.lock = str_fmt(&g.arena, "%sephemeral", g.folder).p;
+	g.ephemeral = access(g.lock, F_OK) == 0;
+	if (!g.ephemeral) g.lock = str_fmt(&g.arena, "%slock", g.folder).p;
+	g.data = read_data_file(&g);
+	bool gone = str_has(g.data) && access(str_z(&g.arena, g.data), F_OK) != 0 && errno == ENOENT;
+	g.folder_lock = open(g.lock, O_RDWR | O_CLOEXEC);
+	if (g.epoll >= 0 && str_has(g.data) && (g.ephemeral || gone) && g.folder_lock >= 0 &&
+		flock(g.folder_lock, LOCK_EX | LOCK_NB) == 0) {
+		log_info("host", "swept", "installation=%s", name);
+		g.net = net_new(&g);
+		g.compute = compute_new(&g);
+		compute_clear(g.compute);
+		net_clear(g.net);
+		compute_free(g.compute);
+		net_free(g.net);
+		leave_folder(&g);
+	}
+	if (g.folder_lock >= 0) close(g.folder_lock);
+	if (g.epoll >= 0) close(g.epoll);
+	free_watches(g.watches);
+	free_watches(g.dropped);
+	arena_cleanup(&g.arena);
+}
+
+/* What virgas left that were killed and will not come again. */
+static void sweep(const struct agent *own)
+{
+	DIR *d = opendir("/run/virga");
+	for (struct dirent *e; d && (e = readdir(d));)
+		if (str_starts(str_c(e->d_name), STR("virga-")) && !str_eq(str_c(e->d_name), own->prefix)) sweep_one(e->d_name);
+	if (d) closedir(d);
 }
 
 static void on_hello(struct agent *g, struct agent_request *r)
@@ -143,6 +202,7 @@ static void on_hello(struct agent *g, struct agent_request *r)
 		g->ended = true;
 		return;
 	}
+	sweep(g);
 	g->net = net_new(g);
 	g->compute = compute_new(g);
 }
