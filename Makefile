@@ -33,7 +33,8 @@ setup-fuzz: setup
 run: setup build ## set up, build, start: make run ARGS='--ephemeral'
 	@exec build/virga serve $(ARGS)
 
-test: setup-test ## set up, build, run every test; make test ARGS='s3' runs those whose name holds s3
+test: setup-test build ## set up, build, run every test; make test ARGS='s3' runs those whose name holds s3
+	@scripts/setup.sh --image build/virga
 	@tests/run $(ARGS)
 
 bench: setup-test ## measure against nginx and others; ratios, in one run

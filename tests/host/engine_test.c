@@ -155,6 +155,7 @@ TEST(end)
 		struct compute_rec_engine_statuses all = {0};
 		CHECK_OK(host_engine_list(host, &arena, &all));
 		CHECK(all.engines.n == 0);
+		CHECK_OK(host_engine_start(host, &arena, &e, &why));
 		CHECK_OK(host_clear(host));
 	}
 	host_stop(host, true);

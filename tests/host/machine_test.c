@@ -281,6 +281,11 @@ TEST(end)
 	char command[256], prefix_room[64];
 	snprintf(prefix_room, sizeof(prefix_room), "%.*s", STR_ARG(host_prefix(bench->h)));
 	struct str prefix = str_c(prefix_room);
+	/* After a reset the same agent starts machines as before. */
+	CHECK_OK(host_clear(bench->h));
+	struct compute_rec_machine m = bench_machine(bench, "i-7");
+	CHECK(bench_start(bench, &m));
+	CHECK(bench_wait(bench, m.id, "running"));
 	bench_close(bench);
 	snprintf(command, sizeof(command),
 		"ls -d /sys/fs/cgroup/*/%.*s /run/netns/%.*s* /run/virga/%.*s 2>/dev/null | grep .", STR_ARG(prefix),

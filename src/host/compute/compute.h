@@ -56,6 +56,8 @@ struct compute {
 
 /* ── table.c ── */
 struct machine *compute_find(struct compute *c, struct str id); /* NULL */
+/* Before anything is made: folders and groups, which compute_clear takes away. */
+void compute_ready(struct compute *c);
 struct machine *machine_new(struct compute *c, struct str id);
 void machine_save(struct machine *m);
 /* It runs: watch it. */

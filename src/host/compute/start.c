@@ -343,6 +343,7 @@ static status start(struct compute *c, struct arena *a, const struct compute_rec
 	}
 	if (old && old->state != MACHINE_ENDED) return OK;
 	if (old) machine_forget(old);
+	compute_ready(c);
 	struct machine *m = machine_new(c, want->id);
 	struct parts p = {
 		.root = -1, .root_device = -1, .ends = {-1, -1}, .plan = {.config = -1, .console = -1, .memory = -1}};

@@ -384,6 +384,13 @@ static char *path_of(const char *dir, const char *name)
 	return p;
 }
 
+void compute_ready(struct compute *c)
+{
+	if (c->cgroups) return;
+	c->cgroups = cgroups_new(agent_prefix(c->g));
+	mkdir(c->machines_dir, 0700), mkdir(c->stage, 0700);
+}
+
 struct compute *compute_new(struct agent *g)
 {
 	struct compute *c = mem_new(sizeof(*c));
@@ -392,13 +399,12 @@ struct compute *compute_new(struct agent *g)
 	c->g = g;
 	c->program = c->empty_network = c->builder_fd = -1;
 	map_init(&c->machines);
-	c->cgroups = cgroups_new(agent_prefix(g));
 	c->data = open(data, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	c->machines_dir = path_of(agent_folder(g), "machines/");
 	c->stage = path_of(agent_folder(g), "stage");
 	c->images = path_of(data, "host/");
 	c->templates = path_of(data, "host/templates/");
-	mkdir(c->machines_dir, 0700), mkdir(c->stage, 0700);
+	compute_ready(c);
 	c->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
 	agent_watch(g, c->timer, on_timer, c);
 	adopt_all(c);
@@ -441,7 +447,9 @@ void compute_clear(struct compute *c)
 		machine_end(m, SIGKILL, true);
 	}
 	engines_clear(c->engines);
-	cgroups_clear(c->cgroups);
+	if (c->cgroups) cgroups_clear(c->cgroups);
+	cgroups_free(c->cgroups);
+	c->cgroups = NULL;
 	rmdir(c->machines_dir), rmdir(c->stage);
 	/* Layers have files of any owner: virga could not remove them. */
 	const char *argv[] = {"rm", "-rf", "--one-file-system", c->images, NULL};

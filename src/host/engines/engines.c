@@ -103,7 +103,7 @@ static void forget(struct engine *e)
 	arena_init(&a);
 	if (e->pidfd >= 0) agent_unwatch(e->all->c->g, e->pidfd);
 	close_fd(&e->pidfd);
-	cgroup_remove(e->all->c->cgroups, group_name(&a, e));
+	if (e->all->c->cgroups) cgroup_remove(e->all->c->cgroups, group_name(&a, e));
 	unlink(record_path(e, path));
 	map_remove(&e->all->map, str_c(e->id));
 	arena_cleanup(&e->arena);
@@ -201,6 +201,8 @@ static status run(struct engine *e, struct arena *a, const int fds[3], struct st
 	char folder[PATH_MAX], shared[PATH_MAX] = "";
 	const char *step = "";
 	uid_t uid = 0;
+	compute_ready(c);
+	mkdir(e->all->dir, 0700);
 	TRY(prepare_folder(e, a, folder, &uid, why));
 	const char *const *argv = list_of(a, &e->want.argv, 0);
 	if (access(argv[0], X_OK) != 0) {
