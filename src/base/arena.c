@@ -27,7 +27,7 @@ enum { ARENA_GAP = 0 };
 
 enum {
 	ARENA_ALIGN = 16,
-	BLOCK_FIRST = 16 << 10,
+	BLOCK_FIRST = 2 << 10,
 	BLOCK_LAST = 1 << 20,
 	BLOCK_KEPT = 64 << 10,
 };

@@ -196,6 +196,8 @@ status exchange_permit(struct exchange *e)
 	bool always = e->service && e->service->always_authorizes, anonymous = c->principal.kind == PRINCIPAL_ANONYMOUS;
 	if ((!c->cloud->policies && !always) || (needs_no_permission(c) && !anonymous)) return OK;
 	if (c->match.op->flags & WIRE_O_ANONYMOUS) return OK;
+	struct arena_mark mark = arena_mark(c->arena);
+	const struct after_commit *kept = e->at_end;
 	struct permit p = {.who = caller_of(c), .context = POLICY_CONTEXT_IN(c->arena)};
 	struct authz_place place = {c->partition, c->region, c->account, e->wire.path};
 	authz_demands(c->arena, &c->match, e->in, &place, &p.demands);
@@ -213,6 +215,8 @@ status exchange_permit(struct exchange *e)
 	}
 	authz_release(&p.demands);
 	policy_bundle_release(p.bundle);
+	/* A call that waits long should not keep what it was judged by, unless the service has put something aside. */
+	if (is_ok(s) && e->at_end == kept && !c->noted) arena_release(c->arena, mark);
 	return s;
 }
 

@@ -42,10 +42,22 @@ static void read_s3(struct str label, struct str before, struct wire_host *h)
 
 static bool known_prefix(struct str name)
 {
+	if (name.n == 0) return false;
 	if (str_is(name, "execute-api") || str_is(name, "lambda-url")) return true;
-	for (size_t i = 0; i < wire_services_length; i++)
-		if (str_ieq(name, str_c(wire_services[i]->endpoint_prefix))) return true;
+	char first = name.p[0] >= 'A' && name.p[0] <= 'Z' ? (char)(name.p[0] | 0x20) : name.p[0];
+	for (size_t i = 0; i < wire_services_length; i++) {
+		const char *prefix = wire_services[i]->endpoint_prefix;
+		if (prefix[0] == first && str_ieq(name, str_c(prefix))) return true;
+	}
 	return false;
+}
+
+/* 127.0.0.1: no name at all, and what most local clients ask. */
+static bool is_ipv4(struct str host)
+{
+	for (size_t i = 0; i < host.n; i++)
+		if (host.p[i] != '.' && (host.p[i] < '0' || host.p[i] > '9')) return false;
+	return true;
 }
 
 struct wire_host wire_read_host(struct str host)
@@ -53,7 +65,7 @@ struct wire_host wire_read_host(struct str host)
 	struct wire_host h = {STR_NONE, STR_NONE, STR_NONE, false};
 	host = without_port(host);
 	struct str previous = STR_NONE;
-	if (host.n == 0 || host.p[0] == '[' || str_chr(host, '.') < 0) return h;
+	if (host.n == 0 || host.p[0] == '[' || str_chr(host, '.') < 0 || is_ipv4(host)) return h;
 	/* The rightmost S3 label counts: a bucket's name may hold dots, and "s3" among them. */
 	for (size_t end = host.n; end > 0;) {
 		size_t start = end;
