@@ -1,9 +1,9 @@
-/* Backups on demand: a table's items as one snapshot of the store shows them, copied in small transactions, and a table
- * made of them again. What an interrupted copy leaves is removed by a job that only a whole copy cancels. */
+/* Backups: a table's items as one snapshot of the store shows them, copied in small transactions, and a table made of
+ * them again. What an interrupted copy leaves is removed by a job that only a whole copy cancels. A system backup (of a
+ * deleted table that had point-in-time recovery) copies nothing: the table's items themselves stay for 35 days. */
 #include "base/rand.h"
-#include "services/dynamodb/service.h"
-
-enum { COPY_AT_ONCE = 500 };
+#include "services/dynamodb/copy.h"
+#include "services/dynamodb/history.h"
 
 struct str ddb_backup_prefix(struct arena *a, uint64_t backup_id)
 {
@@ -12,14 +12,27 @@ struct str ddb_backup_prefix(struct arena *a, uint64_t backup_id)
 	return key_done(&k);
 }
 
-static struct str record_key(struct work *w, struct str table, struct str suffix)
+static struct str items_of(struct arena *a, const struct dynamodb_rec_backup *b)
 {
-	struct key k = ddb_key(w->a, "backup");
-	key_str(&k, w->c->account);
-	key_str(&k, w->c->region);
+	if (!b->system.v) return ddb_backup_prefix(a, (uint64_t)b->id.v);
+	struct key k = ddb_key(a, "item");
+	key_u64(&k, (uint64_t)b->id.v);
+	return key_done(&k);
+}
+
+struct str ddb_backup_key(struct arena *a, struct str account, struct str region, struct str table, struct str suffix)
+{
+	struct key k = ddb_key(a, "backup");
+	key_str(&k, account);
+	key_str(&k, region);
 	if (str_has(table)) key_str(&k, table);
 	if (str_has(suffix)) key_str(&k, suffix);
 	return key_done(&k);
+}
+
+static struct str record_key(struct work *w, struct str table, struct str suffix)
+{
+	return ddb_backup_key(w->a, w->c->account, w->c->region, table, suffix);
 }
 
 static struct str arn_of(struct arena *a, const struct dynamodb_rec_backup *b)
@@ -53,7 +66,8 @@ static struct dynamodb_backup_details *details(struct work *w, const struct dyna
 	d->backup_name = b->name;
 	d->backup_size_bytes = SOME_I64(b->bytes.v);
 	d->backup_status = word;
-	d->backup_type = STR("USER");
+	d->backup_type = b->system.v ? STR("SYSTEM") : STR("USER");
+	if (b->system.v) d->backup_expiry_date_time = SOME_TIME(b->created.v + BACKUP_KEEP_MS);
 	d->backup_creation_date_time = SOME_TIME(b->created.v);
 	return d;
 }
@@ -97,65 +111,9 @@ static struct dynamodb_backup_description *description(
 	return d;
 }
 
-/* ── copying ── */
-
-/* Transactions of the copy's own; each has an arena of its own. */
-struct copy {
-	struct work w;
-	struct arena a;
-	store_ticket last;
-};
-
-static void copy_begin(struct copy *x, const struct work *w)
-{
-	arena_reset(&x->a);
-	x->w = (struct work){.c = w->c, .a = &x->a, .d = w->d, .tx = store_begin(w->d->cloud->store, &x->a, false)};
-}
-
-static status copy_commit(struct copy *x, status s)
-{
-	if (is_ok(s)) s = store_commit(x->w.tx, &x->last);
-	store_end(x->w.tx);
-	return work_end(&x->w, s);
-}
-
-/* What to do with each item. */
-typedef void (*copy_fn)(struct copy *x, void *ctx, struct str rest, struct str bytes);
-
-/* Every record of [prefix…) that w's transaction sees. */
-static status copy_range(struct work *w, struct copy *x, struct str prefix, copy_fn fn, void *ctx)
-{
-	struct str key, bytes;
-	size_t n = 0;
-	status s = OK;
-	struct store_scan *scan = store_scan_begin(w->tx, prefix, key_after(w->a, prefix), false);
-	copy_begin(x, w);
-	while (is_ok(s) && store_scan_next(scan, &key, &bytes)) {
-		fn(x, ctx, str_from(key, prefix.n), bytes);
-		if (++n % COPY_AT_ONCE) continue;
-		s = copy_commit(x, OK);
-		copy_begin(x, w);
-	}
-	s = copy_commit(x, s);
-	status ended = store_scan_end(scan);
-	TRY(s);
-	return ended;
-}
-
-/* One small transaction: fn's writes. */
-static status commit_one(struct work *w, struct copy *x, status (*fn)(struct work *, void *), void *ctx)
-{
-	status s;
-	do {
-		copy_begin(x, w);
-		s = copy_commit(x, fn(&x->w, ctx));
-	} while (status_is(s, STATUS_CONFLICT));
-	return s;
-}
-
 /* ── CreateBackup ── */
 
-static void copy_out(struct copy *x, void *ctx, struct str rest, struct str bytes)
+static status copy_out(struct copy *x, void *ctx, struct str rest, struct str bytes)
 {
 	struct dynamodb_rec_backup *b = ctx;
 	struct value item;
@@ -165,6 +123,7 @@ static void copy_out(struct copy *x, void *ctx, struct str rest, struct str byte
 	store_put(x->w.tx, key_done(&k), bytes);
 	b->items.v++;
 	if (is_ok(ddb_item_load(&x->a, bytes, &item))) b->bytes.v += (int64_t)ddb_item_size(&item);
+	return OK;
 }
 
 static status announce_backup(struct work *w, void *ctx)
@@ -202,9 +161,9 @@ static status create_backup(struct work *w, struct copy *x, const struct dynamod
 		.bytes = SOME_I64(0),
 		.table = &t->record,
 	};
-	TRY(commit_one(w, x, announce_backup, &b));
+	TRY(copy_one(w, x, announce_backup, &b));
 	TRY(copy_range(w, x, t->item_prefix, copy_out, &b));
-	TRY(commit_one(w, x, finish_backup, &b));
+	TRY(copy_one(w, x, finish_backup, &b));
 	out->backup_details = details(w, &b, STR("CREATING"));
 	return OK;
 }
@@ -213,18 +172,44 @@ status dynamodb_create_backup(
 	struct call *c, const struct dynamodb_create_backup_input *in, struct dynamodb_create_backup_output *out)
 {
 	struct work w;
-	struct copy x = {0};
+	struct copy x;
 	work_begin(&w, c);
 	w.tx = store_begin(c->cloud->store, c->arena, true);
-	arena_init(&x.a);
+	copy_init(&x);
 	status s = create_backup(&w, &x, in, out);
-	arena_cleanup(&x.a);
+	copy_cleanup(&x);
 	store_end(w.tx);
 	if (is_ok(s)) call_ticket(c, x.last);
 	return work_end(&w, s);
 }
 
+/* "If you delete a table that has point-in-time recovery enabled, DynamoDB automatically creates a backup snapshot called a
+ * system backup and retains it for 35 days (at no additional cost)." */
+void ddb_backup_deleted(struct work *w, struct table *t)
+{
+	struct dynamodb_rec_backup b = {
+		.id = t->record.id,
+		.name = str_fmt(w->a, "%.*s$DeletedTableBackup", STR_ARG(t->name)),
+		.suffix = str_fmt(w->a, "%014lld-%08llx", (long long)w->c->now_ms,
+			(unsigned long long)(rand_u64() & 0xffffffffu)),
+		.created = SOME_I64(w->c->now_ms),
+		.table = &t->record,
+		.system = SOME_BOOL(true),
+	};
+	store_put(w->tx, record_key(w, t->name, b.suffix), dynamodb_rec_backup_encode(w->a, &b));
+	ddb_history_drop(w, &t->record);
+	ddb_purge_to_backup(w, &b);
+}
+
 /* ── DescribeBackup, DeleteBackup, ListBackups ── */
+
+/* Of a system backup only when somebody asks: deleting a table does not read it. */
+static void count_items(struct work *w, struct dynamodb_rec_backup *b)
+{
+	struct tally n = ddb_tally(w, items_of(w->a, b));
+	b->items = SOME_I64(n.items);
+	b->bytes = SOME_I64(n.bytes);
+}
 
 static status describe_backup(
 	struct work *w, const struct dynamodb_describe_backup_input *in, struct dynamodb_describe_backup_output *out)
@@ -232,6 +217,7 @@ static status describe_backup(
 	struct dynamodb_rec_backup b = {0};
 	struct str key;
 	TRY(find(w, in->backup_arn, &b, &key));
+	if (b.system.v) count_items(w, &b);
 	out->backup_description = description(w, &b, STR("AVAILABLE"));
 	return OK;
 }
@@ -256,7 +242,10 @@ static status delete_backup(
 	struct str key;
 	TRY(find(w, in->backup_arn, &b, &key));
 	store_delete(w->tx, key);
-	ddb_purge_backup(w, (uint64_t)b.id.v);
+	if (b.system.v)
+		ddb_purge_table(w, (uint64_t)b.id.v);
+	else
+		ddb_purge_backup(w, (uint64_t)b.id.v);
 	call_after_commit(w->c, poke, w->c->cloud->jobs);
 	out->backup_description = description(w, &b, STR("DELETED"));
 	return OK;
@@ -283,13 +272,15 @@ static status list_backups(
 		from = key_next(w->a, key);
 	}
 	VEC_PRESENT(w->a, &out->backup_summaries);
-	if (str_is(in->backup_type, "SYSTEM") || str_is(in->backup_type, "AWS_BACKUP")) return OK;
+	if (str_is(in->backup_type, "AWS_BACKUP")) return OK;
 	status s = OK;
 	struct store_scan *scan = store_scan_begin(w->tx, from, key_after(w->a, prefix), false);
 	while (is_ok(s) && store_scan_next(scan, &key, &bytes)) {
 		struct dynamodb_rec_backup b = {0};
 		s = dynamodb_rec_backup_decode(w->a, str_dup(w->a, bytes), &b);
 		if (!is_ok(s)) break;
+		bool system = str_is(in->backup_type, "SYSTEM") || str_is(in->backup_type, "ALL");
+		if (b.system.v ? !system : str_is(in->backup_type, "SYSTEM")) continue;
 		if (in->time_range_lower_bound.has && b.created.v < in->time_range_lower_bound.ms) continue;
 		if (in->time_range_upper_bound.has && b.created.v >= in->time_range_upper_bound.ms) continue;
 		if (out->backup_summaries.n == limit) {
@@ -304,7 +295,7 @@ static status list_backups(
 			.backup_name = b.name,
 			.backup_creation_date_time = SOME_TIME(b.created.v),
 			.backup_status = STR("AVAILABLE"),
-			.backup_type = STR("USER"),
+			.backup_type = b.system.v ? STR("SYSTEM") : STR("USER"),
 			.backup_size_bytes = SOME_I64(b.bytes.v),
 		};
 	}
@@ -323,111 +314,33 @@ status dynamodb_list_backups(
 
 /* ── RestoreTableFromBackup ── */
 
-static void copy_in(struct copy *x, void *ctx, struct str rest, struct str bytes)
+static status copy_in(struct copy *x, void *ctx, struct str rest, struct str bytes)
 {
-	const struct table *t = ctx;
-	struct value item;
 	(void)rest;
-	struct str own = str_dup(&x->a, bytes);
-	if (!is_ok(ddb_item_load(&x->a, own, &item))) return;
-	ddb_write_item(&x->w, t, ddb_item_key(&x->a, t, &item), NULL, &item, false, NULL);
-}
-
-static status announce_table(struct work *w, void *ctx)
-{
-	ddb_purge_unless(w, (uint64_t)((struct dynamodb_rec_table *)ctx)->id.v, false);
-	return OK;
-}
-
-static status free_name(struct work *w, struct str name)
-{
-	struct table *t;
-	status s = ddb_find(w, w->c->account, w->c->region, name, &t);
-	if (is_ok(s))
-		return call_fail(
-			w->c, DYNAMODB_ERR_TABLE_ALREADY_EXISTS_EXCEPTION, "Table already exists: %.*s", STR_ARG(name));
-	return status_is(s, STATUS_NOT_FOUND) ? OK : s;
-}
-
-static status finish_table(struct work *w, void *ctx)
-{
-	struct dynamodb_rec_table r = *(struct dynamodb_rec_table *)ctx;
-	TRY(free_name(w, r.name));
-	ddb_purge_not(w, (uint64_t)r.id.v);
-	ddb_put_table(w, &r);
-	return OK;
-}
-
-/* Overrides name those of the backup's indexes that come back. */
-static status choose_indexes(
-	struct work *w, const struct dynamodb_restore_table_from_backup_input *in, struct dynamodb_rec_table *r)
-{
-	struct dynamodb_rec_indexes kept = {0};
-	size_t capacity = 0, found = 0;
-	const struct dynamodb_global_secondary_index_list *g = &in->global_secondary_index_override;
-	const struct dynamodb_local_secondary_index_list *l = &in->local_secondary_index_override;
-	for (size_t i = 0; i < r->indexes.n; i++) {
-		struct dynamodb_rec_index x = r->indexes.v[i];
-		bool stays = x.global.v ? !g->v : !l->v;
-		for (size_t j = 0; x.global.v && j < g->n; j++) {
-			if (!str_eq(g->v[j].index_name, x.name)) continue;
-			stays = true;
-			found++;
-			if (g->v[j].provisioned_throughput)
-				TRY(ddb_check_throughput(
-					w, g->v[j].provisioned_throughput, r->on_demand.v, x.name, &x.throughput));
-		}
-		for (size_t j = 0; !x.global.v && j < l->n; j++) {
-			if (!str_eq(l->v[j].index_name, x.name)) continue;
-			stays = true;
-			found++;
-		}
-		x.status = STR("ACTIVE");
-		if (r->on_demand.v) x.throughput = NULL;
-		if (stays) *VEC_PUSH(w->a, &kept, &capacity) = x;
-	}
-	if (found != g->n + l->n)
-		return VALIDATION(w, "One or more parameter values were invalid: an index override must name an index "
-				     "of the backup");
-	r->indexes = kept;
-	return OK;
+	return ddb_restore_item(x, ctx, bytes);
 }
 
 static status restore(struct work *w, struct copy *x, const struct dynamodb_restore_table_from_backup_input *in,
 	struct dynamodb_restore_table_from_backup_output *out)
 {
 	struct dynamodb_rec_backup b = {0};
+	struct dynamodb_rec_table r;
 	struct str key;
+	struct overrides o = {
+		.table = in->target_table_name,
+		.billing = in->billing_mode_override,
+		.throughput = in->provisioned_throughput_override,
+		.global = &in->global_secondary_index_override,
+		.local = &in->local_secondary_index_override,
+		.sse = in->sse_specification_override,
+	};
 	TRY(find(w, in->backup_arn, &b, &key));
-	if (!ddb_name_valid(in->target_table_name)) {
-		struct str name;
-		return ddb_table_name(w, in->target_table_name, &name);
-	}
-	TRY(free_name(w, in->target_table_name));
-	struct dynamodb_rec_table r = *b.table;
-	r.id = SOME_I64((int64_t)(rand_u64() >> 1));
-	r.name = in->target_table_name;
-	r.created = r.restored = SOME_I64(w->c->now_ms);
-	r.uuid = rand_uuid(w->a);
+	TRY(ddb_restore_record(w, b.table, &o, &r));
 	r.restored_backup = in->backup_arn;
-	r.restored_table = ddb_table_arn(w->a, b.table);
-	/* "You must manually set up … on the restored table": streams, tags, TTL, protection. */
-	r.stream_view = r.stream_label = r.ttl_attribute = STR_NONE;
-	r.tags = (struct dynamodb_rec_tags){0};
-	r.deletion_protection = SOME_BOOL(false);
-	if (str_has(in->billing_mode_override)) {
-		r.on_demand = SOME_BOOL(str_is(in->billing_mode_override, "PAY_PER_REQUEST"));
-		if (r.on_demand.v) r.throughput = NULL;
-		r.billing_told = SOME_BOOL(true);
-	}
-	if (in->provisioned_throughput_override || (!r.on_demand.v && !r.throughput))
-		TRY(ddb_check_throughput(
-			w, in->provisioned_throughput_override, r.on_demand.v, STR_NONE, &r.throughput));
-	TRY(choose_indexes(w, in, &r));
 	struct table *t = ddb_table_of(w, &r);
-	TRY(commit_one(w, x, announce_table, &r));
-	TRY(copy_range(w, x, ddb_backup_prefix(w->a, (uint64_t)b.id.v), copy_in, t));
-	TRY(commit_one(w, x, finish_table, &r));
+	TRY(copy_one(w, x, ddb_restore_announce, &r));
+	TRY(copy_range(w, x, items_of(w->a, &b), copy_in, t));
+	TRY(copy_one(w, x, ddb_restore_finish, &r));
 	out->table_description = ddb_describe(w, &r, STR("CREATING"));
 	return OK;
 }
@@ -436,12 +349,12 @@ status dynamodb_restore_table_from_backup(struct call *c, const struct dynamodb_
 	struct dynamodb_restore_table_from_backup_output *out)
 {
 	struct work w;
-	struct copy x = {0};
+	struct copy x;
 	work_begin(&w, c);
 	w.tx = store_begin(c->cloud->store, c->arena, true);
-	arena_init(&x.a);
+	copy_init(&x);
 	status s = restore(&w, &x, in, out);
-	arena_cleanup(&x.a);
+	copy_cleanup(&x);
 	store_end(w.tx);
 	if (is_ok(s)) call_ticket(c, x.last);
 	return work_end(&w, s);

@@ -1,9 +1,9 @@
 /* Durable jobs over a table: fill a new index, remove what a deleted table or index leaves. Each works in small
  * transactions of its own and begins anew after a crash; what it does twice comes to the same. */
-#include "services/dynamodb/service.h"
+#include "services/dynamodb/history.h"
 
 static const char backfill_kind[] = "dynamodb.backfill", purge_kind[] = "dynamodb.purge";
-enum { FILL_AT_ONCE = 128, PURGE_AT_ONCE = 1000, CONFLICTS_MAX = 1000, PURGE_BACKUP = 1 };
+enum { FILL_AT_ONCE = 128, PURGE_AT_ONCE = 1000, CONFLICTS_MAX = 1000, /* stages: */ PURGE_BACKUP = 1, PURGE_BESIDE, PURGE_ITEMS };
 /* What a copy wrote before it came to its end goes when nobody can still be at it. */
 static const int64_t ORPHAN_MS = INT64_C(24) * 3600 * 1000;
 
@@ -138,9 +138,11 @@ static status purge(void *ctx, struct store_tx *tx, struct arena *a, const struc
 {
 	struct ddb *d = ctx;
 	struct dynamodb_rec_chore chore = {0};
-	(void)tx, (void)again_ms;
+	(void)again_ms;
 	TRY(dynamodb_rec_chore_decode(a, job->payload, &chore));
 	if (chore.stage.v == PURGE_BACKUP) return purge_range(d, ddb_backup_prefix(a, (uint64_t)chore.id.v));
+	if (chore.stage.v == PURGE_ITEMS)
+		store_delete(tx, ddb_backup_key(a, chore.account, chore.region, chore.table, chore.at));
 	struct key items = ddb_key(a, "item"), entries = ddb_key(a, "index");
 	key_u64(&items, (uint64_t)chore.id.v);
 	key_u64(&entries, (uint64_t)chore.id.v);
@@ -148,14 +150,16 @@ static status purge(void *ctx, struct store_tx *tx, struct arena *a, const struc
 		key_u64(&entries, (uint64_t)chore.index.v);
 		return purge_range(d, key_done(&entries));
 	}
-	TRY(purge_range(d, key_done(&items)));
+	if (chore.stage.v != PURGE_BESIDE) TRY(purge_range(d, key_done(&items)));
 	TRY(purge_range(d, key_done(&entries)));
+	TRY(purge_range(d, ddb_history_prefix(a, (uint64_t)chore.id.v)));
 	return purge_range(d, ddb_ttl_prefix(a, (uint64_t)chore.id.v));
 }
 
 static struct str purge_id(struct work *w, const struct dynamodb_rec_chore *chore)
 {
-	return str_fmt(w->a, "%llx.%llx", (unsigned long long)chore->id.v, (unsigned long long)chore->index.v);
+	const char *part = chore->stage.v == PURGE_BESIDE ? ".beside" : "";
+	return str_fmt(w->a, "%llx.%llx%s", (unsigned long long)chore->id.v, (unsigned long long)chore->index.v, part);
 }
 
 static void schedule_purge(struct work *w, const struct dynamodb_rec_chore *chore, int64_t due_ms)
@@ -170,6 +174,19 @@ void ddb_purge_table(struct work *w, uint64_t table_id)
 {
 	struct dynamodb_rec_chore chore = {.id = SOME_I64((int64_t)table_id)};
 	schedule_purge(w, &chore, w->c->now_ms);
+}
+
+void ddb_purge_to_backup(struct work *w, const struct dynamodb_rec_backup *b)
+{
+	struct dynamodb_rec_chore chore = {.id = b->id,
+		.account = b->table->account,
+		.region = b->table->region,
+		.table = b->table->name,
+		.at = b->suffix,
+		.stage = SOME_I64(PURGE_BESIDE)};
+	schedule_purge(w, &chore, w->c->now_ms);
+	chore.stage = SOME_I64(PURGE_ITEMS);
+	schedule_purge(w, &chore, w->c->now_ms + BACKUP_KEEP_MS);
 }
 
 void ddb_purge_index(struct work *w, uint64_t table_id, uint64_t index_id)

@@ -129,7 +129,7 @@ struct dynamodb_table_description *ddb_describe(struct work *w, const struct dyn
 
 /* ── counts ── */
 
-static struct tally count(struct work *w, struct str prefix)
+struct tally ddb_tally(struct work *w, struct str prefix)
 {
 	struct tally n = {0};
 	struct str key, bytes;
@@ -156,8 +156,8 @@ void ddb_count(struct work *w, struct table *t)
 		     now - l->counted_us < 100 * l->count_took_us;
 	pthread_mutex_unlock(&l->lock);
 	if (fresh) return;
-	struct tally table = count(w, t->item_prefix), index[INDEXES_MAX] = {{0}};
-	for (size_t i = 0; i < t->n_indexes; i++) index[i] = count(w, ddb_index_prefix(w->a, t, &t->indexes[i]));
+	struct tally table = ddb_tally(w, t->item_prefix), index[INDEXES_MAX] = {{0}};
+	for (size_t i = 0; i < t->n_indexes; i++) index[i] = ddb_tally(w, ddb_index_prefix(w->a, t, &t->indexes[i]));
 	int64_t end = clock_monotonic_us();
 	pthread_mutex_lock(&l->lock);
 	l->table = table;

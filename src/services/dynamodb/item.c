@@ -1,5 +1,5 @@
 /* Items in the store: reading one; replacing one with its index entries, its expiry and its stream record. */
-#include "services/dynamodb/service.h"
+#include "services/dynamodb/history.h"
 
 status ddb_read_item(struct work *w, struct str key, bool validated, struct value *item)
 {
@@ -39,9 +39,10 @@ void ddb_write_entry(struct work *w, const struct table *t, const struct index *
 	}
 }
 
-void ddb_write_item(struct work *w, const struct table *t, struct str key, const struct value *old,
+status ddb_write_item(struct work *w, const struct table *t, struct str key, const struct value *old,
 	const struct value *new, bool expired, struct cost *cost)
 {
+	if (t->history && (old || new)) TRY(ddb_history_write(w, t, key, old));
 	if (new)
 		store_put(w->tx, key, ddb_item_store(w->a, new));
 	else if (old)
@@ -50,6 +51,7 @@ void ddb_write_item(struct work *w, const struct table *t, struct str key, const
 	for (size_t i = 0; i < t->n_indexes; i++) ddb_write_entry(w, t, &t->indexes[i], old, new, cost);
 	ddb_ttl_write(w, t, key, old, new);
 	if (t->streams) ddb_stream_write(w, t, old, new, expired);
+	return OK;
 }
 
 /* "ItemCollectionMetrics": of tables with local indexes, the size of all that has the partition key, in whole

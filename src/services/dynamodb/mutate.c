@@ -103,8 +103,7 @@ status ddb_mutate(struct work *w, struct mutation *m, struct refusal *why)
 		m->cost.table = ddb_write_units(m->had ? ddb_item_size(&m->old) : 0);
 		return OK;
 	}
-	ddb_write_item(w, m->t, m->key, m->had ? &m->old : NULL, m->has ? &m->new : NULL, false, &m->cost);
-	return OK;
+	return ddb_write_item(w, m->t, m->key, m->had ? &m->old : NULL, m->has ? &m->new : NULL, false, &m->cost);
 }
 
 status ddb_refuse(

@@ -9,6 +9,8 @@
  * item's key)   of tables with a time to live (dynamodb, stream, account, region, table, label)      record stream
  *   (dynamodb, shard, stream id)                           the next sequence number
  *   (dynamodb, change, stream id, sequence number)         record change
+ *   (dynamodb, history, table id, item's key, second)      what an item was: history.h
+ *   (dynamodb, export | import, account, region, …)        records export and import
  *   (dynamodb, token, account, region, token)              record token */
 #pragma once
 #include "base/map.h"
@@ -29,6 +31,7 @@ enum {
 	BURST_S = 300,
 	STREAM_KEEP_MS = 24 * 3600 * 1000,
 };
+#define BACKUP_KEEP_MS (INT64_C(35) * 24 * 3600 * 1000) /* of a deleted table */
 
 struct key_schema {
 	struct str hash, range; /* range: STR_NONE where there is none */
@@ -72,7 +75,7 @@ struct table {
 	struct key_schema key;
 	struct index *indexes;
 	size_t n_indexes;
-	bool has_local, streams;
+	bool has_local, streams, history; /* history: point-in-time recovery is on */
 	struct str item_prefix; /* encoded (dynamodb, item, id) */
 	struct str arn;
 	struct live *live;
@@ -94,6 +97,7 @@ struct work {
 		struct table *table;
 		struct opened *next;
 	} * opened;
+	int64_t second; /* at which its changes happened, for point-in-time recovery; 0: none yet */
 };
 void work_begin(struct work *w, struct call *c);
 /* Gives the tables back (within a call: once it is answered); returns s. */
@@ -174,9 +178,9 @@ struct dynamodb_consumed_capacity *ddb_consumed(
 /* NOT_FOUND, or the item. validated: the commit fails if it changed meanwhile. */
 status ddb_read_item(struct work *w, struct str key, bool validated, struct value *item) MUST_USE;
 /* Replaces old (NULL: there was none) by new (NULL: it goes): the item, its index entries, its expiry, its stream
- * record. Adds to cost. expired: by time to live. */
-void ddb_write_item(struct work *w, const struct table *t, struct str key, const struct value *old,
-	const struct value *new, bool expired, struct cost *cost);
+ * record, what point-in-time recovery needs. Adds to cost. expired: by time to live. */
+status ddb_write_item(struct work *w, const struct table *t, struct str key, const struct value *old,
+	const struct value *new, bool expired, struct cost *cost) MUST_USE;
 /* Entries of one index only: for a backfill. */
 void ddb_write_entry(struct work *w, const struct table *t, const struct index *x, const struct value *old,
 	const struct value *new, struct cost *cost);
@@ -250,6 +254,8 @@ status ddb_check_tags(struct work *w, const struct dynamodb_tag_list *tags) MUST
 /* ── describe.c ── */
 struct dynamodb_table_description *ddb_describe(
 	struct work *w, const struct dynamodb_rec_table *r, struct str status_word);
+/* How many items these records are, and their bytes; reads them all. */
+struct tally ddb_tally(struct work *w, struct str prefix);
 /* Counts, where asked for and the last count has become old. */
 void ddb_count(struct work *w, struct table *t);
 
@@ -257,6 +263,10 @@ void ddb_count(struct work *w, struct table *t);
 void ddb_chores(struct ddb *d);
 void ddb_backfill(struct work *w, const struct dynamodb_rec_table *r, uint64_t index_id);
 void ddb_purge_table(struct work *w, uint64_t table_id);
+/* Of a table whose items stay as a backup: all else at once, the items when the backup's time is over. */
+void ddb_purge_to_backup(struct work *w, const struct dynamodb_rec_backup *b);
+/* (dynamodb, backup, account, region, table, suffix) */
+struct str ddb_backup_key(struct arena *a, struct str account, struct str region, struct str table, struct str suffix);
 void ddb_purge_index(struct work *w, uint64_t table_id, uint64_t index_id);
 void ddb_purge_backup(struct work *w, uint64_t backup_id);
 /* The items of a table, or of a backup, that is being written: they go in a day, unless ddb_purge_not says that it is whole. */
@@ -284,7 +294,18 @@ status ddb_scope_failed(struct work *w, const struct scope *s) MUST_USE;
 status ddb_read_projection(struct work *w, struct scope *s, struct str expression,
 	const struct dynamodb_attribute_name_list *names, struct projection *out) MUST_USE;
 
+/* ── tables.c ── */
+/* What CreateTable makes of its input: a record that is not stored yet. FAILED where the input is wrong or the name is taken. */
+status ddb_create_record(
+	struct work *w, const struct dynamodb_create_table_input *in, struct dynamodb_rec_table *out) MUST_USE;
+
+/* ── export.c, import.c ── */
+void ddb_export_jobs(struct ddb *d);
+void ddb_import_jobs(struct ddb *d);
+
 /* ── backup.c ── */
+/* The backup that a table with point-in-time recovery leaves when it is deleted. */
+void ddb_backup_deleted(struct work *w, struct table *t);
 struct str ddb_backup_prefix(struct arena *a, uint64_t backup_id);
 
 /* ── authorize.c ── */

@@ -1,5 +1,4 @@
-/* What is set beside a table: tags, time to live; what is told of the account: limits, endpoints, continuous backups.
- */
+/* What is set beside a table: tags, time to live; what is told of the account: limits, endpoints. */
 #include "services/dynamodb/service.h"
 #include <stdlib.h>
 
@@ -157,34 +156,6 @@ status dynamodb_describe_time_to_live(struct call *c, const struct dynamodb_desc
 }
 
 /* ── what is told of the account ── */
-
-/* Every table has continuous backups on AWS; point-in-time recovery is off until it is asked for. */
-static status describe_backups(struct work *w, const struct dynamodb_describe_continuous_backups_input *in,
-	struct dynamodb_describe_continuous_backups_output *out)
-{
-	struct table *t;
-	struct str name = STR_NONE;
-	TRY(ddb_table_name(w, in->table_name, &name));
-	status s = ddb_find(w, w->c->account, w->c->region, name, &t);
-	if (status_is(s, STATUS_NOT_FOUND))
-		return call_fail(w->c, DYNAMODB_ERR_TABLE_NOT_FOUND_EXCEPTION, "Table not found: %.*s", STR_ARG(name));
-	TRY(s);
-	struct dynamodb_continuous_backups_description *d =
-		arena_new(w->a, struct dynamodb_continuous_backups_description);
-	d->continuous_backups_status = STR("ENABLED");
-	d->point_in_time_recovery_description = arena_new(w->a, struct dynamodb_point_in_time_recovery_description);
-	d->point_in_time_recovery_description->point_in_time_recovery_status = STR("DISABLED");
-	out->continuous_backups_description = d;
-	return OK;
-}
-
-status dynamodb_describe_continuous_backups(struct call *c, const struct dynamodb_describe_continuous_backups_input *in,
-	struct dynamodb_describe_continuous_backups_output *out)
-{
-	struct work w;
-	work_begin(&w, c);
-	return work_end(&w, describe_backups(&w, in, out));
-}
 
 /* "Service, account, and table quotas in Amazon DynamoDB": the defaults of a region. */
 status dynamodb_describe_limits(

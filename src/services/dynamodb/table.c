@@ -2,7 +2,7 @@
  * same. */
 #include "base/log.h"
 #include "base/map.h"
-#include "services/dynamodb/service.h"
+#include "services/dynamodb/history.h"
 #include <stdlib.h>
 
 struct key ddb_key(struct arena *a, const char *kind)
@@ -83,6 +83,7 @@ static struct table *parse(struct str bytes)
 	t->name = r->name;
 	t->key = parse_schema(r->schema);
 	t->streams = str_has(r->stream_view);
+	t->history = r->pitr_since.has;
 	t->n_indexes = r->indexes.n;
 	t->indexes = arena_new_n(&t->arena, struct index, r->indexes.n);
 	for (size_t i = 0; i < r->indexes.n; i++) {
@@ -326,6 +327,9 @@ status ddb_start(struct cloud *cloud, void **state)
 	ddb_chores(d);
 	ddb_ttl_jobs(d);
 	ddb_stream_jobs(cloud);
+	ddb_history_jobs(d);
+	ddb_export_jobs(d);
+	ddb_import_jobs(d);
 	*state = d;
 	return OK;
 }

@@ -16,15 +16,11 @@ static void set_tags(struct work *w, struct dynamodb_rec_table *r, const struct 
 		r->tags.v[i] = (struct dynamodb_rec_tags_entry){tags->v[i].key, tags->v[i].value};
 }
 
-static status create_table(
-	struct work *w, const struct dynamodb_create_table_input *in, struct dynamodb_create_table_output *out)
+status ddb_create_record(struct work *w, const struct dynamodb_create_table_input *in, struct dynamodb_rec_table *out)
 {
 	struct table *existing;
 	struct str name = STR_NONE;
 	TRY(ddb_table_name(w, in->table_name, &name));
-	if (str_has(in->resource_policy) || str_has(in->global_table_source_arn))
-		return call_fail(w->c, ERR_NOT_IMPLEMENTED, "virga does not implement %s of CreateTable yet.",
-			str_has(in->resource_policy) ? "ResourcePolicy" : "GlobalTableSourceArn");
 	struct dynamodb_rec_table r = {
 		.id = SOME_I64((int64_t)(rand_u64() >> 1)),
 		.name = name,
@@ -58,6 +54,18 @@ static status create_table(
 				    : call_arn(w->c, STR("kms"), "alias/aws/dynamodb");
 	}
 	set_tags(w, &r, &in->tags);
+	*out = r;
+	return OK;
+}
+
+static status create_table(
+	struct work *w, const struct dynamodb_create_table_input *in, struct dynamodb_create_table_output *out)
+{
+	struct dynamodb_rec_table r;
+	if (str_has(in->resource_policy) || str_has(in->global_table_source_arn))
+		return call_fail(w->c, ERR_NOT_IMPLEMENTED, "virga does not implement %s of CreateTable yet.",
+			str_has(in->resource_policy) ? "ResourcePolicy" : "GlobalTableSourceArn");
+	TRY(ddb_create_record(w, in, &r));
 	if (in->stream_specification && in->stream_specification->stream_enabled.v)
 		ddb_stream_open(w, &r, in->stream_specification->stream_view_type);
 	ddb_put_table(w, &r);
@@ -85,7 +93,10 @@ static status delete_table(
 	struct dynamodb_rec_table r = ddb_edit(t);
 	ddb_stream_close(w, &r);
 	ddb_delete_table_record(w, &r);
-	ddb_purge_table(w, t->id);
+	if (t->history)
+		ddb_backup_deleted(w, t);
+	else
+		ddb_purge_table(w, t->id);
 	ddb_cache(w, &r, true);
 	call_after_commit(w->c, poke, w->c->cloud->jobs);
 	out->table_description = ddb_describe(w, &t->record, STR("DELETING"));

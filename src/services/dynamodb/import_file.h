@@ -1,0 +1,18 @@
+/* What an import reads: an object's bytes as items, in DynamoDB JSON (one {"Item":{…}} a line) or CSV ("Amazon S3 import
+ * formats for DynamoDB"), plain or gzipped. The bytes are a client's own: anything may be in them. */
+#pragma once
+#include "services/dynamodb/service.h"
+
+struct import_file {
+	struct str format; /* DYNAMODB_JSON, CSV */
+	bool gzip;
+	char delimiter;
+	const struct str *headers; /* of CSV; without them the first line tells */
+	size_t n_headers;
+	const struct table *table; /* CSV's key attributes have its types, all others are strings */
+	/* item NULL: what stands there is none. Lives until it returns; another status than OK ends the reading. */
+	status (*item)(void *ctx, const struct value *item);
+	void *ctx;
+};
+/* INVALID where the bytes are not gzip. */
+status import_file_read(const struct import_file *f, struct arena *a, struct str bytes) MUST_USE;
