@@ -124,6 +124,7 @@ struct dynamodb_table_description *ddb_describe(struct work *w, const struct dyn
 		d->restore_summary->restore_in_progress = SOME_BOOL(str_is(word, "CREATING"));
 	}
 	d->deletion_protection_enabled = SOME_BOOL(r->deletion_protection.v);
+	ddb_replica_describe(w, r, d);
 	return d;
 }
 

@@ -39,7 +39,7 @@ void ddb_write_entry(struct work *w, const struct table *t, const struct index *
 	}
 }
 
-status ddb_write_item(struct work *w, const struct table *t, struct str key, const struct value *old,
+status ddb_write_one(struct work *w, const struct table *t, struct str key, const struct value *old,
 	const struct value *new, bool expired, struct cost *cost)
 {
 	if (t->history && (old || new)) TRY(ddb_history_write(w, t, key, old));
@@ -52,6 +52,13 @@ status ddb_write_item(struct work *w, const struct table *t, struct str key, con
 	ddb_ttl_write(w, t, key, old, new);
 	if (t->streams) ddb_stream_write(w, t, old, new, expired);
 	return OK;
+}
+
+status ddb_write_item(struct work *w, const struct table *t, struct str key, const struct value *old,
+	const struct value *new, bool expired, struct cost *cost)
+{
+	TRY(ddb_write_one(w, t, key, old, new, expired, cost));
+	return t->record.replicas.n ? ddb_replicate(w, t, key, new) : OK;
 }
 
 /* "ItemCollectionMetrics": of tables with local indexes, the size of all that has the partition key, in whole

@@ -111,6 +111,9 @@ status ddb_open(struct work *w, struct str name, struct table **out) MUST_USE;
 status ddb_open_named(struct work *w, struct str name, struct table **out) MUST_USE;
 /* NOT_FOUND where there is none; for jobs, which have no call (w->c NULL). */
 status ddb_find(struct work *w, struct str account, struct str region, struct str name, struct table **out) MUST_USE;
+/* The stored record, as this transaction has left it. NOT_FOUND where there is none. */
+status ddb_find_record(struct work *w, struct str account, struct str region, struct str name,
+	struct dynamodb_rec_table *out) MUST_USE;
 /* Stores a record (its version grows). */
 void ddb_put_table(struct work *w, struct dynamodb_rec_table *r);
 void ddb_delete_table_record(struct work *w, const struct dynamodb_rec_table *r);
@@ -178,8 +181,11 @@ struct dynamodb_consumed_capacity *ddb_consumed(
 /* NOT_FOUND, or the item. validated: the commit fails if it changed meanwhile. */
 status ddb_read_item(struct work *w, struct str key, bool validated, struct value *item) MUST_USE;
 /* Replaces old (NULL: there was none) by new (NULL: it goes): the item, its index entries, its expiry, its stream
- * record, what point-in-time recovery needs. Adds to cost. expired: by time to live. */
+ * record, what point-in-time recovery needs; and so in all replicas. Adds to cost. expired: by time to live. */
 status ddb_write_item(struct work *w, const struct table *t, struct str key, const struct value *old,
+	const struct value *new, bool expired, struct cost *cost) MUST_USE;
+/* The same of this table alone, not of its replicas. */
+status ddb_write_one(struct work *w, const struct table *t, struct str key, const struct value *old,
 	const struct value *new, bool expired, struct cost *cost) MUST_USE;
 /* Entries of one index only: for a backfill. */
 void ddb_write_entry(struct work *w, const struct table *t, const struct index *x, const struct value *old,
@@ -298,6 +304,20 @@ status ddb_read_projection(struct work *w, struct scope *s, struct str expressio
 /* What CreateTable makes of its input: a record that is not stored yet. FAILED where the input is wrong or the name is taken. */
 status ddb_create_record(
 	struct work *w, const struct dynamodb_create_table_input *in, struct dynamodb_rec_table *out) MUST_USE;
+
+/* ── replica.c: global tables ── */
+/* The item under this key of t is now `new` (NULL: nothing): in the other regions too. */
+status ddb_replicate(struct work *w, const struct table *t, struct str key, const struct value *new) MUST_USE;
+/* UpdateTable's ReplicaUpdates; r is changed, the caller stores it. */
+status ddb_replica_updates(struct work *w, const struct dynamodb_replication_group_update_list *l,
+	struct dynamodb_rec_table *r) MUST_USE;
+/* Changes what all replicas have in common in the records of the others, and stores them. */
+status ddb_replica_each(struct work *w, const struct dynamodb_rec_table *r,
+	status (*change)(struct work *w, void *ctx, struct dynamodb_rec_table *r), void *ctx) MUST_USE;
+/* r is deleted: its replicas go on without it. */
+status ddb_replica_leave(struct work *w, const struct dynamodb_rec_table *r) MUST_USE;
+void ddb_replica_describe(struct work *w, const struct dynamodb_rec_table *r, struct dynamodb_table_description *d);
+void ddb_replica_jobs(struct ddb *d);
 
 /* ── export.c, import.c ── */
 void ddb_export_jobs(struct ddb *d);

@@ -103,6 +103,14 @@ status dynamodb_list_tags_of_resource(struct call *c, const struct dynamodb_list
 
 /* ── time to live ── */
 
+/* All replicas of a table have the same. */
+static status set_ttl(struct work *w, void *attribute, struct dynamodb_rec_table *r)
+{
+	r->ttl_attribute = *(struct str *)attribute;
+	if (str_has(r->ttl_attribute)) ddb_ttl_begin(w, r);
+	return OK;
+}
+
 static status update_ttl(struct work *w, const struct dynamodb_update_time_to_live_input *in,
 	struct dynamodb_update_time_to_live_output *out)
 {
@@ -116,12 +124,11 @@ static status update_ttl(struct work *w, const struct dynamodb_update_time_to_li
 	if (!s->enabled.v && !str_eq(r.ttl_attribute, s->attribute_name))
 		return VALIDATION(w, "TimeToLive is active on a different AttributeName: current AttributeName is %.*s",
 			STR_ARG(r.ttl_attribute));
-	r.ttl_attribute = s->enabled.v ? s->attribute_name : STR_NONE;
+	struct str attribute = s->enabled.v ? s->attribute_name : STR_NONE;
+	TRY(set_ttl(w, &attribute, &r));
+	TRY(ddb_replica_each(w, &r, set_ttl, &attribute));
 	ddb_put_table(w, &r);
-	if (s->enabled.v) {
-		ddb_ttl_begin(w, &r);
-		call_after_commit(w->c, poke, w->c->cloud->jobs);
-	}
+	if (s->enabled.v) call_after_commit(w->c, poke, w->c->cloud->jobs);
 	out->time_to_live_specification = arena_new(w->a, struct dynamodb_time_to_live_specification);
 	*out->time_to_live_specification = *s;
 	return OK;

@@ -184,6 +184,16 @@ status ddb_find(struct work *w, struct str account, struct str region, struct st
 	return OK;
 }
 
+status ddb_find_record(
+	struct work *w, struct str account, struct str region, struct str name, struct dynamodb_rec_table *out)
+{
+	struct str version, bytes;
+	TRY(store_get(w->tx, record_key(w->a, "version", account, region, name), &version));
+	TRY(store_peek(w->tx, record_key(w->a, "table", account, region, name), &bytes));
+	*out = (struct dynamodb_rec_table){0};
+	return dynamodb_rec_table_decode(w->a, bytes, out);
+}
+
 status ddb_find_cached(struct work *w, struct str account, struct str region, struct str name, struct table **out)
 {
 	struct str key = record_key(w->a, "version", account, region, name);
@@ -330,6 +340,7 @@ status ddb_start(struct cloud *cloud, void **state)
 	ddb_history_jobs(d);
 	ddb_export_jobs(d);
 	ddb_import_jobs(d);
+	ddb_replica_jobs(d);
 	*state = d;
 	return OK;
 }

@@ -91,6 +91,7 @@ static status delete_table(
 				     "Disable deletion protection "
 				     "first.");
 	struct dynamodb_rec_table r = ddb_edit(t);
+	TRY(ddb_replica_leave(w, &r));
 	ddb_stream_close(w, &r);
 	ddb_delete_table_record(w, &r);
 	if (t->history)

@@ -216,6 +216,9 @@ static status streams(struct work *w, const struct dynamodb_stream_specification
 	bool on = str_has(r->stream_view);
 	if (s->stream_enabled.v && on)
 		return VALIDATION(w, "Table already has an enabled stream: TableName: %.*s", STR_ARG(r->name));
+	if (!s->stream_enabled.v && r->replicas.n)
+		return VALIDATION(w, "Table is part of a global table, its stream cannot be disabled: TableName: %.*s",
+			STR_ARG(r->name));
 	if (!s->stream_enabled.v && !on)
 		return VALIDATION(w, "Table has no stream to disable: TableName: %.*s", STR_ARG(r->name));
 	if (s->stream_enabled.v)
@@ -234,38 +237,59 @@ static void encryption(struct work *w, const struct dynamodb_sse_specification *
 						     : call_arn(w->c, STR("kms"), "alias/aws/dynamodb");
 }
 
+/* What all replicas of a table have in common: billing, throughput, global indexes. */
+static status common(struct work *w, void *input, struct dynamodb_rec_table *r)
+{
+	const struct dynamodb_update_table_input *in = input;
+	r->indexes.v = arena_copy(w->a, r->indexes.v, r->indexes.n * sizeof(*r->indexes.v));
+	r->definitions.v = arena_copy(w->a, r->definitions.v, r->definitions.n * sizeof(*r->definitions.v));
+	TRY(billing(w, in, r));
+	TRY(indexes(w, in, r));
+	for (size_t i = 0; i < r->indexes.n && !r->on_demand.v; i++)
+		if (r->indexes.v[i].global.v && !r->indexes.v[i].throughput)
+			return VALIDATION(w,
+				"One or more parameter values were invalid: ProvisionedThroughput must be specified "
+				"for index: %.*s",
+				STR_ARG(r->indexes.v[i].name));
+	return OK;
+}
+
+static bool changes_common(const struct dynamodb_update_table_input *in)
+{
+	return in->provisioned_throughput || str_has(in->billing_mode) || in->global_secondary_index_updates.v ||
+	       in->on_demand_throughput;
+}
+
 static status update_table(
 	struct work *w, const struct dynamodb_update_table_input *in, struct dynamodb_update_table_output *out)
 {
 	struct table *t;
-	if (in->replica_updates.v || str_has(in->multi_region_consistency) || in->global_table_witness_updates.v)
-		return call_fail(
-			w->c, ERR_NOT_IMPLEMENTED, "virga does not implement replicas of DynamoDB tables yet.");
+	union {
+		const struct dynamodb_update_table_input *in;
+		void *out;
+	} input = {in};
+	if (str_is(in->multi_region_consistency, "STRONG") || in->global_table_witness_updates.v)
+		return call_fail(w->c, ERR_NOT_IMPLEMENTED,
+			"virga does not implement multi-Region strong consistency of DynamoDB's global tables yet.");
 	if (!in->provisioned_throughput && !str_has(in->billing_mode) && !in->global_secondary_index_updates.v &&
 		!in->stream_specification && !in->sse_specification && !str_has(in->table_class) &&
-		!in->deletion_protection_enabled.has && !in->on_demand_throughput && !in->warm_throughput)
+		!in->deletion_protection_enabled.has && !in->on_demand_throughput && !in->warm_throughput &&
+		!in->replica_updates.n)
 		return VALIDATION(w, "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, "
 				     "GlobalSecondaryIndexUpdates or "
 				     "SSESpecification or ReplicaUpdates is required");
 	TRY(ddb_open_named(w, in->table_name, &t));
 	struct dynamodb_rec_table r = ddb_edit(t);
-	r.indexes.v = arena_copy(w->a, r.indexes.v, r.indexes.n * sizeof(*r.indexes.v));
-	r.definitions.v = arena_copy(w->a, r.definitions.v, r.definitions.n * sizeof(*r.definitions.v));
-	TRY(billing(w, in, &r));
-	TRY(indexes(w, in, &r));
+	TRY(common(w, input.out, &r));
 	TRY(streams(w, in->stream_specification, &r));
+	TRY(ddb_replica_updates(w, &in->replica_updates, &r));
+	if (changes_common(in)) TRY(ddb_replica_each(w, &t->record, common, input.out));
 	encryption(w, in->sse_specification, &r);
 	if (in->deletion_protection_enabled.has) r.deletion_protection = SOME_BOOL(in->deletion_protection_enabled.v);
 	if (str_has(in->table_class)) {
 		r.table_class = in->table_class;
 		r.class_changed = SOME_I64(w->c->now_ms);
 	}
-	for (size_t i = 0; i < r.indexes.n && !r.on_demand.v; i++)
-		if (r.indexes.v[i].global.v && !r.indexes.v[i].throughput)
-			return VALIDATION(w,
-				"One or more parameter values were invalid: ProvisionedThroughput must be specified "
-				"for index: %.*s",
-				STR_ARG(r.indexes.v[i].name));
 	ddb_put_table(w, &r);
 	out->table_description = ddb_describe(w, &r, STR("UPDATING"));
 	return OK;
