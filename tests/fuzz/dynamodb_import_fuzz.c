@@ -1,5 +1,5 @@
-/* Any bytes as an object that is imported: the first chooses the format. What is read as an item can be stored and, where
- * it came as DynamoDB JSON, is written and read again as the same. */
+/* Any bytes as an object that is imported: the first chooses the format. What is read as an item can be stored and,
+ * where it came as DynamoDB JSON, is written and read again as the same. */
 #include "services/dynamodb/import_file.h"
 #include "services/dynamodb/value_text.h"
 

@@ -183,8 +183,8 @@ status dynamodb_create_backup(
 	return work_end(&w, s);
 }
 
-/* "If you delete a table that has point-in-time recovery enabled, DynamoDB automatically creates a backup snapshot called a
- * system backup and retains it for 35 days (at no additional cost)." */
+/* "If you delete a table that has point-in-time recovery enabled, DynamoDB automatically creates a backup snapshot
+ * called a system backup and retains it for 35 days (at no additional cost)." */
 void ddb_backup_deleted(struct work *w, struct table *t)
 {
 	struct dynamodb_rec_backup b = {

@@ -3,7 +3,14 @@
 #include "services/dynamodb/history.h"
 
 static const char backfill_kind[] = "dynamodb.backfill", purge_kind[] = "dynamodb.purge";
-enum { FILL_AT_ONCE = 128, PURGE_AT_ONCE = 1000, CONFLICTS_MAX = 1000, /* stages: */ PURGE_BACKUP = 1, PURGE_BESIDE, PURGE_ITEMS };
+enum {
+	FILL_AT_ONCE = 128,
+	PURGE_AT_ONCE = 1000,
+	CONFLICTS_MAX = 1000,
+	/* stages: */ PURGE_BACKUP = 1,
+	PURGE_BESIDE,
+	PURGE_ITEMS
+};
 /* What a copy wrote before it came to its end goes when nobody can still be at it. */
 static const int64_t ORPHAN_MS = INT64_C(24) * 3600 * 1000;
 

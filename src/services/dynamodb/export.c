@@ -33,7 +33,10 @@ static struct str arn_of(struct arena *a, const struct dynamodb_rec_export *e)
 	return str_fmt(a, "%.*s/export/%.*s", STR_ARG(ddb_table_arn(a, e->table)), STR_ARG(e->id));
 }
 
-static bool incremental(const struct dynamodb_rec_export *e) { return e->from.has; }
+static bool incremental(const struct dynamodb_rec_export *e)
+{
+	return e->from.has;
+}
 
 /* PREFIX/AWSDynamoDB/ID/…; a period's data are beside the exports, in PREFIX/AWSDynamoDB/data/. */
 static struct str object_key(struct arena *a, const struct dynamodb_rec_export *e, bool data, const char *name)
@@ -383,8 +386,8 @@ static status bad_time(struct work *w, const char *text)
 }
 
 /* "The time period must be between 15 minutes and 24 hours". */
-static status choose_period(struct work *w, const struct dynamodb_export_table_to_point_in_time_input *in, int64_t first,
-	int64_t last, struct dynamodb_rec_export *e)
+static status choose_period(struct work *w, const struct dynamodb_export_table_to_point_in_time_input *in,
+	int64_t first, int64_t last, struct dynamodb_rec_export *e)
 {
 	const struct dynamodb_incremental_export_specification *i = in->incremental_export_specification;
 	if (!i || !i->export_from_time.has)
@@ -394,8 +397,9 @@ static status choose_period(struct work *w, const struct dynamodb_export_table_t
 	if (from < first || to > last + LATE_MS / 1000 || from >= to)
 		return bad_time(w, "The specified export period is invalid: it must lie within the restorable period");
 	if (to - from < 15 * 60 || to - from > 24 * 3600)
-		return VALIDATION(w, "One or more parameter values were invalid: The difference between ExportFromTime and "
-				     "ExportToTime must be between 15 minutes and 24 hours");
+		return VALIDATION(w,
+			"One or more parameter values were invalid: The difference between ExportFromTime and "
+			"ExportToTime must be between 15 minutes and 24 hours");
 	e->from = SOME_I64(from);
 	e->at = SOME_I64(to);
 	e->view = str_has(i->export_view_type) ? i->export_view_type : STR("NEW_AND_OLD_IMAGES");
@@ -411,8 +415,9 @@ static status choose_time(struct work *w, const struct dynamodb_export_table_to_
 			"Point in time recovery is not enabled for table '%.*s'", STR_ARG(t->name));
 	if (str_is(in->export_type, "INCREMENTAL_EXPORT")) return choose_period(w, in, first, last, e);
 	if (in->incremental_export_specification)
-		return VALIDATION(w, "One or more parameter values were invalid: IncrementalExportSpecification can only be "
-				     "specified for an incremental export");
+		return VALIDATION(w,
+			"One or more parameter values were invalid: IncrementalExportSpecification can only be "
+			"specified for an incremental export");
 	/* Without a time: what is there now, this second's changes too. */
 	int64_t at = in->export_time.has ? (in->export_time.ms + 999) / 1000 : last + 1;
 	if (in->export_time.has && (at < first || in->export_time.ms > w->c->now_ms + LATE_MS))
@@ -448,8 +453,8 @@ static status find_token(struct work *w, const struct table *t, struct str token
 	bool found = false;
 	while (!found && store_scan_next(scan, &key, &bytes)) {
 		*out = (struct dynamodb_rec_export){0};
-		found = is_ok(dynamodb_rec_export_decode(w->a, str_dup(w->a, bytes), out)) && str_eq(out->token, token) &&
-			out->started.v > w->c->now_ms - INT64_C(8) * 3600 * 1000;
+		found = is_ok(dynamodb_rec_export_decode(w->a, str_dup(w->a, bytes), out)) &&
+			str_eq(out->token, token) && out->started.v > w->c->now_ms - INT64_C(8) * 3600 * 1000;
 	}
 	TRY(store_scan_end(scan));
 	return found ? OK : STATUS(NOT_FOUND);
@@ -475,7 +480,8 @@ static status export_table(struct work *w, const struct dynamodb_export_table_to
 	if (str_has(in->client_token) && is_ok(find_token(w, t, in->client_token, &e))) {
 		if (!same(&e, in))
 			return call_fail(w->c, DYNAMODB_ERR_EXPORT_CONFLICT_EXCEPTION,
-				"There was a conflict when writing to the specified S3 bucket: the client token was used "
+				"There was a conflict when writing to the specified S3 bucket: the client token was "
+				"used "
 				"for another export");
 		out->export_description = describe(w, &e);
 		return OK;
@@ -522,9 +528,11 @@ static status describe_export(
 	struct str account, region, table, bytes;
 	struct dynamodb_rec_export e = {0};
 	ptrdiff_t at = str_find(in->export_arn, STR("/export/"));
-	bool own = at > 0 && ddb_read_arn(in->export_arn, &account, &region, &table) && str_eq(account, w->c->account) &&
-		   str_eq(region, w->c->region);
-	status s = own ? store_get(w->tx, record_key(w->a, account, region, table, str_from(in->export_arn, (size_t)at + 8)), &bytes)
+	bool own = at > 0 && ddb_read_arn(in->export_arn, &account, &region, &table) &&
+		   str_eq(account, w->c->account) && str_eq(region, w->c->region);
+	status s = own ? store_get(w->tx,
+				 record_key(w->a, account, region, table, str_from(in->export_arn, (size_t)at + 8)),
+				 &bytes)
 		       : STATUS(NOT_FOUND);
 	if (status_is(s, STATUS_NOT_FOUND))
 		return call_fail(w->c, DYNAMODB_ERR_EXPORT_NOT_FOUND_EXCEPTION, "Export not found: %.*s",

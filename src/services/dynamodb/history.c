@@ -1,5 +1,5 @@
-/* See history.h. Records: (dynamodb, history, table id, hash, key [, sort key], second) -> the stored item, "" for none.
- * Of a hot item one copy is kept per second, whatever its rate ("Point-in-time recovery: to any second"). */
+/* See history.h. Records: (dynamodb, history, table id, hash, key [, sort key], second) -> the stored item, "" for
+ * none. Of a hot item one copy is kept per second, whatever its rate ("Point-in-time recovery: to any second"). */
 #include "services/dynamodb/history.h"
 
 static const char trim_kind[] = "dynamodb.history";
@@ -15,8 +15,8 @@ struct str ddb_history_prefix(struct arena *a, uint64_t table_id)
 
 status ddb_history_write(struct work *w, const struct table *t, struct str key, const struct value *old)
 {
-	/* One second for all that a transaction changes, so that no instant lies within it. Its first read is behind, and
-	 * what it reads is validated: an earlier change of the same item has an earlier or the same second. */
+	/* One second for all that a transaction changes, so that no instant lies within it. Its first read is behind,
+	 * and what it reads is validated: an earlier change of the same item has an earlier or the same second. */
 	if (!w->second) w->second = clock_now(w->d->cloud->clock) / 1000;
 	struct key k = key_begin(w->a);
 	struct str there;
@@ -147,8 +147,8 @@ static status forget(struct ddb *d, uint64_t table_id, int64_t before_s)
 		arena_reset(&a);
 		struct store_tx *tx = store_begin(d->cloud->store, &a, false);
 		struct str prefix = ddb_history_prefix(&a, table_id);
-		struct side h = {.scan = store_scan_begin(
-					 tx, str_has(from) ? from : prefix, key_after(&a, prefix), false)};
+		struct side h = {
+			.scan = store_scan_begin(tx, str_has(from) ? from : prefix, key_after(&a, prefix), false)};
 		size_t n = 0, looked = 0;
 		store_ticket ticket;
 		struct str last = STR_NONE;

@@ -1,7 +1,7 @@
-/* ImportTable: a new table of the objects under a bucket's prefix ("DynamoDB data import from Amazon S3: how it works").
- * The request tries, with the caller's rights, whether the bucket can be listed; a durable job then reads. The table is
- * there once it is whole. What is no item of the table is counted, and left out; of items with the same key the last
- * one read stays. */
+/* ImportTable: a new table of the objects under a bucket's prefix ("DynamoDB data import from Amazon S3: how it
+ * works"). The request tries, with the caller's rights, whether the bucket can be listed; a durable job then reads. The
+ * table is there once it is whole. What is no item of the table is counted, and left out; of items with the same key
+ * the last one read stays. */
 #include "base/rand.h"
 #include "call/inside.h"
 #include "s3.h"
@@ -101,7 +101,8 @@ static status read_object(struct reader *r, struct str key)
 	if (status_is(s, STATUS_LIMIT) || status_is(s, STATUS_INVALID)) {
 		r->failure = STR("InvalidInput");
 		r->failure_message = str_fmt(r->w->a, "The object %.*s %s", STR_ARG(key),
-			status_is(s, STATUS_LIMIT) ? "is too large to be read at once" : "cannot be read in the given format");
+			status_is(s, STATUS_LIMIT) ? "is too large to be read at once"
+						   : "cannot be read in the given format");
 		return STATUS(FAILED);
 	}
 	return s;
@@ -276,8 +277,8 @@ static status find_token(struct work *w, struct str token, struct dynamodb_rec_i
 	bool found = false;
 	while (!found && store_scan_next(scan, &key, &bytes)) {
 		*out = (struct dynamodb_rec_import){0};
-		found = is_ok(dynamodb_rec_import_decode(w->a, str_dup(w->a, bytes), out)) && str_eq(out->token, token) &&
-			out->started.v > w->c->now_ms - INT64_C(8) * 3600 * 1000;
+		found = is_ok(dynamodb_rec_import_decode(w->a, str_dup(w->a, bytes), out)) &&
+			str_eq(out->token, token) && out->started.v > w->c->now_ms - INT64_C(8) * 3600 * 1000;
 	}
 	TRY(store_scan_end(scan));
 	return found ? OK : STATUS(NOT_FOUND);
@@ -326,8 +327,9 @@ static status check_format(struct work *w, const struct dynamodb_import_table_in
 		return call_fail(w->c, ERR_NOT_IMPLEMENTED, "virga does not implement ImportTable from %s yet.",
 			str_is(in->input_format, "ION") ? "ION" : "ZSTD");
 	if (in->input_format_options && in->input_format_options->csv && !str_is(in->input_format, "CSV"))
-		return VALIDATION(w, "One or more parameter values were invalid: InputFormatOptions can only be specified "
-				     "when InputFormat is CSV");
+		return VALIDATION(w,
+			"One or more parameter values were invalid: InputFormatOptions can only be specified "
+			"when InputFormat is CSV");
 	return OK;
 }
 
@@ -341,7 +343,8 @@ static status import_table(
 	if (str_has(in->client_token) && is_ok(find_token(w, in->client_token, &m))) {
 		if (!str_eq(m.table->name, p->table_name) || !str_eq(m.bucket, in->s3_bucket_source->s3_bucket))
 			return call_fail(w->c, DYNAMODB_ERR_IMPORT_CONFLICT_EXCEPTION,
-				"There was a conflict when importing from the specified S3 source: the client token was "
+				"There was a conflict when importing from the specified S3 source: the client token "
+				"was "
 				"used for another import");
 		out->import_table_description = describe(w, &m);
 		return OK;
@@ -399,9 +402,10 @@ static status describe_import(
 	struct str account, region, table, bytes;
 	struct dynamodb_rec_import m = {0};
 	ptrdiff_t at = str_find(in->import_arn, STR("/import/"));
-	bool own = at > 0 && ddb_read_arn(in->import_arn, &account, &region, &table) && str_eq(account, w->c->account) &&
-		   str_eq(region, w->c->region);
-	status s = own ? store_get(w->tx, record_key(w->a, account, region, str_from(in->import_arn, (size_t)at + 8)), &bytes)
+	bool own = at > 0 && ddb_read_arn(in->import_arn, &account, &region, &table) &&
+		   str_eq(account, w->c->account) && str_eq(region, w->c->region);
+	status s = own ? store_get(w->tx, record_key(w->a, account, region, str_from(in->import_arn, (size_t)at + 8)),
+				 &bytes)
 		       : STATUS(NOT_FOUND);
 	if (status_is(s, STATUS_NOT_FOUND))
 		return call_fail(w->c, DYNAMODB_ERR_IMPORT_NOT_FOUND_EXCEPTION, "Import not found: %.*s",
@@ -423,7 +427,8 @@ status dynamodb_describe_import(
 static status list_imports(
 	struct work *w, const struct dynamodb_list_imports_input *in, struct dynamodb_list_imports_output *out)
 {
-	struct str prefix = record_key(w->a, w->c->account, w->c->region, STR_NONE), from = prefix, key, bytes, last = STR_NONE;
+	struct str prefix = record_key(w->a, w->c->account, w->c->region, STR_NONE), from = prefix, key, bytes,
+		   last = STR_NONE;
 	size_t most = in->page_size.has ? (size_t)in->page_size.v : 25, capacity = 0;
 	if (str_has(in->next_token)) {
 		struct str after;

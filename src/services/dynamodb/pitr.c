@@ -1,5 +1,5 @@
-/* Continuous backups and point-in-time recovery ("Point-in-time backups for DynamoDB"). What a table was is read from its
- * history (history.h). AWS can restore to five minutes ago at the latest; here there is no lag, so until now. */
+/* Continuous backups and point-in-time recovery ("Point-in-time backups for DynamoDB"). What a table was is read from
+ * its history (history.h). AWS can restore to five minutes ago at the latest; here there is no lag, so until now. */
 #include "services/dynamodb/copy.h"
 #include "services/dynamodb/history.h"
 
@@ -61,8 +61,9 @@ static status update(struct work *w, const struct dynamodb_update_continuous_bac
 	TRY(find(w, in->table_name, &t));
 	struct dynamodb_rec_table r = ddb_edit(t);
 	if (!p->point_in_time_recovery_enabled.v && p->recovery_period_in_days.has)
-		return VALIDATION(w, "One or more parameter values were invalid: RecoveryPeriodInDays can only be specified "
-				     "when PointInTimeRecoveryEnabled is true");
+		return VALIDATION(w,
+			"One or more parameter values were invalid: RecoveryPeriodInDays can only be specified "
+			"when PointInTimeRecoveryEnabled is true");
 	if (p->point_in_time_recovery_enabled.v) {
 		if (!r.pitr_since.has) {
 			r.pitr_since = SOME_I64(w->c->now_ms);
@@ -140,8 +141,9 @@ static status restore(struct work *w, struct copy *x, const struct dynamodb_rest
 		.sse = in->sse_specification_override,
 	};
 	if (!str_has(in->source_table_name) && !str_has(in->source_table_arn))
-		return VALIDATION(w, "One or more parameter values were invalid: Either SourceTableName or SourceTableArn "
-				     "must be specified");
+		return VALIDATION(w,
+			"One or more parameter values were invalid: Either SourceTableName or SourceTableArn "
+			"must be specified");
 	TRY(find(w, str_has(in->source_table_arn) ? in->source_table_arn : in->source_table_name, &source));
 	TRY(choose_time(w, in, &source->record, &at_s));
 	TRY(ddb_restore_record(w, &source->record, &o, &r));

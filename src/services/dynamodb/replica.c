@@ -1,8 +1,8 @@
-/* Global tables, version 2019.11.21 ("Global tables: multi-Region replication for DynamoDB"): tables of one name and account
- * in several regions. All regions being in one store, a write is applied to every replica in its own transaction: so
- * replicas never differ, two regions' writes of an item happen one after the other, and the last one wins everywhere. AWS
- * replicates within a second or so and never promises more; what relies on a lag is not to be had here. Each replica keeps
- * indexes, expiries, a stream and a history of its own. */
+/* Global tables, version 2019.11.21 ("Global tables: multi-Region replication for DynamoDB"): tables of one name and
+ * account in several regions. All regions being in one store, a write is applied to every replica in its own
+ * transaction: so replicas never differ, two regions' writes of an item happen one after the other, and the last one
+ * wins everywhere. AWS replicates within a second or so and never promises more; what relies on a lag is not to be had
+ * here. Each replica keeps indexes, expiries, a stream and a history of its own. */
 #include "base/rand.h"
 #include "services/dynamodb/service.h"
 
@@ -30,8 +30,9 @@ status ddb_replicate(struct work *w, const struct table *t, struct str key, cons
 
 static status no_such(struct work *w, struct str region)
 {
-	return VALIDATION(w, "Update global table operation failed because one or more replicas were not part of the global "
-			     "table: %.*s",
+	return VALIDATION(w,
+		"Update global table operation failed because one or more replicas were not part of the global "
+		"table: %.*s",
 		STR_ARG(region));
 }
 
@@ -60,7 +61,8 @@ static void remove_member(struct work *w, struct dynamodb_rec_table *r, struct s
 }
 
 /* A replica's record, to be changed. */
-static status edit(struct work *w, const struct dynamodb_rec_table *r, struct str region, struct dynamodb_rec_table *out)
+static status edit(
+	struct work *w, const struct dynamodb_rec_table *r, struct str region, struct dynamodb_rec_table *out)
 {
 	return ddb_find_record(w, r->account, region, r->name, out);
 }
@@ -83,13 +85,15 @@ static status create(
 	struct str region = in->region_name;
 	status s = ddb_find(w, r->account, region, r->name, &there);
 	if (is_ok(s))
-		return VALIDATION(w, "Failed to create a the new replica of table with name: '%.*s' because one or more replicas "
-				     "already existed as tables.",
+		return VALIDATION(w,
+			"Failed to create a the new replica of table with name: '%.*s' because one or more replicas "
+			"already existed as tables.",
 			STR_ARG(r->name));
 	if (!status_is(s, STATUS_NOT_FOUND)) return s;
 	if (str_has(r->stream_view) && !str_is(r->stream_view, "NEW_AND_OLD_IMAGES"))
-		return VALIDATION(w, "One or more parameter values were invalid: The stream of a table with replicas must have "
-				     "the StreamViewType NEW_AND_OLD_IMAGES");
+		return VALIDATION(w,
+			"One or more parameter values were invalid: The stream of a table with replicas must have "
+			"the StreamViewType NEW_AND_OLD_IMAGES");
 	if (!str_has(r->stream_view)) ddb_stream_open(w, r, STR("NEW_AND_OLD_IMAGES"));
 	struct dynamodb_rec_table n = *r;
 	n.id = SOME_I64((int64_t)(rand_u64() >> 1));
@@ -140,14 +144,15 @@ status ddb_replica_leave(struct work *w, const struct dynamodb_rec_table *r)
 	return OK;
 }
 
-static status delete(struct work *w, struct str region, struct dynamodb_rec_table *r)
+static status delete (struct work *w, struct str region, struct dynamodb_rec_table *r)
 {
 	struct dynamodb_rec_table gone;
 	if (!member(r, region)) return no_such(w, region);
 	TRY(edit(w, r, region, &gone));
 	if (gone.deletion_protection.v)
-		return VALIDATION(w, "Resource cannot be deleted as it is currently protected against deletion. Disable deletion "
-				     "protection first.");
+		return VALIDATION(w,
+			"Resource cannot be deleted as it is currently protected against deletion. Disable deletion "
+			"protection first.");
 	remove_member(w, &gone, r->region); /* r itself is stored by the caller */
 	TRY(ddb_replica_leave(w, &gone));
 	remove_member(w, r, region);
@@ -184,16 +189,18 @@ status ddb_replica_updates(
 	for (size_t i = 0; i < l->n; i++) {
 		const struct dynamodb_replication_group_update *u = &l->v[i];
 		if ((u->create != NULL) + (u->delete != NULL) + (u->update != NULL) != 1)
-			return VALIDATION(w, "One or more parameter values were invalid: Exactly one of Create, Update and Delete is "
+			return VALIDATION(w, "One or more parameter values were invalid: Exactly one of Create, Update "
+					     "and Delete is "
 					     "required for each replica update");
 		struct str region = u->create   ? u->create->region_name
 				    : u->delete ? u->delete->region_name
 						: u->update->region_name;
 		if (str_eq(region, r->region))
-			return VALIDATION(w, "Cannot add, delete, or update the local region through ReplicaUpdates. Use CreateTable, "
+			return VALIDATION(w, "Cannot add, delete, or update the local region through ReplicaUpdates. "
+					     "Use CreateTable, "
 					     "DeleteTable, or UpdateTable as required.");
 		if (u->create) TRY(create(w, u->create, r));
-		if (u->delete) TRY(delete(w, region, r));
+		if (u->delete) TRY(delete (w, region, r));
 		if (u->update) TRY(update(w, u->update, r));
 	}
 	return OK;

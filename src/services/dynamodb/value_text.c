@@ -76,7 +76,8 @@ void ddb_json_item(struct buf *b, const struct value *item)
 }
 
 /* The reader makes the API's own struct of it, so that one place checks and converts: ddb_value_read. */
-static bool read_value(struct arena *a, const struct json_value *in, struct dynamodb_attribute_value *out, struct str *why);
+static bool read_value(
+	struct arena *a, const struct json_value *in, struct dynamodb_attribute_value *out, struct str *why);
 
 static bool bad(struct str *why, const char *text)
 {
@@ -84,7 +85,8 @@ static bool bad(struct str *why, const char *text)
 	return false;
 }
 
-static bool read_strings(struct arena *a, const struct json_value *in, bool base64, struct str **v, size_t *n, struct str *why)
+static bool read_strings(
+	struct arena *a, const struct json_value *in, bool base64, struct str **v, size_t *n, struct str *why)
 {
 	if (!json_is(in, JSON_IS_ARRAY)) return bad(why, "a set is no array");
 	*v = arena_new_n(a, struct str, in->length);
@@ -97,7 +99,8 @@ static bool read_strings(struct arena *a, const struct json_value *in, bool base
 	return true;
 }
 
-static bool read_members(struct arena *a, const struct json_value *in, struct dynamodb_map_attribute_value *out, struct str *why)
+static bool read_members(
+	struct arena *a, const struct json_value *in, struct dynamodb_map_attribute_value *out, struct str *why)
 {
 	if (!json_is(in, JSON_IS_OBJECT)) return bad(why, "a map is no object");
 	out->v = arena_new_n(a, struct dynamodb_map_attribute_value_entry, in->length + 1);
@@ -109,17 +112,20 @@ static bool read_members(struct arena *a, const struct json_value *in, struct dy
 	return true;
 }
 
-static bool read_value(struct arena *a, const struct json_value *in, struct dynamodb_attribute_value *out, struct str *why)
+static bool read_value(
+	struct arena *a, const struct json_value *in, struct dynamodb_attribute_value *out, struct str *why)
 {
 	*out = (struct dynamodb_attribute_value){0};
-	if (!json_is(in, JSON_IS_OBJECT) || in->length != 1) return bad(why, "an attribute's value has not exactly one type");
+	if (!json_is(in, JSON_IS_OBJECT) || in->length != 1)
+		return bad(why, "an attribute's value has not exactly one type");
 	const struct json_value *v = in->first;
 	struct str type = v->name, text = json_scalar(v);
 	if (str_is(type, "S") || str_is(type, "N") || str_is(type, "B")) {
 		if (!str_has(text)) return bad(why, "a scalar is no string");
 		if (str_is(type, "S")) out->s = text;
 		if (str_is(type, "N")) out->n = text;
-		if (str_is(type, "B") && !is_ok(str_unbase64(a, text, &out->b))) return bad(why, "a binary value is not base64");
+		if (str_is(type, "B") && !is_ok(str_unbase64(a, text, &out->b)))
+			return bad(why, "a binary value is not base64");
 		return true;
 	}
 	if (str_is(type, "SS")) return read_strings(a, v, false, &out->ss.v, &out->ss.n, why);
