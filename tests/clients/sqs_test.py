@@ -494,9 +494,52 @@ class Survival(unittest.TestCase):
             self.assertFalse(kept("nobody-reads-this-secret"))
             m, = sqs.receive_message(QueueUrl=sealed)["Messages"]
             self.assertEqual(m["Body"], "nobody-reads-this-secret")
+            kms = sqs.create_queue(QueueName="kms", Attributes={"KmsMasterKeyId": "alias/aws/sqs"})["QueueUrl"]
+            sqs.send_message(QueueUrl=kms, MessageBody="kms-keeps-this-secret")
+            self.assertFalse(kept("kms-keeps-this-secret"))
+            m, = sqs.receive_message(QueueUrl=kms)["Messages"]
+            self.assertEqual(m["Body"], "kms-keeps-this-secret")
+            a = sqs.get_queue_attributes(QueueUrl=kms, AttributeNames=["All"])["Attributes"]
+            self.assertEqual((a["KmsMasterKeyId"], a["KmsDataKeyReusePeriodSeconds"]), ("alias/aws/sqs", "300"))
+            self.assertEqual(a["SqsManagedSseEnabled"], "false")
+
+    def test_a_kms_key_rules_its_queue(self):
+        with Virga() as virga:
+            sqs, kms = virga.client("sqs"), virga.client("kms")
+            key = kms.create_key()["KeyMetadata"]["KeyId"]
+            url = sqs.create_queue(QueueName="q", Attributes={"KmsMasterKeyId": key, "KmsDataKeyReusePeriodSeconds": "60"})["QueueUrl"]
+            dead = sqs.create_queue(QueueName="dead", Attributes={"KmsMasterKeyId": key})["QueueUrl"]
+            sqs.send_message(QueueUrl=url, MessageBody="before")
+            kms.disable_key(KeyId=key)
+            # Within the reuse period KMS is not asked again …
+            sqs.send_message(QueueUrl=url, MessageBody="within")
+            # … but another queue has to, and so has this one once it is over.
+            for queue, wait in (dead, False), (url, True):
+                if wait:
+                    virga.get("/_virga/clock?advance=61s", "POST")
+                with self.assertRaises(ClientError) as caught:
+                    sqs.send_message(QueueUrl=queue, MessageBody="refused")
+                self.assertIn("Disabled", caught.exception.response["Error"]["Code"])
             with self.assertRaises(ClientError) as caught:
-                sqs.set_queue_attributes(QueueUrl=sealed, Attributes={"KmsMasterKeyId": "alias/aws/sqs"})
-            self.assertEqual(caught.exception.response["ResponseMetadata"]["HTTPStatusCode"], 501)
+                sqs.receive_message(QueueUrl=url)
+            self.assertIn("Disabled", caught.exception.response["Error"]["Code"])
+            kms.enable_key(KeyId=key)
+            virga.restart()
+            got = [m["Body"] for _ in range(2) for m in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])]
+            self.assertEqual(sorted(got), ["before", "within"])
+            # A dead-letter queue seals under its own key.
+            arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+            source = sqs.create_queue(QueueName="source", Attributes={
+                "RedrivePolicy": json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 1}), "VisibilityTimeout": "0"})["QueueUrl"]
+            sqs.send_message(QueueUrl=source, MessageBody="dies")
+            for _ in range(2):
+                sqs.receive_message(QueueUrl=source)
+            m, = sqs.receive_message(QueueUrl=dead)["Messages"]
+            self.assertEqual(m["Body"], "dies")
+            nowhere = sqs.create_queue(QueueName="nowhere", Attributes={"KmsMasterKeyId": "11111111-2222-3333-4444-555555555555"})["QueueUrl"]
+            with self.assertRaises(ClientError) as caught:
+                sqs.send_message(QueueUrl=nowhere, MessageBody="x")
+            self.assertIn("NotFound", caught.exception.response["Error"]["Code"])
 
     def test_retention_on_the_virtual_clock(self):
         with Virga() as virga:

@@ -183,10 +183,9 @@ static status check_one(struct call *c, bool fifo, struct str name, struct str v
 		if (str_is(name, "RedriveAllowPolicy")) return check_allow(c, value);
 		return is_ok(json_read(c->arena, value, &j)) && json_is(j, JSON_IS_OBJECT) ? OK : invalid(c, name);
 	case TEXT:
-		/* To take it and encrypt by another key would be a lie. */
-		if (str_is(name, "KmsMasterKeyId") && !str_empty(value))
-			return call_fail(c, ERR_NOT_IMPLEMENTED, "virga does not encrypt queues with KMS keys yet; "
-				"SqsManagedSseEnabled encrypts them with a key of its own.");
+		/* "The length constraints of a key's id": AWS takes one that is not there, and refuses messages then.
+		 */
+		if (value.n > 2048) return invalid(c, name);
 		break;
 	case READ_ONLY:
 		break;
@@ -226,7 +225,10 @@ void sqs_queue_apply(struct queue *q)
 	q->message_bytes_max = number(r, "MaximumMessageSize");
 	q->content_dedup = str_is(sqs_strings_get(&r->attributes, STR("ContentBasedDeduplication")), "true");
 	q->dedup_per_group = str_is(sqs_strings_get(&r->attributes, STR("DeduplicationScope")), "messageGroup");
-	q->sealed = !str_is(sqs_strings_get(&r->attributes, STR("SqsManagedSseEnabled")), "false");
+	struct str key = sqs_strings_get(&r->attributes, STR("KmsMasterKeyId"));
+	int64_t reuse_s = number(r, "KmsDataKeyReusePeriodSeconds");
+	sqs_set_key(q, key, reuse_s ? reuse_s : DATA_KEY_REUSE_S);
+	q->sealed = str_has(key) || !str_is(sqs_strings_get(&r->attributes, STR("SqsManagedSseEnabled")), "false");
 	struct str redrive = sqs_strings_get(&r->attributes, STR("RedrivePolicy"));
 	q->max_receives = 0;
 	q->dlq_arn = STR("");
@@ -345,6 +347,10 @@ static void add_named(struct wanted *w, struct queue *q, const char *name)
 		add(w, STR("QueueArn"), sqs_queue_arn(w->arena, q));
 	else {
 		struct str v = sqs_strings_get(&q->record.attributes, str_c(name));
+		/* One kind of encryption excludes the other. */
+		if (!str_has(v) && strcmp(name, "SqsManagedSseEnabled") == 0 &&
+			str_has(sqs_strings_get(&q->record.attributes, STR("KmsMasterKeyId"))))
+			v = STR("false");
 		if (!str_has(v)) v = sqs_default_attribute(str_c(name));
 		if (!str_has(v) && q->fifo) {
 			if (strcmp(name, "ContentBasedDeduplication") == 0) v = STR("false");

@@ -1,7 +1,9 @@
-/* Messages that other services send. They are judged by the queue's own policy ("Overview of managing access in Amazon SQS"). */
-#include "services/sqs/send.h"
+/* Messages that other services send. They are judged by the queue's own policy ("Overview of managing access in Amazon
+ * SQS"). */
+#include "base/log.h"
 #include "base/rand.h"
 #include "policy/policy.h"
+#include "services/sqs/send.h"
 #include "services/sqs/sqs_internal.h"
 
 static struct sqs *sqs_in(struct cloud *cloud)
@@ -23,7 +25,10 @@ static status judge(struct cloud *cloud, struct arena *a, const struct queue *q,
 	struct policy *p;
 	struct policy_source source = {.type = POLICY_RESOURCE};
 	if (str_empty(text) || !is_ok(policy_parse(text, &source, &p, NULL))) return STATUS(INVALID);
-	struct policy_principal who = {.kind = POLICY_CALLER_SERVICE, .account = STR(""), .arn = d->service, .user_id = STR(""),
+	struct policy_principal who = {.kind = POLICY_CALLER_SERVICE,
+		.account = STR(""),
+		.arn = d->service,
+		.user_id = STR(""),
 		.name = d->service};
 	struct policy_context context = POLICY_CONTEXT_IN(a);
 	policy_context_set_principal(&context, &who);
@@ -32,8 +37,11 @@ static status judge(struct cloud *cloud, struct arena *a, const struct queue *q,
 	policy_context_set(&context, STR("aws:SourceAccount"), d->source_account);
 	const struct policy *const list[] = {p};
 	struct policy_resource resource = {.arn = sqs_queue_arn(a, q), .account = q->account, .policies = {list, 1}};
-	struct policy_request request = {.principal = &who, .action = STR("sqs:SendMessage"), .resources = &resource,
-		.n_resources = 1, .context = &context};
+	struct policy_request request = {.principal = &who,
+		.action = STR("sqs:SendMessage"),
+		.resources = &resource,
+		.n_resources = 1,
+		.context = &context};
 	struct policy_subject subject = {0};
 	struct policy_decision decision;
 	bool allowed = policy_evaluate(a, &request, &subject, &decision);
@@ -95,9 +103,14 @@ status sqs_deliver(struct cloud *cloud, struct arena *a, const struct sqs_delive
 	}
 	struct store_tx *tx = store_begin(cloud->store, a, false);
 	store_ticket ticket;
-	sqs_put_message(tx, a, q, &m);
-	if (q->fifo) sqs_put_dedup(tx, a, q, dedup_key, now + DEDUP_MS, m.seq, m.body.message_id);
-	status st = store_commit(tx, &ticket);
+	struct kms_refusal why = {0};
+	status st = sqs_put_message(tx, a, q, &m, &why);
+	if (status_is(st, STATUS_FAILED)) {
+		log_warn("sqs", "not-delivered", "queue=%.*s why=\"%.*s\"", STR_ARG(q->name), STR_ARG(why.message));
+		st = STATUS(INVALID);
+	}
+	if (is_ok(st) && q->fifo) sqs_put_dedup(tx, a, q, dedup_key, now + DEDUP_MS, m.seq, m.body.message_id);
+	if (is_ok(st)) st = store_commit(tx, &ticket);
 	store_end(tx);
 	if (is_ok(st) && q->fifo) sqs_remember(q, dedup_key, now + DEDUP_MS, m.seq, m.body.message_id);
 	if (is_ok(st)) {

@@ -1,6 +1,5 @@
 /* Messages in the store: an entry (small, rewritten by every receive) and a body (written once) each. */
 #include "services/sqs/sqs_internal.h"
-#include "vault/vault.h"
 
 struct str sqs_message_key(struct arena *a, const char *kind, uint64_t queue, uint64_t seq)
 {
@@ -12,7 +11,8 @@ struct str sqs_message_key(struct arena *a, const char *kind, uint64_t queue, ui
 	return key_done(&k);
 }
 
-void sqs_put_entry(struct store_tx *tx, struct arena *a, const struct queue *q, const struct message *m, struct str group)
+void sqs_put_entry(
+	struct store_tx *tx, struct arena *a, const struct queue *q, const struct message *m, struct str group)
 {
 	struct sqs_rec_entry r = {
 		.sent = SOME_I64(m->sent_ms),
@@ -34,19 +34,15 @@ void sqs_drop_message(struct store_tx *tx, struct arena *a, const struct queue *
 	store_delete(tx, sqs_message_key(a, "body", q->id, seq));
 }
 
-/* A sealed body opens only as the message that it is. */
-static struct str seal_context(struct arena *a, uint64_t queue, uint64_t seq)
-{
-	return str_fmt(a, "sqs message %lu %lu", (unsigned long)queue, (unsigned long)seq);
-}
-
-status sqs_get_body(struct store_tx *tx, struct arena *a, const struct queue *q, uint64_t seq, struct sqs_rec_body *out)
+status sqs_get_body(struct store_tx *tx, struct arena *a, struct queue *q, uint64_t seq, struct sqs_rec_body *out,
+	struct kms_refusal *why)
 {
 	struct str bytes;
 	TRY(store_peek(tx, sqs_message_key(a, "body", q->id, seq), &bytes));
 	TRY(sqs_rec_body_decode(a, bytes, out));
 	if (!str_has(out->sealed)) return OK;
-	TRY(vault_unwrap(q->sqs->cloud->vault, a, seal_context(a, q->id, seq), out->sealed, &bytes));
+	struct sqs_rec_body outer = *out;
+	TRY(sqs_unseal(q, a, seq, &outer, &bytes, why));
 	*out = (struct sqs_rec_body){0};
 	return sqs_rec_body_decode(a, bytes, out);
 }
@@ -60,7 +56,8 @@ status sqs_commit(struct call *c, struct store_tx *tx)
 	return s;
 }
 
-void sqs_put_message(struct store_tx *tx, struct arena *a, struct queue *q, struct sqs_new_message *m)
+status sqs_put_message(
+	struct store_tx *tx, struct arena *a, struct queue *q, struct sqs_new_message *m, struct kms_refusal *why)
 {
 	m->seq = atomic_fetch_add(&q->next_seq, 1);
 	struct message entry = {
@@ -72,10 +69,12 @@ void sqs_put_message(struct store_tx *tx, struct arena *a, struct queue *q, stru
 	sqs_put_entry(tx, a, q, &entry, m->group);
 	struct str body = sqs_rec_body_encode(a, &m->body);
 	if (q->sealed) {
-		struct sqs_rec_body outer = {.sealed = vault_wrap(q->sqs->cloud->vault, a, seal_context(a, q->id, m->seq), body)};
+		struct sqs_rec_body outer;
+		TRY(sqs_seal(q, a, m->seq, body, &outer, why));
 		body = sqs_rec_body_encode(a, &outer);
 	}
 	store_put(tx, sqs_message_key(a, "body", q->id, m->seq), body);
+	return OK;
 }
 
 void sqs_index_message(struct queue *q, const struct sqs_new_message *m)
@@ -108,7 +107,8 @@ void sqs_expire(struct queue *q, struct arena *a, int64_t now_ms)
 void sqs_ripen(struct queue *q, int64_t now_ms)
 {
 	struct message *m;
-	while ((m = index_first_waiting(&q->index)) && m->visible_ms <= now_ms) index_set(&q->index, m, MESSAGE_READY, 0);
+	while ((m = index_first_waiting(&q->index)) && m->visible_ms <= now_ms)
+		index_set(&q->index, m, MESSAGE_READY, 0);
 }
 
 static status load_entries(struct queue *q, struct store_tx *tx, struct arena *a, uint64_t *last)
@@ -151,7 +151,8 @@ static status load_dedup(struct queue *q, struct store_tx *tx, struct arena *a, 
 		struct arena_mark mark = arena_mark(a);
 		struct sqs_rec_dedup r = {0};
 		struct str rest = str_from(key, from.n), id;
-		if (is_ok(key_read_str(a, &rest, &id)) && is_ok(sqs_rec_dedup_decode(a, value, &r)) && r.expires.v > now_ms)
+		if (is_ok(key_read_str(a, &rest, &id)) && is_ok(sqs_rec_dedup_decode(a, value, &r)) &&
+			r.expires.v > now_ms)
 			sqs_remember(q, id, r.expires.v, (uint64_t)r.seq.v, r.message_id);
 		arena_release(a, mark);
 	}
@@ -173,7 +174,8 @@ status sqs_queue_load(struct queue *q)
 	if (is_ok(s)) s = load_dedup(q, tx, &a, now);
 	store_end(tx);
 	arena_cleanup(&a);
-	/* Above all that was ever given out, also to messages that are gone: numbers follow the time in microseconds. */
+	/* Above all that was ever given out, also to messages that are gone: numbers follow the time in microseconds.
+	 */
 	uint64_t floor = (uint64_t)now * 1000;
 	atomic_store(&q->next_seq, (last + 1 > floor ? last + 1 : floor));
 	q->loaded = is_ok(s);

@@ -110,7 +110,9 @@ static status move_some(struct sqs *s, struct arena *a, struct queue *from, stru
 		struct message *m = is_ok(st) ? index_next(&from->index, NULL) : NULL;
 		struct sqs_rec_body body = {0};
 		struct store_tx *tx = store_begin(s->cloud->store, a, false);
-		if (m) st = sqs_get_body(tx, a, from, m->seq, &body);
+		struct kms_refusal refused;
+		if (m) st = sqs_get_body(tx, a, from, m->seq, &body, &refused);
+		if (status_is(st, STATUS_FAILED)) *why = "KMS.AccessDeniedException";
 		uint64_t seq = m ? m->seq : 0;
 		pthread_mutex_unlock(&from->lock);
 		if (!is_ok(st) || !m) {
@@ -135,10 +137,11 @@ static status move_some(struct sqs *s, struct arena *a, struct queue *from, stru
 		if (mine) {
 			if (m->group) moved.group = str_dup(a, m->group->id);
 			moved.body.source_arn = STR_NONE;
-			sqs_put_message(tx, a, to, &moved);
+			st = sqs_put_message(tx, a, to, &moved, &refused);
+			if (status_is(st, STATUS_FAILED)) *why = "KMS.AccessDeniedException";
 			sqs_drop_message(tx, a, from, seq);
 			store_ticket t;
-			st = store_commit(tx, &t);
+			if (is_ok(st)) st = store_commit(tx, &t);
 			if (is_ok(st)) index_remove(&from->index, m);
 		}
 		store_end(tx);

@@ -1,6 +1,7 @@
 /* What the policy step has to know of queues: whose they are, their policies and tags ("Using identity-based and
  * resource-based policies with Amazon SQS"). */
 #include "policy/authz.h"
+#include "services/kms/blob.h"
 #include "services/sqs/sqs_internal.h"
 
 static void set_tags(struct call *c, struct policy_resource *r, const struct sqs_rec_strings *tags)
@@ -17,10 +18,13 @@ static void set_tags(struct call *c, struct policy_resource *r, const struct sqs
 status sqs_authorize(struct call *c, struct store_tx *tx, const void *in, struct authz_demands *demands,
 	struct policy_context *context)
 {
-	(void)tx;
+	uint32_t op = c->match.op_index;
+	bool sends = op == SQS_OP_SEND_MESSAGE || op == SQS_OP_SEND_MESSAGE_BATCH,
+	     receives = op == SQS_OP_RECEIVE_MESSAGE;
+	size_t own = demands->n; /* keys' demands come behind */
 	(void)in;
 	(void)context;
-	for (size_t i = 0; i < demands->n; i++)
+	for (size_t i = 0; i < own; i++)
 		for (size_t j = 0; j < demands->v[i].n; j++) {
 			struct policy_resource *r = &demands->v[i].resources[j];
 			struct queue *q = sqs_queue_by_arn(sqs_of(c), c->arena, r->arn);
@@ -29,9 +33,18 @@ status sqs_authorize(struct call *c, struct store_tx *tx, const void *in, struct
 			pthread_mutex_lock(&q->lock);
 			struct str text = str_dup(c->arena, sqs_strings_get(&q->record.attributes, STR("Policy")));
 			set_tags(c, r, &q->record.tags);
+			struct str key =
+				str_dup(c->arena, sqs_strings_get(&q->record.attributes, STR("KmsMasterKeyId")));
 			pthread_mutex_unlock(&q->lock);
+			struct kms_pair pair = {STR("aws:sqs:arn"), sqs_queue_arn(c->arena, q)};
 			sqs_queue_release(q);
 			if (str_has(text) && text.n) call_attach_policy(c, demands, r, false, text);
+			if (!str_has(key) || str_empty(key) || (!sends && !receives)) continue;
+			/* "Configure KMS permissions for producers", "… for consumers". */
+			if (sends)
+				TRY(kms_use_demand(
+					c, tx, demands, key, STR("kms:GenerateDataKey"), STR("sqs"), &pair, 1));
+			TRY(kms_use_demand(c, tx, demands, key, STR("kms:Decrypt"), STR("sqs"), &pair, 1));
 		}
 	return OK;
 }

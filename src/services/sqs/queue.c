@@ -76,6 +76,7 @@ static struct queue *queue_new(struct sqs *s, struct str record_bytes)
 	struct queue *q = mem_new(sizeof(*q));
 	q->sqs = s;
 	pthread_mutex_init(&q->lock, NULL);
+	pthread_mutex_init(&q->key_lock, NULL);
 	arena_init(&q->arena);
 	arena_init(&q->record_arena);
 	struct str bytes = str_dup(&q->record_arena, record_bytes);
@@ -103,8 +104,10 @@ void sqs_queue_release(struct queue *q)
 			free(s);
 		}
 	}
+	sqs_forget_keys(q);
 	arena_cleanup(&q->record_arena);
 	arena_cleanup(&q->arena);
+	pthread_mutex_destroy(&q->key_lock);
 	pthread_mutex_destroy(&q->lock);
 	free(q);
 }

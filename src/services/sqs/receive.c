@@ -113,7 +113,8 @@ static struct queue *dead_letter_queue(struct call *c, struct queue *q)
 	return NULL;
 }
 
-static void bury(struct call *c, struct store_tx *tx, struct queue *q, struct queue *d, struct message *m,
+/* FAILED: the dead-letter queue's KMS key does not serve. */
+static status bury(struct call *c, struct store_tx *tx, struct queue *q, struct queue *d, struct message *m,
 	const struct sqs_rec_body *body, struct sqs_new_message *out)
 {
 	*out = (struct sqs_new_message){
@@ -123,8 +124,12 @@ static void bury(struct call *c, struct store_tx *tx, struct queue *q, struct qu
 		.sent_ms = q->fifo ? c->now_ms : m->sent_ms,
 	};
 	out->body.source_arn = sqs_queue_arn(c->arena, q);
-	sqs_put_message(tx, c->arena, d, out);
+	struct kms_refusal why = {0};
+	status st = sqs_put_message(tx, c->arena, d, out, &why);
+	if (status_is(st, STATUS_FAILED)) return sqs_kms_failed(c, &why);
+	TRY(st);
 	sqs_drop_message(tx, c->arena, q, m->seq);
+	return OK;
 }
 
 /* ── taking ───────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -154,14 +159,19 @@ static status take(struct call *c, struct queue *q, struct queue *dlq, size_t mo
 		struct taken *t = &v[*n];
 		*t = (struct taken){
 			.m = m, .receives = m->receives, .nonce = m->nonce, .first_receive_ms = m->first_receive_ms};
-		status st = sqs_get_body(tx, c->arena, q, m->seq, &t->body);
+		struct kms_refusal why;
+		bool dies = dlq && m->receives >= q->max_receives;
+		status st = sqs_get_body(tx, c->arena, q, m->seq, &t->body, &why);
+		if (status_is(st, STATUS_FAILED)) st = sqs_kms_failed(c, &why);
+		if (is_ok(st) && dies) st = bury(c, tx, q, dlq, m, &t->body, &dead[*n_dead]);
 		if (!is_ok(st)) {
 			give_back(q, v, *n);
+			for (size_t i = 0; i < *n_dead; i++) index_set(&q->index, buried[i], MESSAGE_READY, 0);
+			*n = *n_dead = 0;
 			store_end(tx);
 			return st;
 		}
-		if (dlq && m->receives >= q->max_receives) {
-			bury(c, tx, q, dlq, m, &t->body, &dead[*n_dead]);
+		if (dies) {
 			buried[(*n_dead)++] = m;
 			/* Out of the way while this goes on. */
 			index_set(&q->index, m, MESSAGE_IN_FLIGHT, c->now_ms + 1000);

@@ -215,7 +215,12 @@ static status put_all(struct call *c, struct queue *q, struct ready *v, size_t n
 	for (size_t i = 0; i < n; i++) {
 		struct ready *r = &v[i];
 		if (q->fifo && (r->duplicate = sqs_seen(q, r->dedup_key, c->now_ms))) continue;
-		sqs_put_message(tx, c->arena, q, &r->m);
+		struct kms_refusal why;
+		status st = sqs_put_message(tx, c->arena, q, &r->m, &why);
+		if (!is_ok(st)) {
+			store_end(tx);
+			return status_is(st, STATUS_FAILED) ? sqs_kms_failed(c, &why) : st;
+		}
 		if (q->fifo) {
 			int64_t expires = c->now_ms + DEDUP_MS;
 			sqs_put_dedup(tx, c->arena, q, r->dedup_key, expires, r->m.seq, r->m.body.message_id);

@@ -2,6 +2,7 @@
 #pragma once
 #include "call/call.h"
 #include "services/sqs/index.h"
+#include "services/kms/keys.h"
 #include "sqs.h"
 #include "sqs_state.h"
 #include "base/vec.h"
@@ -21,6 +22,7 @@ enum {
 	DEDUP_MS = 5 * 60 * 1000,
 	ATTRIBUTES_MAX = 10,
 	TAGS_MAX = 50,
+	DATA_KEY_REUSE_S = 300,
 };
 
 struct waiter {
@@ -53,7 +55,12 @@ struct queue {
 	struct sqs_rec_queue record; /* in record_arena */
 	struct arena record_arena;
 	int64_t visibility_s, delay_s, retention_s, wait_s, message_bytes_max;
-	bool content_dedup, dedup_per_group, sealed /* bodies are encrypted at rest: SqsManagedSseEnabled */;
+	bool content_dedup, dedup_per_group, sealed /* bodies are encrypted at rest */;
+	/* Of seal.c, under a lock of their own, for a message may be put into a queue while another one's lock is held. */
+	pthread_mutex_t key_lock;
+	struct str kms_key; /* KmsMasterKeyId, on the heap; "" without: then by a key of virga's own */
+	int64_t reuse_s;    /* KmsDataKeyReusePeriodSeconds */
+	struct data_key *data_keys;
 	struct str dlq_arn; /* "" without */
 	uint32_t max_receives;
 	int64_t purged_ms;
@@ -112,12 +119,24 @@ status sqs_replace_record(struct call *c, struct queue *q, const struct sqs_rec_
 struct str sqs_message_key(struct arena *a, const char *kind, uint64_t queue, uint64_t seq);
 void sqs_put_entry(struct store_tx *tx, struct arena *a, const struct queue *q, const struct message *m, struct str group);
 void sqs_drop_message(struct store_tx *tx, struct arena *a, const struct queue *q, uint64_t seq);
-status sqs_get_body(struct store_tx *tx, struct arena *a, const struct queue *q, uint64_t seq, struct sqs_rec_body *out) MUST_USE;
+/* Under the lock. FAILED with *why: the queue's KMS key does not serve. */
+status sqs_get_body(struct store_tx *tx, struct arena *a, struct queue *q, uint64_t seq, struct sqs_rec_body *out,
+	struct kms_refusal *why) MUST_USE;
 /* Messages past their retention go: in the store and in the index. Under the lock. */
 void sqs_expire(struct queue *q, struct arena *a, int64_t now_ms);
 /* What waits and is due becomes ready. Under the lock. */
 void sqs_ripen(struct queue *q, int64_t now_ms);
 status sqs_commit(struct call *c, struct store_tx *tx) MUST_USE; /* commit, end, and let the answer wait for it */
+
+/* seal.c: bodies at rest. FAILED with *why: the KMS key does not serve. */
+status sqs_seal(struct queue *q, struct arena *a, uint64_t seq, struct str plain, struct sqs_rec_body *out,
+	struct kms_refusal *why) MUST_USE;
+status sqs_unseal(struct queue *q, struct arena *a, uint64_t seq, const struct sqs_rec_body *body, struct str *plain,
+	struct kms_refusal *why) MUST_USE;
+void sqs_set_key(struct queue *q, struct str kms_key, int64_t reuse_s); /* kms_key: STR_NONE for none */
+void sqs_forget_keys(struct queue *q);                                 /* also kms_key: at the queue's end */
+/* Makes the refusal the call's failure. */
+status sqs_kms_failed(struct call *c, const struct kms_refusal *why);
 
 /* wait.c: long polls. Under the lock. */
 void sqs_wait(struct queue *q, struct waiter *w);
@@ -143,7 +162,9 @@ struct sqs_new_message {
 	uint64_t seq;
 };
 struct str sqs_sequence_number(struct arena *a, uint64_t seq);
-void sqs_put_message(struct store_tx *tx, struct arena *a, struct queue *q, struct sqs_new_message *m);
+/* FAILED with *why: the queue's KMS key does not serve. */
+status sqs_put_message(struct store_tx *tx, struct arena *a, struct queue *q, struct sqs_new_message *m,
+	struct kms_refusal *why) MUST_USE;
 void sqs_index_message(struct queue *q, const struct sqs_new_message *m);
 
 /* dedup.c: under the lock. The message that had this id within the last five minutes, or NULL; remembering one. */
