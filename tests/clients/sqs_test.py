@@ -503,6 +503,36 @@ class Survival(unittest.TestCase):
             self.assertEqual((a["KmsMasterKeyId"], a["KmsDataKeyReusePeriodSeconds"]), ("alias/aws/sqs", "300"))
             self.assertEqual(a["SqsManagedSseEnabled"], "false")
 
+    def test_a_receive_is_tried_again(self):
+        with Virga() as virga:
+            sqs = virga.client("sqs")
+            url = sqs.create_queue(QueueName="q.fifo", Attributes={"FifoQueue": "true", "ContentBasedDeduplication": "true"})["QueueUrl"]
+            for i in range(6):
+                sqs.send_message(QueueUrl=url, MessageBody=f"m{i}", MessageGroupId=f"g{i % 2}")
+
+            def receive(attempt):
+                got = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=3, ReceiveRequestAttemptId=attempt, VisibilityTimeout=60)
+                return [(m["Body"], m["ReceiptHandle"]) for m in got.get("Messages", [])]
+
+            first = receive("one")
+            self.assertEqual(len(first), 3)
+            virga.get("/_virga/clock?advance=50s", "POST")
+            self.assertEqual(receive("one"), first)
+            virga.restart()
+            virga.get("/_virga/clock?advance=50s", "POST")  # past the first timeout, within the one that began anew
+            self.assertEqual(receive("one"), first)
+            other = receive("two")
+            self.assertFalse({b for b, _ in other} & {b for b, _ in first})
+            # A message that was deleted, or whose visibility was changed, ends the attempt.
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=first[0][1])
+            again = receive("one")
+            self.assertFalse({b for b, _ in again} & {b for b, _ in first})
+            virga.get("/_virga/clock?advance=6m", "POST")
+            self.assertNotEqual(receive("one"), first)
+            plain = sqs.create_queue(QueueName="plain")["QueueUrl"]
+            with self.assertRaises(ClientError):
+                sqs.receive_message(QueueUrl=plain, ReceiveRequestAttemptId="x")
+
     def test_a_kms_key_rules_its_queue(self):
         with Virga() as virga:
             sqs, kms = virga.client("sqs"), virga.client("kms")

@@ -282,8 +282,8 @@ status sqs_create_queue(struct call *c, const struct sqs_create_queue_input *in,
 /* A queue's messages and what belongs to it, in the store. */
 static void drop_contents(struct queue *q, struct arena *a)
 {
-	static const char *const kinds[] = {"entry", "body", "dedup"};
-	for (size_t i = 0; i < 3; i++) {
+	static const char *const kinds[] = {"entry", "body", "dedup", "attempt"};
+	for (size_t i = 0; i < 4; i++) {
 		struct key k = key_begin(a);
 		key_str(&k, STR("sqs"));
 		key_str(&k, str_c(kinds[i]));

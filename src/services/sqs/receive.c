@@ -144,9 +144,18 @@ static void give_back(struct queue *q, struct taken *v, size_t n)
 	}
 }
 
+static void note_attempt(
+	struct call *c, struct store_tx *tx, struct queue *q, struct str attempt, const struct taken *v, size_t n)
+{
+	struct attempted kept[BATCH_MAX];
+	if (!str_has(attempt) || !n) return;
+	for (size_t i = 0; i < n; i++) kept[i] = (struct attempted){v[i].m->seq, v[i].m->nonce, v[i].m->visible_ms};
+	sqs_put_attempt(tx, c->arena, q, attempt, kept, n, c->now_ms);
+}
+
 /* Takes up to `most` messages, under the lock. *n_dead are to be put into the dead-letter queue's index afterwards. */
-static status take(struct call *c, struct queue *q, struct queue *dlq, size_t most, int64_t hide_ms, struct taken *v,
-	size_t *n, struct sqs_new_message *dead, size_t *n_dead)
+static status take(struct call *c, struct queue *q, struct queue *dlq, size_t most, int64_t hide_ms, struct str attempt,
+	struct taken *v, size_t *n, struct sqs_new_message *dead, size_t *n_dead)
 {
 	*n = *n_dead = 0;
 	sqs_ripen(q, c->now_ms);
@@ -187,6 +196,7 @@ static status take(struct call *c, struct queue *q, struct queue *dlq, size_t mo
 		(*n)++;
 		last = m;
 	}
+	note_attempt(c, tx, q, attempt, v, *n);
 	status st = sqs_commit(c, tx);
 	if (!is_ok(st)) {
 		give_back(q, v, *n);
@@ -196,6 +206,39 @@ static status take(struct call *c, struct queue *q, struct queue *dlq, size_t mo
 	}
 	for (size_t i = 0; i < *n_dead; i++) index_remove(&q->index, buried[i]);
 	return OK;
+}
+
+/* The same messages again, for the same attempt; NOT_FOUND where there is none. Under the lock. */
+static status take_again(
+	struct call *c, struct queue *q, struct str attempt, int64_t hide_ms, struct taken *v, size_t *n)
+{
+	struct message *m[BATCH_MAX];
+	int64_t visible[BATCH_MAX];
+	struct kms_refusal why;
+	size_t changed = 0;
+	sqs_ripen(q, c->now_ms);
+	struct store_tx *tx = store_begin(c->cloud->store, c->arena, false);
+	status st = sqs_find_attempt(tx, c->arena, q, attempt, c->now_ms, m, n);
+	for (size_t i = 0; is_ok(st) && i < *n; i++) {
+		v[i] = (struct taken){.m = m[i]};
+		st = sqs_get_body(tx, c->arena, q, m[i]->seq, &v[i].body, &why);
+		if (status_is(st, STATUS_FAILED)) st = sqs_kms_failed(c, &why);
+		if (!is_ok(st)) break;
+		visible[changed++] = m[i]->visible_ms;
+		index_set(&q->index, m[i], MESSAGE_IN_FLIGHT, c->now_ms + hide_ms);
+		sqs_put_entry(tx, c->arena, q, m[i], m[i]->group ? m[i]->group->id : STR_NONE);
+	}
+	if (is_ok(st)) {
+		note_attempt(c, tx, q, attempt, v, *n);
+		st = sqs_commit(c, tx);
+	} else {
+		store_end(tx);
+	}
+	if (!is_ok(st)) {
+		for (size_t i = 0; i < changed; i++) index_set(&q->index, m[i], MESSAGE_IN_FLIGHT, visible[i]);
+		*n = 0;
+	}
+	return st;
 }
 
 static void deliver_dead(struct call *c, struct queue *dlq, const struct sqs_new_message *dead, size_t n)
@@ -267,7 +310,10 @@ static status receive(struct call *c, struct queue *q, const struct sqs_receive_
 		sqs_wake(q, c->now_ms);
 	} else if (is_ok(st)) {
 		int64_t hide_s = in->visibility_timeout.has ? in->visibility_timeout.v : q->visibility_s;
-		st = take(c, q, dlq, most, hide_s * 1000, taken, &n, dead, &n_dead);
+		struct str attempt = q->fifo ? in->receive_request_attempt_id : STR_NONE;
+		st = str_has(attempt) ? take_again(c, q, attempt, hide_s * 1000, taken, &n) : STATUS(NOT_FOUND);
+		if (status_is(st, STATUS_NOT_FOUND))
+			st = take(c, q, dlq, most, hide_s * 1000, attempt, taken, &n, dead, &n_dead);
 		int64_t wait_s = in->wait_time_seconds.has ? in->wait_time_seconds.v : q->wait_s;
 		if (is_ok(st) && !n && !w && wait_s) {
 			w = arena_new(c->arena, struct waiter);

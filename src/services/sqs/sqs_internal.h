@@ -176,6 +176,17 @@ void sqs_remember(struct queue *q, struct str key, int64_t expires_ms, uint64_t 
 /* What is past its time goes: at most a few at once. */
 void sqs_forget(struct store_tx *tx, struct arena *a, struct queue *q, int64_t now_ms);
 
+/* attempt.c: receives of FIFO queues that are tried again. Under the lock. */
+struct attempted {
+	uint64_t seq, nonce;
+	int64_t visible_ms;
+};
+void sqs_put_attempt(struct store_tx *tx, struct arena *a, const struct queue *q, struct str id, const struct attempted *v,
+	size_t n, int64_t now_ms);
+/* The messages that this attempt got, at most BATCH_MAX, when they are as it left them; else NOT_FOUND. */
+status sqs_find_attempt(struct store_tx *tx, struct arena *a, struct queue *q, struct str id, int64_t now_ms,
+	struct message **v, size_t *n) MUST_USE;
+
 /* batch.c. */
 status sqs_check_batch(struct call *c, size_t n, const char *entry_type) MUST_USE;
 status sqs_check_batch_ids(struct call *c, const struct str *ids, size_t n) MUST_USE;
