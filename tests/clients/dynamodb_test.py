@@ -1,4 +1,5 @@
 """DynamoDB through boto3: every operation that virga serves, and AWS's words where it refuses."""
+import datetime
 import decimal
 import itertools
 import json
@@ -610,6 +611,11 @@ class Transactions(Case):
         accounts = [f"acc{i}" for i in range(10)]
         for a in accounts:
             d.put_item(TableName="bank", Item={"pk": S(a), "v": N(100), "n": N(0)})
+        # A replica and a history go along.
+        d.update_table(TableName="bank", ReplicaUpdates=[{"Create": {"RegionName": "eu-west-1"}}])
+        self.assertTrue(wait_until(lambda: d.describe_table(TableName="bank")["Table"]["Replicas"][0]["ReplicaStatus"] == "ACTIVE"))
+        d.update_continuous_backups(TableName="bank", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True})
+        virga.get("/_virga/clock?advance=2s", "POST")
         stop, answered, lock = threading.Event(), [0], threading.Lock()
 
         def transfer(seed):
@@ -643,6 +649,15 @@ class Transactions(Case):
             [t.join() for t in threads]
         items = {i["pk"]["S"]: i for i in d.scan(TableName="bank", ConsistentRead=True)["Items"]}
         self.assertEqual(sum(int(i["v"]["N"]) for i in items.values()), 1000)
+        europe = virga.client("dynamodb", region="eu-west-1")
+        self.assertEqual({i["pk"]["S"]: i for i in europe.scan(TableName="bank", ConsistentRead=True)["Items"]}, items)
+        recovery = d.describe_continuous_backups(TableName="bank")["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+        first, last = (recovery[k].timestamp() for k in ("EarliestRestorableDateTime", "LatestRestorableDateTime"))
+        for n in range(3):  # at any instant no transfer is half done
+            when = datetime.datetime.fromtimestamp(first + (last - first) * n // 2, datetime.timezone.utc)
+            d.restore_table_to_point_in_time(SourceTableName="bank", TargetTableName=f"bank-{n}", RestoreDateTime=when)
+            then = d.scan(TableName=f"bank-{n}", ConsistentRead=True)["Items"]
+            self.assertEqual((len(then), sum(int(i["v"]["N"]) for i in then)), (len(accounts), 1000))
         self.assertTrue(all(int(i["v"]["N"]) >= 0 for i in items.values()))
         changes = sum(int(i["n"]["N"]) for i in items.values())
         self.assertGreaterEqual(changes, 2 * answered[0])
