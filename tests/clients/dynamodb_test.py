@@ -438,6 +438,8 @@ class Queries(Case):
                      {**p, ":s": N(1)})
         self.invalid("Invalid KeyConditionExpression: KeyConditionExpressions must only contain one condition per key", q,
                      "pk = :p AND pk = :s", {**p, ":s": S("1")})
+        self.invalid("Invalid KeyConditionExpression: KeyConditionExpressions must only contain one condition per key", q,
+                     "pk = :p AND sk > :s AND sk < :t", {**p, ":s": N(1), ":t": N(2)})
         self.invalid("One or more parameter values were invalid: Condition parameter type does not match schema type", q, "pk = :p",
                      {":p": N(1)})
         self.invalid("Filter Expression can only contain non-primary key attributes: Primary key attribute: sk", q, "pk = :p",

@@ -2,6 +2,14 @@
  * expressions for the Query operation"). */
 #include "services/dynamodb/expr/expr.h"
 
+/* More than can be right; told apart only by whether two are of one key. */
+enum { CONDITIONS_MAX = 16 };
+
+static bool too_many(struct scope *s)
+{
+	return scope_fail(s, "Conditions can be of length 1 or 2 only");
+}
+
 static bool collect(struct scope *s, const struct node *n, const struct node **list, size_t *count)
 {
 	if (n->type == NODE_AND) return collect(s, n->args[0], list, count) && collect(s, n->args[1], list, count);
@@ -13,7 +21,7 @@ static bool collect(struct scope *s, const struct node *n, const struct node **l
 		return scope_fail(s,
 			"Invalid KeyConditionExpression: Invalid operator used in KeyConditionExpression: %s",
 			expr_function_name(n->function));
-	if (*count == 2) return scope_fail(s, "Conditions can be of length 1 or 2 only");
+	if (*count == CONDITIONS_MAX) return too_many(s);
 	list[(*count)++] = n;
 	return true;
 }
@@ -89,28 +97,39 @@ static bool shape_of(struct scope *s, const struct node *n, struct str *name, st
 	return true;
 }
 
+/* "KeyConditionExpressions must only contain one condition per key" comes before there being too many of them. */
+static bool check_names(struct scope *s, const struct node *const *list, size_t count)
+{
+	struct str names[CONDITIONS_MAX];
+	struct key_condition ignored;
+	for (size_t i = 0; i < count; i++) {
+		if (!shape_of(s, list[i], &names[i], &ignored)) return false;
+		for (size_t j = 0; j < i; j++)
+			if (str_eq(names[i], names[j]))
+				return scope_fail(s, "Invalid KeyConditionExpression: KeyConditionExpressions must only "
+						     "contain one condition per key");
+	}
+	return count <= 2 || too_many(s);
+}
+
 bool expr_key_condition(
 	struct scope *s, const struct node *n, struct str hash, struct str range, struct key_condition *out)
 {
-	const struct node *list[2];
+	const struct node *list[CONDITIONS_MAX];
 	size_t count = 0;
-	bool has_hash = false, has_range = false;
+	bool has_hash = false;
 	*out = (struct key_condition){0};
-	if (!collect(s, n, list, &count)) return false;
+	if (!collect(s, n, list, &count) || !check_names(s, list, count)) return false;
 	for (size_t i = 0; i < count; i++) {
 		struct key_condition one = {0};
 		struct str name = STR_NONE;
 		if (!shape_of(s, list[i], &name, &one)) return false;
 		bool is_hash = str_eq(name, hash), is_range = str_has(range) && str_eq(name, range);
-		if ((is_hash && has_hash) || (is_range && has_range))
-			return scope_fail(s, "Invalid KeyConditionExpression: KeyConditionExpressions must only "
-					     "contain one condition per key");
 		if (is_hash) {
 			if (one.type != RANGE_EQ) return scope_fail(s, "Query key condition not supported");
 			has_hash = true;
 			out->hash = one.low;
 		} else if (is_range) {
-			has_range = true;
 			out->type = one.type;
 			out->low = one.low;
 			out->high = one.high;
