@@ -122,8 +122,7 @@ struct service {
 	/* Optional, where policies are enforced: what the authorization reference does not tell. Adds demands (a copy's
 	 * source), the resources' owners, resource-based policies (authz_attach), tags and further condition keys; in
 	 * may be NULL. FAILED: the failure is recorded (a queue that does not exist). With it, unsigned requests are
-	 * decided by policies, not refused at once. What it allocates in c->arena may go when the call is allowed, but for
-	 * what c->noted or call_at_end holds. */
+	 * decided by policies, not refused at once. */
 	status (*authorize)(struct call *c, struct store_tx *tx, const void *in, struct authz_demands *demands,
 		struct policy_context *context);
 	/* Optional, of every operation, once it is permitted and before its handler: what comes before any of them
