@@ -85,7 +85,7 @@ status files_sync_parent(const char *path)
 	return s;
 }
 
-status files_replace(const char *path, struct str content)
+status files_replace(const char *path, struct str content, bool durable)
 {
 	char beside[PATH_MAX];
 	int n = snprintf(beside, sizeof(beside), "%s.new", path);
@@ -93,10 +93,10 @@ status files_replace(const char *path, struct str content)
 	int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0) return refused("create");
 	status s = files_write_at(fd, 0, content.p, content.n);
-	if (is_ok(s) && fsync(fd) != 0) s = refused("sync");
+	if (is_ok(s) && durable && fsync(fd) != 0) s = refused("sync");
 	close(fd);
 	if (is_ok(s) && rename(beside, path) != 0) s = refused("rename");
-	if (is_ok(s)) return files_sync_parent(path);
+	if (is_ok(s)) return durable ? files_sync_parent(path) : OK;
 	unlink(beside);
 	return s;
 }

@@ -10,8 +10,8 @@ status files_write_at(int fd, uint64_t at, const void *p, size_t n) MUST_USE;
 status files_copy_sparse(int in, int out) MUST_USE;
 /* So that a name survives a crash. */
 status files_sync_parent(const char *path) MUST_USE;
-/* A whole small file: written beside, synced, renamed into place. */
-status files_replace(const char *path, struct str content) MUST_USE;
+/* A whole small file: written beside, renamed into place. durable: synced, so that it outlives the host's crash too. */
+status files_replace(const char *path, struct str content, bool durable) MUST_USE;
 /* A whole small file, at most `max` bytes, into room that it may not pass; *n its length. NOT_FOUND, LIMIT, IO. */
 status files_slurp(const char *path, char *room, size_t max, size_t *n) MUST_USE;
 /* "123\n" and the like into a file of /proc or /sys; false with errno. */

@@ -436,7 +436,7 @@ static status import(struct job *j, struct str name)
 		buf_fmt(&list, "%.*s\n", STR_ARG(digest));
 	}
 	if (!is_root(j, buf_done(&list))) return bad(j, "it holds no root file system");
-	return files_replace(str_fmt(j->a, "%simages/%.*s", j->dir, STR_ARG(name)).p, buf_done(&list));
+	return files_replace(str_fmt(j->a, "%simages/%.*s", j->dir, STR_ARG(name)).p, buf_done(&list), true);
 }
 
 static bool make_folders(struct arena *a, const char *dir)

@@ -121,7 +121,7 @@ void machine_save(struct machine *m)
 		.volumes = volumes,
 		.born_us = SOME_I64(m->born_us),
 		.grace_ms = SOME_I64(m->grace_ms)};
-	if (!is_ok(files_replace(record_path(m, path), compute_rec_standing_encode(&a, &s))))
+	if (!is_ok(files_replace(record_path(m, path), compute_rec_standing_encode(&a, &s), false)))
 		log_error("host", "machine_record", "id=%s", m->id);
 	arena_cleanup(&a);
 }

@@ -78,7 +78,7 @@ static void save(struct engine *e)
 		.born_us = SOME_I64(e->born_ms * 1000),
 		.engine = compute_rec_engine_encode(&a, &e->want),
 		.restarts = SOME_I32(e->restarts)};
-	if (!e->once && !is_ok(files_replace(record_path(e, path), compute_rec_standing_encode(&a, &s))))
+	if (!e->once && !is_ok(files_replace(record_path(e, path), compute_rec_standing_encode(&a, &s), false)))
 		log_error("host", "engine_record", "id=%s", e->id);
 	arena_cleanup(&a);
 }
