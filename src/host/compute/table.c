@@ -404,18 +404,31 @@ struct compute *compute_new(struct agent *g)
 	c->stage = path_of(agent_folder(g), "stage");
 	c->images = path_of(data, "host/");
 	c->templates = path_of(data, "host/templates/");
-	compute_ready(c);
+	/* Who never starts anything leaves nothing. */
+	if (access(c->machines_dir, F_OK) == 0) compute_ready(c);
 	c->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
 	agent_watch(g, c->timer, on_timer, c);
 	adopt_all(c);
 	c->engines = engines_new(c);
-	cgroups_each(c->cgroups, sweep_group, c);
+	if (c->cgroups) cgroups_each(c->cgroups, sweep_group, c);
 	return c;
+}
+
+/* With the last machine its folders and groups go; rmdir(2) refuses where there is something. */
+static void tidy(struct compute *c)
+{
+	bool used = engines_any(c->engines);
+	for (struct map_entry *e = NULL; (e = map_next(&c->machines, e));)
+		used |= ((struct machine *)e->value)->state != MACHINE_ENDED;
+	if (used || !c->cgroups) return;
+	cgroups_clear(c->cgroups);
+	rmdir(c->machines_dir), rmdir(c->stage);
 }
 
 void compute_free(struct compute *c)
 {
 	if (!c) return;
+	tidy(c);
 	for (struct map_entry *e = NULL; (e = map_next(&c->machines, e));) {
 		struct machine *m = e->value;
 		close_fd(&m->pidfd), close_fd(&m->control), close_fd(&m->console), close_fd(&m->notify);

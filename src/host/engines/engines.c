@@ -356,7 +356,6 @@ struct engines *engines_new(struct compute *c)
 	all->dir = mem_new(n);
 	snprintf(all->dir, n, "%sengines/", agent_folder(c->g));
 	map_init(&all->map);
-	mkdir(all->dir, 0700);
 	DIR *d = opendir(all->dir);
 	char *room = mem_new(RECORD_MAX);
 	for (struct dirent *i; d && (i = readdir(d));) {
@@ -372,6 +371,11 @@ struct engines *engines_new(struct compute *c)
 	if (d) closedir(d);
 	free(room);
 	return all;
+}
+
+bool engines_any(const struct engines *all)
+{
+	return all->map.count > 0;
 }
 
 void engines_free(struct engines *all)

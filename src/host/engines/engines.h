@@ -4,6 +4,7 @@
 
 struct engines;
 struct engines *engines_new(struct compute *c);
+bool engines_any(const struct engines *e);
 void engines_free(struct engines *e);
 void engines_clear(struct engines *e);
 /* Restarts and kills those whose time has come; when it wants to be asked again, in compute_now_ms, 0: never. */
