@@ -41,3 +41,7 @@ void page_scrub(struct page_request *r);
 void page_health(struct page_request *r);
 void page_info(struct page_request *r);
 void page_init(struct page_request *r);
+/* network.c */
+void page_fault(struct page_request *r);
+void page_fault_change(struct page_request *r);
+void page_trace(struct page_request *r);

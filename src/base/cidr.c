@@ -17,7 +17,8 @@ status cidr_parse_address(struct str s, struct cidr *out)
 	z[s.n] = 0;
 	out->v6 = memchr(s.p, ':', s.n) != NULL;
 	out->length = out->v6 ? 128 : 32;
-	return inet_pton(out->v6 ? AF_INET6 : AF_INET, z, out->v6 ? out->addr : out->addr + 12) == 1 ? OK : STATUS(INVALID);
+	return inet_pton(out->v6 ? AF_INET6 : AF_INET, z, out->v6 ? out->addr : out->addr + 12) == 1 ? OK
+												     : STATUS(INVALID);
 }
 
 status cidr_parse(struct str s, struct cidr *out)
@@ -25,7 +26,8 @@ status cidr_parse(struct str s, struct cidr *out)
 	uint64_t length;
 	struct str address = str_cut(&s, '/');
 	TRY(cidr_parse_address(address, out));
-	if (!str_has(s) || s.n > 3 || (s.n > 1 && s.p[0] == '0') || !is_ok(str_to_u64(s, &length)) || length > width(*out))
+	if (!str_has(s) || s.n > 3 || (s.n > 1 && s.p[0] == '0') || !is_ok(str_to_u64(s, &length)) ||
+		length > width(*out))
 		return STATUS(INVALID);
 	out->length = (uint8_t)length;
 	return OK;

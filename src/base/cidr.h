@@ -9,7 +9,8 @@ struct cidr {
 	bool v6;
 };
 
-/* "10.0.0.0/16", "2001:db8::/56"; strict: INVALID for anything else, also for a missing length. Host bits may be set. */
+/* "10.0.0.0/16", "2001:db8::/56"; strict: INVALID for anything else, also for a missing length. Host bits may be set.
+ */
 status cidr_parse(struct str s, struct cidr *out) MUST_USE;
 /* An address alone, with the full length. */
 status cidr_parse_address(struct str s, struct cidr *out) MUST_USE;

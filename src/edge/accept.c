@@ -205,6 +205,10 @@ static void *acceptor_main(void *ctx)
 		for (int i = 0; i < n; i++) {
 			void *p = events[i].data.ptr;
 			if (p == &e->wake_fd) continue;
+			if ((uintptr_t)p & 1) { /* adopted: the descriptor itself, marked */
+				starved |= !accept_some(e, (int)((uintptr_t)p >> 1));
+				continue;
+			}
 			if (p >= (void *)e->listeners && p < (void *)(e->listeners + EDGE_MAX_LISTENERS))
 				starved |= !accept_some(e, *(int *)p);
 			else
@@ -241,6 +245,13 @@ status edge_acceptor_start(struct edge *e, struct str *why)
 		return STATUS(IO);
 	}
 	return OK;
+}
+
+void edge_adopt(struct edge *e, int listener)
+{
+	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = (void *)((uintptr_t)listener << 1 | 1)};
+
+	if (epoll_ctl(e->epoll_fd, EPOLL_CTL_ADD, listener, &ev) != 0) log_warn("edge", "adopt", "errno=%d", errno);
 }
 
 void edge_acceptor_stop(struct edge *e)

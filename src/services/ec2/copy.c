@@ -13,10 +13,11 @@ struct copy {
 	const struct wire_tables *from, *to;
 };
 
-static void copy_list(struct copy *k, const struct wire_shape *fs, const struct wire_list *from, const struct wire_shape *ts,
-	struct wire_list *to);
+static void copy_list(struct copy *k, const struct wire_shape *fs, const struct wire_list *from,
+	const struct wire_shape *ts, struct wire_list *to);
 
-static void copy_struct(struct copy *k, const struct wire_shape *fs, const char *from, const struct wire_shape *ts, char *to);
+static void copy_struct(
+	struct copy *k, const struct wire_shape *fs, const char *from, const struct wire_shape *ts, char *to);
 
 static void copy_number(const struct wire_shape *fs, const char *from, const struct wire_shape *ts, char *to)
 {
@@ -46,8 +47,8 @@ static bool is_number(uint8_t kind)
 }
 
 /* One value of a member or element. `in_list`: structs lie inline. */
-static void copy_value(struct copy *k, const struct wire_shape *fs, const char *from, const struct wire_shape *ts, char *to,
-	bool in_list)
+static void copy_value(struct copy *k, const struct wire_shape *fs, const char *from, const struct wire_shape *ts,
+	char *to, bool in_list)
 {
 	if (is_number(fs->kind) && is_number(ts->kind)) {
 		copy_number(fs, from, ts, to);
@@ -72,7 +73,9 @@ static void copy_value(struct copy *k, const struct wire_shape *fs, const char *
 	case WIRE_LIST:
 		copy_list(k, fs, (const struct wire_list *)(const void *)from, ts, (struct wire_list *)(void *)to);
 		break;
-	case WIRE_STRING: case WIRE_BLOB: case WIRE_DOCUMENT: {
+	case WIRE_STRING:
+	case WIRE_BLOB:
+	case WIRE_DOCUMENT: {
 		struct str s;
 		memcpy(&s, from, sizeof(s));
 		if (str_has(s)) memcpy(to, &s, sizeof(s));
@@ -84,7 +87,8 @@ static void copy_value(struct copy *k, const struct wire_shape *fs, const char *
 		if (b.has) memcpy(to, &b, sizeof(b));
 		break;
 	}
-	case WIRE_F32: case WIRE_F64: {
+	case WIRE_F32:
+	case WIRE_F64: {
 		struct opt_f64 d;
 		memcpy(&d, from, sizeof(d));
 		if (d.has) memcpy(to, &d, sizeof(d));
@@ -96,12 +100,17 @@ static void copy_value(struct copy *k, const struct wire_shape *fs, const char *
 		if (t.has) memcpy(to, &t, sizeof(t));
 		break;
 	}
-	case WIRE_I32: case WIRE_I64: case WIRE_MAP: case WIRE_STREAM: case WIRE_EVENTS: break;
+	case WIRE_I32:
+	case WIRE_I64:
+	case WIRE_MAP:
+	case WIRE_STREAM:
+	case WIRE_EVENTS:
+		break;
 	}
 }
 
-static void copy_list(struct copy *k, const struct wire_shape *fs, const struct wire_list *from, const struct wire_shape *ts,
-	struct wire_list *to)
+static void copy_list(struct copy *k, const struct wire_shape *fs, const struct wire_list *from,
+	const struct wire_shape *ts, struct wire_list *to)
 {
 	if (!from->v) return;
 	const struct wire_shape *fe = &k->from->shapes[k->from->members[fs->first].shape];
@@ -112,14 +121,15 @@ static void copy_list(struct copy *k, const struct wire_shape *fs, const struct 
 		copy_value(k, fe, (const char *)from->v + i * fs->size, te, (char *)to->v + i * ts->size, true);
 }
 
-static void copy_struct(struct copy *k, const struct wire_shape *fs, const char *from, const struct wire_shape *ts, char *to)
+static void copy_struct(
+	struct copy *k, const struct wire_shape *fs, const char *from, const struct wire_shape *ts, char *to)
 {
 	for (uint32_t i = 0; i < ts->count; i++) {
 		const struct wire_member *tm = &k->to->members[ts->first + i];
 		const struct wire_member *fm = member_named(k->from, fs, wire_str(k->to, tm->name));
 		if (fm)
-			copy_value(k, &k->from->shapes[fm->shape], from + fm->offset, &k->to->shapes[tm->shape], to + tm->offset,
-				false);
+			copy_value(k, &k->from->shapes[fm->shape], from + fm->offset, &k->to->shapes[tm->shape],
+				to + tm->offset, false);
 	}
 }
 

@@ -92,7 +92,8 @@ static status describe_ids(struct describing *k, const struct ec2_value_string_l
 		struct ec2_item item = {.at = ec2_here(k->c), .id = ids->v[i]};
 		item.record = arena_alloc(k->c->arena, ec2_state_tables.shapes[t->record].size);
 		status s = ec2_load(item.at, t, item.id, item.record);
-		if (status_is(s, STATUS_NOT_FOUND) || (is_ok(s) && !shown(k, &item))) return ec2_absent(k->c, t, item.id);
+		if (status_is(s, STATUS_NOT_FOUND) || (is_ok(s) && !shown(k, &item)))
+			return ec2_absent(k->c, t, item.id);
 		TRY(s);
 		TRY(consider(k, &item));
 	}

@@ -1,20 +1,179 @@
-/* Amazon EC2: what it does, operation by operation. The network's rows stand first, those of instances, volumes and images
- * behind them. */
-#include "services/ec2/room.h"
+/* Amazon EC2: what it does, operation by operation. The network's rows stand first, those of instances, volumes and
+ * images behind them. */
+#include "services/ec2/dns.h"
+#include "services/ec2/intent.h"
 
 static const struct service_op operations[EC2_OP_COUNT] = {
-	/* ── regions, zones, tags ── */
+	/* ── the network, regions and tags ── */
+	[EC2_OP_ACCEPT_VPC_PEERING_CONNECTION] = OP(ec2_accept_vpc_peering_connection, 0),
+	[EC2_OP_ALLOCATE_ADDRESS] = OP(ec2_allocate_address, 0),
+	[EC2_OP_ASSIGN_IPV6_ADDRESSES] = OP(ec2_assign_ipv6_addresses, 0),
+	[EC2_OP_ASSIGN_PRIVATE_IP_ADDRESSES] = OP(ec2_assign_private_ip_addresses, 0),
+	[EC2_OP_ASSIGN_PRIVATE_NAT_GATEWAY_ADDRESS] = OP(ec2_assign_private_nat_gateway_address, 0),
+	[EC2_OP_ASSOCIATE_ADDRESS] = OP(ec2_associate_address, 0),
+	[EC2_OP_ASSOCIATE_DHCP_OPTIONS] = OP(ec2_associate_dhcp_options, 0),
+	[EC2_OP_ASSOCIATE_NAT_GATEWAY_ADDRESS] = OP(ec2_associate_nat_gateway_address, 0),
+	[EC2_OP_ASSOCIATE_ROUTE_TABLE] = OP(ec2_associate_route_table, 0),
+	[EC2_OP_ASSOCIATE_SUBNET_CIDR_BLOCK] = OP(ec2_associate_subnet_cidr_block, 0),
+	[EC2_OP_ASSOCIATE_TRANSIT_GATEWAY_ROUTE_TABLE] = OP(ec2_associate_transit_gateway_route_table, 0),
+	[EC2_OP_ASSOCIATE_VPC_CIDR_BLOCK] = OP(ec2_associate_vpc_cidr_block, 0),
+	[EC2_OP_ATTACH_INTERNET_GATEWAY] = OP(ec2_attach_internet_gateway, 0),
+	[EC2_OP_ATTACH_VPN_GATEWAY] = OP(ec2_attach_vpn_gateway, 0),
+	[EC2_OP_AUTHORIZE_SECURITY_GROUP_EGRESS] = OP(ec2_authorize_security_group_egress, 0),
+	[EC2_OP_AUTHORIZE_SECURITY_GROUP_INGRESS] = OP(ec2_authorize_security_group_ingress, 0),
+	[EC2_OP_CREATE_CUSTOMER_GATEWAY] = OP(ec2_create_customer_gateway, 0),
+	[EC2_OP_CREATE_DEFAULT_SUBNET] = OP(ec2_create_default_subnet, 0),
+	[EC2_OP_CREATE_DEFAULT_VPC] = OP(ec2_create_default_vpc, 0),
+	[EC2_OP_CREATE_DHCP_OPTIONS] = OP(ec2_create_dhcp_options, 0),
+	[EC2_OP_CREATE_EGRESS_ONLY_INTERNET_GATEWAY] = OP(ec2_create_egress_only_internet_gateway, 0),
+	[EC2_OP_CREATE_INTERNET_GATEWAY] = OP(ec2_create_internet_gateway, 0),
+	[EC2_OP_CREATE_MANAGED_PREFIX_LIST] = OP(ec2_create_managed_prefix_list, 0),
+	[EC2_OP_CREATE_NAT_GATEWAY] = OP(ec2_create_nat_gateway, 0),
+	[EC2_OP_CREATE_NETWORK_ACL] = OP(ec2_create_network_acl, 0),
+	[EC2_OP_CREATE_NETWORK_ACL_ENTRY] = OP(ec2_create_network_acl_entry, 0),
+	[EC2_OP_CREATE_NETWORK_INTERFACE] = OP(ec2_create_network_interface, 0),
+	[EC2_OP_CREATE_ROUTE] = OP(ec2_create_route, 0),
+	[EC2_OP_CREATE_ROUTE_TABLE] = OP(ec2_create_route_table, 0),
+	[EC2_OP_CREATE_SECURITY_GROUP] = OP(ec2_create_security_group, 0),
+	[EC2_OP_CREATE_SUBNET] = OP(ec2_create_subnet, 0),
 	[EC2_OP_CREATE_TAGS] = OP(ec2_create_tags, 0),
-	[EC2_OP_DELETE_TAGS] = OP(ec2_delete_tags, 0),
-	[EC2_OP_DESCRIBE_AVAILABILITY_ZONES] = OP(ec2_describe_availability_zones, OP_READ),
-	[EC2_OP_DESCRIBE_REGIONS] = OP(ec2_describe_regions, OP_READ),
-	[EC2_OP_DESCRIBE_TAGS] = OP(ec2_describe_tags, OP_READ),
-	/* ── VPCs ── */
+	[EC2_OP_CREATE_TRANSIT_GATEWAY] = OP(ec2_create_transit_gateway, 0),
+	[EC2_OP_CREATE_TRANSIT_GATEWAY_ROUTE] = OP(ec2_create_transit_gateway_route, 0),
+	[EC2_OP_CREATE_TRANSIT_GATEWAY_ROUTE_TABLE] = OP(ec2_create_transit_gateway_route_table, 0),
+	[EC2_OP_CREATE_TRANSIT_GATEWAY_VPC_ATTACHMENT] = OP(ec2_create_transit_gateway_vpc_attachment, 0),
 	[EC2_OP_CREATE_VPC] = OP(ec2_create_vpc, 0),
+	[EC2_OP_CREATE_VPC_PEERING_CONNECTION] = OP(ec2_create_vpc_peering_connection, 0),
+	[EC2_OP_CREATE_VPN_GATEWAY] = OP(ec2_create_vpn_gateway, 0),
+	[EC2_OP_DELETE_CUSTOMER_GATEWAY] = OP(ec2_delete_customer_gateway, 0),
+	[EC2_OP_DELETE_DHCP_OPTIONS] = OP(ec2_delete_dhcp_options, 0),
+	[EC2_OP_DELETE_EGRESS_ONLY_INTERNET_GATEWAY] = OP(ec2_delete_egress_only_internet_gateway, 0),
+	[EC2_OP_DELETE_INTERNET_GATEWAY] = OP(ec2_delete_internet_gateway, 0),
+	[EC2_OP_DELETE_MANAGED_PREFIX_LIST] = OP(ec2_delete_managed_prefix_list, 0),
+	[EC2_OP_DELETE_NAT_GATEWAY] = OP(ec2_delete_nat_gateway, 0),
+	[EC2_OP_DELETE_NETWORK_ACL] = OP(ec2_delete_network_acl, 0),
+	[EC2_OP_DELETE_NETWORK_ACL_ENTRY] = OP(ec2_delete_network_acl_entry, 0),
+	[EC2_OP_DELETE_NETWORK_INTERFACE] = OP(ec2_delete_network_interface, 0),
+	[EC2_OP_DELETE_ROUTE] = OP(ec2_delete_route, 0),
+	[EC2_OP_DELETE_ROUTE_TABLE] = OP(ec2_delete_route_table, 0),
+	[EC2_OP_DELETE_SECURITY_GROUP] = OP(ec2_delete_security_group, 0),
+	[EC2_OP_DELETE_SUBNET] = OP(ec2_delete_subnet, 0),
+	[EC2_OP_DELETE_TAGS] = OP(ec2_delete_tags, 0),
+	[EC2_OP_DELETE_TRANSIT_GATEWAY] = OP(ec2_delete_transit_gateway, 0),
+	[EC2_OP_DELETE_TRANSIT_GATEWAY_ROUTE] = OP(ec2_delete_transit_gateway_route, 0),
+	[EC2_OP_DELETE_TRANSIT_GATEWAY_ROUTE_TABLE] = OP(ec2_delete_transit_gateway_route_table, 0),
+	[EC2_OP_DELETE_TRANSIT_GATEWAY_VPC_ATTACHMENT] = OP(ec2_delete_transit_gateway_vpc_attachment, 0),
 	[EC2_OP_DELETE_VPC] = OP(ec2_delete_vpc, 0),
+	[EC2_OP_DELETE_VPC_PEERING_CONNECTION] = OP(ec2_delete_vpc_peering_connection, 0),
+	[EC2_OP_DELETE_VPN_GATEWAY] = OP(ec2_delete_vpn_gateway, 0),
+	[EC2_OP_DESCRIBE_ADDRESSES] = OP(ec2_describe_addresses, OP_READ),
+	[EC2_OP_DESCRIBE_AVAILABILITY_ZONES] = OP(ec2_describe_availability_zones, OP_READ),
+	[EC2_OP_DESCRIBE_CUSTOMER_GATEWAYS] = OP(ec2_describe_customer_gateways, OP_READ),
+	[EC2_OP_DESCRIBE_DHCP_OPTIONS] = OP(ec2_describe_dhcp_options, OP_READ),
+	[EC2_OP_DESCRIBE_EGRESS_ONLY_INTERNET_GATEWAYS] = OP(ec2_describe_egress_only_internet_gateways, OP_READ),
+	[EC2_OP_DESCRIBE_INTERNET_GATEWAYS] = OP(ec2_describe_internet_gateways, OP_READ),
+	[EC2_OP_DESCRIBE_MANAGED_PREFIX_LISTS] = OP(ec2_describe_managed_prefix_lists, OP_READ),
+	[EC2_OP_DESCRIBE_NAT_GATEWAYS] = OP(ec2_describe_nat_gateways, OP_READ),
+	[EC2_OP_DESCRIBE_NETWORK_ACLS] = OP(ec2_describe_network_acls, OP_READ),
+	[EC2_OP_DESCRIBE_NETWORK_INTERFACE_ATTRIBUTE] = OP(ec2_describe_network_interface_attribute, OP_READ),
+	[EC2_OP_DESCRIBE_NETWORK_INTERFACES] = OP(ec2_describe_network_interfaces, OP_READ),
+	[EC2_OP_DESCRIBE_PREFIX_LISTS] = OP(ec2_describe_prefix_lists, OP_READ),
+	[EC2_OP_DESCRIBE_REGIONS] = OP(ec2_describe_regions, OP_READ),
+	[EC2_OP_DESCRIBE_ROUTE_TABLES] = OP(ec2_describe_route_tables, OP_READ),
+	[EC2_OP_DESCRIBE_SECURITY_GROUP_REFERENCES] = OP(ec2_describe_security_group_references, OP_READ),
+	[EC2_OP_DESCRIBE_SECURITY_GROUP_RULES] = OP(ec2_describe_security_group_rules, OP_READ),
+	[EC2_OP_DESCRIBE_SECURITY_GROUPS] = OP(ec2_describe_security_groups, OP_READ),
+	[EC2_OP_DESCRIBE_STALE_SECURITY_GROUPS] = OP(ec2_describe_stale_security_groups, OP_READ),
+	[EC2_OP_DESCRIBE_SUBNETS] = OP(ec2_describe_subnets, OP_READ),
+	[EC2_OP_DESCRIBE_TAGS] = OP(ec2_describe_tags, OP_READ),
+	[EC2_OP_DESCRIBE_TRANSIT_GATEWAY_ATTACHMENTS] = OP(ec2_describe_transit_gateway_attachments, OP_READ),
+	[EC2_OP_DESCRIBE_TRANSIT_GATEWAY_ROUTE_TABLES] = OP(ec2_describe_transit_gateway_route_tables, OP_READ),
+	[EC2_OP_DESCRIBE_TRANSIT_GATEWAY_VPC_ATTACHMENTS] = OP(ec2_describe_transit_gateway_vpc_attachments, OP_READ),
+	[EC2_OP_DESCRIBE_TRANSIT_GATEWAYS] = OP(ec2_describe_transit_gateways, OP_READ),
+	[EC2_OP_DESCRIBE_VPC_ATTRIBUTE] = OP(ec2_describe_vpc_attribute, OP_READ),
+	[EC2_OP_DESCRIBE_VPC_PEERING_CONNECTIONS] = OP(ec2_describe_vpc_peering_connections, OP_READ),
 	[EC2_OP_DESCRIBE_VPCS] = OP(ec2_describe_vpcs, OP_READ),
+	[EC2_OP_DESCRIBE_VPN_GATEWAYS] = OP(ec2_describe_vpn_gateways, OP_READ),
+	[EC2_OP_DETACH_INTERNET_GATEWAY] = OP(ec2_detach_internet_gateway, 0),
+	[EC2_OP_DETACH_VPN_GATEWAY] = OP(ec2_detach_vpn_gateway, 0),
+	[EC2_OP_DISABLE_TRANSIT_GATEWAY_ROUTE_TABLE_PROPAGATION] =
+		OP(ec2_disable_transit_gateway_route_table_propagation, 0),
+	[EC2_OP_DISASSOCIATE_ADDRESS] = OP(ec2_disassociate_address, 0),
+	[EC2_OP_DISASSOCIATE_NAT_GATEWAY_ADDRESS] = OP(ec2_disassociate_nat_gateway_address, 0),
+	[EC2_OP_DISASSOCIATE_ROUTE_TABLE] = OP(ec2_disassociate_route_table, 0),
+	[EC2_OP_DISASSOCIATE_SUBNET_CIDR_BLOCK] = OP(ec2_disassociate_subnet_cidr_block, 0),
+	[EC2_OP_DISASSOCIATE_TRANSIT_GATEWAY_ROUTE_TABLE] = OP(ec2_disassociate_transit_gateway_route_table, 0),
+	[EC2_OP_DISASSOCIATE_VPC_CIDR_BLOCK] = OP(ec2_disassociate_vpc_cidr_block, 0),
+	[EC2_OP_ENABLE_TRANSIT_GATEWAY_ROUTE_TABLE_PROPAGATION] =
+		OP(ec2_enable_transit_gateway_route_table_propagation, 0),
+	[EC2_OP_GET_MANAGED_PREFIX_LIST_ASSOCIATIONS] = OP(ec2_get_managed_prefix_list_associations, OP_READ),
+	[EC2_OP_GET_MANAGED_PREFIX_LIST_ENTRIES] = OP(ec2_get_managed_prefix_list_entries, OP_READ),
+	[EC2_OP_GET_TRANSIT_GATEWAY_ATTACHMENT_PROPAGATIONS] =
+		OP(ec2_get_transit_gateway_attachment_propagations, OP_READ),
+	[EC2_OP_GET_TRANSIT_GATEWAY_ROUTE_TABLE_ASSOCIATIONS] =
+		OP(ec2_get_transit_gateway_route_table_associations, OP_READ),
+	[EC2_OP_GET_TRANSIT_GATEWAY_ROUTE_TABLE_PROPAGATIONS] =
+		OP(ec2_get_transit_gateway_route_table_propagations, OP_READ),
+	[EC2_OP_MODIFY_MANAGED_PREFIX_LIST] = OP(ec2_modify_managed_prefix_list, 0),
+	[EC2_OP_MODIFY_NETWORK_INTERFACE_ATTRIBUTE] = OP(ec2_modify_network_interface_attribute, 0),
+	[EC2_OP_MODIFY_SECURITY_GROUP_RULES] = OP(ec2_modify_security_group_rules, 0),
+	[EC2_OP_MODIFY_SUBNET_ATTRIBUTE] = OP(ec2_modify_subnet_attribute, 0),
+	[EC2_OP_MODIFY_TRANSIT_GATEWAY] = OP(ec2_modify_transit_gateway, 0),
+	[EC2_OP_MODIFY_TRANSIT_GATEWAY_VPC_ATTACHMENT] = OP(ec2_modify_transit_gateway_vpc_attachment, 0),
+	[EC2_OP_MODIFY_VPC_ATTRIBUTE] = OP(ec2_modify_vpc_attribute, 0),
+	[EC2_OP_MODIFY_VPC_PEERING_CONNECTION_OPTIONS] = OP(ec2_modify_vpc_peering_connection_options, 0),
+	[EC2_OP_MODIFY_VPC_TENANCY] = OP(ec2_modify_vpc_tenancy, 0),
+	[EC2_OP_REJECT_VPC_PEERING_CONNECTION] = OP(ec2_reject_vpc_peering_connection, 0),
+	[EC2_OP_RELEASE_ADDRESS] = OP(ec2_release_address, 0),
+	[EC2_OP_REPLACE_NETWORK_ACL_ASSOCIATION] = OP(ec2_replace_network_acl_association, 0),
+	[EC2_OP_REPLACE_NETWORK_ACL_ENTRY] = OP(ec2_replace_network_acl_entry, 0),
+	[EC2_OP_REPLACE_ROUTE] = OP(ec2_replace_route, 0),
+	[EC2_OP_REPLACE_ROUTE_TABLE_ASSOCIATION] = OP(ec2_replace_route_table_association, 0),
+	[EC2_OP_REPLACE_TRANSIT_GATEWAY_ROUTE] = OP(ec2_replace_transit_gateway_route, 0),
+	[EC2_OP_RESET_NETWORK_INTERFACE_ATTRIBUTE] = OP(ec2_reset_network_interface_attribute, 0),
+	[EC2_OP_RESTORE_MANAGED_PREFIX_LIST_VERSION] = OP(ec2_restore_managed_prefix_list_version, 0),
+	[EC2_OP_REVOKE_SECURITY_GROUP_EGRESS] = OP(ec2_revoke_security_group_egress, 0),
+	[EC2_OP_REVOKE_SECURITY_GROUP_INGRESS] = OP(ec2_revoke_security_group_ingress, 0),
+	[EC2_OP_SEARCH_TRANSIT_GATEWAY_ROUTES] = OP(ec2_search_transit_gateway_routes, OP_READ),
+	[EC2_OP_UNASSIGN_IPV6_ADDRESSES] = OP(ec2_unassign_ipv6_addresses, 0),
+	[EC2_OP_UNASSIGN_PRIVATE_IP_ADDRESSES] = OP(ec2_unassign_private_ip_addresses, 0),
+	[EC2_OP_UNASSIGN_PRIVATE_NAT_GATEWAY_ADDRESS] = OP(ec2_unassign_private_nat_gateway_address, 0),
+	[EC2_OP_UPDATE_SECURITY_GROUP_RULE_DESCRIPTIONS_EGRESS] =
+		OP(ec2_update_security_group_rule_descriptions_egress, 0),
+	[EC2_OP_UPDATE_SECURITY_GROUP_RULE_DESCRIPTIONS_INGRESS] =
+		OP(ec2_update_security_group_rule_descriptions_ingress, 0),
+	[EC2_OP_CREATE_FLOW_LOGS] = OP(ec2_create_flow_logs, 0),
+	[EC2_OP_CREATE_VPC_ENDPOINT] = OP(ec2_create_vpc_endpoint, 0),
+	[EC2_OP_DELETE_FLOW_LOGS] = OP(ec2_delete_flow_logs, 0),
+	[EC2_OP_DELETE_VPC_ENDPOINTS] = OP(ec2_delete_vpc_endpoints, 0),
+	[EC2_OP_DESCRIBE_FLOW_LOGS] = OP(ec2_describe_flow_logs, OP_READ),
+	[EC2_OP_DESCRIBE_VPC_ENDPOINT_SERVICES] = OP(ec2_describe_vpc_endpoint_services, OP_READ),
+	[EC2_OP_DESCRIBE_VPC_ENDPOINTS] = OP(ec2_describe_vpc_endpoints, OP_READ),
+	[EC2_OP_MODIFY_VPC_ENDPOINT] = OP(ec2_modify_vpc_endpoint, 0),
+	[EC2_OP_DESCRIBE_ACCOUNT_ATTRIBUTES] = OP(ec2_describe_account_attributes, OP_READ),
+	[EC2_OP_DESCRIBE_ADDRESSES_ATTRIBUTE] = OP(ec2_describe_addresses_attribute, OP_READ),
 	/* ── instances, volumes, images ── */
 };
 
+/* What stands goes with the records. */
+static status reset(struct cloud *cloud, void *state, bool gone)
+{
+	(void)state;
+	if (!gone || !host_available(cloud->host)) return OK;
+	ec2_dns_forget(cloud, STR_NONE);
+	ec2_network_of(cloud)->internet = 0;
+	return host_clear(cloud->host);
+}
+
+static status start(struct cloud *cloud, void **state)
+{
+	return ec2_network_start(cloud, (struct ec2_network **)state);
+}
+
+static void stop(void *state)
+{
+	ec2_network_stop(state);
+}
+
 extern const struct service service_ec2;
-const struct service service_ec2 = {.model = &wire_service_ec2, .ops = operations, .before = ec2_before};
+const struct service service_ec2 = {
+	.model = &wire_service_ec2, .ops = operations, .start = start, .stop = stop, .reset = reset, .before = ec2_before};

@@ -1,8 +1,8 @@
 /* Filters of the Describe operations: a filter's values are alternatives, filters have all to match, '*' and '?' are
  * wildcards ("List and filter using the CLI and API", Amazon EC2 User Guide). They look at what is shown: a type lists
- * the names that its filters may have, each alone ("vpc-id", the member VpcId; "attachment.instance-id", a path), or with
- * the path of members that it stands for ("cidr=CidrBlock"). Lists on the way are searched whole. tag:KEY and tag-key are
- * every taggable shape's. */
+ * the names that its filters may have, each alone ("vpc-id", the member VpcId; "attachment.instance-id", a path), or
+ * with the path of members that it stands for ("cidr=CidrBlock"). Lists on the way are searched whole. tag:KEY and
+ * tag-key are every taggable shape's. */
 #include "services/ec2/room.h"
 
 enum { VALUES_MAX = 200 };
@@ -40,9 +40,11 @@ status ec2_filters_check(struct call *c, const char *const *names, const struct 
 	size_t values = 0;
 	for (size_t i = 0; i < filters->n; i++) {
 		const struct ec2_filter *f = &filters->v[i];
-		bool tag = str_starts(f->name, STR("tag:")) || str_is(f->name, "tag-key") || str_is(f->name, "tag-value");
+		bool tag =
+			str_starts(f->name, STR("tag:")) || str_is(f->name, "tag-key") || str_is(f->name, "tag-value");
 		if (!tag && !name_of(names, f->name, &path))
-			return call_fail(c, EC2_ERR_INVALID_PARAMETER_VALUE, "The filter '%.*s' is invalid", STR_ARG(f->name));
+			return call_fail(
+				c, EC2_ERR_INVALID_PARAMETER_VALUE, "The filter '%.*s' is invalid", STR_ARG(f->name));
 		values += f->values.n;
 	}
 	if (values > VALUES_MAX)
@@ -67,7 +69,9 @@ struct look {
 static bool scalar_matches(struct look *l, const struct wire_shape *s, const char *p)
 {
 	switch ((enum wire_kind)s->kind) {
-	case WIRE_STRING: case WIRE_BLOB: case WIRE_DOCUMENT: {
+	case WIRE_STRING:
+	case WIRE_BLOB:
+	case WIRE_DOCUMENT: {
 		struct str v;
 		memcpy(&v, p, sizeof(v));
 		return str_has(v) && ec2_matches_any(l->patterns, v);
@@ -92,7 +96,13 @@ static bool scalar_matches(struct look *l, const struct wire_shape *s, const cha
 		memcpy(&t, p, sizeof(t));
 		return t.has && ec2_matches_any(l->patterns, time_iso8601(l->a, t.ms, true));
 	}
-	case WIRE_F32: case WIRE_F64: case WIRE_STRUCT: case WIRE_LIST: case WIRE_MAP: case WIRE_STREAM: case WIRE_EVENTS:
+	case WIRE_F32:
+	case WIRE_F64:
+	case WIRE_STRUCT:
+	case WIRE_LIST:
+	case WIRE_MAP:
+	case WIRE_STREAM:
+	case WIRE_EVENTS:
 		break;
 	}
 	return false;
@@ -135,10 +145,9 @@ static bool tags_match(const struct look *l, const struct wire_shape *s, const c
 	struct str key = str_from(f->name, sizeof("tag:") - 1);
 	for (size_t i = 0; i < tags.n; i++) {
 		const struct ec2_tag *t = &tags.v[i];
-		if (str_is(f->name, "tag-key") ? ec2_matches_any(&f->values, t->key)
-			: str_is(f->name, "tag-value")
-				? ec2_matches_any(&f->values, t->value)
-				: str_eq(t->key, key) && ec2_matches_any(&f->values, t->value))
+		if (str_is(f->name, "tag-key")         ? ec2_matches_any(&f->values, t->key)
+			: str_is(f->name, "tag-value") ? ec2_matches_any(&f->values, t->value)
+						       : str_eq(t->key, key) && ec2_matches_any(&f->values, t->value))
 			return true;
 	}
 	return false;

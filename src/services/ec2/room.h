@@ -1,8 +1,8 @@
 /* What the files of EC2 share: kinds of resources and their records, ids, tags, filters, describing. "The reference" in
  * these files is the Amazon EC2 API Reference, "the guide" the Amazon VPC User Guide.
  *
- * A resource is a record of state.model at (ec2, TYPE, ACCOUNT, REGION, ID). Its members bear the names of the API's own
- * shape, so that ec2_copy carries most of it to an answer; the type's render adds what is computed. */
+ * A resource is a record of state.model at (ec2, TYPE, ACCOUNT, REGION, ID). Its members bear the names of the API's
+ * own shape, so that ec2_copy carries most of it to an answer; the type's render adds what is computed. */
 #pragma once
 #include "base/vec.h"
 #include "call/call.h"
@@ -32,9 +32,9 @@ struct ec2_type {
 	const char *prefix; /* of ids: "vpc-" */
 	const char *absent; /* what is said of an id that is not there; '@' stands for it */
 	error_id not_found, malformed;
-	bool strict_id;          /* an id of the right prefix has to be hexadecimal too, else it is malformed */
-	uint16_t record;         /* EC2_REC_… */
-	uint16_t shape;          /* EC2_SHAPE_… that describes it; 0 where nothing does */
+	bool strict_id;             /* an id of the right prefix has to be hexadecimal too, else it is malformed */
+	uint16_t record;            /* EC2_REC_… */
+	uint16_t shape;             /* EC2_SHAPE_… that describes it; 0 where nothing does */
 	const char *const *filters; /* see filter.c; ends with NULL */
 	/* Adds to what ec2_copy and tags have filled. May be NULL. */
 	status (*render)(struct call *c, const struct ec2_item *item, void *out);
@@ -73,8 +73,8 @@ status ec2_each_end(struct ec2_each *e) MUST_USE;
 status ec2_count(struct ec2_place at, const struct ec2_type *t, size_t *n) MUST_USE;
 struct str ec2_arn(const struct call *c, struct str account, struct str region, const char *type, struct str id);
 
-/* ── guard.c ── What transactions that scan (for overlaps, limits) would not see of each other: each reads and writes the
- * guard's record, so that one of two runs again. Returns how often it was taken. */
+/* ── guard.c ── What transactions that scan (for overlaps, limits) would not see of each other: each reads and writes
+ * the guard's record, so that one of two runs again. Returns how often it was taken. */
 status ec2_guard(struct ec2_place at, struct str name, int64_t *version) MUST_USE;
 
 /* ── copy.c ── members by their names, from shape to shape, deep; what is not in both is left alone. */
@@ -93,15 +93,15 @@ status ec2_tags_add(struct call *c, const struct ec2_type *t, struct str id, con
  * ec2_specified_only. */
 status ec2_tags_specified(struct call *c, const struct ec2_tag_specification_list *specs, const struct ec2_type *t,
 	struct str id) MUST_USE;
-status ec2_specified_only(
-	struct call *c, const struct ec2_tag_specification_list *specs, const struct ec2_type *const *types, size_t n) MUST_USE;
+status ec2_specified_only(struct call *c, const struct ec2_tag_specification_list *specs,
+	const struct ec2_type *const *types, size_t n) MUST_USE;
 
 /* ── filter.c ── */
 /* FAILED: a filter that the list of names does not have, or too many values. */
 status ec2_filters_check(struct call *c, const char *const *names, const struct ec2_filter_list *filters) MUST_USE;
 /* `out` is a filled struct of the shape: its members are what filters look at. */
-bool ec2_filters_match(struct arena *a, uint16_t shape, const char *const *names,
-	const struct ec2_filter_list *filters, const void *out);
+bool ec2_filters_match(struct arena *a, uint16_t shape, const char *const *names, const struct ec2_filter_list *filters,
+	const void *out);
 /* Any of the patterns ('*', '?'). */
 bool ec2_matches_any(const struct ec2_value_string_list *patterns, struct str value);
 
@@ -133,8 +133,8 @@ status ec2_describe(struct call *c, const struct ec2_describe *d) MUST_USE;
 /* One resource as its DescribeX shows it: for answers of CreateX and ModifyX. `out` is zeroed, of the type's shape. */
 status ec2_describe_one(struct call *c, const struct ec2_type *t, struct str id, void *out) MUST_USE;
 /* Cuts a list that was filled whole into a page: for what is not a resource of a type. */
-status ec2_page(struct call *c, void *list, size_t element_size, struct opt_i32 max, struct str token, struct str *next)
-	MUST_USE;
+status ec2_page(struct call *c, void *list, size_t element_size, struct opt_i32 max, struct str token,
+	struct str *next) MUST_USE;
 
 /* ── zone.c ── */
 struct ec2_region_info {

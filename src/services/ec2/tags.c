@@ -1,5 +1,5 @@
-/* Tags of every kind of resource, by one mechanism: CreateTags, DeleteTags, DescribeTags and TagSpecifications. They lie
- * beside the resource, in a record of their own. */
+/* Tags of every kind of resource, by one mechanism: CreateTags, DeleteTags, DescribeTags and TagSpecifications. They
+ * lie beside the resource, in a record of their own. */
 #include "services/ec2/room.h"
 
 enum { TAGS_MAX = 50, KEY_MAX = 127, VALUE_MAX = 255 }; /* "Tag your Amazon EC2 resources", Tag restrictions */
@@ -77,7 +77,8 @@ status ec2_tags_add(struct call *c, const struct ec2_type *t, struct str id, con
 	}
 	for (size_t i = 0; i < r.pairs.n; i++) own += !str_starts(r.pairs.v[i].key, STR("aws:"));
 	if (own > TAGS_MAX)
-		return call_fail(c, EC2_ERR_TAG_LIMIT_EXCEEDED, "The maximum number of Tags for a resource has been reached.");
+		return call_fail(
+			c, EC2_ERR_TAG_LIMIT_EXCEEDED, "The maximum number of Tags for a resource has been reached.");
 	r.type = str_c(t->name);
 	tags_save(at, id, &r);
 	return OK;
@@ -106,7 +107,8 @@ status ec2_specified_only(
 		struct str type = specs->v[i].resource_type;
 		bool known = false;
 		if (str_empty(type))
-			return call_fail(c, EC2_ERR_INVALID_PARAMETER_VALUE, "Tag specification must have a resource type");
+			return call_fail(
+				c, EC2_ERR_INVALID_PARAMETER_VALUE, "Tag specification must have a resource type");
 		for (size_t k = 0; k < n; k++) known = known || str_eq(type, str_c(types[k]->name));
 		if (!known)
 			return call_fail(c, EC2_ERR_INVALID_PARAMETER_VALUE,
@@ -136,9 +138,9 @@ status ec2_create_tags(struct call *c, const struct ec2_create_tags_input *in, s
 	return OK;
 }
 
-/* "If you omit this parameter, we delete all user-defined tags … If you specify a tag key without a tag value, we delete
- * any tag with this key regardless of its value. If you specify this parameter with an empty string, we delete the
- * key-value pair only if its value is an empty string" (DeleteTags, the reference). */
+/* "If you omit this parameter, we delete all user-defined tags … If you specify a tag key without a tag value, we
+ * delete any tag with this key regardless of its value. If you specify this parameter with an empty string, we delete
+ * the key-value pair only if its value is an empty string" (DeleteTags, the reference). */
 static bool to_delete(const struct ec2_delete_tags_input *in, const struct ec2_rec_pairs_entry *e)
 {
 	if (!in->tags.n) return !str_starts(e->key, STR("aws:"));

@@ -1,9 +1,31 @@
 /* Kinds of resources: ids, records, scans. */
 #include "base/rand.h"
-#include "services/ec2/room.h"
+#include "services/ec2/endpoint.h"
+#include "services/ec2/flow_log.h"
 
+/* Where one prefix begins another, the longer one stands first. */
 const struct ec2_type *const ec2_types[] = {
 	&ec2_type_vpc,
+	&ec2_type_subnet,
+	&ec2_type_route_table,
+	&ec2_type_internet_gateway,
+	&ec2_type_egress_only_gateway,
+	&ec2_type_nat_gateway,
+	&ec2_type_security_group,
+	&ec2_type_security_group_rule,
+	&ec2_type_network_acl,
+	&ec2_type_eni,
+	&ec2_type_address,
+	&ec2_type_dhcp_options,
+	&ec2_type_prefix_list,
+	&ec2_type_peering,
+	&ec2_type_tgw_attachment,
+	&ec2_type_tgw_route_table,
+	&ec2_type_transit_gateway,
+	&ec2_type_vpn_gateway,
+	&ec2_type_customer_gateway,
+	&ec2_type_endpoint,
+	&ec2_type_flow_log,
 };
 const size_t ec2_types_length = sizeof(ec2_types) / sizeof(*ec2_types);
 
@@ -39,8 +61,8 @@ status ec2_absent(struct call *c, const struct ec2_type *t, struct str id)
 	struct str text = str_c(t->absent);
 	ptrdiff_t at = str_chr(text, '@');
 	INVARIANT(at >= 0);
-	return call_fail(c, t->not_found, "%.*s%.*s%.*s", (int)at, text.p, STR_ARG(id),
-		STR_ARG(str_from(text, (size_t)at + 1)));
+	return call_fail(
+		c, t->not_found, "%.*s%.*s%.*s", (int)at, text.p, STR_ARG(id), STR_ARG(str_from(text, (size_t)at + 1)));
 }
 
 static bool is_hex(struct str s)
@@ -57,7 +79,8 @@ status ec2_check_id(struct call *c, const struct ec2_type *t, struct str id)
 		return call_fail(c, EC2_ERR_MISSING_PARAMETER, "The request must contain the parameter %s ID", t->name);
 	}
 	struct str rest = str_from(id, prefix.n);
-	bool well = str_starts(id, prefix) && rest.n && (!t->strict_id || (is_hex(rest) && (rest.n == 8 || rest.n == 17)));
+	bool well =
+		str_starts(id, prefix) && rest.n && (!t->strict_id || (is_hex(rest) && (rest.n == 8 || rest.n == 17)));
 	if (well) return OK;
 	return call_fail(c, t->malformed ? t->malformed : (error_id)EC2_ERR_INVALID_PARAMETER_VALUE,
 		"Invalid id: \"%.*s\" (expecting \"%s...\")", STR_ARG(id), t->prefix);
@@ -68,7 +91,8 @@ status ec2_find(struct call *c, const struct ec2_type *t, struct str id, void *r
 	TRY(ec2_check_id(c, t, id));
 	struct ec2_item item = {.at = ec2_here(c), .id = id, .record = record};
 	status s = ec2_load(item.at, t, id, record);
-	if (status_is(s, STATUS_NOT_FOUND) || (is_ok(s) && t->visible && !t->visible(c, &item))) return ec2_absent(c, t, id);
+	if (status_is(s, STATUS_NOT_FOUND) || (is_ok(s) && t->visible && !t->visible(c, &item)))
+		return ec2_absent(c, t, id);
 	return s;
 }
 
@@ -122,6 +146,6 @@ status ec2_count(struct ec2_place at, const struct ec2_type *t, size_t *n)
 
 struct str ec2_arn(const struct call *c, struct str account, struct str region, const char *type, struct str id)
 {
-	return str_fmt(c->arena, "arn:%.*s:ec2:%.*s:%.*s:%s/%.*s", STR_ARG(c->partition), STR_ARG(region), STR_ARG(account),
-		type, STR_ARG(id));
+	return str_fmt(c->arena, "arn:%.*s:ec2:%.*s:%.*s:%s/%.*s", STR_ARG(c->partition), STR_ARG(region),
+		STR_ARG(account), type, STR_ARG(id));
 }

@@ -1,0 +1,172 @@
+/* From the host's flows to objects in S3. A flow becomes a line of each log that covers its interface, kept in the
+ * store; a durable job, one to a log, joins what has come within the aggregation interval into a gzipped object. "Flow
+ * log files", the guide. */
+#include "base/gzip.h"
+#include "base/log.h"
+#include "base/rand.h"
+#include "call/inside.h"
+#include "s3.h"
+#include "services/ec2/flow_log.h"
+#include "services/ec2/intent.h"
+
+#define JOB "ec2.flows"
+enum { LINES_AT_ONCE = 10000, TRIES = 10 };
+
+static struct key lines_key(struct ec2_place at, struct str log)
+{
+	struct key k = key_for(at.a, STR("ec2"), STR("flow"), at.account, at.region);
+	key_str(&k, log);
+	return k;
+}
+
+/* ── taking ── */
+
+static status keep_line(
+	struct ec2_place at, const struct ec2_rec_flow_log *l, const struct ec2_flow_about *about, int64_t now_ms)
+{
+	struct buf text = BUF_IN(at.a);
+	ec2_flow_line(&text, l->log_format, about);
+	struct key k = lines_key(at, l->flow_log_id);
+	key_i64(&k, now_ms);
+	key_u64(&k, rand_u64());
+	struct ec2_rec_flow_line line = {.text = buf_done(&text)};
+	store_put(at.tx, key_done(&k), ec2_rec_flow_line_encode(at.a, &line));
+	struct ec2_rec_intent r = {.account = at.account, .region = at.region, .id = l->flow_log_id};
+	int64_t every = (int64_t)l->max_aggregation_interval.v * 1000;
+	struct job job = {.kind = STR(JOB),
+		.id = str_fmt(at.a, "%.*s/%lld", STR_ARG(l->flow_log_id), (long long)(now_ms / every)),
+		.due_ms = (now_ms / every + 1) * every,
+		.payload = ec2_rec_intent_encode(at.a, &r)};
+	jobs_schedule(at.tx, &job);
+	return OK;
+}
+
+/* Whose VPC it is tells what stands. NOT_FOUND: it went meanwhile. */
+static status keep_flow(struct store_tx *tx, struct arena *a, const struct host_rec_flow *f, int64_t now_ms)
+{
+	struct ec2_rec_intent whose;
+	struct ec2_rec_eni eni;
+	struct ec2_flow_logs logs;
+	TRY(ec2_intent_whose(tx, a, f->vpc, &whose));
+	struct ec2_place at = {tx, a, whose.account, whose.region};
+	TRY(ec2_load(at, &ec2_type_eni, f->interface, &eni));
+	TRY(ec2_flow_logs_load(at, eni.vpc_id, &logs));
+	struct ec2_flow_about about = {at.account, at.region, &eni, f};
+	struct str unwanted = f->accepted.v ? STR("REJECT") : STR("ACCEPT");
+	for (size_t i = 0; i < logs.n; i++) {
+		const struct ec2_rec_flow_log *l = &logs.v[i];
+		if (!ec2_flow_log_covers(l, &eni) || str_eq(l->traffic_type, unwanted)) continue;
+		TRY(keep_line(at, l, &about, now_ms));
+	}
+	return OK;
+}
+
+void ec2_flow_logs_take(struct cloud *cloud, const struct host_rec_flows *flows)
+{
+	struct arena a;
+	arena_init(&a);
+	status s = STATUS(CONFLICT);
+	for (int i = 0; i < TRIES && status_is(s, STATUS_CONFLICT); i++) {
+		store_ticket ticket;
+		struct store_tx *tx = store_begin(cloud->store, &a, false);
+		s = OK;
+		for (size_t k = 0; k < flows->flows.n && is_ok(s); k++) {
+			s = keep_flow(tx, &a, &flows->flows.v[k], clock_now(cloud->clock));
+			if (status_is(s, STATUS_NOT_FOUND)) s = OK;
+		}
+		if (is_ok(s) && store_has_writes(tx)) s = store_commit(tx, &ticket);
+		store_end(tx);
+	}
+	if (!is_ok(s)) log_warn("ec2", "flows-lost", "n=%zu status=%s", flows->flows.n, status_name(s));
+	arena_cleanup(&a);
+}
+
+/* ── delivering ── */
+
+/* AWSLogs/ACCOUNT/vpcflowlogs/REGION/2026/11/29/ACCOUNT_vpcflowlogs_REGION_fl-…_20261129T1010Z_HASH.log.gz */
+static struct str object_key(struct ec2_place at, const struct ec2_rec_flow_log *l, struct str prefix, int64_t now_ms)
+{
+	struct str day = time_iso8601(at.a, now_ms, false), stamp = time_basic(at.a, now_ms);
+	struct str year = str_sub(day, 0, 4), month = str_sub(day, 5, 2), date = str_sub(day, 8, 2),
+		   hour = str_sub(day, 11, 2);
+	struct buf b = BUF_IN(at.a);
+	buf_str(&b, prefix);
+	if (prefix.n && prefix.p[prefix.n - 1] != '/') buf_byte(&b, '/');
+	if (l->hive.v)
+		buf_fmt(&b,
+			"AWSLogs/aws-account-id=%.*s/aws-service=vpcflowlogs/aws-region=%.*s/year=%.*s/month=%.*s/"
+			"day=%.*s/",
+			STR_ARG(at.account), STR_ARG(at.region), STR_ARG(year), STR_ARG(month), STR_ARG(date));
+	else
+		buf_fmt(&b, "AWSLogs/%.*s/vpcflowlogs/%.*s/%.*s/%.*s/%.*s/", STR_ARG(at.account), STR_ARG(at.region),
+			STR_ARG(year), STR_ARG(month), STR_ARG(date));
+	if (l->per_hour.v) buf_fmt(&b, "%s%.*s/", l->hive.v ? "hour=" : "", STR_ARG(hour));
+	buf_fmt(&b, "%.*s_vpcflowlogs_%.*s_%.*s_%.*sZ_%.*s.log.gz", STR_ARG(at.account), STR_ARG(at.region),
+		STR_ARG(l->flow_log_id), STR_ARG(str_sub(stamp, 0, 13)),
+		STR_ARG(rand_text(at.a, STR("0123456789abcdef"), 8)));
+	return buf_done(&b);
+}
+
+static bool put_object(
+	struct cloud *cloud, struct ec2_place at, const struct ec2_rec_flow_log *l, struct str bytes, struct str *why)
+{
+	ptrdiff_t colons = str_find(l->log_destination, STR(":::"));
+	struct str prefix = str_from(l->log_destination, (size_t)colons + 3), bucket = str_cut(&prefix, '/');
+	struct s3_put_object_request in = {.bucket = bucket,
+		.key = object_key(at, l, str_or(prefix, STR("")), clock_now(cloud->clock)),
+		.content_type = STR("application/x-gzip"),
+		.acl = STR("bucket-owner-full-control")};
+	struct inside_caller who = inside_service(at.a, at.account, at.region, STR("delivery.logs.amazonaws.com"));
+	struct inside *done = inside_run(cloud, &who, "s3", S3_OP_PUT_OBJECT, &in, &bytes);
+	bool ok = done->ok;
+	if (!ok) *why = str_dup(at.a, done->code);
+	inside_free(done);
+	return ok;
+}
+
+static status deliver(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms)
+{
+	struct cloud *cloud = ctx;
+	struct ec2_rec_intent r = {0};
+	struct ec2_rec_flow_log l;
+	struct buf text = BUF_IN(a);
+	struct str key, value, why = STR_NONE;
+	size_t n = 0;
+	(void)again_ms;
+	TRY(ec2_rec_intent_decode(a, job->payload, &r));
+	struct ec2_place at = {tx, a, r.account, r.region};
+	status known = ec2_load(at, &ec2_type_flow_log, r.id, &l);
+	if (!is_ok(known) && !status_is(known, STATUS_NOT_FOUND)) return known;
+	struct key k = lines_key(at, r.id);
+	if (is_ok(known)) ec2_flow_head(&text, l.log_format);
+	struct store_scan *scan = store_scan_begin(tx, key_done(&k), key_after(a, key_done(&k)), false);
+	status s = OK;
+	while (is_ok(s) && n < LINES_AT_ONCE && store_scan_next(scan, &key, &value)) {
+		struct ec2_rec_flow_line line = {0};
+		s = ec2_rec_flow_line_decode(a, str_dup(a, value), &line);
+		buf_byte(&text, '\n');
+		buf_str(&text, line.text);
+		store_delete(tx, str_dup(a, key));
+		n++;
+	}
+	status end = store_scan_end(scan);
+	TRY(s);
+	TRY(end);
+	if (!n || !is_ok(known)) return OK;
+	buf_byte(&text, '\n');
+	bool ok = put_object(cloud, at, &l, gzip_pack(a, buf_done(&text)), &why);
+	struct str state = ok ? STR("SUCCESS") : STR("FAILED");
+	struct str message = ok ? STR_NONE : str_is(why, "AccessDenied") ? STR("Access error") : STR("Unknown error");
+	if (!str_eq(state, l.deliver_logs_status)) {
+		l.deliver_logs_status = state;
+		l.deliver_logs_error_message = message;
+		ec2_put(at, &ec2_type_flow_log, l.flow_log_id, &l);
+	}
+	return OK;
+}
+
+status ec2_flow_logs_start(struct ec2_network *n)
+{
+	jobs_register(n->cloud->jobs, JOB, deliver, n->cloud);
+	return OK;
+}

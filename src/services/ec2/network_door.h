@@ -1,0 +1,28 @@
+/* EC2's network as virga's own pages and commands see it. Any thread but an event thread; blocks. */
+#pragma once
+#include "call/call.h"
+#include "host/host.h"
+
+/* A zone fails or comes back, in all accounts. What else listens (instances, volumes) hears the event "ec2.zone" on the
+ * bus, BUS_COMMITTING, with this detail. NOT_FOUND: no region has it. Durable on return. */
+struct ec2_zone_event {
+	struct str zone;
+	bool down;
+	int64_t now_ms;
+};
+status ec2_zone_fault(struct cloud *cloud, struct arena *a, struct str zone, bool down) MUST_USE;
+/* The zones that are down, oldest name first. */
+struct ec2_down {
+	struct str *v;
+	size_t n;
+};
+status ec2_zones_down(struct cloud *cloud, struct arena *a, struct ec2_down *out) MUST_USE;
+
+/* From an instance, an interface, a private address or "internet" to one of these, hop by hop, as the rules are now.
+ * protocol: IANA's number. NOT_FOUND or INVALID: *why tells, BUSY: networks are simulated. */
+struct ec2_trace {
+	struct str source, destination;
+	int32_t port, protocol;
+};
+status ec2_trace(struct cloud *cloud, struct arena *a, const struct ec2_trace *t, struct host_rec_traced *out,
+	struct str *why) MUST_USE;
