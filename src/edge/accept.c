@@ -5,6 +5,7 @@
 #include "edge/internal.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -250,7 +251,10 @@ status edge_acceptor_start(struct edge *e, struct str *why)
 void edge_adopt(struct edge *e, int listener)
 {
 	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = (void *)((uintptr_t)listener << 1 | 1)};
+	int flags = fcntl(listener, F_GETFL);
 
+	/* accept_some accepts until there is none: a blocking socket would stop the acceptor. */
+	if (flags >= 0) fcntl(listener, F_SETFL, flags | O_NONBLOCK);
 	if (epoll_ctl(e->epoll_fd, EPOLL_CTL_ADD, listener, &ev) != 0) log_warn("edge", "adopt", "errno=%d", errno);
 }
 

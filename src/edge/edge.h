@@ -72,7 +72,7 @@ struct edge_options {
 
 struct edge;
 status edge_start(const struct edge_options *o, struct edge **out, struct str *why) MUST_USE;
-/* Accepts at this listening, non-blocking socket too (one in another network namespace, say). It stays the caller's, who
+/* Accepts at this listening socket too (one in another network namespace, say). It stays the caller's, who
  * closes it to end that. */
 void edge_adopt(struct edge *e, int listener);
 /* The port that it listens on (for port 0). */

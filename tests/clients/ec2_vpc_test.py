@@ -713,6 +713,25 @@ class Zones(Case):
         [found] = self.ec2.describe_addresses_attribute(AllocationIds=[a["AllocationId"]], Attribute="domain-name")["Addresses"]
         self.assertEqual(found["PublicIp"], a["PublicIp"])
 
+    def test_insights(self):
+        ec2 = self.account(17)
+        s = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+        a, b = (ec2.create_network_interface(SubnetId=s)["NetworkInterface"]["NetworkInterfaceId"] for _ in range(2))
+        self.refused("InvalidNetworkInterfaceID.NotFound", ec2.create_network_insights_path, Source="eni-0123456789abcdef0",
+                     Destination=b, Protocol="tcp")
+        p = ec2.create_network_insights_path(Source=a, Destination=b, Protocol="tcp", DestinationPort=22)["NetworkInsightsPath"]
+        i = p["NetworkInsightsPathId"]
+        self.assertEqual((p["Source"], p["DestinationPort"]), (a, 22))
+        # Nothing is plugged in there, or networks are simulated: the analysis has no answer and says why.
+        n = ec2.start_network_insights_analysis(NetworkInsightsPathId=i)["NetworkInsightsAnalysis"]
+        self.assertEqual(n["Status"], "failed")
+        self.assertTrue(n["StatusMessage"])
+        self.refused("DependencyViolation", ec2.delete_network_insights_path, NetworkInsightsPathId=i)
+        [told] = ec2.describe_network_insights_analyses(NetworkInsightsPathId=i)["NetworkInsightsAnalyses"]
+        ec2.delete_network_insights_analysis(NetworkInsightsAnalysisId=told["NetworkInsightsAnalysisId"])
+        ec2.delete_network_insights_path(NetworkInsightsPathId=i)
+        self.assertEqual(ec2.describe_network_insights_paths()["NetworkInsightsPaths"], [])
+
     def test_everything_outlives_a_crash(self):
         ec2 = self.account(16)
         before = ec2.describe_subnets()["Subnets"]

@@ -151,6 +151,12 @@ static const struct service_op operations[EC2_OP_COUNT] = {
 	[EC2_OP_MODIFY_VPC_ENDPOINT] = OP(ec2_modify_vpc_endpoint, 0),
 	[EC2_OP_DESCRIBE_ACCOUNT_ATTRIBUTES] = OP(ec2_describe_account_attributes, OP_READ),
 	[EC2_OP_DESCRIBE_ADDRESSES_ATTRIBUTE] = OP(ec2_describe_addresses_attribute, OP_READ),
+	[EC2_OP_CREATE_NETWORK_INSIGHTS_PATH] = OP(ec2_create_network_insights_path, 0),
+	[EC2_OP_DELETE_NETWORK_INSIGHTS_ANALYSIS] = OP(ec2_delete_network_insights_analysis, 0),
+	[EC2_OP_DELETE_NETWORK_INSIGHTS_PATH] = OP(ec2_delete_network_insights_path, 0),
+	[EC2_OP_DESCRIBE_NETWORK_INSIGHTS_ANALYSES] = OP(ec2_describe_network_insights_analyses, OP_READ),
+	[EC2_OP_DESCRIBE_NETWORK_INSIGHTS_PATHS] = OP(ec2_describe_network_insights_paths, OP_READ),
+	[EC2_OP_START_NETWORK_INSIGHTS_ANALYSIS] = OP(ec2_start_network_insights_analysis, OP_BLOCKING),
 	/* ── instances, volumes, images ── */
 };
 

@@ -10,6 +10,8 @@
 #include "services/ec2/intent.h"
 
 #define JOB "ec2.flows"
+#define COLLECT "ec2.flows.collect"
+#define MINUTE_MS 60000
 enum { LINES_AT_ONCE = 10000, TRIES = 10 };
 
 static struct key lines_key(struct ec2_place at, struct str log)
@@ -51,7 +53,7 @@ static status keep_flow(struct store_tx *tx, struct arena *a, const struct host_
 	struct ec2_place at = {tx, a, whose.account, whose.region};
 	TRY(ec2_load(at, &ec2_type_eni, f->interface, &eni));
 	TRY(ec2_flow_logs_load(at, eni.vpc_id, &logs));
-	struct ec2_flow_about about = {at.account, at.region, &eni, f};
+	struct ec2_flow_about about = {at.account, at.region, &eni, f, now_ms};
 	struct str unwanted = f->accepted.v ? STR("REJECT") : STR("ACCEPT");
 	for (size_t i = 0; i < logs.n; i++) {
 		const struct ec2_rec_flow_log *l = &logs.v[i];
@@ -79,6 +81,43 @@ void ec2_flow_logs_take(struct cloud *cloud, const struct host_rec_flows *flows)
 	}
 	if (!is_ok(s)) log_warn("ec2", "flows-lost", "n=%zu status=%s", flows->flows.n, status_name(s));
 	arena_cleanup(&a);
+}
+
+/* ── collecting ── */
+
+static int64_t next_minute(int64_t now_ms)
+{
+	return (now_ms / MINUTE_MS + 1) * MINUTE_MS;
+}
+
+void ec2_flow_logs_collect(struct ec2_place at, int64_t now_ms)
+{
+	struct job job = {.kind = STR(COLLECT), .id = STR("all"), .due_ms = next_minute(now_ms), .payload = STR("")};
+	jobs_schedule(at.tx, &job);
+}
+
+static bool any_logs(struct store_tx *tx, struct arena *a)
+{
+	struct key k = key_begin(a);
+	key_str(&k, STR("ec2"));
+	key_str(&k, str_c(ec2_type_flow_log.name));
+	struct store_scan *scan = store_scan_begin(tx, key_done(&k), key_after(a, key_done(&k)), false);
+	struct str key, value;
+	bool any = store_scan_next(scan, &key, &value);
+	return is_ok(store_scan_end(scan)) && any;
+}
+
+static status collect(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms)
+{
+	struct cloud *cloud = ctx;
+	struct host_rec_flows flows = {0};
+	(void)job;
+	if (!host_available(cloud->host) || !any_logs(tx, a)) return OK;
+	status s = host_flows(cloud->host, a, &flows);
+	if (!is_ok(s)) log_warn("ec2", "flows-collect", "status=%s", status_name(s));
+	if (flows.flows.n) ec2_flow_logs_take(cloud, &flows);
+	*again_ms = next_minute(clock_now(cloud->clock));
+	return OK;
 }
 
 /* ── delivering ── */
@@ -168,5 +207,6 @@ static status deliver(void *ctx, struct store_tx *tx, struct arena *a, const str
 status ec2_flow_logs_start(struct ec2_network *n)
 {
 	jobs_register(n->cloud->jobs, JOB, deliver, n->cloud);
+	jobs_register(n->cloud->jobs, COLLECT, collect, n->cloud);
 	return OK;
 }

@@ -146,6 +146,7 @@ status ec2_create_flow_logs(
 		TRY(ec2_vpc_touch(ec2_here(c), l.vpc));
 		*VEC_PUSH(c->arena, &out->flow_log_ids, &capacity) = l.flow_log_id;
 	}
+	ec2_flow_logs_collect(ec2_here(c), c->now_ms);
 	return OK;
 }
 

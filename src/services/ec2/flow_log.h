@@ -26,6 +26,7 @@ struct ec2_flow_about {
 	struct str account, region;
 	const struct ec2_rec_eni *eni;
 	const struct host_rec_flow *flow;
+	int64_t now_ms; /* when the host told it */
 };
 /* One line, without its end; a format's names alone as the head of a file. */
 void ec2_flow_line(struct buf *out, struct str format, const struct ec2_flow_about *about);
@@ -33,5 +34,7 @@ void ec2_flow_head(struct buf *out, struct str format);
 
 /* ── flow_deliver.c ── */
 status ec2_flow_logs_start(struct ec2_network *n) MUST_USE;
-/* In the host's event thread. */
+/* The host is asked for flows each minute as long as there are flow logs: schedules that. */
+void ec2_flow_logs_collect(struct ec2_place at, int64_t now_ms);
+/* Any thread. */
 void ec2_flow_logs_take(struct cloud *cloud, const struct host_rec_flows *flows);

@@ -22,8 +22,8 @@ static struct str field(struct arena *a, struct str name, const struct ec2_flow_
 	if (str_is(name, "protocol")) return f ? number(a, f->protocol.v) : none;
 	if (str_is(name, "packets")) return f ? number(a, f->packets.v) : none;
 	if (str_is(name, "bytes")) return f ? number(a, f->bytes.v) : none;
-	if (str_is(name, "start")) return f ? number(a, f->start.v / 1000) : none;
-	if (str_is(name, "end")) return f ? number(a, f->end.v / 1000) : none;
+	if (str_is(name, "start")) return f ? number(a, (b->now_ms - f->first_ago.v) / 1000) : none;
+	if (str_is(name, "end")) return f ? number(a, (b->now_ms - f->last_ago.v) / 1000) : none;
 	if (str_is(name, "action")) return f ? (f->accepted.v ? STR("ACCEPT") : STR("REJECT")) : none;
 	if (str_is(name, "log-status")) return STR("OK");
 	if (str_is(name, "vpc-id")) return f ? e->vpc_id : none;

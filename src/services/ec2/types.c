@@ -2,6 +2,7 @@
 #include "base/rand.h"
 #include "services/ec2/endpoint.h"
 #include "services/ec2/flow_log.h"
+#include "services/ec2/insights.h"
 
 /* Where one prefix begins another, the longer one stands first. */
 const struct ec2_type *const ec2_types[] = {
@@ -26,6 +27,8 @@ const struct ec2_type *const ec2_types[] = {
 	&ec2_type_customer_gateway,
 	&ec2_type_endpoint,
 	&ec2_type_flow_log,
+	&ec2_type_insights_path,
+	&ec2_type_insights_analysis,
 };
 const size_t ec2_types_length = sizeof(ec2_types) / sizeof(*ec2_types);
 
