@@ -1,0 +1,163 @@
+"""VPCs by real packets: the interfaces of two endpoints talk to each other through what EC2's API has said, ask the VPC's
+resolver, and are refused as soon as a group, an ACL or a zone says so. Needs root; no machine is started."""
+import gzip
+import os
+import subprocess
+import unittest
+
+from virga import BINARY, Virga, wait_until
+
+NEEDS_BOTO3 = (1, 40)
+
+ASK = """
+import socket, struct, sys
+name, kind, server = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+q = struct.pack(">HHHHHH", 7, 0x100, 1, 0, 0, 0) + b"".join(bytes([len(l)]) + l.encode() for l in name.split(".")) + b"\\0" + struct.pack(">HH", kind, 1)
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(3)
+s.sendto(q, (server, 53))
+a = s.recv(512)
+n = struct.unpack(">H", a[6:8])[0]
+at = len(q)
+print("code", a[3] & 15)
+for _ in range(n):
+    t, _, _, l = struct.unpack(">HHIH", a[at + 2:at + 12])
+    d = a[at + 12:at + 12 + l]
+    print(socket.inet_ntoa(d) if t == 1 else d)
+    at += 12 + l
+"""
+CONNECT = """
+import socket, sys
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=0.5)
+s.sendall(b"GET /_localstack/health HTTP/1.0\\r\\n\\r\\n")
+print(s.recv(64))
+"""
+
+
+@unittest.skipUnless(os.geteuid() == 0, "needs root for network namespaces")
+class Packets(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.virga = Virga().start()
+        cls.addClassCleanup(cls.virga.close)
+        cls.ec2 = cls.virga.client("ec2")
+        ec2 = cls.ec2
+        cls.v = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        ec2.modify_vpc_attribute(VpcId=cls.v, EnableDnsHostnames={"Value": True})
+        cls.subnets = [ec2.create_subnet(VpcId=cls.v, CidrBlock=f"10.0.{i}.0/24", AvailabilityZone=f"us-east-1{z}")["Subnet"]["SubnetId"]
+                       for i, z in ((1, "a"), (2, "b"))]
+        cls.open, cls.closed = (ec2.create_security_group(GroupName=n, Description=n, VpcId=cls.v)["GroupId"]
+                                for n in ("open", "closed"))
+        ec2.authorize_security_group_ingress(GroupId=cls.open, IpPermissions=[
+            {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "UserIdGroupPairs": [{"GroupId": cls.open}]}])
+        cls.a, cls.b = (cls.endpoint(s, cls.subnets[i]) for i, s in enumerate(("sqs", "kms")))
+
+    @classmethod
+    def endpoint(cls, service, subnet):
+        e = cls.ec2.create_vpc_endpoint(VpcId=cls.v, VpcEndpointType="Interface", ServiceName=f"com.amazonaws.us-east-1.{service}",
+                                        SubnetIds=[subnet], SecurityGroupIds=[cls.open])["VpcEndpoint"]
+        [n] = cls.ec2.describe_network_interfaces(NetworkInterfaceIds=e["NetworkInterfaceIds"])["NetworkInterfaces"]
+        return {"id": e["VpcEndpointId"], "eni": n["NetworkInterfaceId"], "ip": n["PrivateIpAddress"]}
+
+    def inside(self, eni, code, *args):
+        """Runs Python in the namespace of an interface; its output, or None where it failed."""
+        names = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True).stdout.split()
+        found = [n for n in names if n.endswith(eni)]
+        if not found:
+            return None
+        run = subprocess.run(["ip", "netns", "exec", found[0], "python3", "-c", code, *args], capture_output=True, text=True)
+        return run.stdout if run.returncode == 0 else None
+
+    def reaches(self, a, b, port=80):
+        return self.inside(a["eni"], CONNECT, b["ip"], str(port)) is not None
+
+    def setUp(self):
+        if "simulated" in self.virga.read_log():
+            self.skipTest("networks are simulated here")
+        self.assertTrue(wait_until(lambda: self.reaches(self.a, self.b)), self.virga.read_log()[-3000:])
+
+    def test_groups(self):
+        self.assertFalse(self.reaches(self.a, self.b, 81))
+        self.ec2.modify_vpc_endpoint(VpcEndpointId=self.b["id"], AddSecurityGroupIds=[self.closed], RemoveSecurityGroupIds=[self.open])
+        self.assertTrue(wait_until(lambda: not self.reaches(self.a, self.b)))
+        run = subprocess.run([BINARY, "trace", "--endpoint", self.virga.endpoint, self.a["eni"], self.b["eni"], "80"],
+                             capture_output=True, text=True)
+        self.assertEqual(run.returncode, 1, run.stdout + run.stderr)
+        self.assertIn("does not arrive", run.stdout)
+        told = self.analyse()
+        self.assertFalse(told["NetworkPathFound"])
+        self.assertIn("ENI_SG_RULES_MISMATCH", [e["ExplanationCode"] for e in told["Explanations"]])
+        self.ec2.modify_vpc_endpoint(VpcEndpointId=self.b["id"], AddSecurityGroupIds=[self.open], RemoveSecurityGroupIds=[self.closed])
+        self.assertTrue(wait_until(lambda: self.reaches(self.a, self.b)))
+        run = subprocess.run([BINARY, "trace", "--endpoint", self.virga.endpoint, self.a["eni"], self.b["eni"], "80"],
+                             capture_output=True, text=True)
+        self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+        told = self.analyse()
+        self.assertTrue(told["NetworkPathFound"])
+        self.assertIn(self.a["eni"], [c["Component"]["Id"] for c in told["ForwardPathComponents"]])
+
+    def analyse(self):
+        p = self.ec2.create_network_insights_path(Source=self.a["eni"], Destination=self.b["eni"], Protocol="tcp",
+                                                  DestinationPort=80)["NetworkInsightsPath"]["NetworkInsightsPathId"]
+        a = self.ec2.start_network_insights_analysis(NetworkInsightsPathId=p)["NetworkInsightsAnalysis"]["NetworkInsightsAnalysisId"]
+        [told] = self.ec2.describe_network_insights_analyses(NetworkInsightsAnalysisIds=[a])["NetworkInsightsAnalyses"]
+        self.assertEqual(told["Status"], "succeeded", told.get("StatusMessage"))
+        return told
+
+    def test_acl(self):
+        [acl] = self.ec2.describe_network_acls(Filters=[{"Name": "vpc-id", "Values": [self.v]}])["NetworkAcls"]
+        entry = {"NetworkAclId": acl["NetworkAclId"], "RuleNumber": 50, "Egress": False}
+        self.ec2.create_network_acl_entry(Protocol="-1", RuleAction="deny", CidrBlock=f"{self.a['ip']}/32", **entry)
+        self.assertTrue(wait_until(lambda: not self.reaches(self.a, self.b)))
+        self.ec2.delete_network_acl_entry(**entry)
+        self.assertTrue(wait_until(lambda: self.reaches(self.a, self.b)))
+
+    def test_resolver(self):
+        def ask(name, kind=1, server="10.0.0.2"):
+            return (self.inside(self.a["eni"], ASK, name, str(kind), server) or "").splitlines()
+
+        self.assertEqual(ask("kms.us-east-1.amazonaws.com"), ["code 0", self.b["ip"]])
+        self.assertEqual(ask("kms.us-east-1.amazonaws.com", server="169.254.169.253"), ["code 0", self.b["ip"]])
+        label = self.b["ip"].replace(".", "-")
+        self.assertEqual(ask(f"ip-{label}.ec2.internal"), ["code 0", self.b["ip"]])
+        self.assertEqual(ask("ip-10-9-9-9.ec2.internal"), ["code 3"])
+        self.assertEqual(ask(f"ip-{label}.ec2.internal", kind=28), ["code 0"])
+        back = ".".join(reversed(self.b["ip"].split("."))) + ".in-addr.arpa"
+        self.assertIn(f"ip-{label}".encode(), eval(ask(back, kind=12)[1]))
+        self.assertEqual(ask("s3.us-east-1.amazonaws.com"), ["code 0", "198.18.1.10"])
+        self.assertEqual(ask("example.com"), ["code 3"])
+
+    def test_a_zone_fails(self):
+        def fault(state):
+            subprocess.run([BINARY, "fault", "--endpoint", self.virga.endpoint, "az", "us-east-1b", state], check=True, capture_output=True)
+
+        fault("down")
+        self.assertTrue(wait_until(lambda: not self.reaches(self.a, self.b)))
+        fault("up")
+        self.assertTrue(wait_until(lambda: self.reaches(self.a, self.b)))
+
+    def test_flow_log(self):
+        s3 = self.virga.client("s3")
+        s3.create_bucket(Bucket="flows")
+        self.ec2.create_flow_logs(ResourceIds=[self.v], ResourceType="VPC", TrafficType="ALL", LogDestinationType="s3",
+                                  LogDestination="arn:aws:s3:::flows", MaxAggregationInterval=60,
+                                  LogFormat="${interface-id} ${srcaddr} ${dstaddr} ${dstport} ${action}")
+
+        def lines():
+            self.reaches(self.a, self.b, 81)
+            subprocess.run([BINARY, "clock", "--endpoint", self.virga.endpoint, "advance", "2m"], check=True, capture_output=True)
+            told = set()
+            for o in s3.list_objects_v2(Bucket="flows").get("Contents", []):
+                told |= set(gzip.decompress(s3.get_object(Bucket="flows", Key=o["Key"])["Body"].read()).decode().splitlines())
+            return told
+
+        refused = f"{self.b['eni']} {self.a['ip']} {self.b['ip']} 81 REJECT"
+        self.assertTrue(wait_until(lambda: refused in lines(), every=1), self.virga.read_log()[-2000:])
+
+    def test_survives_a_crash(self):
+        self.virga.restart()
+        self.assertTrue(wait_until(lambda: self.reaches(self.a, self.b)), self.virga.read_log()[-2000:])
+
+
+if __name__ == "__main__":
+    unittest.main()
