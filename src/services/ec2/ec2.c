@@ -158,6 +158,19 @@ static const struct service_op operations[EC2_OP_COUNT] = {
 	[EC2_OP_DESCRIBE_NETWORK_INSIGHTS_PATHS] = OP(ec2_describe_network_insights_paths, OP_READ),
 	[EC2_OP_START_NETWORK_INSIGHTS_ANALYSIS] = OP(ec2_start_network_insights_analysis, OP_BLOCKING),
 	/* ── instances, volumes, images ── */
+	[EC2_OP_CREATE_KEY_PAIR] = OP(ec2_create_key_pair, OP_BLOCKING),
+	[EC2_OP_CREATE_LAUNCH_TEMPLATE] = OP(ec2_create_launch_template, 0),
+	[EC2_OP_CREATE_LAUNCH_TEMPLATE_VERSION] = OP(ec2_create_launch_template_version, 0),
+	[EC2_OP_DELETE_KEY_PAIR] = OP(ec2_delete_key_pair, 0),
+	[EC2_OP_DELETE_LAUNCH_TEMPLATE] = OP(ec2_delete_launch_template, 0),
+	[EC2_OP_DELETE_LAUNCH_TEMPLATE_VERSIONS] = OP(ec2_delete_launch_template_versions, 0),
+	[EC2_OP_DESCRIBE_INSTANCE_TYPES] = OP(ec2_describe_instance_types, OP_READ),
+	[EC2_OP_DESCRIBE_INSTANCE_TYPE_OFFERINGS] = OP(ec2_describe_instance_type_offerings, OP_READ),
+	[EC2_OP_DESCRIBE_KEY_PAIRS] = OP(ec2_describe_key_pairs, OP_READ),
+	[EC2_OP_DESCRIBE_LAUNCH_TEMPLATES] = OP(ec2_describe_launch_templates, OP_READ),
+	[EC2_OP_DESCRIBE_LAUNCH_TEMPLATE_VERSIONS] = OP(ec2_describe_launch_template_versions, OP_READ),
+	[EC2_OP_IMPORT_KEY_PAIR] = OP(ec2_import_key_pair, 0),
+	[EC2_OP_MODIFY_LAUNCH_TEMPLATE] = OP(ec2_modify_launch_template, 0),
 };
 
 /* What stands goes with the records. */

@@ -3,9 +3,13 @@
 #include "services/ec2/endpoint.h"
 #include "services/ec2/flow_log.h"
 #include "services/ec2/insights.h"
+#include "services/ec2/gateways.h"
+#include "services/ec2/compute.h"
 
 /* Where one prefix begins another, the longer one stands first. */
 const struct ec2_type *const ec2_types[] = {
+	&ec2_type_key_pair,
+	&ec2_type_launch_template,
 	&ec2_type_vpc,
 	&ec2_type_subnet,
 	&ec2_type_route_table,
