@@ -187,3 +187,21 @@ void inside_free(struct inside *told)
 	sem_destroy(&i->waiter);
 	free(i);
 }
+
+struct call *call_for_job(struct arena *a, struct cloud *cloud, struct store_tx *tx, struct str account, struct str region,
+	struct str service_principal)
+{
+	struct exchange *e = arena_new(a, struct exchange);
+	struct call *c = &e->call;
+	e->after_last = &e->after;
+	c->arena = a;
+	c->cloud = cloud;
+	c->tx = tx;
+	c->account = account;
+	c->region = region;
+	c->partition = partition_of(region);
+	c->request_id = rand_uuid(a);
+	c->principal = inside_service(a, account, region, service_principal).principal;
+	c->now_ms = clock_now(cloud->clock);
+	return c;
+}

@@ -43,3 +43,9 @@ struct inside *inside_run(struct cloud *cloud, const struct inside_caller *who, 
  * inside_free, once. */
 status inside_body(struct inside *i, struct arena *a, const struct body *b, size_t max, struct str *bytes) MUST_USE;
 void inside_free(struct inside *i);
+
+/* A call without a request, in a job's transaction (which the job commits): for helper functions of services that take a
+ * call. It lives in `a`; the principal is the service's. What call_after_commit is given does not run: another job does
+ * that work. A failure is in ->failure. */
+struct call *call_for_job(struct arena *a, struct cloud *cloud, struct store_tx *tx, struct str account, struct str region,
+	struct str service_principal);

@@ -2,6 +2,10 @@
  * images behind them. */
 #include "services/ec2/dns.h"
 #include "services/ec2/intent.h"
+/* Amazon EC2: what it does, operation by operation. The network's rows stand first, those of instances, volumes and images
+ * behind them. */
+#include "services/ec2/instance.h"
+#include "services/ec2/machine.h"
 
 static const struct service_op operations[EC2_OP_COUNT] = {
 	/* ── the network, regions and tags ── */
@@ -158,19 +162,99 @@ static const struct service_op operations[EC2_OP_COUNT] = {
 	[EC2_OP_DESCRIBE_NETWORK_INSIGHTS_PATHS] = OP(ec2_describe_network_insights_paths, OP_READ),
 	[EC2_OP_START_NETWORK_INSIGHTS_ANALYSIS] = OP(ec2_start_network_insights_analysis, OP_BLOCKING),
 	/* ── instances, volumes, images ── */
+	[EC2_OP_ASSOCIATE_IAM_INSTANCE_PROFILE] = OP(ec2_associate_iam_instance_profile, 0),
+	[EC2_OP_ATTACH_VOLUME] = OP(ec2_attach_volume, 0),
+	[EC2_OP_CANCEL_IMAGE_LAUNCH_PERMISSION] = OP(ec2_cancel_image_launch_permission, 0),
+	[EC2_OP_CANCEL_SPOT_INSTANCE_REQUESTS] = OP(ec2_cancel_spot_instance_requests, 0),
+	[EC2_OP_COPY_IMAGE] = OP(ec2_copy_image, 0),
+	[EC2_OP_COPY_SNAPSHOT] = OP(ec2_copy_snapshot, 0),
+	[EC2_OP_CREATE_IMAGE] = OP(ec2_create_image, OP_BLOCKING),
 	[EC2_OP_CREATE_KEY_PAIR] = OP(ec2_create_key_pair, OP_BLOCKING),
 	[EC2_OP_CREATE_LAUNCH_TEMPLATE] = OP(ec2_create_launch_template, 0),
 	[EC2_OP_CREATE_LAUNCH_TEMPLATE_VERSION] = OP(ec2_create_launch_template_version, 0),
+	[EC2_OP_CREATE_PLACEMENT_GROUP] = OP(ec2_create_placement_group, 0),
+	[EC2_OP_CREATE_SNAPSHOTS] = OP(ec2_create_snapshots, OP_BLOCKING),
+	[EC2_OP_CREATE_SNAPSHOT] = OP(ec2_create_snapshot, OP_BLOCKING),
+	[EC2_OP_CREATE_VOLUME] = OP(ec2_create_volume, 0),
 	[EC2_OP_DELETE_KEY_PAIR] = OP(ec2_delete_key_pair, 0),
 	[EC2_OP_DELETE_LAUNCH_TEMPLATE] = OP(ec2_delete_launch_template, 0),
 	[EC2_OP_DELETE_LAUNCH_TEMPLATE_VERSIONS] = OP(ec2_delete_launch_template_versions, 0),
+	[EC2_OP_DELETE_PLACEMENT_GROUP] = OP(ec2_delete_placement_group, 0),
+	[EC2_OP_DELETE_SNAPSHOT] = OP(ec2_delete_snapshot, 0),
+	[EC2_OP_DELETE_VOLUME] = OP(ec2_delete_volume, 0),
+	[EC2_OP_DEREGISTER_IMAGE] = OP(ec2_deregister_image, 0),
+	[EC2_OP_DESCRIBE_IAM_INSTANCE_PROFILE_ASSOCIATIONS] = OP(ec2_describe_iam_instance_profile_associations, OP_READ),
+	[EC2_OP_DESCRIBE_IMAGES] = OP(ec2_describe_images, OP_READ),
+	[EC2_OP_DESCRIBE_IMAGE_ATTRIBUTE] = OP(ec2_describe_image_attribute, OP_READ),
+	[EC2_OP_DESCRIBE_INSTANCES] = OP(ec2_describe_instances, OP_READ),
+	[EC2_OP_DESCRIBE_INSTANCE_ATTRIBUTE] = OP(ec2_describe_instance_attribute, OP_READ),
+	[EC2_OP_DESCRIBE_INSTANCE_CREDIT_SPECIFICATIONS] = OP(ec2_describe_instance_credit_specifications, OP_READ),
+	[EC2_OP_DESCRIBE_INSTANCE_STATUS] = OP(ec2_describe_instance_status, OP_READ),
 	[EC2_OP_DESCRIBE_INSTANCE_TYPES] = OP(ec2_describe_instance_types, OP_READ),
 	[EC2_OP_DESCRIBE_INSTANCE_TYPE_OFFERINGS] = OP(ec2_describe_instance_type_offerings, OP_READ),
 	[EC2_OP_DESCRIBE_KEY_PAIRS] = OP(ec2_describe_key_pairs, OP_READ),
 	[EC2_OP_DESCRIBE_LAUNCH_TEMPLATES] = OP(ec2_describe_launch_templates, OP_READ),
 	[EC2_OP_DESCRIBE_LAUNCH_TEMPLATE_VERSIONS] = OP(ec2_describe_launch_template_versions, OP_READ),
+	[EC2_OP_DESCRIBE_PLACEMENT_GROUPS] = OP(ec2_describe_placement_groups, OP_READ),
+	[EC2_OP_DESCRIBE_SNAPSHOTS] = OP(ec2_describe_snapshots, OP_READ),
+	[EC2_OP_DESCRIBE_SNAPSHOT_ATTRIBUTE] = OP(ec2_describe_snapshot_attribute, OP_READ),
+	[EC2_OP_DESCRIBE_SPOT_INSTANCE_REQUESTS] = OP(ec2_describe_spot_instance_requests, OP_READ),
+	[EC2_OP_DESCRIBE_SPOT_PRICE_HISTORY] = OP(ec2_describe_spot_price_history, OP_READ),
+	[EC2_OP_DESCRIBE_VOLUMES] = OP(ec2_describe_volumes, OP_READ),
+	[EC2_OP_DESCRIBE_VOLUMES_MODIFICATIONS] = OP(ec2_describe_volumes_modifications, OP_READ),
+	[EC2_OP_DESCRIBE_VOLUME_ATTRIBUTE] = OP(ec2_describe_volume_attribute, OP_READ),
+	[EC2_OP_DESCRIBE_VOLUME_STATUS] = OP(ec2_describe_volume_status, OP_READ),
+	[EC2_OP_DETACH_VOLUME] = OP(ec2_detach_volume, 0),
+	[EC2_OP_DISABLE_EBS_ENCRYPTION_BY_DEFAULT] = OP(ec2_disable_ebs_encryption_by_default, 0),
+	[EC2_OP_DISABLE_IMAGE] = OP(ec2_disable_image, 0),
+	[EC2_OP_DISABLE_IMAGE_BLOCK_PUBLIC_ACCESS] = OP(ec2_disable_image_block_public_access, 0),
+	[EC2_OP_DISABLE_IMAGE_DEPRECATION] = OP(ec2_disable_image_deprecation, 0),
+	[EC2_OP_DISABLE_IMAGE_DEREGISTRATION_PROTECTION] = OP(ec2_disable_image_deregistration_protection, 0),
+	[EC2_OP_DISABLE_SNAPSHOT_BLOCK_PUBLIC_ACCESS] = OP(ec2_disable_snapshot_block_public_access, 0),
+	[EC2_OP_DISASSOCIATE_IAM_INSTANCE_PROFILE] = OP(ec2_disassociate_iam_instance_profile, 0),
+	[EC2_OP_ENABLE_EBS_ENCRYPTION_BY_DEFAULT] = OP(ec2_enable_ebs_encryption_by_default, 0),
+	[EC2_OP_ENABLE_IMAGE] = OP(ec2_enable_image, 0),
+	[EC2_OP_ENABLE_IMAGE_BLOCK_PUBLIC_ACCESS] = OP(ec2_enable_image_block_public_access, 0),
+	[EC2_OP_ENABLE_IMAGE_DEPRECATION] = OP(ec2_enable_image_deprecation, 0),
+	[EC2_OP_ENABLE_IMAGE_DEREGISTRATION_PROTECTION] = OP(ec2_enable_image_deregistration_protection, 0),
+	[EC2_OP_ENABLE_SNAPSHOT_BLOCK_PUBLIC_ACCESS] = OP(ec2_enable_snapshot_block_public_access, 0),
+	[EC2_OP_GET_CONSOLE_OUTPUT] = OP(ec2_get_console_output, OP_READ | OP_BLOCKING),
+	[EC2_OP_GET_EBS_DEFAULT_KMS_KEY_ID] = OP(ec2_get_ebs_default_kms_key_id, OP_READ),
+	[EC2_OP_GET_EBS_ENCRYPTION_BY_DEFAULT] = OP(ec2_get_ebs_encryption_by_default, OP_READ),
+	[EC2_OP_GET_IMAGE_BLOCK_PUBLIC_ACCESS_STATE] = OP(ec2_get_image_block_public_access_state, OP_READ),
+	[EC2_OP_GET_INSTANCE_METADATA_DEFAULTS] = OP(ec2_get_instance_metadata_defaults, OP_READ),
+	[EC2_OP_GET_SNAPSHOT_BLOCK_PUBLIC_ACCESS_STATE] = OP(ec2_get_snapshot_block_public_access_state, OP_READ),
 	[EC2_OP_IMPORT_KEY_PAIR] = OP(ec2_import_key_pair, 0),
+	[EC2_OP_LOCK_SNAPSHOT] = OP(ec2_lock_snapshot, 0),
+	[EC2_OP_MODIFY_EBS_DEFAULT_KMS_KEY_ID] = OP(ec2_modify_ebs_default_kms_key_id, 0),
+	[EC2_OP_MODIFY_IMAGE_ATTRIBUTE] = OP(ec2_modify_image_attribute, 0),
+	[EC2_OP_MODIFY_INSTANCE_ATTRIBUTE] = OP(ec2_modify_instance_attribute, 0),
+	[EC2_OP_MODIFY_INSTANCE_CREDIT_SPECIFICATION] = OP(ec2_modify_instance_credit_specification, 0),
+	[EC2_OP_MODIFY_INSTANCE_MAINTENANCE_OPTIONS] = OP(ec2_modify_instance_maintenance_options, 0),
+	[EC2_OP_MODIFY_INSTANCE_METADATA_DEFAULTS] = OP(ec2_modify_instance_metadata_defaults, 0),
+	[EC2_OP_MODIFY_INSTANCE_METADATA_OPTIONS] = OP(ec2_modify_instance_metadata_options, 0),
+	[EC2_OP_MODIFY_INSTANCE_PLACEMENT] = OP(ec2_modify_instance_placement, 0),
 	[EC2_OP_MODIFY_LAUNCH_TEMPLATE] = OP(ec2_modify_launch_template, 0),
+	[EC2_OP_MODIFY_SNAPSHOT_ATTRIBUTE] = OP(ec2_modify_snapshot_attribute, 0),
+	[EC2_OP_MODIFY_SNAPSHOT_TIER] = OP(ec2_modify_snapshot_tier, 0),
+	[EC2_OP_MODIFY_VOLUME] = OP(ec2_modify_volume, 0),
+	[EC2_OP_MODIFY_VOLUME_ATTRIBUTE] = OP(ec2_modify_volume_attribute, 0),
+	[EC2_OP_MONITOR_INSTANCES] = OP(ec2_monitor_instances, 0),
+	[EC2_OP_REBOOT_INSTANCES] = OP(ec2_reboot_instances, 0),
+	[EC2_OP_REGISTER_IMAGE] = OP(ec2_register_image, 0),
+	[EC2_OP_REPLACE_IAM_INSTANCE_PROFILE_ASSOCIATION] = OP(ec2_replace_iam_instance_profile_association, 0),
+	[EC2_OP_REQUEST_SPOT_INSTANCES] = OP(ec2_request_spot_instances, 0),
+	[EC2_OP_RESET_EBS_DEFAULT_KMS_KEY_ID] = OP(ec2_reset_ebs_default_kms_key_id, 0),
+	[EC2_OP_RESET_IMAGE_ATTRIBUTE] = OP(ec2_reset_image_attribute, 0),
+	[EC2_OP_RESET_INSTANCE_ATTRIBUTE] = OP(ec2_reset_instance_attribute, 0),
+	[EC2_OP_RESET_SNAPSHOT_ATTRIBUTE] = OP(ec2_reset_snapshot_attribute, 0),
+	[EC2_OP_RESTORE_SNAPSHOT_TIER] = OP(ec2_restore_snapshot_tier, 0),
+	[EC2_OP_RUN_INSTANCES] = OP(ec2_run_instances, 0),
+	[EC2_OP_START_INSTANCES] = OP(ec2_start_instances, 0),
+	[EC2_OP_STOP_INSTANCES] = OP(ec2_stop_instances, 0),
+	[EC2_OP_TERMINATE_INSTANCES] = OP(ec2_terminate_instances, 0),
+	[EC2_OP_UNLOCK_SNAPSHOT] = OP(ec2_unlock_snapshot, 0),
+	[EC2_OP_UNMONITOR_INSTANCES] = OP(ec2_unmonitor_instances, 0),
 };
 
 /* What stands goes with the records. */
@@ -191,8 +275,15 @@ static status start(struct cloud *cloud, void **state)
 static void stop(void *state)
 {
 	ec2_network_stop(state);
+	jobs_register(cloud->jobs, EC2_JOB_VOLUME, ec2_volume_job, cloud);
+	jobs_register(cloud->jobs, EC2_JOB_SNAPSHOT, ec2_snapshot_job, cloud);
+	jobs_register(cloud->jobs, EC2_JOB_MACHINE, ec2_machine_job, cloud);
+	ec2_machines_begin(cloud);
+	*state = NULL;
+	return OK;
 }
 
 extern const struct service service_ec2;
 const struct service service_ec2 = {
 	.model = &wire_service_ec2, .ops = operations, .start = start, .stop = stop, .reset = reset, .before = ec2_before};
+	.model = &wire_service_ec2, .ops = operations, .start = start, .before = ec2_before};

@@ -4,12 +4,18 @@
 #include "services/ec2/flow_log.h"
 #include "services/ec2/insights.h"
 #include "services/ec2/gateways.h"
-#include "services/ec2/compute.h"
+#include "services/ec2/instance.h"
 
 /* Where one prefix begins another, the longer one stands first. */
 const struct ec2_type *const ec2_types[] = {
+	&ec2_type_image,
+	&ec2_type_instance,
 	&ec2_type_key_pair,
 	&ec2_type_launch_template,
+	&ec2_type_placement_group,
+	&ec2_type_snapshot,
+	&ec2_type_spot_request,
+	&ec2_type_volume,
 	&ec2_type_vpc,
 	&ec2_type_subnet,
 	&ec2_type_route_table,

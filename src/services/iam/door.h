@@ -28,5 +28,9 @@ status iam_oidc_peek(struct store_tx *tx, struct arena *a, struct str account, s
 status iam_saml_peek(struct store_tx *tx, struct arena *a, struct str account, struct str name,
 	struct iam_rec_provider *out) MUST_USE;
 
+/* An instance profile of the account: NOT_FOUND. Its ARN is arn:…:instance-profile PATH NAME. */
+status iam_profile_peek(struct store_tx *tx, struct arena *a, struct str account, struct str name,
+	struct iam_rec_profile *out) MUST_USE;
+
 /* The user or role behind a principal: the role's own ARN, with its path, of a session. */
 struct str iam_issuer_arn(struct arena *a, const struct principal *p);

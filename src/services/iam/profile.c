@@ -3,6 +3,15 @@
 
 #define PROFILES_MAX 1000
 
+status iam_profile_peek(
+	struct store_tx *tx, struct arena *a, struct str account, struct str name, struct iam_rec_profile *out)
+{
+	struct str bytes;
+	*out = (struct iam_rec_profile){0};
+	TRY(store_get(tx, iam_key(a, "profile", account, name), &bytes));
+	return iam_rec_profile_decode(a, bytes, out);
+}
+
 static status profile_get(struct call *c, struct str name, struct iam_rec_profile *out)
 {
 	struct str bytes;
