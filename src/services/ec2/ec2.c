@@ -4,7 +4,7 @@
 #include "services/ec2/intent.h"
 /* Amazon EC2: what it does, operation by operation. The network's rows stand first, those of instances, volumes and images
  * behind them. */
-#include "services/ec2/instance.h"
+#include "services/ec2/imds.h"
 #include "services/ec2/machine.h"
 
 static const struct service_op operations[EC2_OP_COUNT] = {
@@ -278,12 +278,25 @@ static void stop(void *state)
 	jobs_register(cloud->jobs, EC2_JOB_VOLUME, ec2_volume_job, cloud);
 	jobs_register(cloud->jobs, EC2_JOB_SNAPSHOT, ec2_snapshot_job, cloud);
 	jobs_register(cloud->jobs, EC2_JOB_MACHINE, ec2_machine_job, cloud);
+	*state = imds_start(cloud);
 	ec2_machines_begin(cloud);
-	*state = NULL;
 	return OK;
+}
+
+static void stop(void *state)
+{
+	imds_stop(state);
 }
 
 extern const struct service service_ec2;
 const struct service service_ec2 = {
 	.model = &wire_service_ec2, .ops = operations, .start = start, .stop = stop, .reset = reset, .before = ec2_before};
 	.model = &wire_service_ec2, .ops = operations, .start = start, .before = ec2_before};
+	.model = &wire_service_ec2, .ops = operations, .start = start, .stop = stop, .before = ec2_before};
+
+struct imds *imds_of(struct cloud *cloud)
+{
+	for (size_t i = 0; i < cloud->n_services; i++)
+		if (cloud->services[i] == &service_ec2) return cloud->service_state[i];
+	return NULL;
+}

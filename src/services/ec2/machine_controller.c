@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "call/inside.h"
 #include "host/compute/machine.h"
-#include "services/ec2/instance.h"
+#include "services/ec2/imds.h"
 #include "services/ec2/machine.h"
 
 enum { SOON_MS = 20, LATER_MS = 500, GRACE_MS = 10000, CONSOLE_MAX = 64 << 10 };
@@ -255,6 +255,7 @@ static status start(struct work *w)
 			STR_ARG(i->instance_id));
 	}
 	i->boots = SOME_I32(i->boots.v + 1);
+	if (w->real) w->again_ms = w->now_ms + 1;
 	i->state = SOME_I32(EC2_RUNNING);
 	i->changed = SOME_TIME(w->now_ms);
 	return volumes_attached(w);
@@ -277,6 +278,9 @@ static status keep(struct work *w)
 	bool gone = status_is(s, STATUS_NOT_FOUND);
 	if (!is_ok(s) && !gone) return s;
 	if (!gone && !str_is(m.state, "ended")) {
+		/* Its VPC's metadata service, as soon as the VPC stands. */
+		if (status_is(imds_serve(w->cloud, w->at.account, w->at.region, i->vpc), STATUS_BUSY))
+			w->again_ms = w->now_ms + (i->changed.ms + 60000 > w->now_ms ? SOON_MS : 60000);
 		if (!i->reboot.v) return OK;
 		i->reboot.has = false;
 		s = host_machine_reboot(w->cloud->host, i->instance_id);
