@@ -4,6 +4,7 @@
  * newer. */
 #include "base/log.h"
 #include "services/ec2/dns.h"
+#include "services/ec2/imds.h"
 #include "services/ec2/flow_log.h"
 #include "services/ec2/intent.h"
 #include <stdlib.h>
@@ -113,6 +114,7 @@ static status apply_vpc(struct cloud *cloud, struct ec2_place at, const struct e
 		if (!standing) return OK;
 		set_standing(at, r, false);
 		ec2_dns_forget(cloud, r->id);
+		imds_forget(cloud, r->id);
 		return host_vpc_remove(cloud->host, r->id);
 	}
 	int64_t generation;
@@ -219,6 +221,7 @@ static void on_host(void *ctx, enum host_event_kind kind, const void *detail)
 		ec2_flow_logs_take(cloud, detail);
 	} else if (kind == HOST_AGENT_RESTARTED) {
 		ec2_dns_forget(cloud, STR_NONE);
+		imds_forget(cloud, STR_NONE);
 		ec2_network_of(cloud)->internet = 0;
 		status s = ec2_intent_mark_all(cloud);
 		if (!is_ok(s)) log_error("ec2", "intent-mark", "status=%s", status_name(s));

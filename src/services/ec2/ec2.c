@@ -1,10 +1,8 @@
 /* Amazon EC2: what it does, operation by operation. The network's rows stand first, those of instances, volumes and
  * images behind them. */
 #include "services/ec2/dns.h"
-#include "services/ec2/intent.h"
-/* Amazon EC2: what it does, operation by operation. The network's rows stand first, those of instances, volumes and images
- * behind them. */
 #include "services/ec2/imds.h"
+#include "services/ec2/intent.h"
 #include "services/ec2/machine.h"
 
 static const struct service_op operations[EC2_OP_COUNT] = {
@@ -183,7 +181,8 @@ static const struct service_op operations[EC2_OP_COUNT] = {
 	[EC2_OP_DELETE_SNAPSHOT] = OP(ec2_delete_snapshot, 0),
 	[EC2_OP_DELETE_VOLUME] = OP(ec2_delete_volume, 0),
 	[EC2_OP_DEREGISTER_IMAGE] = OP(ec2_deregister_image, 0),
-	[EC2_OP_DESCRIBE_IAM_INSTANCE_PROFILE_ASSOCIATIONS] = OP(ec2_describe_iam_instance_profile_associations, OP_READ),
+	[EC2_OP_DESCRIBE_IAM_INSTANCE_PROFILE_ASSOCIATIONS] =
+		OP(ec2_describe_iam_instance_profile_associations, OP_READ),
 	[EC2_OP_DESCRIBE_IMAGES] = OP(ec2_describe_images, OP_READ),
 	[EC2_OP_DESCRIBE_IMAGE_ATTRIBUTE] = OP(ec2_describe_image_attribute, OP_READ),
 	[EC2_OP_DESCRIBE_INSTANCES] = OP(ec2_describe_instances, OP_READ),
@@ -263,40 +262,36 @@ static status reset(struct cloud *cloud, void *state, bool gone)
 	(void)state;
 	if (!gone || !host_available(cloud->host)) return OK;
 	ec2_dns_forget(cloud, STR_NONE);
+	imds_forget(cloud, STR_NONE);
 	ec2_network_of(cloud)->internet = 0;
 	return host_clear(cloud->host);
 }
 
 static status start(struct cloud *cloud, void **state)
 {
-	return ec2_network_start(cloud, (struct ec2_network **)state);
-}
-
-static void stop(void *state)
-{
-	ec2_network_stop(state);
+	struct ec2_network *n;
+	TRY(ec2_network_start(cloud, &n));
+	*state = n;
 	jobs_register(cloud->jobs, EC2_JOB_VOLUME, ec2_volume_job, cloud);
 	jobs_register(cloud->jobs, EC2_JOB_SNAPSHOT, ec2_snapshot_job, cloud);
 	jobs_register(cloud->jobs, EC2_JOB_MACHINE, ec2_machine_job, cloud);
-	*state = imds_start(cloud);
+	n->imds = imds_start(cloud);
 	ec2_machines_begin(cloud);
 	return OK;
 }
 
 static void stop(void *state)
 {
-	imds_stop(state);
+	struct ec2_network *n = state;
+	imds_stop(n->imds);
+	n->imds = NULL;
+	ec2_network_stop(n);
 }
 
 extern const struct service service_ec2;
-const struct service service_ec2 = {
-	.model = &wire_service_ec2, .ops = operations, .start = start, .stop = stop, .reset = reset, .before = ec2_before};
-	.model = &wire_service_ec2, .ops = operations, .start = start, .before = ec2_before};
-	.model = &wire_service_ec2, .ops = operations, .start = start, .stop = stop, .before = ec2_before};
-
-struct imds *imds_of(struct cloud *cloud)
-{
-	for (size_t i = 0; i < cloud->n_services; i++)
-		if (cloud->services[i] == &service_ec2) return cloud->service_state[i];
-	return NULL;
-}
+const struct service service_ec2 = {.model = &wire_service_ec2,
+	.ops = operations,
+	.start = start,
+	.stop = stop,
+	.reset = reset,
+	.before = ec2_before};

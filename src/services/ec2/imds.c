@@ -4,6 +4,7 @@
 #include "base/rand.h"
 #include "call/inside.h"
 #include "host/host.h"
+#include "services/ec2/intent.h"
 #include "services/ec2/machine.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -26,6 +27,7 @@ struct end {
 	struct end *next;
 	/* of a listener */
 	char *account, *region, *vpc;
+	bool dead; /* its VPC is gone: connections that came by it end */
 	/* of a connection */
 	struct end *at; /* its listener */
 	char peer[INET_ADDRSTRLEN];
@@ -38,7 +40,7 @@ struct imds {
 	struct imds_sessions *sessions;
 	pthread_t thread;
 	pthread_mutex_t lock; /* of listeners */
-	struct end *listeners, *connections;
+	struct end *listeners, *forgotten, *connections;
 	size_t n_connections;
 	int epoll, wake;
 	bool runs, stopping;
@@ -271,7 +273,9 @@ static void on_listener(struct imds *s, struct end *l)
 {
 	struct sockaddr_in peer;
 	socklen_t n = sizeof(peer);
-	int fd = accept4(l->fd, (struct sockaddr *)&peer, &n, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	pthread_mutex_lock(&s->lock);
+	int fd = l->dead ? -1 : accept4(l->fd, (struct sockaddr *)&peer, &n, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	pthread_mutex_unlock(&s->lock);
 	if (fd < 0) return;
 	if (s->n_connections == CONNECTIONS_MAX) {
 		close(fd);
@@ -287,6 +291,20 @@ static void on_listener(struct imds *s, struct end *l)
 	watch(s, e);
 }
 
+/* Connections that came by a listener that is gone: they would keep its namespace. */
+static void sweep(struct imds *s)
+{
+	uint64_t n;
+	if (read(s->wake, &n, sizeof(n)) < 0) return;
+	for (struct end *e = s->connections, *next; e; e = next) {
+		next = e->next;
+		pthread_mutex_lock(&s->lock);
+		bool dead = e->at->dead;
+		pthread_mutex_unlock(&s->lock);
+		if (dead) end_connection(s, e);
+	}
+}
+
 static void *run(void *ctx)
 {
 	struct imds *s = ctx;
@@ -299,6 +317,7 @@ static void *run(void *ctx)
 		bool stop = s->stopping;
 		pthread_mutex_unlock(&s->lock);
 		if (stop) return NULL;
+		if (n > 0 && !events[0].data.ptr) sweep(s);
 		if (n <= 0 || !events[0].data.ptr) continue;
 		struct end *e = events[0].data.ptr;
 		if (e->listens)
@@ -341,6 +360,46 @@ status imds_serve(struct cloud *cloud, struct str account, struct str region, st
 	return is_ok(st) ? OK : STATUS(BUSY);
 }
 
+static void wake(struct imds *s)
+{
+	uint64_t one = 1;
+	if (write(s->wake, &one, sizeof(one)) < 0) log_warn("ec2", "imds_wake", "errno=%d", errno);
+}
+
+void imds_forget(struct cloud *cloud, struct str vpc)
+{
+	struct imds *s = imds_of(cloud);
+	if (!s || !s->runs) return;
+	pthread_mutex_lock(&s->lock);
+	for (struct end **p = &s->listeners; *p;) {
+		struct end *l = *p;
+		if (str_has(vpc) && !str_eq(str_c(l->vpc), vpc)) {
+			p = &l->next;
+			continue;
+		}
+		*p = l->next;
+		close(l->fd);
+		l->dead = true;
+		l->next = s->forgotten;
+		s->forgotten = l;
+	}
+	pthread_mutex_unlock(&s->lock);
+	wake(s);
+}
+
+static void free_all(struct end *list, bool close_too)
+{
+	while (list) {
+		struct end *l = list;
+		list = l->next;
+		if (close_too) close(l->fd);
+		free(l->account);
+		free(l->region);
+		free(l->vpc);
+		free(l);
+	}
+}
+
 struct imds *imds_start(struct cloud *cloud)
 {
 	struct imds *s = mem_new(sizeof(*s));
@@ -358,25 +417,22 @@ struct imds *imds_start(struct cloud *cloud)
 
 void imds_stop(struct imds *s)
 {
-	uint64_t one = 1;
 	pthread_mutex_lock(&s->lock);
 	s->stopping = true;
 	pthread_mutex_unlock(&s->lock);
-	if (write(s->wake, &one, sizeof(one)) < 0) log_warn("ec2", "imds_wake", "errno=%d", errno);
+	wake(s);
 	if (s->runs) pthread_join(s->thread, NULL);
 	while (s->connections) end_connection(s, s->connections);
-	while (s->listeners) {
-		struct end *l = s->listeners;
-		s->listeners = l->next;
-		close(l->fd);
-		free(l->account);
-		free(l->region);
-		free(l->vpc);
-		free(l);
-	}
+	free_all(s->listeners, true);
+	free_all(s->forgotten, false);
 	close(s->epoll);
 	close(s->wake);
 	imds_sessions_free(s->sessions);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
+}
+
+struct imds *imds_of(struct cloud *cloud)
+{
+	return ec2_network_of(cloud)->imds;
 }

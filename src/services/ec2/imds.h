@@ -46,6 +46,8 @@ struct str imds_credentials(struct imds_sessions *s, struct cloud *cloud, struct
 struct imds;
 /* Makes sure that it is served in that VPC. BUSY: the VPC does not stand yet: try again. Any thread. */
 status imds_serve(struct cloud *cloud, struct str account, struct str region, struct str vpc) MUST_USE;
+/* Closes what is open for a VPC; for all where vpc is STR_NONE. */
+void imds_forget(struct cloud *cloud, struct str vpc);
 struct imds *imds_start(struct cloud *cloud);
 void imds_stop(struct imds *s);
 /* Of the running service; NULL before it has begun. */

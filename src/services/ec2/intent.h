@@ -19,6 +19,7 @@ void ec2_intent_mark(struct ec2_place at, struct str id);
 struct ec2_network {
 	struct cloud *cloud;
 	struct ec2_dns *dns;
+	struct imds *imds; /* services/ec2/imds.h */
 	_Atomic int internet; /* its intent was handed to this agent */
 };
 struct ec2_network *ec2_network_of(struct cloud *cloud);
