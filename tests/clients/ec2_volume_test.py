@@ -200,6 +200,8 @@ class Images(Case):
                                    InstanceType="t3.micro", MinCount=1, MaxCount=1)["Instances"][0]
         self.assertEqual(i["ImageId"], found["Images"][0]["ImageId"])
         self.ec2.terminate_instances(InstanceIds=[i["InstanceId"]])
+        name = "/aws/service/debian/release/12/latest/amd64"
+        self.assertEqual(self.virga.client("ssm").get_parameter(Name=name)["Parameter"]["Value"], self.image)
 
     def test_own(self):
         i = self.run_one()

@@ -1,4 +1,5 @@
 /* GetParameter, GetParameters and GetParameterHistory. */
+#include "services/ec2/door.h"
 #include "services/ssm/room.h"
 
 static bool is_number(struct str s)
@@ -27,12 +28,28 @@ static status choose(
 		STR_ARG(selector), STR_ARG(p->name));
 }
 
+/* "Working with public parameters", the user guide: AWS's own, of no account; those that name images. */
+static bool read_public(struct call *c, struct str name, struct ssm_parameter *out)
+{
+	struct str value;
+	if (!str_starts(name, STR("/aws/service/")) || !ec2_public_parameter(c->arena, c->region, name, &value)) return false;
+	*out = (struct ssm_parameter){.name = name,
+		.type = STR("String"),
+		.value = value,
+		.version = SOME_I64(1),
+		.last_modified_date = SOME_TIME(1793491200000), /* 2026-11-01, as its image */
+		.arn = str_fmt(c->arena, "arn:%.*s:ssm:%.*s::parameter%.*s", STR_ARG(c->partition), STR_ARG(c->region), STR_ARG(name)),
+		.data_type = STR("text")};
+	return true;
+}
+
 static status read_one(struct call *c, struct str given, bool decrypt, struct ssm_parameter *out)
 {
 	struct ps_name n = ps_name_read(c, given);
 	struct ps_parameter p;
 	struct ssm_rec_version v;
 	int64_t number;
+	if (read_public(c, n.name, out)) return OK;
 	if (!n.from_arn) TRY(ps_name_check(c, n.name, false));
 	TRY(ps_find(c, &n, &p));
 	TRY(choose(c, &p, n.selector, &number, &v));
