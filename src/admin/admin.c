@@ -25,6 +25,8 @@ static const struct page pages[] = {
 	{PATH("/_virga/reset"), NULL, page_reset},
 	{PATH("/_virga/stop"), NULL, page_stop},
 	{PATH("/_virga/scrub"), NULL, page_scrub},
+	{PATH("/_virga/ssh"), NULL, page_ssh},
+	{PATH("/_virga/ami"), NULL, page_ami},
 	{PATH("/_virga/fault"), page_fault, page_fault_change},
 	{PATH("/_virga/trace"), page_trace, NULL},
 	{PATH("/_localstack/health"), page_health, NULL},

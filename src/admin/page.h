@@ -37,6 +37,9 @@ void page_clock_change(struct page_request *r);
 void page_reset(struct page_request *r);
 void page_stop(struct page_request *r);
 void page_scrub(struct page_request *r);
+/* machine.c */
+void page_ssh(struct page_request *r);
+void page_ami(struct page_request *r);
 /* localstack.c */
 void page_health(struct page_request *r);
 void page_info(struct page_request *r);

@@ -9,7 +9,7 @@ struct cli_option {
 	const char *meaning;
 };
 #define CLI_OPTIONS_MAX 16
-#define CLI_WORDS_MAX 4
+#define CLI_WORDS_MAX 64
 
 struct cli_args {
 	const char *value[CLI_OPTIONS_MAX]; /* by the option's index; a switch that was given is ""; NULL: not given */
@@ -29,7 +29,6 @@ struct cli_command {
 #define CLI_OPTIONS(table) .options = (table), .n_options = sizeof(table) / sizeof(*(table))
 
 extern const struct cli_command cli_serve, cli_status, cli_stop, cli_reset, cli_ops, cli_clock, cli_ca, cli_env,
-	cli_engines, cli_fault, cli_trace;
 	cli_engines, cli_fault, cli_trace, cli_ssh, cli_ami;
 
 /* "virga: …" to standard error. Returns 1, so that a command can end with it. */

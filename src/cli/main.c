@@ -15,7 +15,6 @@ static const struct cli_command cli_help = {.name = "help",
 	.run = run_help};
 
 static const struct cli_command *const commands[] = {&cli_serve, &cli_status, &cli_stop, &cli_reset, &cli_ops,
-	&cli_clock, &cli_fault, &cli_trace, &cli_ca, &cli_env, &cli_engines, &cli_version, &cli_help};
 	&cli_clock, &cli_fault, &cli_trace, &cli_ca, &cli_env, &cli_engines, &cli_ssh, &cli_ami, &cli_version, &cli_help};
 #define N_COMMANDS (sizeof(commands) / sizeof(*commands))
 

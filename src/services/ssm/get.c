@@ -32,13 +32,15 @@ static status choose(
 static bool read_public(struct call *c, struct str name, struct ssm_parameter *out)
 {
 	struct str value;
-	if (!str_starts(name, STR("/aws/service/")) || !ec2_public_parameter(c->arena, c->region, name, &value)) return false;
+	if (!str_starts(name, STR("/aws/service/")) || !ec2_public_parameter(c->arena, c->region, name, &value))
+		return false;
 	*out = (struct ssm_parameter){.name = name,
 		.type = STR("String"),
 		.value = value,
 		.version = SOME_I64(1),
 		.last_modified_date = SOME_TIME(1793491200000), /* 2026-11-01, as its image */
-		.arn = str_fmt(c->arena, "arn:%.*s:ssm:%.*s::parameter%.*s", STR_ARG(c->partition), STR_ARG(c->region), STR_ARG(name)),
+		.arn = str_fmt(c->arena, "arn:%.*s:ssm:%.*s::parameter%.*s", STR_ARG(c->partition), STR_ARG(c->region),
+			STR_ARG(name)),
 		.data_type = STR("text")};
 	return true;
 }
