@@ -100,7 +100,8 @@ static void send(void *ctx)
 			out.bytes = STR("");
 		}
 	}
-	exchange_tell(e, r->code, b ? b->size : r->body.n);
+	/* A stream whose length nobody knows counts as nothing. */
+	exchange_tell(e, r->code, !b ? r->body.n : b->size == UINT64_MAX ? 0 : b->size);
 	edge_respond(e->x, &out, done, end);
 }
 

@@ -143,12 +143,11 @@ static void run_in_worker(void *ctx)
 
 static status begin_call(struct exchange *e)
 {
-	struct call *c = &e->call;
 	uint8_t hash[32];
 	digest_sha256(e->wire.body, hash);
 	TRY(exchange_authenticate(e, hash));
 	TRY(exchange_authorize(e));
-	if (!e->op || c->match.op->flags & WIRE_O_EVENTS) return exchange_not_implemented(e);
+	if (!e->op) return exchange_not_implemented(e);
 	TRY(decode(e));
 	return exchange_permit(e);
 }

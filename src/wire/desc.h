@@ -16,7 +16,7 @@
  *   LIST            { T *v; size_t n; } inline (v == NULL: absent; see struct wire_list)   same
  *   MAP             { struct entry *v; size_t n; } inline; entry = { struct str key; V value; } same
  *   STREAM          struct body * (a streaming blob payload; see call/body.h)
- *   EVENTS          void * (event streams: not carried; always NULL)
+ *   EVENTS          void * (event streams: NULL in an input; in an output a struct body * of messages, wire/event.h)
  */
 #pragma once
 #include "base/opt.h"

@@ -175,7 +175,9 @@ static void write_payload(struct arena *a, const struct wire_match *m, const str
 		r->stream = *(void *const *)slot;
 		content_type(r, STR("application/octet-stream"));
 		return;
-	case WIRE_EVENTS:
+	case WIRE_EVENTS: /* the service's body is the messages themselves */
+		r->stream = *(void *const *)slot;
+		content_type(r, STR("application/vnd.amazon.eventstream"));
 		return;
 	case WIRE_BLOB:
 		content_type(r, STR("application/octet-stream"));

@@ -227,7 +227,7 @@ static bool hides_keys(const struct permission *p)
 	uint32_t op = p->c->match.op_index;
 	return op == S3_OP_GET_OBJECT || op == S3_OP_HEAD_OBJECT || op == S3_OP_GET_OBJECT_ATTRIBUTES ||
 	       op == S3_OP_COPY_OBJECT || op == S3_OP_UPLOAD_PART_COPY || op == S3_OP_GET_OBJECT_TAGGING ||
-	       op == S3_OP_GET_OBJECT_ACL;
+	       op == S3_OP_GET_OBJECT_ACL || op == S3_OP_SELECT_OBJECT_CONTENT;
 }
 
 /* One resource of one action. *list: the caller has to be allowed to list, too. */

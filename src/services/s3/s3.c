@@ -108,6 +108,7 @@ static const struct service_op ops[S3_OP_COUNT] = {
 	[S3_OP_DELETE_OBJECTS] = OP(s3_delete_objects, OP_BLOCKING),
 	[S3_OP_RESTORE_OBJECT] = OP(s3_restore_object, 0),
 	[S3_OP_COPY_OBJECT] = OP(s3_copy_object, OP_BLOCKING),
+	[S3_OP_SELECT_OBJECT_CONTENT] = OP(s3_select_object_content, OP_READ),
 	[S3_OP_LIST_OBJECTS] = OP(s3_list_objects, OP_READ),
 	[S3_OP_LIST_OBJECTS_V2] = OP(s3_list_objects_v2, OP_READ),
 
