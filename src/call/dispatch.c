@@ -264,6 +264,7 @@ static void *on_begin(void *ctx, struct edge_exchange *x, const struct edge_requ
 	if (e->s3_dialect && str_has(e->host.bucket)) {
 		struct buf b = BUF_IN(&e->arena);
 		buf_byte(&b, '/');
+		if (e->host.access_point) buf_lit(&b, "accesspoint:"); /* services/s3/point.h */
 		buf_str(&b, e->host.bucket);
 		buf_str(&b, r->path);
 		e->wire.path = buf_done(&b);

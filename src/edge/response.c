@@ -115,7 +115,7 @@ static bool add_header(struct MHD_Response *m, const struct edge_header *h)
 	if (h->name.n == 0 || h->name.n >= sizeof(name)) return false;
 	memcpy(name, h->name.p, h->name.n);
 	name[h->name.n] = 0;
-	if (h->value.n >= sizeof(small)) value = mem_new(h->value.n + 1);
+	if (h->value.n + 1 >= sizeof(small)) value = mem_new(h->value.n + 2);
 	struct str trimmed = str_trim(h->value);
 	size_t n = 0;
 	for (size_t i = 0; i < trimmed.n; i++) {
@@ -123,7 +123,12 @@ static bool add_header(struct MHD_Response *m, const struct edge_header *h)
 		value[n++] = c < 0x20 || c == 0x7f ? ' ' : (char)c;
 	}
 	value[n] = 0;
-	/* libmicrohttpd refuses an empty value; a header without value says nothing that its absence would not. */
+	/* libmicrohttpd refuses an empty value; mostly a header without value says nothing that its absence would not.
+	 * An object's own metadata does: a blank, which readers take away, stands for it. */
+	if (n == 0 && str_istarts(h->name, STR("x-amz-meta-"))) {
+		value[n++] = ' ';
+		value[n] = 0;
+	}
 	bool ok = n == 0 || MHD_add_response_header(m, name, value) == MHD_YES;
 	if (value != small) free(value);
 	return ok;

@@ -32,6 +32,8 @@ static void read_s3(struct str label, struct str before, struct wire_host *h)
 	if (str_istarts(label, STR("s3-website"))) {
 		h->website = true;
 		if (label.n > 11) h->region = str_from(label, 11);
+	} else if (str_ieq(label, STR("s3-accesspoint"))) {
+		h->access_point = true;
 	} else if (str_ieq(label, STR("s3-control"))) {
 		h->service = STR("s3-control");
 		h->bucket = STR_NONE;
@@ -62,7 +64,7 @@ static bool is_ipv4(struct str host)
 
 struct wire_host wire_read_host(struct str host)
 {
-	struct wire_host h = {STR_NONE, STR_NONE, STR_NONE, false};
+	struct wire_host h = {.website = false};
 	host = without_port(host);
 	struct str previous = STR_NONE;
 	if (host.n == 0 || host.p[0] == '[' || str_chr(host, '.') < 0 || is_ipv4(host)) return h;
@@ -73,7 +75,8 @@ struct wire_host wire_read_host(struct str host)
 		struct str label = str_sub(host, start, end - start);
 		if (is_s3_label(label) && end < host.n &&
 			(str_ieq(label, STR("s3")) || str_istarts(label, STR("s3-website")) ||
-				str_ieq(label, STR("s3-accelerate")) || str_ieq(label, STR("s3-control")) ||
+				str_ieq(label, STR("s3-accelerate")) || str_ieq(label, STR("s3-accesspoint")) ||
+				str_ieq(label, STR("s3-control")) ||
 				is_region(str_from(label, 3)))) {
 			struct str behind = str_from(host, end + 1);
 			struct str next = str_cut(&behind, '.');

@@ -59,6 +59,7 @@ struct wire_response {
 struct wire_host {
 	struct str bucket, service, region;
 	bool website;
+	bool access_point; /* bucket is NAME-ACCOUNT of one of S3's access points */
 };
 struct wire_host wire_read_host(struct str host);
 

@@ -89,13 +89,13 @@ class Post(S3Case):
         self.assertEqual(self.read("up/x.txt"), b"2")
 
     def test_conditions(self):
-        ok = self.policy({"bucket": self.bucket}, ["starts-with", "$key", "user/"], {"acl": "private"},
+        ok = self.policy({"bucket": self.bucket}, ["starts-with", "$key", "user/"], {"acl": "bucket-owner-full-control"},
                          ["starts-with", "$Content-Type", "image/"])
-        good = {"key": "user/a", "acl": "private", "Content-Type": "image/png"}
+        good = {"key": "user/a", "acl": "bucket-owner-full-control", "Content-Type": "image/png"}
         r = self.form(self.signed(ok, **good), b"1")
         self.assertEqual(r.code, 204, r.body)
         self.assertEqual(self.form(self.signed(ok, **good, **{"x-ignore-me": "1"}), b"1").code, 204)
-        for change in ({"key": "other/a"}, {"acl": "bucket-owner-full-control"}, {"Content-Type": "text/html"},
+        for change in ({"key": "other/a"}, {"acl": "private"}, {"Content-Type": "text/html"},
                        {"Content-Type": "image/png,text/html"}, {"x-amz-meta-extra": "1"}):
             r = self.form(self.signed(ok, **{**good, **change}), b"2")
             self.assertEqual((r.code, r.error), (403, "AccessDenied"), change)

@@ -3,6 +3,7 @@
 #include "services/s3/access.h"
 #include "services/s3/names.h"
 #include "services/s3/logs.h"
+#include "services/s3/point.h"
 #include "services/s3/records.h"
 #include "services/s3/settings.h"
 
@@ -78,9 +79,13 @@ status s3_bucket_load_anywhere(struct call *c, struct str name, struct str expec
 	struct str bytes;
 	*out = (struct s3_rec_bucket){0};
 	status s = store_get(c->tx, s3_key_bucket(c->arena, c->partition, name), &bytes);
+	struct s3_rec_point p;
+	bool point = status_is(s, STATUS_NOT_FOUND) && is_ok(s3_point_find(c->tx, c->arena, c->region, name, &p));
+	if (point) s = store_get(c->tx, s3_key_bucket(c->arena, c->partition, p.bucket), &bytes);
 	if (status_is(s, STATUS_NOT_FOUND)) return s3_no_such_bucket(c, name);
 	TRY(s);
 	TRY(s3_rec_bucket_decode(c->arena, bytes, out));
+	if (point && p.bucket_id.v != out->id.v) return s3_no_such_bucket(c, name);
 	if (str_has(expected_owner) && !s3_name_is_account(expected_owner))
 		return call_fail(c, S3_ERR_INVALID_BUCKET_OWNER_AWS_ACCOUNT_ID,
 			"The value of the expected bucket owner parameter must be an AWS account ID.");

@@ -241,7 +241,8 @@ status s3_acl_of_upload(
 	if (!s3_acl_asked(&r)) return OK;
 	TRY(s3_bucket_public(c->tx, c->arena, b, &bits));
 	TRY(s3_acl_read(c, b, enabled ? bits : 0, &r, &o->grants));
-	if (!enabled && !is_harmless(&o->grants, b->owner)) return not_supported(c);
+	/* "PUT requests that don't specify an ACL or … bucket owner full control ACLs"; private is neither. */
+	if (!enabled && (str_is(h->acl, "private") || !is_harmless(&o->grants, b->owner))) return not_supported(c);
 	if (enabled && !is_harmless(&o->grants, r.owner))
 		o->acl = STR("grants");
 	else

@@ -4,11 +4,12 @@
 #include "services/s3/access.h"
 #include "services/s3/acl.h"
 #include "services/s3/config.h"
-#include "services/s3/lifecycle.h"
 #include "services/s3/headers.h"
+#include "services/s3/lifecycle.h"
 #include "services/s3/multipart.h"
 #include "services/s3/names.h"
 #include "services/s3/page.h"
+#include "services/s3/point.h"
 #include "services/s3/public.h"
 #include "services/s3/records.h"
 
@@ -42,8 +43,8 @@ static status choose_region(struct call *c, const struct s3_create_bucket_config
 	return OK;
 }
 
-/* A new bucket blocks public access until that is switched off ("Blocking public access", April 2023), so its first ACL cannot be
- * a public one. */
+/* A new bucket blocks public access until that is switched off ("Blocking public access", April 2023), so its first ACL
+ * cannot be a public one. */
 static status check_ownership(struct call *c, const struct s3_create_bucket_input *in, struct s3_rec_bucket *b)
 {
 	struct s3_acl_request r = {.acl = in->acl,
@@ -57,7 +58,8 @@ static status check_ownership(struct call *c, const struct s3_create_bucket_inpu
 	b->ownership = str_has(in->object_ownership) ? in->object_ownership : STR("BucketOwnerEnforced");
 	if (!s3_is_ownership(b->ownership))
 		return s3_invalid_argument(c, STR("x-amz-object-ownership"), in->object_ownership,
-			"Invalid x-amz-object-ownership header: the value must be BucketOwnerPreferred, ObjectWriter or "
+			"Invalid x-amz-object-ownership header: the value must be BucketOwnerPreferred, ObjectWriter "
+			"or "
 			"BucketOwnerEnforced");
 	if (!s3_acl_asked(&r)) return OK;
 	bool enforced = !s3_acl_enabled(b);
@@ -176,7 +178,7 @@ status s3_head_bucket(struct call *c, const struct s3_head_bucket_input *in, str
 	struct s3_rec_bucket b;
 	TRY(s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b));
 	out->bucket_region = b.region;
-	out->access_point_alias = SOME_BOOL(false);
+	out->access_point_alias = SOME_BOOL(str_ends(in->bucket, STR("-s3alias")));
 	out->bucket_arn = str_fmt(c->arena, "arn:%.*s:s3:::%.*s", STR_ARG(c->partition), STR_ARG(b.name));
 	return OK;
 }
@@ -266,6 +268,19 @@ static status require_empty(struct call *c, const struct s3_rec_bucket *b, struc
 	return OK;
 }
 
+static status require_no_points(struct call *c, const struct s3_rec_bucket *b)
+{
+	struct str from = s3_point_index(c->arena, b->id.v, NULL), to = key_after(c->arena, from), key, value;
+	struct store_scan *scan = store_scan_begin(c->tx, from, to, false);
+	bool any = store_scan_next(scan, &key, &value);
+	TRY(store_scan_end(scan));
+	store_require_empty(c->tx, from, to);
+	if (!any) return OK;
+	return call_fail(c, S3_ERR_BUCKET_HAS_ACCESS_POINTS_ATTACHED,
+		"The bucket you are attempting to delete has access points attached. Delete your access points before "
+		"attempting this action.");
+}
+
 status s3_delete_bucket(struct call *c, const struct s3_delete_bucket_input *in, struct s3_delete_bucket_output *out)
 {
 	struct s3_rec_bucket b;
@@ -273,6 +288,7 @@ status s3_delete_bucket(struct call *c, const struct s3_delete_bucket_input *in,
 	TRY(s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b));
 	TRY(require_empty(c, &b, STR("object")));
 	TRY(require_empty(c, &b, STR("version")));
+	TRY(require_no_points(c, &b));
 	store_delete(c->tx, s3_key_bucket(c->arena, c->partition, b.name));
 	store_delete(c->tx, s3_key_owned(c->arena, c->partition, b.owner, b.name));
 	TRY(s3_config_drop_all(c, &b));

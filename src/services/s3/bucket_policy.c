@@ -7,6 +7,7 @@
 #include "policy/provider.h"
 #include "services/s3/access.h"
 #include "services/s3/config.h"
+#include "services/s3/point.h"
 #include "services/s3/public.h"
 
 enum { POLICY_BYTES_MAX = 20 * 1024 /* "Bucket policies are limited to 20 KB in size" */ };
@@ -74,7 +75,7 @@ static bool applies(const struct authz_action *action, const struct json_value *
 	return false;
 }
 
-static status check_statement(struct call *c, const struct json_value *st, struct str arn)
+static status check_statement(struct call *c, const struct json_value *st, struct str arn, bool point)
 {
 	const struct json_value *resources = json_member(st, STR("Resource")),
 				*actions = json_member(st, STR("Action"));
@@ -93,13 +94,13 @@ static status check_statement(struct call *c, const struct json_value *st, struc
 		if (has_wildcard(name)) continue;
 		const struct authz_action *known = authz_find_action(s3, name);
 		if (!known) return malformed(c, "Policy has invalid action");
-		if (actions && resources && !applies(known, resources))
+		if (actions && resources && !point && !applies(known, resources))
 			return malformed(c, "Action does not apply to any resource(s) in statement");
 	}
 	return OK;
 }
 
-static status check(struct call *c, const struct s3_rec_bucket *b, struct str text, struct json_value **json)
+static status check(struct call *c, struct str arn, bool point, struct str text, struct json_value **json)
 {
 	struct policy_error why = {0};
 	struct policy *compiled;
@@ -108,7 +109,6 @@ static status check(struct call *c, const struct s3_rec_bucket *b, struct str te
 	if (!text.n || text.p[0] != '{' || !is_ok(json_read(c->arena, text, json)) || !json_is(*json, JSON_IS_OBJECT))
 		return malformed(c, "Policies must be valid JSON and the first byte must be '{'");
 	if (!json_member(*json, STR("Statement"))) return malformed(c, "Missing required field Statement");
-	struct str arn = str_fmt(c->arena, "arn:%.*s:s3:::%.*s", STR_ARG(c->partition), STR_ARG(b->name));
 	for (const struct json_value *st = statements(*json); st; st = st->next) {
 		if (!json_is(st, JSON_IS_OBJECT)) break;
 		if (!json_member(st, STR("Principal")) && !json_member(st, STR("NotPrincipal")))
@@ -116,7 +116,7 @@ static status check(struct call *c, const struct s3_rec_bucket *b, struct str te
 		if (!json_member(st, STR("Effect"))) return malformed(c, "Missing required field Effect");
 		if (!json_member(st, STR("Action")) && !json_member(st, STR("NotAction")))
 			return malformed(c, "Missing required field Action");
-		if (!is_ok(check_statement(c, st, arn))) return STATUS(FAILED);
+		if (!is_ok(check_statement(c, st, arn, point))) return STATUS(FAILED);
 	}
 	if (!is_ok(policy_parse(text, &source, &compiled, &why))) {
 		bool principal = str_starts(str_c(why.message), STR("Invalid principal in policy"));
@@ -238,6 +238,14 @@ void s3_policy_drop(struct call *c, const struct s3_rec_bucket *b)
 	store_delete(c->tx, key_of(c->arena, b));
 }
 
+status s3_policy_check(struct call *c, struct str arn, bool point, struct str text, bool *public)
+{
+	struct json_value *json;
+	TRY(check(c, arn, point, text, &json));
+	*public = is_public(json);
+	return OK;
+}
+
 /* ── the operations ── */
 
 /* "If you have [the] permissions, but you're not using an identity that belongs to the bucket owner's account, Amazon
@@ -260,15 +268,15 @@ status s3_put_bucket_policy(
 	struct call *c, const struct s3_put_bucket_policy_input *in, struct s3_put_bucket_policy_output *out)
 {
 	struct s3_rec_bucket b;
-	struct json_value *json;
+	bool public;
 	unsigned bits;
 	(void)out;
 	TRY(load(c, in->bucket, in->expected_bucket_owner, &b));
 	TRY(s3_config_check_digest(c));
 	struct str text = str_or(in->policy, STR(""));
-	TRY(check(c, &b, text, &json));
+	struct str arn = str_fmt(c->arena, "arn:%.*s:s3:::%.*s", STR_ARG(c->partition), STR_ARG(b.name));
+	TRY(s3_policy_check(c, arn, false, text, &public));
 	TRY(s3_bucket_public(c->tx, c->arena, &b, &bits));
-	bool public = is_public(json);
 	if (public && bits & S3_BLOCK_PUBLIC_POLICY)
 		return call_fail(c, ERR_ACCESS_DENIED,
 			"User: %.*s is not authorized to perform: s3:PutBucketPolicy on resource: "

@@ -3,8 +3,8 @@
 #include "services/s3/changed.h"
 #include "services/s3/checksum.h"
 #include "services/s3/condition.h"
-#include "services/s3/multipart.h"
 #include "services/s3/lifecycle.h"
+#include "services/s3/multipart.h"
 #include "services/s3/object.h"
 #include "services/s3/sse.h"
 #include "services/s3/version.h"
@@ -153,9 +153,20 @@ static status check_whole(struct call *c, const struct s3_complete_multipart_upl
 	return OK;
 }
 
+/* "This parameter is required only when the object was created using a checksum algorithm" (CompleteMultipartUpload,
+ * x-amz-server-side-encryption-customer-key). */
+static status check_customer(
+	struct call *c, const struct s3_complete_multipart_upload_input *in, const struct s3_rec_upload *u)
+{
+	struct s3_customer customer;
+	struct s3_wrap wrap;
+	TRY(S3_CUSTOMER(c, in, &customer));
+	if (!s3_sse_is_customer(u->object->sse) || (u->checksum_implied.v && !str_has(customer.key))) return OK;
+	return s3_sse_open_part(c, u->object, &customer, &wrap);
+}
+
 static void answer(struct call *c, const struct s3_complete_multipart_upload_input *in, const struct s3_rec_bucket *b,
-	const struct s3_rec_object *o,
-	struct s3_complete_multipart_upload_output *out)
+	const struct s3_rec_object *o, struct s3_complete_multipart_upload_output *out)
 {
 	bool virtual_host = str_has(wire_read_host(c->http->host).bucket);
 	out->location = str_fmt(c->arena, "%s://%.*s%s%.*s/%.*s", c->http->tls ? "https" : "http",
@@ -223,6 +234,7 @@ status s3_complete_multipart_upload(struct call *c, const struct s3_complete_mul
 	if (status_is(s, STATUS_FAILED) && c->failure.id == S3_ERR_NO_SUCH_UPLOAD) return answer_again(c, in, &b, out);
 	TRY(s);
 	const struct s3_algorithm *g = s3_algorithm(u.checksum_algorithm);
+	TRY(check_customer(c, in, &u));
 	TRY(gather(c, in, &b, &u, g, &parts, &size));
 	s = s3_object_load(c, &b, in->key, &existing);
 	if (!is_ok(s) && !status_is(s, STATUS_NOT_FOUND)) return s;

@@ -9,6 +9,7 @@
 #include "services/s3/lifecycle.h"
 #include "services/s3/names.h"
 #include "services/s3/object.h"
+#include "services/s3/point.h"
 #include "services/s3/sse.h"
 #include "services/s3/version.h"
 
@@ -32,8 +33,7 @@ status s3_copy_source_split(struct call *c, struct str text, struct str *bucket,
 	if (!is_ok(str_uri_decode(c->arena, rest, false, &rest))) return bad_source(c, text);
 	if (str_starts(rest, STR("/"))) rest = str_from(rest, 1);
 	if (str_starts(rest, STR("arn:")))
-		return call_fail(
-			c, S3_ERR_NOT_IMPLEMENTED, "Access points as the source of a copy are not implemented");
+		return s3_point_of_arn(c->arena, rest, bucket, key) ? OK : bad_source(c, text);
 	*bucket = str_cut(&rest, '/');
 	*key = rest;
 	return str_empty(*bucket) || str_empty(rest) ? bad_source(c, text) : OK;

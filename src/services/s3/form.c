@@ -127,6 +127,10 @@ static status authenticate(struct post *p)
 		bool found = is_ok(s3_bucket_by_name(tx, c->arena, p->bucket, &b, NULL));
 		store_end(tx);
 		set_caller(c, found ? b.region : STR_NONE);
+	} else if (str_has(policy) && !v4 && !str_has(field(p, "signature"))) {
+		return s3_invalid_argument(c, STR("signature"), STR(""),
+			"Bucket POST must contain a field named 'signature'.  If it is specified, please check the "
+			"order of the fields.");
 	} else if (!str_has(policy)) {
 		return s3_invalid_argument(c, STR("policy"), STR(""),
 			"Bucket POST must contain a field named 'policy'.  If it is specified, please check the order "
@@ -138,6 +142,20 @@ static status authenticate(struct post *p)
 }
 
 /* ── what ── */
+
+/* "${filename} … is replaced with the name of the file": browsers may send a path. */
+static struct str with_file_name(struct arena *a, struct str key, struct str name)
+{
+	static const char variable[] = "${filename}";
+	ptrdiff_t at = str_find(key, str_c(variable));
+	if (at < 0) return key;
+	struct str base = str_or(name, STR(""));
+	ptrdiff_t slash = str_rchr(base, '/'), back = str_rchr(base, '\\');
+	if (back > slash) slash = back;
+	base = str_from(base, (size_t)(slash + 1));
+	return str_fmt(a, "%.*s%.*s%.*s", (int)at, key.p, STR_ARG(base),
+		STR_ARG(str_from(key, (size_t)at + sizeof variable - 1)));
+}
 
 static status read_form(struct post *p, const struct wire_request *r)
 {
@@ -157,21 +175,11 @@ static status read_form(struct post *p, const struct wire_request *r)
 		return s3_invalid_argument(c, STR("key"), STR(""),
 			"Bucket POST must contain a field named 'key'.  If it is specified, please check the order of "
 			"the fields.");
+	/* The policy's conditions are on the key as it will be. */
+	p->key = with_file_name(c->arena, p->key, p->form.file_name);
+	for (size_t i = 0; i < p->form.n; i++)
+		if (str_ieq(p->form.v[i].name, STR("key"))) p->form.v[i].value = p->key;
 	return OK;
-}
-
-/* "${filename} … is replaced with the name of the file": browsers may send a path. */
-static struct str with_file_name(struct arena *a, struct str key, struct str name)
-{
-	static const char variable[] = "${filename}";
-	ptrdiff_t at = str_find(key, str_c(variable));
-	if (at < 0) return key;
-	struct str base = str_or(name, STR(""));
-	ptrdiff_t slash = str_rchr(base, '/'), back = str_rchr(base, '\\');
-	if (back > slash) slash = back;
-	base = str_from(base, (size_t)(slash + 1));
-	return str_fmt(a, "%.*s%.*s%.*s", (int)at, key.p, STR_ARG(base),
-		STR_ARG(str_from(key, (size_t)at + sizeof variable - 1)));
 }
 
 /* The form's tagging is XML; PutObject's is a query string. */
@@ -215,7 +223,7 @@ static status read_input(struct post *p)
 		.method = STR("PUT"), .path = STR("/"), .host = STR(""), .headers = h, .n_headers = n, .body = STR("")};
 	TRY(wire_decode(c->arena, &m, &r, &p->in, &c->failure));
 	p->in.bucket = p->bucket;
-	p->in.key = p->key = with_file_name(c->arena, p->key, p->form.file_name);
+	p->in.key = p->key;
 	if (str_has(field(p, "tagging"))) TRY(read_tagging(p, field(p, "tagging"), &p->in.tagging));
 	return OK;
 }

@@ -109,7 +109,10 @@ status s3_form_policy_check(struct call *c, struct str policy_base64, const stru
 	struct str expiration = json_string(json_member(doc, STR("expiration")));
 	const struct json_value *conditions = json_member(doc, STR("conditions"));
 	if (!str_has(expiration)) return invalid(c, "Policy missing expiration.");
-	if (!is_ok(time_read_iso8601(expiration, &expires))) return invalid(c, "Invalid 'expiration' value.");
+	/* "in ISO 8601 UTC date format" */
+	if (str_chr(expiration, 'T') < 0 || !str_ends(expiration, STR("Z")) ||
+		!is_ok(time_read_iso8601(expiration, &expires)))
+		return invalid(c, "Invalid 'expiration' value.");
 	if (!json_is(conditions, JSON_IS_ARRAY)) return invalid(c, "Policy missing conditions.");
 	if (c->now_ms >= expires) return denied(c, STR("Policy expired."));
 	struct judged j = {c, f, bucket, arena_new_n(c->arena, bool, f->n)};

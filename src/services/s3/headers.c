@@ -39,12 +39,33 @@ static struct str own_encoding(struct arena *a, struct str encoding)
 	return b.n ? buf_done(&b) : STR_NONE;
 }
 
+/* "Values of such headers are character decoded as per RFC 2047 before storing and encoded as per RFC 2047 to make them
+ * mail-safe before returning" ("Working with object metadata"): a value of other bytes than ASCII is kept as it will be
+ * returned. HTTP's bytes are Latin-1. */
+static struct str mail_safe(struct arena *a, struct str value)
+{
+	struct buf utf8 = BUF_IN(a);
+	bool ascii = true;
+	for (size_t i = 0; i < value.n; i++) {
+		unsigned char u = (unsigned char)value.p[i];
+		if (u < 0x80) {
+			buf_byte(&utf8, (char)u);
+			continue;
+		}
+		ascii = false;
+		buf_byte(&utf8, (char)(0xc0 | u >> 6));
+		buf_byte(&utf8, (char)(0x80 | (u & 0x3f)));
+	}
+	return ascii ? value : str_fmt(a, "=?UTF-8?B?%.*s?=", STR_ARG(str_base64(a, buf_done(&utf8))));
+}
+
 static status read_user_metadata(struct call *c, const struct s3_metadata *in, struct s3_rec_metadata *out)
 {
 	size_t total = 0, capacity = 0;
 	*out = (struct s3_rec_metadata){0};
 	for (size_t i = 0; i < in->n; i++) {
-		struct str name = str_lower(c->arena, in->v[i].key), value = str_or(in->v[i].value, STR(""));
+		struct str name = str_lower(c->arena, in->v[i].key);
+		struct str value = mail_safe(c->arena, str_or(in->v[i].value, STR("")));
 		struct s3_rec_metadata_entry *e = NULL;
 		for (size_t j = 0; j < out->n && !e; j++)
 			if (str_eq(out->v[j].key, name)) e = &out->v[j];

@@ -52,6 +52,17 @@ struct found {
 	struct str expiration; /* x-amz-expiration */
 };
 
+/* "Encryption request headers, like x-amz-server-side-encryption, should not be sent for GET requests if your object
+ * uses server-side encryption with … SSE-KMS … or SSE-S3. If you include the header in your GET requests for the object
+ * that uses these types of keys, you'll get an HTTP 400 Bad Request error" (GetObject). */
+static status check_encryption_header(struct call *c)
+{
+	struct str name = STR("x-amz-server-side-encryption"), value = call_request_header(c, name);
+	if (!str_has(value)) return OK;
+	return s3_invalid_argument(
+		c, name, value, "x-amz-server-side-encryption header is not supported for this operation.");
+}
+
 static status unsatisfiable(struct call *c, struct str range, uint64_t size)
 {
 	status s = call_fail(c, S3_ERR_INVALID_RANGE, "The requested range is not satisfiable");
@@ -139,6 +150,7 @@ static status find(struct call *c, const struct wanted *w, bool head, struct fou
 	TRY(s3_key_check(c, w->key));
 	struct s3_place place;
 	TRY(s3_version_find(c, &f->bucket, w->key, w->version_id, &f->object, &place));
+	TRY(check_encryption_header(c));
 	TRY(S3_CUSTOMER(c, w, &f->customer));
 	TRY(s3_sse_check(c, &f->object, &f->customer));
 	struct str header = STR_NONE;
@@ -194,7 +206,7 @@ static bool standard(struct str storage_class)
 		(out)->content_language = str_or((w)->content_language, o_->content_language);                         \
 		(out)->content_type = str_or((w)->content_type, o_->content_type);                                     \
 		(out)->website_redirect_location = o_->website_redirect;                                               \
-		(out)->replication_status = o_->replication;                                               \
+		(out)->replication_status = o_->replication;                                                           \
 		(out)->expiration = (f)->expiration;                                                                   \
 		(out)->restore = s3_archive_header((c), &(f)->archive);                                                \
 		S3_SSE_SHOW((out), o_->sse, &(f)->customer);                                                           \

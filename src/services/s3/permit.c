@@ -11,6 +11,7 @@
 #include "services/s3/lock.h"
 #include "services/s3/logs.h"
 #include "services/s3/object.h"
+#include "services/s3/point.h"
 #include "services/s3/public.h"
 #include "services/s3/sse.h"
 #include "services/s3/version.h"
@@ -256,8 +257,11 @@ static status judge(struct permission *p, struct str action, struct policy_resou
 		if (!found && !status_is(s, STATUS_NOT_FOUND)) return s;
 		*list = !found && hides_keys(p);
 		if (found) describe_object(p, &o, r);
-		/* Whose an object is says who may read it; who may delete it says the bucket. */
-		if (found && enabled && str_has(o.owner) && !str_starts(action, STR("s3:Delete"))) owner = o.owner;
+		/* Whose an object is says who may read it; who may delete or tag it says the bucket ("By default, the
+		 * bucket owner has this permission", GetObjectTagging). */
+		bool tags = str_ends(action, STR("Tagging"));
+		if (found && enabled && str_has(o.owner) && !tags && !str_starts(action, STR("s3:Delete")))
+			owner = o.owner;
 	}
 	r->account = owner;
 	bool ignore = bits & S3_IGNORE_PUBLIC_ACLS;
@@ -311,6 +315,47 @@ static status demand_bypasses(struct permission *p)
 	return OK;
 }
 
+/* A resource that an access point names: the access point has to allow, and so has the bucket behind it ("the
+ * underlying bucket must also allow the same access"), whose policy sees the access point as condition keys. */
+static status through_point(struct permission *p, size_t i, size_t j, struct policy_context *context)
+{
+	struct call *c = p->c;
+	struct authz_demand *d = &p->demands->v[i];
+	struct str bucket, key, bytes;
+	struct s3_rec_point point;
+	split_arn(d->resources[j].arn, &bucket, &key);
+	if (!str_has(bucket)) return OK;
+	if (is_ok(store_get(p->tx, s3_key_bucket(c->arena, c->partition, bucket), &bytes))) return OK;
+	status s = s3_point_find(p->tx, c->arena, c->region, bucket, &point);
+	if (!is_ok(s)) return status_is(s, STATUS_NOT_FOUND) ? OK : s;
+	if (!s3_point_serves(c->match.op_index))
+		return call_fail(
+			c, S3_ERR_METHOD_NOT_ALLOWED, "The specified method is not allowed against this resource.");
+	/* virga's API is reached by no VPC endpoint. */
+	if (str_has(point.vpc)) return call_fail(c, ERR_ACCESS_DENIED, "Access Denied");
+	struct str arn = s3_point_arn(c->arena, c->partition, &point);
+	policy_context_set(context, STR("s3:DataAccessPointArn"), arn);
+	policy_context_set(context, STR("s3:DataAccessPointAccount"), point.account);
+	policy_context_set(context, STR("s3:AccessPointNetworkOrigin"), STR("Internet"));
+	d->resources[j].arn =
+		str_has(key) ? object_arn(c, point.bucket, key)
+			     : str_fmt(c->arena, "arn:%.*s:s3:::%.*s", STR_ARG(c->partition), STR_ARG(point.bucket));
+	if (str_has(key)) arn = str_fmt(c->arena, "%.*s/object/%.*s", STR_ARG(arn), STR_ARG(key));
+	struct policy_resource *r = authz_add(c->arena, p->demands, d->action, arn);
+	r->account = point.account;
+	bool restricted = (unsigned)point.public_access.v & S3_RESTRICT_PUBLIC_BUCKETS && point.policy_public.v &&
+			  !str_eq(c->account, point.account);
+	if (str_has(point.policy) && !restricted) call_attach_policy(c, p->demands, r, false, point.policy);
+	return OK;
+}
+
+/* arn:aws:s3:REGION:ACCOUNT:accesspoint/… */
+static bool is_point_arn(struct str arn)
+{
+	for (int i = 0; i < 3; i++) (void)str_cut(&arn, ':');
+	return str_cut(&arn, ':').n > 0;
+}
+
 status s3_authorize(struct call *c, struct store_tx *tx, const void *in, struct authz_demands *demands,
 	struct policy_context *context)
 {
@@ -323,18 +368,26 @@ status s3_authorize(struct call *c, struct store_tx *tx, const void *in, struct 
 	name_resources(&p);
 	s3_describe_request(c, in, context);
 	if (!tx) return OK;
+	for (size_t i = 0, n = demands->n; i < n; i++)
+		for (size_t j = 0, m = demands->v[i].n; j < m; j++) TRY(through_point(&p, i, j, context));
 	TRY(demand_bypasses(&p));
-	/* Lists that are demanded meanwhile come behind, and are looked at in their turn. */
 	for (size_t i = 0; i < demands->n; i++)
 		for (size_t j = 0; j < demands->v[i].n; j++) {
+			struct policy_resource *r = &demands->v[i].resources[j];
 			bool list;
 			struct str bucket, key;
-			TRY(judge(&p, demands->v[i].action, &demands->v[i].resources[j], &list));
-			if (!list) continue;
-			split_arn(demands->v[i].resources[j].arn, &bucket, &key);
-			struct policy_resource *r = authz_add(c->arena, demands, STR("s3:ListBucket"),
-				str_fmt(c->arena, "arn:%.*s:s3:::%.*s", STR_ARG(c->partition), STR_ARG(bucket)));
-			/* It is as if this key alone were listed. */
+			if (is_point_arn(r->arn)) continue;
+			TRY(judge(&p, demands->v[i].action, r, &list));
+			if (!list || demands->v[i].n > 1) continue;
+			/* "If the object that you request doesn't exist, the error that Amazon S3 returns depends on
+			 * whether you also have the s3:ListBucket permission" (GetObject): that alone decides, as if
+			 * this key were listed. */
+			split_arn(r->arn, &bucket, &key);
+			demands->v[i].action = STR("s3:ListBucket");
+			*r = (struct policy_resource){
+				.arn = str_fmt(c->arena, "arn:%.*s:s3:::%.*s", STR_ARG(c->partition), STR_ARG(bucket)),
+				.account = c->account};
+			TRY(judge(&p, demands->v[i].action, r, &list));
 			r->context = arena_new(c->arena, struct policy_context);
 			*r->context = POLICY_CONTEXT_IN(c->arena);
 			policy_context_set(r->context, STR("s3:prefix"), key);

@@ -1,10 +1,10 @@
 /* Amazon S3 Control: Block Public Access of an account ("Configuring block public access settings for your account",
  * Amazon S3 User Guide). What the settings do is S3's business (services/s3/public.h). */
-#include "s3control.h"
+#include "call/call.h"
 #include "services/s3/public.h"
+#include "services/s3control/control.h"
 
-/* Whose account the request names has to be the caller's. */
-static status check_account(struct call *c, struct str account)
+status s3control_check_account(struct call *c, struct str account)
 {
 	if (str_eq(account, c->account)) return OK;
 	return call_fail(c, ERR_ACCESS_DENIED, "Access Denied");
@@ -15,7 +15,7 @@ status s3control_put_public_access_block(struct call *c, const struct s3control_
 {
 	const struct s3control_public_access_block_configuration *conf = in->public_access_block_configuration;
 	(void)out;
-	TRY(check_account(c, in->account_id));
+	TRY(s3control_check_account(c, in->account_id));
 	s3_account_public_put(c->tx, c->arena, c->account,
 		(conf->block_public_acls.v ? S3_BLOCK_PUBLIC_ACLS : 0u) |
 			(conf->ignore_public_acls.v ? S3_IGNORE_PUBLIC_ACLS : 0u) |
@@ -29,7 +29,7 @@ status s3control_get_public_access_block(struct call *c, const struct s3control_
 {
 	unsigned bits;
 	bool said;
-	TRY(check_account(c, in->account_id));
+	TRY(s3control_check_account(c, in->account_id));
 	TRY(s3_account_public(c->tx, c->arena, c->account, &bits, &said));
 	if (!said) {
 		status s = call_fail(c, S3CONTROL_ERR_NO_SUCH_PUBLIC_ACCESS_BLOCK_CONFIGURATION,
@@ -52,12 +52,21 @@ status s3control_delete_public_access_block(struct call *c, const struct s3contr
 	struct s3control_delete_public_access_block_output *out)
 {
 	(void)out;
-	TRY(check_account(c, in->account_id));
+	TRY(s3control_check_account(c, in->account_id));
 	s3_account_public_drop(c->tx, c->arena, c->account);
 	return OK;
 }
 
 static const struct service_op ops[S3CONTROL_OP_COUNT] = {
+	[S3CONTROL_OP_CREATE_ACCESS_POINT] = OP(s3control_create_access_point, 0),
+	[S3CONTROL_OP_GET_ACCESS_POINT] = OP(s3control_get_access_point, OP_READ),
+	[S3CONTROL_OP_DELETE_ACCESS_POINT] = OP(s3control_delete_access_point, 0),
+	[S3CONTROL_OP_LIST_ACCESS_POINTS] = OP(s3control_list_access_points, OP_READ),
+	[S3CONTROL_OP_PUT_ACCESS_POINT_POLICY] = OP(s3control_put_access_point_policy, 0),
+	[S3CONTROL_OP_GET_ACCESS_POINT_POLICY] = OP(s3control_get_access_point_policy, OP_READ),
+	[S3CONTROL_OP_DELETE_ACCESS_POINT_POLICY] = OP(s3control_delete_access_point_policy, 0),
+	[S3CONTROL_OP_GET_ACCESS_POINT_POLICY_STATUS] = OP(s3control_get_access_point_policy_status, OP_READ),
+
 	[S3CONTROL_OP_PUT_PUBLIC_ACCESS_BLOCK] = OP(s3control_put_public_access_block, 0),
 	[S3CONTROL_OP_GET_PUBLIC_ACCESS_BLOCK] = OP(s3control_get_public_access_block, OP_READ),
 	[S3CONTROL_OP_DELETE_PUBLIC_ACCESS_BLOCK] = OP(s3control_delete_public_access_block, 0),
