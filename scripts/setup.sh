@@ -47,6 +47,7 @@ packages() {
 		test nginx-light cmd:nginx
 		test rclone cmd:rclone
 		test s3cmd cmd:s3cmd
+		test restic cmd:restic
 		test git cmd:git
 		test procps cmd:ps
 		test mmdebstrap cmd:mmdebstrap

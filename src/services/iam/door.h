@@ -16,8 +16,8 @@ status iam_policy_text(
 /* The account-wide stamp: changes with every commit that decisions rest on; 0 where IAM was never used. */
 uint64_t iam_generation(struct store_tx *tx, struct arena *a, struct str account);
 
-/* Is this the device's code now? INVALID: wrong, used, or the device is not the user's. use: marks it used in tx, which
- * is writable then. */
+/* Is this the device's code now? INVALID: wrong, used, or the device is not the user's (user STR_NONE: any
+ * user's). use: marks it used in tx, which is writable then. */
 status iam_mfa_check(struct store_tx *tx, struct arena *a, struct str account, struct str user, struct str serial,
 	struct str code, int64_t now_ms, int64_t offset_ms, bool use) MUST_USE;
 

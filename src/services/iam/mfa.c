@@ -84,7 +84,8 @@ status iam_mfa_check(struct store_tx *tx, struct arena *a, struct str account, s
 {
 	struct iam_rec_mfa d;
 	status s = device_peek(tx, a, account, serial, &d);
-	if (status_is(s, STATUS_NOT_FOUND) || (is_ok(s) && !str_ieq(d.user, user))) return STATUS(INVALID);
+	if (status_is(s, STATUS_NOT_FOUND)) return STATUS(INVALID);
+	if (is_ok(s) && (str_has(user) ? !str_ieq(d.user, user) : !str_has(d.user))) return STATUS(INVALID);
 	TRY(s);
 	bool good =
 		check_at(a, &d, code, now_ms, false) || (offset_ms && check_at(a, &d, code, now_ms - offset_ms, true));

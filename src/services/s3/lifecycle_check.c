@@ -255,6 +255,9 @@ status s3_put_bucket_lifecycle_configuration(struct call *c,
 	struct s3_rec_bucket b;
 	struct str minimum = str_or(in->transition_default_minimum_object_size, STR("all_storage_classes_128K"));
 	TRY(s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b));
+	if (b.mfa_delete.v)
+		return call_fail(c, S3_ERR_INVALID_BUCKET_STATE,
+			"Lifecycle configurations are not supported on buckets with MFA delete enabled.");
 	if (!str_is(minimum, "all_storage_classes_128K") && !str_is(minimum, "varies_by_storage_class"))
 		return s3_invalid_argument(c, STR("x-amz-transition-default-minimum-object-size"), minimum,
 			"Invalid value for x-amz-transition-default-minimum-object-size header");

@@ -3,6 +3,7 @@
 #include "services/s3/changed.h"
 #include "services/s3/checksum.h"
 #include "services/s3/condition.h"
+#include "services/s3/mfa.h"
 #include "services/s3/object.h"
 #include "services/s3/version.h"
 
@@ -35,6 +36,7 @@ status s3_delete_object(struct call *c, const struct s3_delete_object_input *in,
 	if (in->if_match_last_modified_time.has || in->if_match_size.has)
 		return s3_header_not_implemented(c,
 			in->if_match_size.has ? STR("x-amz-if-match-size") : STR("x-amz-if-match-last-modified-time"));
+	if (str_has(in->version_id)) TRY(s3_mfa_check(c, &b));
 	TRY(delete_one(c, &b, in->key, in->version_id, in->if_match, &d));
 	out->version_id = d.version_id;
 	if (d.marker) out->delete_marker = SOME_BOOL(true);
@@ -91,6 +93,11 @@ status s3_delete_objects(struct call *c, const struct s3_delete_objects_input *i
 	if (!in->delete || in->delete->objects.n == 0 || in->delete->objects.n > S3_PAGE_MAX)
 		return call_fail(c, S3_ERR_MALFORMED_XML,
 			"The XML you provided was not well-formed or did not validate against our published schema");
+	for (size_t i = 0; i < in->delete->objects.n; i++)
+		if (str_has(in->delete->objects.v[i].version_id)) {
+			TRY(s3_mfa_check(c, &b));
+			break;
+		}
 	for (size_t i = 0; i < in->delete->objects.n; i++) {
 		const struct s3_object_identifier *id = &in->delete->objects.v[i];
 		struct s3_deleted done = {0};

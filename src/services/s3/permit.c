@@ -315,6 +315,89 @@ static status demand_bypasses(struct permission *p)
 	return OK;
 }
 
+/* ── KMS ── */
+
+static status demand_decrypt(struct permission *p, struct str bucket, struct str key, struct str version)
+{
+	struct call *c = p->c;
+	struct s3_rec_object o;
+	struct store_tx *own = c->tx;
+	TRY(load_bucket(p, bucket));
+	if (!p->bucket.id.has) return OK;
+	c->tx = p->tx;
+	status s = s3_version_load(c, &p->bucket, key, version, &o, NULL);
+	c->tx = own;
+	if (status_is(s, STATUS_NOT_FOUND)) return OK;
+	TRY(s);
+	return s3_sse_demand(c, p->tx, p->demands, &p->bucket, key, o.sse, STR("kms:Decrypt"));
+}
+
+/* Parts are opened and closed with the key of their upload. */
+static status demand_for_part(struct permission *p, struct str bucket, struct str key)
+{
+	struct call *c = p->c;
+	struct str bytes;
+	struct s3_rec_upload u = {0};
+	TRY(load_bucket(p, bucket));
+	if (!p->bucket.id.has) return OK;
+	struct str id = str_or(member(c, p->in, "UploadId"), STR(""));
+	status s = store_get(p->tx, s3_key_upload(c->arena, &p->bucket, key, id), &bytes);
+	if (status_is(s, STATUS_NOT_FOUND)) return OK;
+	TRY(s);
+	TRY(s3_rec_upload_decode(c->arena, bytes, &u));
+	return s3_sse_demand(c, p->tx, p->demands, &p->bucket, key, u.object->sse, STR("kms:Decrypt"));
+}
+
+static status demand_for_new(struct permission *p, struct str bucket, struct str key)
+{
+	struct call *c = p->c;
+	struct s3_sse_wish wish = {
+		.algorithm = member(c, p->in, "ServerSideEncryption"),
+		.kms_key = member(c, p->in, "SSEKMSKeyId"),
+	};
+	struct s3_rec_sse *e;
+	struct wire_failure failure = c->failure;
+	struct store_tx *own = c->tx;
+	if (str_has(member(c, p->in, "SSECustomerKey"))) return OK;
+	TRY(load_bucket(p, bucket));
+	if (!p->bucket.id.has) return OK;
+	c->tx = p->tx;
+	status s = s3_sse_choose(c, &p->bucket, &wish, &e);
+	c->tx = own;
+	/* What is wrong with the wish is the operation's to say. */
+	c->failure = failure;
+	if (status_is(s, STATUS_FAILED)) return OK;
+	TRY(s);
+	return s3_sse_demand(c, p->tx, p->demands, &p->bucket, key, e, STR("kms:GenerateDataKey"));
+}
+
+/* "To upload an object encrypted by using an AWS KMS key to Amazon S3, you need kms:GenerateDataKey permissions on the
+ * key. To download …, kms:Decrypt. … multipart upload, … kms:GenerateDataKey and kms:Decrypt" ("Using server-side
+ * encryption with AWS KMS keys"). */
+static status demand_keys(struct permission *p)
+{
+	struct call *c = p->c;
+	uint32_t op = c->match.op_index;
+	struct str bucket = str_or(member(c, p->in, "Bucket"), STR("")), key = str_or(member(c, p->in, "Key"), STR(""));
+	TRY(load_bucket(p, bucket));
+	/* A root user is not asked for each read within its own account, whose keys name it in almost every policy. */
+	if (c->principal.kind == PRINCIPAL_ROOT && p->bucket.id.has && str_eq(c->account, p->bucket.owner) &&
+		!str_has(p->source_arn))
+		return OK;
+	if (str_has(p->source_arn)) {
+		struct str from, name;
+		split_arn(p->source_arn, &from, &name);
+		TRY(demand_decrypt(p, from, name, p->source_version));
+	}
+	if (op == S3_OP_GET_OBJECT || op == S3_OP_SELECT_OBJECT_CONTENT || op == S3_OP_GET_OBJECT_ATTRIBUTES)
+		return demand_decrypt(p, bucket, key, member(c, p->in, "VersionId"));
+	if (op == S3_OP_PUT_OBJECT || op == S3_OP_COPY_OBJECT || op == S3_OP_CREATE_MULTIPART_UPLOAD)
+		return demand_for_new(p, bucket, key);
+	if (op == S3_OP_UPLOAD_PART || op == S3_OP_UPLOAD_PART_COPY || op == S3_OP_COMPLETE_MULTIPART_UPLOAD)
+		return demand_for_part(p, bucket, key);
+	return OK;
+}
+
 /* A resource that an access point names: the access point has to allow, and so has the bucket behind it ("the
  * underlying bucket must also allow the same access"), whose policy sees the access point as condition keys. */
 static status through_point(struct permission *p, size_t i, size_t j, struct policy_context *context)
@@ -371,12 +454,13 @@ status s3_authorize(struct call *c, struct store_tx *tx, const void *in, struct 
 	for (size_t i = 0, n = demands->n; i < n; i++)
 		for (size_t j = 0, m = demands->v[i].n; j < m; j++) TRY(through_point(&p, i, j, context));
 	TRY(demand_bypasses(&p));
+	TRY(demand_keys(&p));
 	for (size_t i = 0; i < demands->n; i++)
 		for (size_t j = 0; j < demands->v[i].n; j++) {
 			struct policy_resource *r = &demands->v[i].resources[j];
 			bool list;
 			struct str bucket, key;
-			if (is_point_arn(r->arn)) continue;
+			if (is_point_arn(r->arn) || !str_starts(demands->v[i].action, STR("s3:"))) continue;
 			TRY(judge(&p, demands->v[i].action, r, &list));
 			if (!list || demands->v[i].n > 1) continue;
 			/* "If the object that you request doesn't exist, the error that Amazon S3 returns depends on

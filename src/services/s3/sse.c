@@ -109,6 +109,23 @@ static status open_kms(struct call *c, const struct s3_rec_sse *e, struct s3_wra
 	return OK;
 }
 
+status s3_sse_demand(struct call *c, struct store_tx *tx, struct authz_demands *demands, const struct s3_rec_bucket *b,
+	struct str key, const struct s3_rec_sse *e, struct str action)
+{
+	if (!e || s3_sse_is_customer(e) || str_is(e->algorithm, "AES256")) return OK;
+	struct s3_rec_sse with = *e;
+	struct str reference = str_has(e->kms_key) ? e->kms_key : STR("alias/aws/s3"), arn;
+	struct kms_use u = use_of(c, b->region);
+	struct kms_refusal why;
+	u.tx = tx;
+	/* A key that is not there, or that AWS manages and is made at its first use, has no policy to ask. */
+	status s = kms_use_find(&u, reference, &arn, &why);
+	if (status_is(s, STATUS_FAILED)) return OK;
+	TRY(s);
+	add_arn(c, b, key, &with);
+	return kms_use_demand(c, tx, demands, arn, action, STR("s3"), pairs_of(c, &with.context), with.context.n);
+}
+
 /* ── customers' keys ── */
 
 /* "Amazon S3 does not store the encryption key that you provide. Instead, it stores a randomly salted Hash-based

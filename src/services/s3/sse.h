@@ -62,6 +62,11 @@ status s3_sse_make(struct call *c, const struct s3_rec_bucket *b, struct str key
 /* That of an object that is there: asks KMS, checks the customer's key. o->sse NULL: a plain one, out is empty. */
 status s3_sse_open(struct call *c, const struct s3_rec_object *o, const struct s3_customer *customer,
 	struct s3_wrap *out) MUST_USE;
+/* For authorization: the caller has to be allowed the KMS action ("kms:Decrypt", "kms:GenerateDataKey") on the key of
+ * an object that is there, or is to be (b, key: its bucket and name). Nothing where KMS is not used. */
+struct authz_demands;
+status s3_sse_demand(struct call *c, struct store_tx *tx, struct authz_demands *demands, const struct s3_rec_bucket *b,
+	struct str key, const struct s3_rec_sse *e, struct str action) MUST_USE;
 /* Only the checks that need no key: for HEAD and its like. */
 status s3_sse_check(struct call *c, const struct s3_rec_object *o, const struct s3_customer *customer) MUST_USE;
 /* The parts of an upload are wrapped as its object is; fails in the words that are for parts. */

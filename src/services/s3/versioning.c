@@ -1,8 +1,28 @@
 /* PutBucketVersioning, GetBucketVersioning and ListObjectVersions. */
 #include "base/vec.h"
 #include "services/s3/archive.h"
+#include "services/s3/mfa.h"
 #include "services/s3/page.h"
 #include "services/s3/version.h"
+
+/* "The bucket owner … is the only one who can enable MFA delete", as root. */
+static status change_mfa(struct call *c, struct str wanted, struct s3_rec_bucket *b)
+{
+	bool on = str_is(wanted, "Enabled");
+	if (str_has(wanted) && !on && !str_is(wanted, "Disabled"))
+		return call_fail(c, S3_ERR_MALFORMED_XML,
+			"The XML you provided was not well-formed or did not validate against our published schema");
+	if (!on && !b->mfa_delete.v) return OK;
+	if (str_has(wanted) && on != b->mfa_delete.v &&
+		(c->principal.kind != PRINCIPAL_ROOT || !str_eq(c->account, b->owner)))
+		return call_fail(c, ERR_ACCESS_DENIED, "This operation may only be performed by the bucket owner");
+	if (on && b->lock.v)
+		return call_fail(c, S3_ERR_INVALID_BUCKET_STATE,
+			"Object Lock is enabled on this bucket: MFA delete cannot be used with it.");
+	TRY(s3_mfa_demand(c));
+	if (str_has(wanted)) b->mfa_delete = SOME_BOOL(on);
+	return OK;
+}
 
 status s3_put_bucket_versioning(
 	struct call *c, const struct s3_put_bucket_versioning_input *in, struct s3_put_bucket_versioning_output *out)
@@ -14,7 +34,7 @@ status s3_put_bucket_versioning(
 	if (!conf || (!str_is(conf->status, "Enabled") && !str_is(conf->status, "Suspended")))
 		return call_fail(c, S3_ERR_ILLEGAL_VERSIONING_CONFIGURATION_EXCEPTION,
 			"The Versioning element must be specified");
-	if (str_is(conf->mfa_delete, "Enabled")) return s3_header_not_implemented(c, STR("x-amz-mfa"));
+	TRY(change_mfa(c, conf->mfa_delete, &b));
 	if (b.lock.v && str_is(conf->status, "Suspended"))
 		return call_fail(c, S3_ERR_INVALID_BUCKET_STATE,
 			"An Object Lock configuration is present on this bucket, so the versioning state cannot be "
@@ -30,6 +50,7 @@ status s3_get_bucket_versioning(
 	struct s3_rec_bucket b;
 	TRY(s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b));
 	out->status = b.versioning;
+	if (b.mfa_delete.has) out->mfa_delete = b.mfa_delete.v ? STR("Enabled") : STR("Disabled");
 	return OK;
 }
 
@@ -133,8 +154,8 @@ static status begin(struct call *c, const struct s3_list_object_versions_input *
 	return OK;
 }
 
-static status fill(struct call *c, struct merge *m, struct listing *l, size_t limit,
-	struct s3_list_object_versions_output *out)
+static status fill(
+	struct call *c, struct merge *m, struct listing *l, size_t limit, struct s3_list_object_versions_output *out)
 {
 	for (int i = 0; i < 2; i++) advance(m, i);
 	struct str prefix = STR_NONE;
