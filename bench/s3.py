@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""S3 fast and large, as ratios within one run: listing by number of keys, many multipart uploads at once, a large object in flat
+memory, ranges in parallel, deletions beside reads, versioning and encryption beside none, space that comes back.
+
+    ninja -C build virga bench_load && bench/s3.py [KEYS [GIB]]      1000000 keys and 10 GiB, unless told
+"""
+import concurrent.futures
+import http.client
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from urllib.parse import urlsplit
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../tests/clients"))
+from virga import Virga, wait_until  # noqa: E402
+
+LOAD = os.path.join(HERE, "../build/bench_load")
+KEYS = int(sys.argv[1]) if len(sys.argv) > 1 else 1000000
+GIB = float(sys.argv[2]) if len(sys.argv) > 2 else 10
+MIB = 1 << 20
+
+
+def load(v, *what, **options):
+    argv = [LOAD, "-e", f"127.0.0.1:{v.port}", "-J", "-c", "16"]
+    for name, value in options.items():
+        argv += ["-" + name, str(value)]
+    return json.loads(subprocess.run([*argv, *map(str, what)], check=True, capture_output=True, text=True).stdout)
+
+
+def rate(r):
+    return r.get("per_second") or r.get("rate") or r["requests"] / r["seconds"]
+
+
+def seconds(fn):
+    start = time.monotonic()
+    fn()
+    return time.monotonic() - start
+
+
+def fetch(url):
+    parts = urlsplit(url)
+    c = http.client.HTTPConnection(parts.hostname, parts.port, timeout=600)
+    c.request("GET", f"{parts.path}?{parts.query}")
+    n, r = 0, c.getresponse()
+    while piece := r.read(MIB):
+        n += len(piece)
+    c.close()
+    return n
+
+
+def page_ms(v, s3, bucket, times=30):
+    """The median time of a page of 1000 keys from the middle of the bucket."""
+    middle = sorted(o["Key"] for o in s3.list_objects_v2(Bucket=bucket)["Contents"])[500]
+    url = s3.generate_presigned_url("list_objects_v2", Params={"Bucket": bucket, "StartAfter": middle[:-1] + "5"})
+    return sorted(seconds(lambda: fetch(url)) for _ in range(times))[times // 2] * 1000
+
+
+def listing(v, s3):
+    for name, keys in (("few", 10000), ("many", KEYS)):
+        s3.create_bucket(Bucket=name)
+        load(v, "s3-put", 1, b=name, k=keys, n=keys)
+    few, many = page_ms(v, s3, "few"), page_ms(v, s3, "many")
+    print(f"list a page: {few:.2f} ms of 10000 keys, {many:.2f} ms of {KEYS}: {many / few:.2f} times")
+
+
+def uploads(v, s3):
+    s3.create_bucket(Bucket="parts")
+    part = os.urandom(5 * MIB)
+
+    def one(i):
+        k = {"Bucket": "parts", "Key": f"u{i}"}
+        u = s3.create_multipart_upload(**k)["UploadId"]
+        tags = [s3.upload_part(**k, UploadId=u, PartNumber=n, Body=part)["ETag"] for n in (1, 2)]
+        s3.complete_multipart_upload(**k, UploadId=u, MultipartUpload={
+            "Parts": [{"ETag": t, "PartNumber": n + 1} for n, t in enumerate(tags)]})
+    before = v.rss_bytes()
+    with concurrent.futures.ThreadPoolExecutor(100) as pool:
+        t = seconds(lambda: list(pool.map(one, range(100))))
+    print(f"100 multipart uploads of 10 MiB at once: {1000 / t:.0f} MiB/s; memory {before / MIB:.0f} -> {v.rss_bytes() / MIB:.0f} MiB")
+
+
+def large(v, s3):
+    """One part is copied many times: the object is large, and its bytes are read."""
+    s3.create_bucket(Bucket="large")
+    k = {"Bucket": "large", "Key": "o"}
+    piece = tempfile.TemporaryFile()
+    for _ in range(256):
+        piece.write(os.urandom(MIB))
+    piece.seek(0)
+    s3.put_object(Bucket="large", Key="piece", Body=piece)
+    u = s3.create_multipart_upload(**k)["UploadId"]
+    parts = [{"ETag": s3.upload_part_copy(**k, UploadId=u, PartNumber=n + 1, CopySource="large/piece")["CopyPartResult"]["ETag"],
+              "PartNumber": n + 1} for n in range(int(GIB * 4))]
+    s3.complete_multipart_upload(**k, UploadId=u, MultipartUpload={"Parts": parts})
+    url, before = s3.generate_presigned_url("get_object", Params=k), v.rss_bytes()
+    t = seconds(lambda: fetch(url))
+    print(f"an object of {GIB} GiB: read with {GIB * 1024 / t:.0f} MiB/s; memory {before / MIB:.0f} -> {v.rss_bytes() / MIB:.0f} MiB")
+
+    def ranges(threads):
+        def one(i):
+            return len(s3.get_object(**k, Range=f"bytes={i * 8 * MIB}-{(i + 1) * 8 * MIB - 1}")["Body"].read())
+        with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+            return seconds(lambda: list(pool.map(one, range(min(64, int(GIB * 128))))))
+    alone, eight = ranges(1), ranges(8)
+    print(f"ranges of 8 MiB: 8 at once are {alone / eight:.2f} times as fast as one after the other")
+
+
+def deletions(v, s3):
+    s3.create_bucket(Bucket="bench-load")
+    load(v, "s3-put", 1024, n=1000)
+    quiet = rate(load(v, "s3-get", 1024, t=5))
+
+    def delete():
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket="many"):
+            s3.delete_objects(Bucket="many", Delete={"Objects": [{"Key": o["Key"]} for o in page["Contents"]], "Quiet": True})
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        going = pool.submit(delete)
+        beside = load(v, "s3-get", 1024, t=5)
+        print(f"reads beside deletions: {rate(beside) / quiet:.2f} of those without")
+        going.result()
+
+
+def variants(v, s3):
+    kms = v.client("kms").create_key()["KeyMetadata"]["Arn"]
+    base = {}
+    for name in ("plain", "versioned", "kms"):
+        s3.create_bucket(Bucket=name)
+        if name == "versioned":
+            s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+        if name == "kms":
+            s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={"Rules": [{
+                "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": kms}, "BucketKeyEnabled": True}]})
+        for op in ("s3-put", "s3-get"):
+            got = rate(load(v, op, 1024, b=name, t=5))
+            base.setdefault(op, got)
+            print(f"{op} of 1 KiB, {name}: {got:.0f}/s, {got / base[op]:.2f} of plain")
+
+
+def space(v, s3):
+    def used():
+        return sum(os.path.getsize(os.path.join(d, f)) for d, _, files in os.walk(v.data) for f in files)
+    s3.create_bucket(Bucket="space")
+    body, before = os.urandom(64 * MIB), used()
+    for _ in range(8):
+        s3.put_object(Bucket="space", Key="k", Body=body)
+    s3.delete_object(Bucket="space", Key="k")
+    back = wait_until(lambda: used() < before + 8 * MIB, 60)
+    print(f"512 MiB overwritten and deleted: {(used() - before) / MIB:.1f} MiB more than before; all came back: {back}")
+
+
+def main():
+    from botocore.config import Config
+
+    with Virga("--durability=relaxed") as v:
+        s3 = v.client("s3", config=Config(max_pool_connections=100, signature_version="s3v4"))
+        for part in (uploads, large, space, variants, listing, deletions):
+            part(v, s3)
+
+
+if __name__ == "__main__":
+    main()
