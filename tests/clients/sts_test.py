@@ -34,7 +34,7 @@ class CallerIdentity(unittest.TestCase):
             ("xray", "rest-json", lambda c: c.get_groups()),
             ("route53", "rest-xml", lambda c: c.list_hosted_zones()),
             ("redshift", "query", lambda c: c.describe_clusters()),
-            ("ec2", "ec2", lambda c: c.describe_vpcs()),
+            ("ec2", "ec2", lambda c: c.describe_fpga_images()),
         ]
         for service, protocol, call in calls:
             with self.subTest(service=service, protocol=protocol):
