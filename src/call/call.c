@@ -44,6 +44,21 @@ void call_header(struct call *c, struct str name, struct str value)
 	c->extra_headers[c->n_extra_headers++] = (struct wire_header){name, value};
 }
 
+struct str call_input_string(const struct call *c, const void *in, const char *name)
+{
+	const struct wire_tables *t = &c->match.service->tables;
+	if (c->match.op->in == WIRE_NO_SHAPE || !in) return STR_NONE;
+	const struct wire_shape *shape = &t->shapes[c->match.op->in];
+	for (size_t i = 0; i < shape->count; i++) {
+		const struct wire_member *m = &t->members[shape->first + i];
+		if (t->shapes[m->shape].kind != WIRE_STRING || !str_eq(wire_str(t, m->name), str_c(name))) continue;
+		struct str s;
+		memcpy(&s, (const char *)in + m->offset, sizeof(s));
+		return s;
+	}
+	return STR_NONE;
+}
+
 struct str call_request_header(const struct call *c, struct str name) { return edge_header_get(c->http, name); }
 
 void call_at_end(struct call *c, void (*fn)(void *ctx), void *ctx)

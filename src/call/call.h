@@ -15,6 +15,7 @@ struct service;
 struct policy_provider;
 struct policy_library;
 struct policy_context;
+struct policy_principal;
 struct policy_resource;
 struct authz_demands;
 struct host;
@@ -68,6 +69,7 @@ struct call {
 	uint64_t answered_bytes;
 	bool recorded; /* CloudTrail's: its event was written with the transaction that committed */
 	void *parked; /* the handler's own, kept while the call is PENDING and run again */
+	bool lent;    /* the service's authorize found: another account's policy lends the caller this operation */
 };
 
 typedef status (*call_handler)(struct call *c, const void *in, void *out);
@@ -164,6 +166,10 @@ void call_fail_members(struct call *c, const void *members);
  * has run, and of no meaning where it failed. */
 const void *call_input(const struct call *c);
 const void *call_output(const struct call *c);
+/* A string member of the matched operation's input, by its name in the model; STR_NONE where there is none. */
+struct str call_input_string(const struct call *c, const void *in, const char *name);
+/* The caller as policies see it; a session's issuer is its service's to tell. */
+struct policy_principal call_policy_principal(const struct call *c);
 /* A response header that the model does not name. */
 void call_header(struct call *c, struct str name, struct str value);
 /* The request's header or query parameter, undecoded / decoded; STR_NONE where absent. */

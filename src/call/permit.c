@@ -9,7 +9,7 @@
 #include "vault/vault.h"
 #include <stddef.h>
 
-static struct policy_principal caller_of(const struct call *c)
+struct policy_principal call_policy_principal(const struct call *c)
 {
 	static const enum policy_caller kinds[] = {
 		[PRINCIPAL_ANONYMOUS] = POLICY_CALLER_ANONYMOUS,
@@ -150,6 +150,12 @@ static void set_mfa_age(struct call *c, struct permit *p)
 		policy_context_set_i64(&p->context, STR("aws:MultiFactorAuthAge"), (c->now_ms - at_ms) / 1000);
 }
 
+/* "Close an account": its credentials end with it. */
+static bool of_closed_account(const struct permit *p)
+{
+	return p->bundle && policy_context_get(policy_bundle_context(p->bundle), STR("virga:AccountSuspended"));
+}
+
 static status gather(struct exchange *e, struct permit *p, struct store_tx *tx)
 {
 	struct call *c = &e->call;
@@ -161,7 +167,8 @@ static status gather(struct exchange *e, struct permit *p, struct store_tx *tx)
 	if (e->service && e->service->authorize) TRY(e->service->authorize(c, tx, e->in, &p->demands, &p->context));
 	for (size_t i = 0; from && from->account && i < p->demands.n; i++)
 		for (size_t j = 0; j < p->demands.v[i].n; j++)
-			TRY(from->account(from->ctx, tx, c->arena, &p->demands, &p->demands.v[i].resources[j]));
+			TRY(from->account(from->ctx, tx, c->arena, p->who.account, p->demands.v[i].action, &p->demands,
+				&p->demands.v[i].resources[j]));
 	return OK;
 }
 
@@ -198,7 +205,7 @@ status exchange_permit(struct exchange *e)
 	if (c->match.op->flags & WIRE_O_ANONYMOUS) return OK;
 	struct arena_mark mark = arena_mark(c->arena);
 	const struct after_commit *kept = e->at_end;
-	struct permit p = {.who = caller_of(c), .context = POLICY_CONTEXT_IN(c->arena)};
+	struct permit p = {.who = call_policy_principal(c), .context = POLICY_CONTEXT_IN(c->arena)};
 	struct authz_place place = {c->partition, c->region, c->account, e->wire.path};
 	authz_demands(c->arena, &c->match, e->in, &place, &p.demands);
 	describe(e, &p.who, &p.context);
@@ -208,7 +215,9 @@ status exchange_permit(struct exchange *e)
 	if (is_ok(s)) {
 		struct policy_verdict v;
 		describe_resources(e, &p.demands);
-		if (!policy_authorize(c->arena, &p.who, p.bundle, &p.demands, &p.context, e->s3_dialect, &v))
+		if (of_closed_account(&p))
+			s = call_fail(c, ERR_UNKNOWN_KEY, "The security token included in the request is invalid.");
+		else if (!policy_authorize(c->arena, &p.who, p.bundle, &p.demands, &p.context, e->s3_dialect, &v))
 			s = refuse(e, &p.who, &v);
 	} else if (!status_is(s, STATUS_FAILED)) {
 		s = call_fail(c, ERR_INTERNAL, "The caller's policies could not be read.");

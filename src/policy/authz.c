@@ -2,6 +2,7 @@
 	their values
  * become resource ARNs. */
 #include "policy/authz.h"
+#include "policy/provider.h"
 #include "base/buf.h"
 #include "base/vec.h"
 
@@ -268,10 +269,16 @@ void authz_attach(struct arena *a, struct authz_demands *d, struct policy_resour
 	authz_hold(a, d, p);
 }
 
+void authz_hold_bundle(struct arena *a, struct authz_demands *d, struct policy_bundle *b)
+{
+	*VEC_PUSH(a, &d->held_bundles, &d->held_bundles.capacity) = b;
+}
+
 void authz_release(struct authz_demands *d)
 {
 	for (size_t i = 0; i < d->held.n; i++) policy_free(d->held.v[i]);
-	d->held.n = 0;
+	for (size_t i = 0; i < d->held_bundles.n; i++) policy_bundle_release(d->held_bundles.v[i]);
+	d->held.n = d->held_bundles.n = 0;
 }
 
 /* SQS's URLs are read before the account is written, so a URL's account takes effect in a second filling. */

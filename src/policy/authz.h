@@ -6,6 +6,8 @@
 #include "policy/policy.h"
 #include "wire/wire.h"
 
+struct policy_bundle;
+
 /* ── the tables, as tools/authzc writes them; text is at offsets in authz_text: two bytes of length,
 	the bytes ─────── */
 
@@ -97,6 +99,10 @@ struct authz_demands {
 		struct policy **v;
 		size_t n, capacity;
 	} held; /* references that end with the decision: see authz_hold */
+	struct {
+		struct policy_bundle **v;
+		size_t n, capacity;
+	} held_bundles;
 };
 /* What the matched operation demands,
 	in the arena: always at least one. A name in the input that is an ARN already is taken
@@ -113,6 +119,8 @@ struct policy_resource *authz_add(struct arena *a, struct authz_demands *d, stru
 void authz_hold(struct arena *a, struct authz_demands *d, struct policy *p);
 /* A resource-based policy of this resource; takes over the reference. */
 void authz_attach(struct arena *a, struct authz_demands *d, struct policy_resource *r, struct policy *p);
+/* Takes over a reference to a bundle whose policies the resources point at. */
+void authz_hold_bundle(struct arena *a, struct authz_demands *d, struct policy_bundle *b);
 void authz_release(struct authz_demands *d);
 /* aws:RequestTag/KEY for each tag in the input and aws:TagKeys ("Controlling access during AWS requests"). */
 void authz_request_tags(struct arena *a, const struct wire_match *m, const void *in, struct policy_context *c);

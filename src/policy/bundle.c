@@ -74,10 +74,10 @@ void policy_bundle_add(struct policy_bundle *b, enum policy_type type, struct po
 	b->subject.endpoint = (struct policy_list){b->endpoint.v, b->endpoint.n};
 }
 
-void policy_bundle_scp(struct policy_bundle *b, size_t level, struct policy *p)
+void policy_bundle_levels(struct policy_bundle *b, size_t n)
 {
-	if (level >= b->scp_capacity) {
-		size_t capacity = level + 4;
+	if (n > b->scp_capacity) {
+		size_t capacity = n + 3;
 		struct policies *lists = arena_new_n(&b->arena, struct policies, capacity);
 		struct policy_list *levels = arena_new_n(&b->arena, struct policy_list, capacity);
 		for (size_t i = 0; i < b->scps.n; i++) {
@@ -88,11 +88,16 @@ void policy_bundle_scp(struct policy_bundle *b, size_t level, struct policy *p)
 		b->scps.v = levels;
 		b->scp_capacity = capacity;
 	}
-	if (level >= b->scps.n) b->scps.n = level + 1;
+	if (n > b->scps.n) b->scps.n = n;
+	b->subject.scps = (struct policy_levels){b->scps.v, b->scps.n};
+}
+
+void policy_bundle_scp(struct policy_bundle *b, size_t level, struct policy *p)
+{
+	policy_bundle_levels(b, level + 1);
 	hold(b, p);
 	push(b, &b->scp_lists[level], p);
 	b->scps.v[level] = (struct policy_list){b->scp_lists[level].v, b->scp_lists[level].n};
-	b->subject.scps = (struct policy_levels){b->scps.v, b->scps.n};
 }
 
 void policy_bundle_issuer(struct policy_bundle *b, struct str arn) { b->issuer_arn = str_dup(&b->arena, arn); }

@@ -23,6 +23,8 @@ void policy_bundle_limit(struct policy_bundle *b, enum policy_type type);
 /* A service control policy at a level of the organization,
 	0 the root; every level up to the highest one used counts. */
 void policy_bundle_scp(struct policy_bundle *b, size_t level, struct policy *p);
+/* There are this many levels, also where nothing is attached to them: then nothing passes them. */
+void policy_bundle_levels(struct policy_bundle *b, size_t n);
 /* The ARN of the role or user that a session belongs to; copied. */
 void policy_bundle_issuer(struct policy_bundle *b, struct str arn);
 /* A condition key that describes the caller: aws:PrincipalTag/…, aws:PrincipalOrgID, aws:MultiFactorAuthPresent,
@@ -68,10 +70,10 @@ struct policy_provider {
 	 * error. */
 	status (*bundle)(void *ctx, struct store_tx *tx, struct arena *a, const struct policy_principal *who,
 		struct str session_record, struct policy_bundle **out);
-	/* Optional: what the owner's account adds to a resource: r->rcps (references kept with authz_hold), and keys such as
-	 * aws:ResourceOrgID in its context. */
-	status (*account)(
-		void *ctx, struct store_tx *tx, struct arena *a, struct authz_demands *d, struct policy_resource *r);
+	/* Optional: what the owner's account adds to a resource (r->account, or the caller's where that is ""): r->rcps, for
+	 * this action, and keys such as aws:ResourceOrgID in its context. */
+	status (*account)(void *ctx, struct store_tx *tx, struct arena *a, struct str caller, struct str action,
+		struct authz_demands *d, struct policy_resource *r);
 };
 
 struct policy_verdict {

@@ -13,6 +13,23 @@ status iam_peek(struct store_tx *tx, struct arena *a, enum iam_kind kind, struct
 /* The default version's text of a managed policy, AWS's own or the account's: NOT_FOUND. */
 status iam_policy_text(
 	struct store_tx *tx, struct arena *a, struct str account, struct str arn, struct str *text) MUST_USE;
+/* Roles that other services keep in an account: made where absent, else changed to what is wanted; the id stays. */
+struct iam_wanted_role {
+	struct str account, name, path, trust, description;
+	struct str service; /* a service-linked role's; else STR_NONE */
+	int32_t max_session_s;
+	struct iam_rec_strings attached; /* ARNs of managed policies */
+	struct iam_rec_documents documents;
+	struct str boundary; /* an ARN; or STR_NONE */
+	struct iam_rec_tags tags;
+};
+status iam_role_ensure(
+	struct store_tx *tx, struct arena *a, const struct iam_wanted_role *w, int64_t now_ms) MUST_USE;
+/* With all that is attached to it. A role that is not there is fine. */
+status iam_role_drop(struct store_tx *tx, struct arena *a, struct str account, struct str name) MUST_USE;
+/* The service-linked role of a service that virga knows: made where absent. INVALID where it has none. */
+status iam_service_role_ensure(
+	struct store_tx *tx, struct arena *a, struct str account, struct str service, int64_t now_ms) MUST_USE;
 /* The account-wide stamp: changes with every commit that decisions rest on; 0 where IAM was never used. */
 uint64_t iam_generation(struct store_tx *tx, struct arena *a, struct str account);
 

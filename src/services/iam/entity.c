@@ -66,11 +66,16 @@ status iam_get_user_or_caller(struct call *c, struct str name, struct iam_rec_en
 	return iam_get(c, IAM_USER, name, out);
 }
 
-void iam_changed(struct call *c)
+void iam_changed_in(struct store_tx *tx, struct arena *a, struct str account)
 {
 	uint64_t stamp = rand_u64() | 1;
-	store_put(c->tx, iam_key(c->arena, "generation", c->account, STR_NONE),
-		str_n(arena_copy(c->arena, &stamp, sizeof(stamp)), sizeof(stamp)));
+	store_put(tx, iam_key(a, "generation", account, STR_NONE),
+		str_n(arena_copy(a, &stamp, sizeof(stamp)), sizeof(stamp)));
+}
+
+void iam_changed(struct call *c)
+{
+	iam_changed_in(c->tx, c->arena, c->account);
 }
 
 uint64_t iam_generation(struct store_tx *tx, struct arena *a, struct str account)

@@ -31,6 +31,7 @@ status iam_require_new(struct call *c, enum iam_kind kind, struct str name) MUST
 /* Something that decisions rest on has changed: what was compiled of this account's policies is stale with the commit.
  */
 void iam_changed(struct call *c);
+void iam_changed_in(struct store_tx *tx, struct arena *a, struct str account);
 /* Counts up to `most` records of a kind. */
 size_t iam_count(struct call *c, const char *kind, size_t most);
 
@@ -107,6 +108,11 @@ status iam_require_attachable(struct call *c, struct str arn) MUST_USE;
  */
 void iam_attachment_put(struct call *c, struct str arn, const char *kind, struct str name);
 void iam_attachment_delete(struct call *c, struct str arn, const char *kind, struct str name);
+/* The same in any account. */
+void iam_attachment_put_in(struct store_tx *tx, struct arena *a, struct str account, struct str arn, const char *kind,
+	struct str name);
+void iam_attachment_delete_in(struct store_tx *tx, struct arena *a, struct str account, struct str arn,
+	const char *kind, struct str name);
 /* Sets (arn) or removes (STR_NONE) the boundary; *e is not stored by it. */
 status iam_set_boundary(struct call *c, enum iam_kind kind, struct iam_rec_entity *e, struct str arn) MUST_USE;
 /* One of AWS's own as if it were a record, so that both read alike. */

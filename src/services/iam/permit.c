@@ -46,22 +46,6 @@ static status resolve(struct call *c, struct store_tx *tx, struct policy_resourc
 	return OK;
 }
 
-/* A string member of the input, by its name in the model; STR_NONE where there is none. */
-static struct str member(const struct call *c, const void *in, const char *name)
-{
-	const struct wire_tables *t = &c->match.service->tables;
-	if (c->match.op->in == WIRE_NO_SHAPE || !in) return STR_NONE;
-	const struct wire_shape *shape = &t->shapes[c->match.op->in];
-	for (size_t i = 0; i < shape->count; i++) {
-		const struct wire_member *m = &t->members[shape->first + i];
-		if (t->shapes[m->shape].kind != WIRE_STRING || !str_eq(wire_str(t, m->name), str_c(name))) continue;
-		struct str s;
-		memcpy(&s, (const char *)in + m->offset, sizeof(s));
-		return s;
-	}
-	return STR_NONE;
-}
-
 /* "Set an account password policy": all users may change their own password where it says so. */
 static status let_change_password(struct call *c, struct store_tx *tx, struct authz_demands *demands)
 {
@@ -97,12 +81,12 @@ status iam_authorize(struct call *c, struct store_tx *tx, const void *in, struct
 		if (!session.mfa_at.has)
 			return call_fail(c, ERR_INVALID_TOKEN, "The security token included in the request is invalid");
 	}
-	struct str policy = member(c, in, "PolicyArn"), boundary = member(c, in, "PermissionsBoundary");
-	struct str service = member(c, in, "AWSServiceName");
+	struct str policy = call_input_string(c, in, "PolicyArn"), boundary = call_input_string(c, in, "PermissionsBoundary");
+	struct str service = call_input_string(c, in, "AWSServiceName");
 	if (str_has(policy)) policy_context_set(context, STR("iam:PolicyARN"), policy);
 	if (str_has(boundary)) policy_context_set(context, STR("iam:PermissionsBoundary"), boundary);
 	if (str_has(service)) policy_context_set(context, STR("iam:AWSServiceName"), service);
-	bool named = str_has(member(c, in, "UserName"));
+	bool named = str_has(call_input_string(c, in, "UserName"));
 	for (size_t i = 0; i < demands->n; i++)
 		for (size_t j = 0; j < demands->v[i].n; j++) TRY(resolve(c, tx, &demands->v[i].resources[j], named));
 	return c->match.op_index == IAM_OP_CHANGE_PASSWORD ? let_change_password(c, tx, demands) : OK;

@@ -30,28 +30,41 @@ struct str iam_document_out(struct call *c, struct str text)
 
 /* ── attachments ──────────────────────────────────────────────────────────────────────────────────────────────── */
 
-static struct str attachment_key(struct call *c, struct str arn, const char *kind, struct str name)
+static struct str attachment_key(
+	struct arena *a, struct str account, struct str arn, const char *kind, struct str name)
 {
-	struct key k = key_for(c->arena, STR("iam"), STR("attachment"), c->account, STR(""));
+	struct key k = key_for(a, STR("iam"), STR("attachment"), account, STR(""));
 	key_str(&k, arn);
 	if (kind) key_str(&k, str_c(kind));
-	if (kind) key_str(&k, str_lower(c->arena, name));
+	if (kind) key_str(&k, str_lower(a, name));
 	return key_done(&k);
+}
+
+void iam_attachment_put_in(struct store_tx *tx, struct arena *a, struct str account, struct str arn, const char *kind,
+	struct str name)
+{
+	store_put(tx, attachment_key(a, account, arn, kind, name), str_c(kind));
+}
+
+void iam_attachment_delete_in(struct store_tx *tx, struct arena *a, struct str account, struct str arn,
+	const char *kind, struct str name)
+{
+	store_delete(tx, attachment_key(a, account, arn, kind, name));
 }
 
 void iam_attachment_put(struct call *c, struct str arn, const char *kind, struct str name)
 {
-	store_put(c->tx, attachment_key(c, arn, kind, name), str_c(kind));
+	iam_attachment_put_in(c->tx, c->arena, c->account, arn, kind, name);
 }
 
 void iam_attachment_delete(struct call *c, struct str arn, const char *kind, struct str name)
 {
-	store_delete(c->tx, attachment_key(c, arn, kind, name));
+	iam_attachment_delete_in(c->tx, c->arena, c->account, arn, kind, name);
 }
 
 struct iam_rows iam_attachments(struct call *c, struct str arn)
 {
-	return iam_rows_under(c, attachment_key(c, arn, NULL, STR_NONE));
+	return iam_rows_under(c, attachment_key(c->arena, c->account, arn, NULL, STR_NONE));
 }
 
 struct iam_attachment_counts iam_attachment_count(struct call *c, struct str arn)
@@ -251,7 +264,7 @@ status iam_delete_policy(struct call *c, const struct iam_delete_policy_input *i
 			"policy's versions. "
 			"The default version is deleted with the policy.");
 	/* Attached meanwhile: the one who commits later sees the other. */
-	struct str all = attachment_key(c, in->policy_arn, NULL, STR_NONE);
+	struct str all = attachment_key(c->arena, c->account, in->policy_arn, NULL, STR_NONE);
 	store_require_empty(c->tx, all, key_after(c->arena, all));
 	store_delete(c->tx, iam_key(c->arena, "policy", c->account, p.name));
 	iam_changed(c);

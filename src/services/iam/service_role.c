@@ -54,12 +54,43 @@ static const struct {
 	{"wafv2.amazonaws.com", "WAFV2Logging"},
 };
 
+/* The name's word; NULL: none that is known. */
+static const char *word_of(struct str service)
+{
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (str_eq(service, str_c(known[i].service))) return known[i].name;
+	return NULL;
+}
+
+static struct str trust_of(struct arena *a, struct str service)
+{
+	return str_fmt(a,
+		"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"Service\":"
+		"\"%.*s\"},"
+		"\"Action\":\"sts:AssumeRole\"}]}",
+		STR_ARG(service));
+}
+
+status iam_service_role_ensure(
+	struct store_tx *tx, struct arena *a, struct str account, struct str service, int64_t now_ms)
+{
+	const char *word = word_of(service);
+	if (!word) return STATUS(INVALID);
+	struct iam_wanted_role w = {
+		.account = account,
+		.name = str_fmt(a, "AWSServiceRoleFor%s", word),
+		.path = str_fmt(a, "/aws-service-role/%.*s/", STR_ARG(service)),
+		.trust = trust_of(a, service),
+		.service = service,
+		.max_session_s = 3600,
+	};
+	return iam_role_ensure(tx, a, &w, now_ms);
+}
+
 status iam_create_service_linked_role(struct call *c, const struct iam_create_service_linked_role_input *in,
 	struct iam_create_service_linked_role_output *out)
 {
-	const char *word = NULL;
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]) && !word; i++)
-		if (str_eq(in->aws_service_name, str_c(known[i].service))) word = known[i].name;
+	const char *word = word_of(in->aws_service_name);
 	if (!word)
 		return IAM_FAIL(c, INVALID_INPUT,
 			"Service %.*s does not support service-linked roles that virga knows.",
@@ -80,11 +111,7 @@ status iam_create_service_linked_role(struct call *c, const struct iam_create_se
 		.path = str_fmt(c->arena, "/aws-service-role/%.*s/", STR_ARG(in->aws_service_name)),
 		.id = iam_new_id(c->arena, "AROA"),
 		.created = SOME_TIME(c->now_ms),
-		.trust = str_fmt(c->arena,
-			"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"Service\":"
-			"\"%.*s\"},"
-			"\"Action\":\"sts:AssumeRole\"}]}",
-			STR_ARG(in->aws_service_name)),
+		.trust = trust_of(c->arena, in->aws_service_name),
 		.description = in->description,
 		.max_session = SOME_I32(3600),
 		.service = in->aws_service_name,

@@ -6,14 +6,17 @@
 #include "identity/digest.h"
 #include "services/iam/internal.h"
 #include "services/iam/managed.h"
+#include "services/organizations/door.h"
 #include <stdlib.h>
 
 #define BUNDLES_MAX 20000
+#define ACCOUNTS_MAX 5000
 #define DOCUMENTS_MAX 20000
 
 struct subjects {
 	struct policy_provider provider;
 	struct policy_cache *bundles;
+	struct policy_cache *owners; /* by account: what its organization adds to its resources */
 	struct policy_library *documents;
 };
 
@@ -25,18 +28,31 @@ struct building {
 	struct policy_bundle *bundle;
 };
 
+/* key: what tells this text from others of the same label. A document reads differently by what it is attached as. */
+static status lookup(
+	struct building *b, const struct policy_source *source, struct str key, struct str text, struct policy **out)
+{
+	struct policy_error why = {0};
+	key = str_fmt(b->a, "%d/%.*s/%.*s", (int)source->type, STR_ARG(source->label), STR_ARG(key));
+	*out = NULL;
+	status s = policy_library_get(b->s->documents, key, text, source, out, &why);
+	if (is_ok(s)) return OK;
+	log_error("iam", "policy-unreadable", "label=\"%.*s\" why=\"%s\"", STR_ARG(source->label), why.message);
+	return STATUS(CORRUPT);
+}
+
+static struct str hash_of(struct arena *a, struct str text)
+{
+	uint8_t hash[32];
+	digest_sha256(text, hash);
+	return str_hex(a, str_n(hash, sizeof(hash)));
+}
+
 static status add(struct building *b, enum policy_type type, struct str key, struct str label, struct str text)
 {
 	struct policy_source source = {.type = type, .label = label};
 	struct policy *p = NULL;
-	struct policy_error why = {0};
-	/* A document reads differently by what it is attached as. */
-	key = str_fmt(b->a, "%d/%.*s/%.*s", (int)type, STR_ARG(label), STR_ARG(key));
-	status s = policy_library_get(b->s->documents, key, text, &source, &p, &why);
-	if (!is_ok(s)) {
-		log_error("iam", "policy-unreadable", "label=\"%.*s\" why=\"%s\"", STR_ARG(label), why.message);
-		return STATUS(CORRUPT);
-	}
+	TRY(lookup(b, &source, key, text, &p));
 	policy_bundle_add(b->bundle, type, p);
 	policy_free(p);
 	return OK;
@@ -44,9 +60,7 @@ static status add(struct building *b, enum policy_type type, struct str key, str
 
 static status add_text(struct building *b, enum policy_type type, struct str label, struct str text)
 {
-	uint8_t hash[32];
-	digest_sha256(text, hash);
-	return add(b, type, str_hex(b->a, str_n(hash, sizeof(hash))), label, text);
+	return add(b, type, hash_of(b->a, text), label, text);
 }
 
 /* A managed policy that is gone (of a session: deleted since) allows nothing. */
@@ -150,14 +164,116 @@ static status build(struct building *b, const struct policy_principal *who, stru
 	return r ? add_session(b, who, r) : OK;
 }
 
+/* ── organizations ────────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* "SCPs don't affect any service-linked role" ("Service control policies (SCPs)"). */
+static status add_controls(struct building *b, struct str type, bool of_resources)
+{
+	struct organizations_controls controls;
+	TRY(organizations_controls(b->tx, b->a, b->account, type, &controls));
+	enum policy_type as = of_resources ? POLICY_RCP : POLICY_SCP;
+	if (controls.levels) policy_bundle_levels(b->bundle, controls.levels);
+	for (size_t i = 0; i < controls.n; i++) {
+		const struct organizations_control *k = &controls.v[i];
+		struct policy *p = NULL;
+		struct policy_source source = {.type = as, .label = k->arn};
+		TRY(lookup(b, &source, hash_of(b->a, k->text), k->text, &p));
+		policy_bundle_scp(b->bundle, k->level, p);
+		policy_free(p);
+	}
+	return OK;
+}
+
+/* aws:PrincipalOrgID and its kin, and the service control policies of the caller's account. */
+static status add_organization(struct building *b, const struct policy_principal *who)
+{
+	struct organizations_place place;
+	TRY(organizations_place(b->tx, b->a, b->account, &place));
+	if (!str_has(place.id)) return OK;
+	policy_bundle_key(b->bundle, STR("aws:PrincipalOrgID"), place.id);
+	policy_bundle_key(b->bundle, STR("aws:PrincipalOrgMasterAccountId"), place.master);
+	policy_bundle_key(b->bundle, STR("aws:PrincipalOrgPaths"), place.path);
+	if (place.suspended) policy_bundle_key(b->bundle, STR("virga:AccountSuspended"), STR("true"));
+	bool linked = who->kind == POLICY_CALLER_ROLE && str_starts(who->name, STR("AWSServiceRoleFor"));
+	return linked ? OK : add_controls(b, STR("SERVICE_CONTROL_POLICY"), false);
+}
+
+/* "List of AWS services that support RCPs" ("Resource control policies (RCPs)"). */
+static bool has_rcps(struct str action)
+{
+	static const char *const prefixes[] = {"s3:", "sts:", "kms:", "sqs:", "secretsmanager:", "ecr:", "aoss:",
+		"dynamodb:", "logs:", "cognito-idp:"};
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+		if (str_istarts(action, str_c(prefixes[i]))) return true;
+	return false;
+}
+
+static status owner_bundle(
+	struct subjects *s, struct store_tx *tx, struct arena *a, struct str account, struct policy_bundle **out)
+{
+	*out = NULL;
+	struct str id = organizations_of(tx, a, account);
+	if (!str_has(id)) return OK;
+	uint64_t generation = organizations_generation(tx, a, id);
+	struct str key = str_cat(a, account, id);
+	*out = policy_cache_get(s->owners, key, generation);
+	if (*out) return OK;
+	struct building b = {s, tx, a, account, policy_bundle_new(generation)};
+	struct organizations_place place;
+	status st = organizations_place(tx, a, account, &place);
+	if (is_ok(st)) {
+		policy_bundle_key(b.bundle, STR("aws:ResourceOrgID"), place.id);
+		policy_bundle_key(b.bundle, STR("aws:ResourceOrgPaths"), place.path);
+		st = add_controls(&b, STR("RESOURCE_CONTROL_POLICY"), true);
+	}
+	if (!is_ok(st)) {
+		policy_bundle_release(b.bundle);
+		return st;
+	}
+	policy_cache_put(s->owners, key, b.bundle);
+	*out = b.bundle;
+	return OK;
+}
+
+/* What the organization of a resource's owner says of it. The bundle lives until the demands are released. */
+static status of_owner(void *ctx, struct store_tx *tx, struct arena *a, struct str caller, struct str action,
+	struct authz_demands *d, struct policy_resource *r)
+{
+	struct policy_bundle *b;
+	TRY(owner_bundle(ctx, tx, a, r->account.n ? r->account : caller, &b));
+	if (!b) return OK;
+	const struct policy_context *keys = policy_bundle_context(b);
+	if (!r->context) {
+		r->context = arena_new(a, struct policy_context);
+		*r->context = POLICY_CONTEXT_IN(a);
+	}
+	for (size_t i = 0; i < keys->n; i++) {
+		const struct policy_key *k = &keys->keys[i];
+		policy_context_set(r->context, k->name, k->values ? k->values[0] : k->one);
+	}
+	if (has_rcps(action)) r->rcps = policy_bundle_subject(b)->scps;
+	authz_hold_bundle(a, d, b);
+	return OK;
+}
+
+static uint64_t mix(uint64_t x, uint64_t y)
+{
+	return (x ^ (y << 1 | y >> 63)) * 0x9e3779b97f4a7c15ULL;
+}
+
 static status provide(void *ctx, struct store_tx *tx, struct arena *a, const struct policy_principal *who,
 	struct str session_record, struct policy_bundle **out)
 {
 	struct subjects *s = ctx;
 	*out = NULL;
+	if (who->kind == POLICY_CALLER_SERVICE || who->kind == POLICY_CALLER_ANONYMOUS) return OK;
 	bool plain_root = who->kind == POLICY_CALLER_ROOT && !session_record.n;
-	if (plain_root || who->kind == POLICY_CALLER_SERVICE || who->kind == POLICY_CALLER_ANONYMOUS) return OK;
+	struct str organization = organizations_of(tx, a, who->account);
+	if (plain_root && !str_has(organization)) return OK;
+	/* Two stamps of 64 random bits; either one's change is a change. An account that joins or leaves changes them
+	 * too. */
 	uint64_t generation = iam_generation(tx, a, who->account);
+	if (str_has(organization)) generation = mix(generation, organizations_generation(tx, a, organization));
 	struct str key = str_cat(a, who->account, who->user_id);
 	if (session_record.n) {
 		uint8_t hash[32];
@@ -167,7 +283,8 @@ static status provide(void *ctx, struct store_tx *tx, struct arena *a, const str
 	*out = policy_cache_get(s->bundles, key, generation);
 	if (*out) return OK;
 	struct building b = {s, tx, a, who->account, policy_bundle_new(generation)};
-	status st = build(&b, who, session_record);
+	status st = plain_root ? OK : build(&b, who, session_record);
+	if (is_ok(st) && str_has(organization)) st = add_organization(&b, who);
 	if (!is_ok(st)) {
 		policy_bundle_release(b.bundle);
 		return st;
@@ -181,8 +298,9 @@ struct subjects *iam_subjects_new(struct cloud *cloud)
 {
 	struct subjects *s = mem_new(sizeof(*s));
 	s->bundles = policy_cache_new(BUNDLES_MAX);
+	s->owners = policy_cache_new(ACCOUNTS_MAX);
 	s->documents = policy_library_new(DOCUMENTS_MAX);
-	s->provider = (struct policy_provider){.ctx = s, .bundle = provide};
+	s->provider = (struct policy_provider){.ctx = s, .bundle = provide, .account = of_owner};
 	cloud->documents = s->documents;
 	cloud->policies = &s->provider;
 	return s;
@@ -191,12 +309,14 @@ struct subjects *iam_subjects_new(struct cloud *cloud)
 void iam_subjects_forget(struct subjects *s)
 {
 	policy_cache_clear(s->bundles);
+	policy_cache_clear(s->owners);
 }
 
 void iam_subjects_free(struct subjects *s)
 {
 	if (!s) return;
 	policy_cache_free(s->bundles);
+	policy_cache_free(s->owners);
 	policy_library_free(s->documents);
 	free(s);
 }
