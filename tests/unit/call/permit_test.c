@@ -49,10 +49,10 @@ static status bucket_policy(struct call *c, struct store_tx *tx, const void *in,
 }
 
 /* Account 777788889999's resources are behind a resource control policy that allows nothing. */
-static status account(void *ctx, struct store_tx *tx, struct arena *a, struct authz_demands *d,
-	struct policy_resource *r)
+static status account(void *ctx, struct store_tx *tx, struct arena *a, struct str caller, struct str action,
+	struct authz_demands *d, struct policy_resource *r)
 {
-	(void)ctx, (void)tx;
+	(void)ctx, (void)tx, (void)caller, (void)action;
 	if (!str_is(r->account, "777788889999")) return OK;
 	struct policy_list *level = arena_new(a, struct policy_list);
 	const struct policy **v = arena_new(a, const struct policy *);
