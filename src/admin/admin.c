@@ -44,6 +44,26 @@ bool admin_owns(struct str path)
 	return false;
 }
 
+/* A sign-in that a client opens in a browser at its endpoint's /authorize (RFC 6749 4.1.1 with RFC 7636): told from a
+ * bucket of that name by what such a request has to say. */
+bool admin_is_authorize(const struct edge_request *r)
+{
+	return str_is(r->path, "/authorize") && str_has(r->query) && str_find(r->query, STR("code_challenge=")) >= 0 &&
+	       str_find(r->query, STR("client_id=")) >= 0;
+}
+
+/* /_virga/NAME/…: a page of that service. */
+static const struct service *page_service(const struct cloud *cloud, struct str *path)
+{
+	struct str rest = *path;
+	if (!str_starts(rest, STR("/_virga/"))) return NULL;
+	rest = str_from(rest, sizeof("/_virga/") - 1);
+	struct str name = str_cut(&rest, '/');
+	const struct service *s = str_has(rest) ? cloud_service(cloud, name) : NULL;
+	*path = rest;
+	return s && s->page ? s : NULL;
+}
+
 struct str page_parameter(const struct page_request *r, struct str name)
 {
 	struct str rest = r->http->query;
@@ -124,7 +144,14 @@ static void answer(struct page_request *r)
 void admin_answer(struct cloud *cloud, struct arena *arena, const struct edge_request *http, struct str body,
 	struct wire_response *response)
 {
-	struct str path = http->path;
+	struct str path = admin_is_authorize(http) ? STR("/_virga/sso-oidc/authorize") : http->path, rest = path;
+	const struct service *service = page_service(cloud, &rest);
+	bool reads = str_is(http->method, "GET") || str_is(http->method, "HEAD");
+	if (service && !from_a_foreign_page(http) && (reads || peer_is_local(http->peer))) {
+		service->page(cloud, arena, http, rest, body, response);
+		response->headers[response->n_headers++] = (struct wire_header){STR("Cache-Control"), STR("no-store")};
+		return;
+	}
 	while (path.n > 1 && path.p[path.n - 1] == '/') path.n--;
 	struct page_request r = {
 		.cloud = cloud,

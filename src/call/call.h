@@ -140,6 +140,10 @@ struct service {
 	 * host. Leaves *out as it is (UNSAID) where nobody set rules: then origins on this machine are allowed and
 	 * others are not. For a preflight that is not allowed the failure is recorded. */
 	void (*cors)(struct call *c, const struct wire_request *r, bool preflight, struct call_cors *out);
+	/* Optional: pages of the service's own for people, under /_virga/NAME/ (a sign-in). path is what follows. May
+	 * block. Only this machine may POST. The answer's Content-Type is its to set. */
+	void (*page)(struct cloud *cloud, struct arena *a, const struct edge_request *r, struct str path,
+		struct str body, struct wire_response *response);
 	/* Optional: what `virga reset` has to drop beside all keys that begin with the service's name. Called twice:
 	 * before these keys go (gone false), while they still tell which blobs to release, and after (gone true). */
 	status (*reset)(struct cloud *cloud, void *state, bool gone);

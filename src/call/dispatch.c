@@ -245,7 +245,7 @@ static void *on_begin(void *ctx, struct edge_exchange *x, const struct edge_requ
 	c->partition = STR("aws");
 	c->account = STR("");
 	e->body = BUF_HEAP;
-	if (admin_owns(r->path)) {
+	if (admin_owns(r->path) || admin_is_authorize(r)) {
 		e->mode = MODE_ADMIN;
 		c->request_id = STR("admin");
 		return e;

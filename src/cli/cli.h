@@ -29,7 +29,7 @@ struct cli_command {
 #define CLI_OPTIONS(table) .options = (table), .n_options = sizeof(table) / sizeof(*(table))
 
 extern const struct cli_command cli_serve, cli_status, cli_stop, cli_reset, cli_ops, cli_clock, cli_ca, cli_env,
-	cli_engines, cli_fault, cli_trace, cli_ssh, cli_ami;
+	cli_engines, cli_fault, cli_trace, cli_ssh, cli_ami, cli_sso;
 
 /* "virga: …" to standard error. Returns 1, so that a command can end with it. */
 int cli_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

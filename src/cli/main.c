@@ -15,7 +15,8 @@ static const struct cli_command cli_help = {.name = "help",
 	.run = run_help};
 
 static const struct cli_command *const commands[] = {&cli_serve, &cli_status, &cli_stop, &cli_reset, &cli_ops,
-	&cli_clock, &cli_fault, &cli_trace, &cli_ca, &cli_env, &cli_engines, &cli_ssh, &cli_ami, &cli_version, &cli_help};
+	&cli_clock, &cli_fault, &cli_trace, &cli_ca, &cli_env, &cli_engines, &cli_ssh, &cli_ami, &cli_sso, &cli_version,
+	&cli_help};
 #define N_COMMANDS (sizeof(commands) / sizeof(*commands))
 
 static int complain(int code, const char *hint, const char *fmt, va_list args)

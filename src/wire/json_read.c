@@ -560,3 +560,9 @@ bool wire_json_valid(struct str text, int depth)
 	struct reader r = {(const unsigned char *)text.p, (const unsigned char *)text.p + text.n, NULL, NULL, NULL};
 	return skip(&r, depth) && peek(&r) < 0;
 }
+
+status wire_json_to(struct arena *a, const struct wire_tables *t, uint16_t shape, struct str text, void *out)
+{
+	struct str message;
+	return wire_json_read(a, t, shape, text, out, false, &message);
+}

@@ -195,3 +195,10 @@ void wire_json_write(struct buf *b, const struct wire_tables *t, uint16_t shape,
 {
 	value(b, t, NULL, shape, slot, pointer);
 }
+
+struct str wire_json_of(struct arena *a, const struct wire_tables *t, uint16_t shape, const void *p)
+{
+	struct buf b = BUF_IN(a);
+	wire_json_write(&b, t, shape, p, false);
+	return buf_done(&b);
+}

@@ -37,6 +37,7 @@ static const struct wire_service *service_named(const char *name)
 struct hints {
 	struct str target, content_type;
 	bool cbor;
+	bool portal; /* carries the token of the AWS access portal */
 	struct str signing, host_service;
 };
 
@@ -51,6 +52,8 @@ static struct hints read_hints(const struct wire_request *r)
 			h.content_type = r->headers[i].value;
 		else if (n.n == 15 && str_ieq(n, STR("smithy-protocol")))
 			h.cbor = str_is(r->headers[i].value, "rpc-v2-cbor");
+		else if (n.n == 22 && str_ieq(n, STR("x-amz-sso_bearer_token")))
+			h.portal = true;
 	}
 	/* Variants of S3 sign under names of their own. */
 	if (str_is(h.signing, "s3express") || str_is(h.signing, "s3-outposts") || str_is(h.signing, "s3-object-lambda"))
@@ -286,6 +289,9 @@ status wire_route(struct arena *a, const struct wire_request *r, struct wire_mat
 	*out = (struct wire_match){0};
 	if (h.cbor) return route_cbor(a, r, out, why);
 	if (h.target.n) return route_target(a, &h, out, why);
+	/* The portal's requests are not signed: their paths could be S3's as well. */
+	const struct wire_service *sso = h.portal && !str_has(h.signing) ? service_named("sso") : NULL;
+	if (sso && wire_route_rest(sso, r, out)) return OK;
 	bool s3 = str_is(h.signing, "s3");
 	if (!s3) {
 		if (!str_has(h.signing)) host_hint(r, &h);
@@ -294,6 +300,9 @@ status wire_route(struct arena *a, const struct wire_request *r, struct wire_mat
 	} else if (str_starts(r->path, STR("/v20180820/"))) {
 		host_hint(r, &h);
 	}
+	/* S3 takes no JSON by POST: /client/register is no object's key then. */
+	bool json = str_is(r->method, "POST") && str_istarts(h.content_type, STR("application/json"));
+	if (json && !str_has(h.signing) && h.host_service.n == 0 && route_anonymous(r, out)) return OK;
 	if (s3 || (!str_has(h.signing) && (h.host_service.n == 0 || str_is(h.host_service, "s3") ||
 						  str_is(h.host_service, "s3-control")))) {
 		status st = route_s3(r, &h, out, why);

@@ -79,5 +79,10 @@ void wire_encode(struct arena *a, const struct wire_match *m, const void *out, s
 /* m->service may be NULL (then by m->protocol; rest-xml in S3's manner when that is 0). */
 void wire_encode_error(struct arena *a, const struct wire_match *m, const struct wire_failure *why, struct str request_id,
 	struct wire_response *response);
+
+/* A struct of one of a service's shapes as JSON text, members as the wire names them, and back: for records that keep what
+ * a client said. Reading: INVALID. */
+struct str wire_json_of(struct arena *a, const struct wire_tables *t, uint16_t shape, const void *p);
+status wire_json_to(struct arena *a, const struct wire_tables *t, uint16_t shape, struct str text, void *out) MUST_USE;
 /* The code that `id` has in this match's protocol, and its HTTP status. */
 struct str wire_error_code(const struct wire_match *m, error_id id, unsigned *http_status);

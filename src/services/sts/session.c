@@ -1,6 +1,7 @@
 /* Temporary credentials: what a request may ask of a session, how long it lives, and issuing its key. */
 #include "base/log.h"
 #include "services/iam/managed.h"
+#include "services/sts/door.h"
 #include "services/sts/internal.h"
 
 /* "IAM and AWS STS quotas" */
@@ -179,6 +180,16 @@ status sts_role_begin(struct call *c, const struct iam_rec_entity *role, struct 
 	out->credentials = sts_issue(c, &p, r, seconds);
 	out->user = arena_new(c->arena, struct sts_assumed_role_user);
 	*out->user = (struct sts_assumed_role_user){p.user_id, p.arn};
+	return OK;
+}
+
+status sts_open_session(struct call *c, const struct iam_rec_entity *role, struct str account, struct str role_arn,
+	struct str name, int64_t duration_s, const struct iam_rec_tags *tags, struct sts_credentials **out)
+{
+	struct iam_rec_session r = {.tags = *tags};
+	struct sts_role_session session;
+	TRY(sts_role_begin(c, role, account, role_arn, name, SOME_I32((int32_t)duration_s), false, &r, &session));
+	*out = session.credentials;
 	return OK;
 }
 
