@@ -31,6 +31,7 @@ packages() {
 		core libyaml-dev pc:yaml-0.1
 		core libarchive-dev file:/usr/include/archive.h
 		core libmnl-dev pc:libmnl
+		core libxml2-dev pc:libxml-2.0
 		core libnftables-dev pc:libnftables
 		test mold cmd:mold
 		test iproute2 cmd:ip

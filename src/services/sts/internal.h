@@ -39,6 +39,11 @@ status sts_role_begin(struct call *c, const struct iam_rec_entity *role, struct 
 /* AccessDenied where the code is not the device's now; marks it used. */
 status sts_use_mfa(struct call *c, struct str serial, struct str code, struct iam_rec_session *r) MUST_USE;
 
+/* A federated caller: AccessDenied unless the role's trust policy, and its account's resource control policies, allow each of
+ * these actions. */
+status sts_require_trust(struct call *c, struct str provider_arn, struct str account, struct str role_arn,
+	const struct iam_rec_entity *role, const struct str *actions, size_t n, const struct policy_context *k) MUST_USE;
+
 /* See struct service. */
 status sts_authorize(struct call *c, struct store_tx *tx, const void *in, struct authz_demands *demands,
 	struct policy_context *context);

@@ -107,32 +107,6 @@ static void describe(struct call *c, const struct identity *id, struct policy_co
 	policy_context_set(k, STR("aws:FederatedProvider"), id->provider_arn);
 }
 
-static status decide(struct call *c, const struct identity *id, struct str role_arn, const struct iam_rec_entity *role,
-	struct policy_context *k)
-{
-	struct policy_principal who = {
-		.kind = POLICY_CALLER_PROVIDER, .account = STR(""), .arn = id->provider_arn, .name = id->provider_arn};
-	struct policy_source source = {.type = POLICY_TRUST, .label = STR("")};
-	struct policy *trust = NULL;
-	status s = policy_parse(role->trust, &source, &trust, NULL);
-	bool allowed = false;
-	if (is_ok(s)) {
-		const struct policy *list = trust;
-		struct policy_resource resource = {.arn = role_arn, .policies = {&list, 1}, .policy_required = true};
-		struct policy_request request = {.principal = &who,
-			.action = STR("sts:AssumeRoleWithWebIdentity"),
-			.resources = &resource,
-			.n_resources = 1,
-			.context = k};
-		struct policy_subject nothing = {0};
-		struct policy_decision d;
-		allowed = policy_evaluate(c->arena, &request, &nothing, &d);
-		policy_free(trust);
-	}
-	return allowed ? OK
-		       : call_fail(c, ERR_ACCESS_DENIED, "Not authorized to perform sts:AssumeRoleWithWebIdentity");
-}
-
 status sts_assume_role_with_web_identity(struct call *c, const struct sts_assume_role_with_web_identity_input *in,
 	struct sts_assume_role_with_web_identity_output *out)
 {
@@ -150,7 +124,8 @@ status sts_assume_role_with_web_identity(struct call *c, const struct sts_assume
 	policy_context_set_now(&k, c->now_ms);
 	policy_context_set(&k, STR("sts:RoleSessionName"), in->role_session_name);
 	describe(c, &id, &k, &r);
-	TRY(decide(c, &id, in->role_arn, &role, &k));
+	struct str action = STR("sts:AssumeRoleWithWebIdentity");
+	TRY(sts_require_trust(c, id.provider_arn, account, in->role_arn, &role, &action, 1, &k));
 	c->account = account; /* managed session policies are the role's account's */
 	struct sts_scope scope = {in->policy, &in->policy_arns, NULL, NULL, STR_NONE};
 	TRY(sts_scope_check(c, &scope, &r, &out->packed_policy_size));
