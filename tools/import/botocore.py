@@ -16,7 +16,7 @@ import re
 import sys
 
 SERVICES = """
-accessanalyzer account acm apigateway apigatewayv2 application-autoscaling athena autoscaling backup batch budgets ce
+accessanalyzer acm apigateway apigatewayv2 application-autoscaling athena autoscaling backup batch budgets ce
 cloudcontrol cloudformation cloudfront cloudhsmv2 cloudtrail cloudwatch codebuild codecommit codedeploy codepipeline
 cognito-identity cognito-idp compute-optimizer config cur dax directconnect dlm dynamodb dynamodbstreams ebs ec2 ecr
 ecs efs eks elasticache elb elbv2 emr events firehose fis globalaccelerator glue guardduty iam identitystore inspector2
