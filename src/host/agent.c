@@ -145,7 +145,8 @@ static struct str read_data_file(struct agent *g)
 	return n > 0 ? str_dup(&g->arena, str_n(text, (size_t)n)) : STR_NONE;
 }
 
-/* Is it nobody's: ephemeral, or with a data folder that is gone; and no agent has it? Then everything of it goes. */
+/* Is it nobody's: ephemeral, or with a data folder that is gone; and neither an agent nor its virga (which locks the folder
+ * itself: host.c) has it? Then everything of it goes. */
 static void sweep_one(const char *name)
 {
 	struct agent g = {.stream = -1, .epoll = epoll_create1(EPOLL_CLOEXEC), .folder_lock = -1};
@@ -159,7 +160,8 @@ static void sweep_one(const char *name)
 	g.data = read_data_file(&g);
 	bool gone = str_has(g.data) && access(str_z(&g.arena, g.data), F_OK) != 0 && errno == ENOENT;
 	g.folder_lock = open(g.lock, O_RDWR | O_CLOEXEC);
-	if (g.epoll >= 0 && str_has(g.data) && (g.ephemeral || gone) && g.folder_lock >= 0 &&
+	int folder = open(g.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (folder >= 0 && flock(folder, LOCK_EX | LOCK_NB) == 0 && g.epoll >= 0 && str_has(g.data) && (g.ephemeral || gone) && g.folder_lock >= 0 &&
 		flock(g.folder_lock, LOCK_EX | LOCK_NB) == 0) {
 		log_info("host", "swept", "installation=%s", name);
 		g.net = net_new(&g);
@@ -170,6 +172,7 @@ static void sweep_one(const char *name)
 		net_free(g.net);
 		leave_folder(&g);
 	}
+	if (folder >= 0) close(folder);
 	if (g.folder_lock >= 0) close(g.folder_lock);
 	if (g.epoll >= 0) close(g.epoll);
 	free_watches(g.watches);

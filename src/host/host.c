@@ -7,11 +7,13 @@
 #include "host/frame.h"
 #include "host/keeper.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -53,7 +55,8 @@ struct host {
 	pthread_mutex_t lock; /* the fields below */
 	pthread_cond_t changed;
 	int stream; /* -1: no agent */
-	bool reader_runs, event_runs, stopping;
+	bool reader_runs, event_runs, stopping, folder_held;
+	int folder; /* the installation's in /run/virga, locked: virga lives, even while no agent does; -1: none */
 	pthread_t reader, teller;
 	uint64_t last_id;
 	struct waiter *waiters;
@@ -72,7 +75,7 @@ struct host {
 struct host *host_start(bool simulated, bool keep_files)
 {
 	struct host *h = mem_new(sizeof(*h));
-	h->control = h->stream = -1;
+	h->control = h->stream = h->folder = -1;
 	h->last = &h->first;
 	arena_init(&h->arena);
 	pthread_mutex_init(&h->lock, NULL);
@@ -274,6 +277,7 @@ static status ensure_agent(struct host *h)
 	}
 	pthread_mutex_lock(&h->lock);
 	h->stream = stream;
+	h->folder_held = false;
 	pthread_mutex_unlock(&h->lock);
 	h->reader_runs = pthread_create(&h->reader, NULL, read_agent, h) == 0;
 	if (!h->event_runs) h->event_runs = pthread_create(&h->teller, NULL, tell_events, h) == 0;
@@ -289,6 +293,25 @@ static void forget_waiter(struct host *h, struct waiter *w)
 	struct waiter **at = &h->waiters;
 	while (*at != w) at = &(*at)->next;
 	*at = w->next;
+}
+
+/* An agent that has answered has made the folder; between two agents the lock of the last one's stays. */
+static void hold_folder(struct host *h)
+{
+	char path[64];
+	pthread_mutex_lock(&h->lock);
+	if (!h->folder_held) {
+		snprintf(path, sizeof(path), "/run/virga/%s", h->prefix);
+		int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) == 0) {
+			if (h->folder >= 0) close(h->folder);
+			h->folder = fd;
+			h->folder_held = true;
+		} else if (fd >= 0) {
+			close(fd);
+		}
+	}
+	pthread_mutex_unlock(&h->lock);
 }
 
 /* Sends, and waits until w->done. */
@@ -314,7 +337,9 @@ static status exchange(struct host *h, const struct host_ask *ask, struct waiter
 	while (is_ok(s) && !w->done) pthread_cond_wait(&w->woken, &h->lock);
 	forget_waiter(h, w);
 	pthread_mutex_unlock(&h->lock);
-	return is_ok(s) && w->lost ? STATUS(IO) : s;
+	if (is_ok(s) && w->lost) return STATUS(IO);
+	if (is_ok(s)) hold_folder(h);
+	return s;
 }
 
 status host_request(struct host *h, struct arena *a, const struct host_ask *ask, struct str *body, struct str *why)
@@ -371,6 +396,7 @@ void host_stop(struct host *h, bool clean)
 		close(h->control);
 		while (waitpid(h->keeper, NULL, 0) < 0 && errno == EINTR) continue;
 	}
+	if (h->folder >= 0) close(h->folder);
 	pthread_cond_destroy(&h->changed);
 	pthread_mutex_destroy(&h->sending);
 	pthread_mutex_destroy(&h->lock);

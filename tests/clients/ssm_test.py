@@ -89,7 +89,7 @@ class Parameters(Case):
         self.refused("HierarchyLevelLimitExceededException", self.put, "/" + "/".join("abcdefghijklmnop"))
         self.refused("ValidationException", self.put, "n" * 1011)
         self.put("n" * 900)
-        for name in ("/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64", "nobody"):
+        for name in ("/aws/service/ami-windows-latest/Windows_Server-2022-English-Full-Base", "nobody"):
             self.refused("ParameterNotFound", self.get, name)
 
     def test_types_and_sizes(self):
