@@ -38,11 +38,26 @@ struct agent {
 	struct compute *compute;
 };
 
-struct str agent_prefix(const struct agent *g) { return g->prefix; }
-const char *agent_folder(const struct agent *g) { return g->folder; }
-struct str agent_data(const struct agent *g) { return g->data; }
-struct net *agent_net(struct agent *g) { return g->net; }
-struct compute *agent_compute(struct agent *g) { return g->compute; }
+struct str agent_prefix(const struct agent *g)
+{
+	return g->prefix;
+}
+const char *agent_folder(const struct agent *g)
+{
+	return g->folder;
+}
+struct str agent_data(const struct agent *g)
+{
+	return g->data;
+}
+struct net *agent_net(struct agent *g)
+{
+	return g->net;
+}
+struct compute *agent_compute(struct agent *g)
+{
+	return g->compute;
+}
 
 /* ── answers and events ──────────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -145,8 +160,8 @@ static struct str read_data_file(struct agent *g)
 	return n > 0 ? str_dup(&g->arena, str_n(text, (size_t)n)) : STR_NONE;
 }
 
-/* Is it nobody's: ephemeral, or with a data folder that is gone; and neither an agent nor its virga (which locks the folder
- * itself: host.c) has it? Then everything of it goes. */
+/* Is it nobody's: ephemeral, or with a data folder that is gone; and neither an agent nor its virga (which locks the
+ * folder itself: host.c) has it? Then everything of it goes. */
 static void sweep_one(const char *name)
 {
 	struct agent g = {.stream = -1, .epoll = epoll_create1(EPOLL_CLOEXEC), .folder_lock = -1};
@@ -161,8 +176,8 @@ static void sweep_one(const char *name)
 	bool gone = str_has(g.data) && access(str_z(&g.arena, g.data), F_OK) != 0 && errno == ENOENT;
 	g.folder_lock = open(g.lock, O_RDWR | O_CLOEXEC);
 	int folder = open(g.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (folder >= 0 && flock(folder, LOCK_EX | LOCK_NB) == 0 && g.epoll >= 0 && str_has(g.data) && (g.ephemeral || gone) && g.folder_lock >= 0 &&
-		flock(g.folder_lock, LOCK_EX | LOCK_NB) == 0) {
+	if (folder >= 0 && flock(folder, LOCK_EX | LOCK_NB) == 0 && g.epoll >= 0 && str_has(g.data) &&
+		(g.ephemeral || gone) && g.folder_lock >= 0 && flock(g.folder_lock, LOCK_EX | LOCK_NB) == 0) {
 		log_info("host", "swept", "installation=%s", name);
 		g.net = net_new(&g);
 		g.compute = compute_new(&g);
@@ -185,7 +200,8 @@ static void sweep(const struct agent *own)
 {
 	DIR *d = opendir("/run/virga");
 	for (struct dirent *e; d && (e = readdir(d));)
-		if (str_starts(str_c(e->d_name), STR("virga-")) && !str_eq(str_c(e->d_name), own->prefix)) sweep_one(e->d_name);
+		if (str_starts(str_c(e->d_name), STR("virga-")) && !str_eq(str_c(e->d_name), own->prefix))
+			sweep_one(e->d_name);
 	if (d) closedir(d);
 }
 

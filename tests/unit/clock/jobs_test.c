@@ -81,10 +81,14 @@ static void end(void)
 static void schedule(const char *kind, const char *id, int64_t in_ms, const char *payload)
 {
 	store_ticket t;
-	struct store_tx *tx = store_begin(s, &a, false);
 	struct job job = {str_c(kind), str_c(id), clock_now(c) + in_ms, str_c(payload), 0};
-	jobs_schedule(tx, &job);
-	CHECK_OK(store_commit(tx, &t));
+	status st;
+	do { /* a job that runs meanwhile may win */
+		struct store_tx *tx = store_begin(s, &a, false);
+		jobs_schedule(tx, &job);
+		st = store_commit(tx, &t);
+	} while (status_is(st, STATUS_CONFLICT));
+	CHECK_OK(st);
 	jobs_poke(j);
 }
 static int64_t counted(const char *id)
