@@ -12,15 +12,29 @@
 static const char standard_kind[] = "sns.deliver", fifo_kind[] = "sns.fifo";
 enum { FIFO_AT_ONCE = 100 };
 
-void sns_enqueue(struct store_tx *tx, struct arena *a, const struct sns_rec_topic *t, const struct sns_rec_message *m,
+static bool wants(struct arena *a, const struct sns_rec_subscription *s, const struct sns_rec_message *m)
+{
+	struct str policy = sns_get(&s->attributes, STR("FilterPolicy"));
+	bool body = str_is(str_or(sns_get(&s->attributes, STR("FilterPolicyScope")), STR("")), "MessageBody");
+	return !str_has(policy) || sns_filter_passes(a, policy, body, m);
+}
+
+status sns_enqueue(struct store_tx *tx, struct arena *a, const struct sns_rec_topic *t, struct sns_rec_message *m,
 	int64_t now_ms)
 {
+	struct sns_subscriptions list;
+	size_t room = 0;
+	m->receivers = (struct sns_rec_receivers){0};
+	TRY(sns_subscriptions_of(tx, a, t, &list));
+	for (size_t i = 0; i < list.n; i++)
+		if (wants(a, &list.v[i], m)) *VEC_PUSH(a, &m->receivers, &room) = list.v[i].id;
+	if (m->receivers.n == 0) return OK;
 	struct str bytes = sns_rec_message_encode(a, m);
 	struct job job = {.kind = str_c(t->fifo.v ? fifo_kind : standard_kind), .due_ms = now_ms, .payload = bytes};
 	if (!t->fifo.v) {
 		job.id = m->id;
 		jobs_schedule(tx, &job);
-		return;
+		return OK;
 	}
 	struct key k = key_begin(a);
 	key_append(&k, sns_key(a, "fifo", t->account, t->region, t->name));
@@ -29,16 +43,10 @@ void sns_enqueue(struct store_tx *tx, struct arena *a, const struct sns_rec_topi
 	job.id = str_fmt(a, "%.*s/%.*s/%.*s", STR_ARG(t->account), STR_ARG(t->region), STR_ARG(t->name));
 	job.payload = STR("");
 	jobs_schedule(tx, &job);
+	return OK;
 }
 
 /* ── one subscriber ── */
-
-static bool wants(struct arena *a, const struct sns_rec_subscription *s, const struct sns_rec_message *m)
-{
-	struct str policy = sns_get(&s->attributes, STR("FilterPolicy"));
-	bool body = str_is(str_or(sns_get(&s->attributes, STR("FilterPolicyScope")), STR("")), "MessageBody");
-	return !str_has(policy) || sns_filter_passes(a, policy, body, m);
-}
 
 /* What could not be delivered: as it would have been, with what went wrong. */
 static status to_dead_letters(struct sns *s, struct arena *a, const struct sns_rec_topic *t,
@@ -95,13 +103,16 @@ static status deliver_to(struct sns *s, struct store_tx *tx, struct arena *a, co
 static status deliver_all(struct sns *s, struct store_tx *tx, struct arena *a, const struct sns_rec_message *m)
 {
 	struct sns_rec_topic t;
-	struct sns_subscriptions list;
 	status st = sns_topic_get(tx, a, m->account, m->region, m->topic, &t);
 	if (status_is(st, STATUS_NOT_FOUND)) return OK; /* deleted meanwhile */
 	TRY(st);
-	TRY(sns_subscriptions_of(tx, a, &t, &list));
-	for (size_t i = 0; i < list.n; i++)
-		if (wants(a, &list.v[i], m)) TRY(deliver_to(s, tx, a, &t, m, &list.v[i]));
+	for (size_t i = 0; i < m->receivers.n; i++) {
+		struct sns_rec_subscription to = {0};
+		st = sns_subscription_get(tx, a, &t, m->receivers.v[i], &to);
+		if (status_is(st, STATUS_NOT_FOUND)) continue; /* unsubscribed meanwhile */
+		TRY(st);
+		TRY(deliver_to(s, tx, a, &t, m, &to));
+	}
 	return OK;
 }
 

@@ -191,8 +191,7 @@ static status send(struct call *c, struct sns_rec_topic *t, struct sns_rec_messa
 	bool known = false;
 	if (t->fifo.v) TRY(number(c, t, m, &known));
 	if (m->sequence.has) *sequence = str_fmt(c->arena, "1%019lld", (long long)m->sequence.v);
-	if (!known) sns_enqueue(c->tx, c->arena, t, m, c->now_ms);
-	return OK;
+	return known ? OK : sns_enqueue(c->tx, c->arena, t, m, c->now_ms);
 }
 
 /* ── the operations ── */
@@ -344,6 +343,5 @@ status sns_publish_in(struct cloud *cloud, struct store_tx *tx, struct arena *a,
 		.body = p->message,
 		.subject = p->subject,
 		.published = SOME_TIME(now)};
-	sns_enqueue(tx, a, &t, &m, now);
-	return OK;
+	return sns_enqueue(tx, a, &t, &m, now);
 }

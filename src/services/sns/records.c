@@ -79,18 +79,24 @@ static struct str owned_key(struct arena *a, const struct sns_rec_topic *t, cons
 	return key_done(&k);
 }
 
+status sns_subscription_get(struct store_tx *tx, struct arena *a, const struct sns_rec_topic *t, struct str id,
+	struct sns_rec_subscription *out)
+{
+	struct str bytes;
+	*out = (struct sns_rec_subscription){0};
+	TRY(store_get(tx, subscription_key(a, t, id), &bytes));
+	return sns_rec_subscription_decode(a, bytes, out);
+}
+
 status sns_subscription_load(struct call *c, struct str arn, struct sns_rec_topic *t, struct sns_rec_subscription *out)
 {
-	struct str account, region, name, id, bytes;
-	*out = (struct sns_rec_subscription){0};
+	struct str account, region, name, id;
 	if (!sns_read_arn(str_or(arn, STR("")), &account, &region, &name, &id) || !str_has(id) || !id.n)
 		return SNS_FAIL(c, INVALID_PARAMETER,
 			"Invalid parameter: SubscriptionArn Reason: An ARN must have at least 6 elements, not 1");
 	status s = sns_topic_get(c->tx, c->arena, account, region, name, t);
-	if (is_ok(s)) s = store_get(c->tx, subscription_key(c->arena, t, id), &bytes);
-	if (status_is(s, STATUS_NOT_FOUND)) return SNS_FAIL(c, NOT_FOUND, "Subscription does not exist");
-	TRY(s);
-	return sns_rec_subscription_decode(c->arena, bytes, out);
+	if (is_ok(s)) s = sns_subscription_get(c->tx, c->arena, t, id, out);
+	return status_is(s, STATUS_NOT_FOUND) ? SNS_FAIL(c, NOT_FOUND, "Subscription does not exist") : s;
 }
 
 void sns_subscription_put(struct call *c, const struct sns_rec_topic *t, const struct sns_rec_subscription *s)

@@ -34,6 +34,10 @@ status sns_topic_get(struct store_tx *tx, struct arena *a, struct str account, s
 /* InvalidParameter, NotFound. */
 status sns_topic_load(struct call *c, struct str arn, struct sns_rec_topic *out) MUST_USE;
 void sns_topic_put(struct store_tx *tx, struct arena *a, const struct sns_rec_topic *t);
+/* NOT_FOUND. */
+status sns_subscription_get(struct store_tx *tx, struct arena *a, const struct sns_rec_topic *t, struct str id,
+	struct sns_rec_subscription *out) MUST_USE;
+/* InvalidParameter, NotFound. */
 status sns_subscription_load(
 	struct call *c, struct str arn, struct sns_rec_topic *t, struct sns_rec_subscription *out) MUST_USE;
 void sns_subscription_put(struct call *c, const struct sns_rec_topic *t, const struct sns_rec_subscription *s);
@@ -74,9 +78,10 @@ status sns_envelope(struct sns *s, struct store_tx *tx, struct arena *a, const s
 
 /* ── deliver.c ── */
 void sns_deliver_start(struct sns *s);
-/* Writes the message so that it is delivered after the commit; FIFO: m->sequence is set. */
-void sns_enqueue(struct store_tx *tx, struct arena *a, const struct sns_rec_topic *t, const struct sns_rec_message *m,
-	int64_t now_ms);
+/* Writes the message so that it is delivered after the commit, to the subscriptions whose filter lets it through now;
+ * FIFO: m->sequence is set. */
+status sns_enqueue(struct store_tx *tx, struct arena *a, const struct sns_rec_topic *t, struct sns_rec_message *m,
+	int64_t now_ms) MUST_USE;
 
 /* ── permit.c ── */
 status sns_authorize(struct call *c, struct store_tx *tx, const void *in, struct authz_demands *demands,
