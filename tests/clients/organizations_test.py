@@ -1,6 +1,7 @@
 """AWS Organizations: the tree, its accounts, invitations, policies and delegations; and that control policies bind members."""
 import json
 import random
+import threading
 import time
 import unittest
 
@@ -555,6 +556,75 @@ class Bound(Case):
         self.policy(document(deny("sqs:*")), target=number)
         self.virga.restart()
         self.refused("AccessDeniedException", root("sqs").list_queues)
+
+
+class RootAccess(Case):
+    def test_a_members_root_for_one_task(self):
+        iam, sts, number = self.virga.client("iam"), self.virga.client("sts"), self.account()
+        task = "arn:aws:iam::aws:policy/root-task/"
+        ask = dict(TargetPrincipal=number, TaskPolicyArn={"arn": task + "SQSUnlockQueuePolicy"})
+        self.refused("ServiceAccessNotEnabledException", iam.list_organizations_features)
+        self.org.enable_aws_service_access(ServicePrincipal="iam.amazonaws.com")
+        self.assertEqual(iam.list_organizations_features()["EnabledFeatures"], [])
+        self.refused("AccessDenied", sts.assume_root, **ask)
+        self.assertEqual(iam.enable_organizations_root_credentials_management()["EnabledFeatures"],
+            ["RootCredentialsManagement"])
+        self.refused("AccessDenied", sts.assume_root, **ask)
+        self.assertEqual(sorted(iam.enable_organizations_root_sessions()["EnabledFeatures"]),
+            ["RootCredentialsManagement", "RootSessions"])
+        # A queue whose policy locks everybody out is opened again by its account's root.
+        queue = self.as_root(number)("sqs").create_queue(QueueName="locked")["QueueUrl"]
+        c = sts.assume_root(**ask)["Credentials"]
+        root = lambda service: self.virga.client(service, c["AccessKeyId"], c["SecretAccessKey"], c["SessionToken"])
+        self.assertEqual(root("sts").get_caller_identity()["Arn"], f"arn:aws:iam::{number}:root")
+        root("sqs").set_queue_attributes(QueueUrl=queue, Attributes={"DelaySeconds": "5"})
+        self.refused("AccessDeniedException", root("sqs").delete_queue, QueueUrl=queue)
+        self.refused("AccessDeniedException", root("ssm").describe_parameters)
+        self.refused("ValidationError", sts.assume_root, TargetPrincipal=number,
+            TaskPolicyArn={"arn": "arn:aws:iam::aws:policy/AdministratorAccess"})
+        for who in (MASTER, "999999999999"):
+            self.refused("AccessDenied", sts.assume_root, TargetPrincipal=who, TaskPolicyArn=ask["TaskPolicyArn"])
+        member = self.as_root(number)
+        self.refused("AccountNotManagementOrDelegatedAdministratorException", member("iam").list_organizations_features)
+        self.refused("AccessDenied", member("sts").assume_root, **ask)
+        self.advance("15m")
+        self.refused("ExpiredTokenException", root("sqs").list_queues)
+        iam.disable_organizations_root_sessions()
+        self.assertEqual(iam.disable_organizations_root_credentials_management()["EnabledFeatures"], [])
+        self.refused("AccessDenied", sts.assume_root, **ask)
+
+
+class Killed(Case):
+    def test_no_half_of_a_change_survives(self):
+        """Attaching and detaching while virga is killed: both ways of looking at it agree, and enforcement with them."""
+        number = self.account()
+        policy = self.policy(document(deny("sqs:*")))
+        stop, root = threading.Event(), self.as_root(number)
+
+        def change():
+            while not stop.is_set():
+                for call in (self.org.attach_policy, self.org.detach_policy):
+                    try:
+                        call(PolicyId=policy, TargetId=number)
+                    except Exception:  # it is being killed
+                        pass
+
+        for _ in range(4):
+            stop.clear()
+            thread = threading.Thread(target=change)
+            thread.start()
+            time.sleep(random.uniform(0.05, 0.3))
+            self.virga.kill()
+            stop.set()
+            thread.join()
+            self.virga.start(self.virga.port)
+            attached = policy in [p["Id"] for p in self.org.list_policies_for_target(TargetId=number, Filter=SCP)["Policies"]]
+            targets = [t["TargetId"] for t in self.org.list_targets_for_policy(PolicyId=policy)["Targets"]]
+            self.assertEqual(targets, [number] if attached else [])
+            if attached:
+                self.refused("AccessDeniedException", root("sqs").list_queues)
+            else:
+                root("sqs").list_queues()
 
 
 class Closing(Case):

@@ -51,3 +51,8 @@ status iam_profile_peek(struct store_tx *tx, struct arena *a, struct str account
 
 /* The user or role behind a principal: the role's own ARN, with its path, of a session. */
 struct str iam_issuer_arn(struct arena *a, const struct principal *p);
+
+/* Central root access: has the organization this feature (RootSessions, RootCredentialsManagement)? */
+bool iam_root_feature(struct store_tx *tx, struct arena *a, struct str organization, struct str feature);
+/* AWS's task policies of AssumeRoot, by ARN; STR_NONE for any other. */
+struct str iam_root_task(struct str arn);

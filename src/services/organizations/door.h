@@ -40,6 +40,8 @@ bool organizations_delegate(
 status organizations_trust(
 	struct store_tx *tx, struct arena *a, struct str id, struct str service, int64_t now_ms) MUST_USE;
 
+bool organizations_has_all_features(struct store_tx *tx, struct arena *a, struct str id);
+
 struct organizations_member {
 	struct str id, name, email;
 	bool suspended;

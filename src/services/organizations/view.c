@@ -87,6 +87,12 @@ bool organizations_delegate(struct store_tx *tx, struct arena *a, struct str id,
 	return is_ok(orgs_account_load(tx, a, id, account, &r)) && service_at(&r.delegations, service) >= 0;
 }
 
+bool organizations_has_all_features(struct store_tx *tx, struct arena *a, struct str id)
+{
+	struct organizations_rec_organization o;
+	return is_ok(orgs_load(tx, a, id, &o)) && orgs_all_features(&o);
+}
+
 status organizations_trust(struct store_tx *tx, struct arena *a, struct str id, struct str service, int64_t now_ms)
 {
 	struct organizations_rec_organization o;

@@ -6,6 +6,7 @@ static const struct service_op operations[STS_OP_COUNT] = {
 	[STS_OP_ASSUME_ROLE] = OP(sts_assume_role, 0),
 	[STS_OP_ASSUME_ROLE_WITH_SAML] = OP(sts_assume_role_with_saml, OP_BLOCKING),
 	[STS_OP_ASSUME_ROLE_WITH_WEB_IDENTITY] = OP(sts_assume_role_with_web_identity, OP_BLOCKING),
+	[STS_OP_ASSUME_ROOT] = OP(sts_assume_root, 0),
 	[STS_OP_DECODE_AUTHORIZATION_MESSAGE] = OP(sts_decode_authorization_message, OP_READ),
 	[STS_OP_GET_ACCESS_KEY_INFO] = OP(sts_get_access_key_info, OP_READ),
 	[STS_OP_GET_CALLER_IDENTITY] = OP(sts_get_caller_identity, OP_READ),
