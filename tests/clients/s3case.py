@@ -144,11 +144,12 @@ def crc64nvme(data):
     return _crc(data, 64)
 
 
-def control_client(virga, key="test"):
+def control_client(virga, key="test", secret="test"):
     """S3 Control: the SDK sends to ACCOUNT.localhost, a name that not every machine resolves."""
-    client = virga.client("s3control", key=key, endpoint_url=virga.endpoint.replace("127.0.0.1", "localhost"))
+    client = virga.client("s3control", key=key, secret=secret, endpoint_url=virga.endpoint.replace("127.0.0.1", "localhost"))
 
     def send_here(request, **_):
+        request.headers["Host"] = request.url.split("/", 3)[2]  # as it was signed
         request.url = virga.endpoint + "/" + request.url.split("/", 3)[3]
     client.meta.events.register("before-send.s3-control", send_here)
     return client

@@ -34,7 +34,8 @@ static status require_organization(struct call *c, struct organizations_place *p
 	if (!str_eq(place->master, c->account) &&
 		!organizations_delegate(c->tx, c->arena, place->id, c->account, STR("iam.amazonaws.com")))
 		return call_fail(c, IAM_ERR_ACCOUNT_NOT_MANAGEMENT_OR_DELEGATED_ADMINISTRATOR_EXCEPTION,
-			"The account making the request is not the management account or delegated administrator account for the "
+			"The account making the request is not the management account or delegated administrator "
+			"account for the "
 			"organization.");
 	if (!organizations_has_all_features(c->tx, c->arena, place->id))
 		return call_fail(c, IAM_ERR_ORGANIZATION_NOT_IN_ALL_FEATURES_MODE_EXCEPTION,
@@ -45,7 +46,8 @@ static status require_organization(struct call *c, struct organizations_place *p
 	return OK;
 }
 
-static status change(struct call *c, struct str feature, bool on, struct str *organization, struct iam_features_list_type *out)
+static status change(
+	struct call *c, struct str feature, bool on, struct str *organization, struct iam_features_list_type *out)
 {
 	struct organizations_place place;
 	struct iam_rec_features f;
@@ -90,20 +92,21 @@ status iam_list_organizations_features(struct call *c, const struct iam_list_org
 
 /* "AWS managed policies for AssumeRoot": what each lets the session do. */
 #define TASK(actions)                                                                                                  \
-	"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":[" actions "],\"Resource\":\"*\"}]}"
+	"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":[" actions                        \
+	"],\"Resource\":\"*\"}]}"
 static const struct {
 	const char *name, *document;
 } tasks[] = {
-	{"IAMAuditRootUserCredentials",
-		TASK("\"iam:ListAccessKeys\",\"iam:ListSigningCertificates\",\"iam:GetLoginProfile\",\"iam:ListMFADevices\","
-		     "\"iam:GetUser\",\"iam:GetAccountSummary\",\"iam:GetAccessKeyLastUsed\"")},
+	{"IAMAuditRootUserCredentials", TASK("\"iam:ListAccessKeys\",\"iam:ListSigningCertificates\",\"iam:"
+					     "GetLoginProfile\",\"iam:ListMFADevices\","
+					     "\"iam:GetUser\",\"iam:GetAccountSummary\",\"iam:GetAccessKeyLastUsed\"")},
 	{"IAMCreateRootUserPassword", TASK("\"iam:CreateLoginProfile\",\"iam:GetLoginProfile\"")},
 	{"IAMDeleteRootUserCredentials",
 		TASK("\"iam:DeleteAccessKey\",\"iam:DeleteSigningCertificate\",\"iam:DeleteLoginProfile\","
 		     "\"iam:DeactivateMFADevice\",\"iam:DeleteVirtualMFADevice\",\"iam:ListAccessKeys\","
 		     "\"iam:ListSigningCertificates\",\"iam:GetLoginProfile\",\"iam:ListMFADevices\",\"iam:GetUser\"")},
-	{"S3UnlockBucketPolicy",
-		TASK("\"s3:DeleteBucketPolicy\",\"s3:PutBucketPolicy\",\"s3:GetBucketPolicy\",\"s3:ListAllMyBuckets\"")},
+	{"S3UnlockBucketPolicy", TASK("\"s3:DeleteBucketPolicy\",\"s3:PutBucketPolicy\",\"s3:GetBucketPolicy\",\"s3:"
+				      "ListAllMyBuckets\"")},
 	{"SQSUnlockQueuePolicy",
 		TASK("\"sqs:SetQueueAttributes\",\"sqs:GetQueueAttributes\",\"sqs:ListQueues\",\"sqs:GetQueueUrl\"")},
 };

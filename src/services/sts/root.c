@@ -1,5 +1,5 @@
-/* AssumeRoot: a member account's root for one task and a quarter of an hour, for the organization's management account or its
- * delegated administrator of IAM ("Perform a privileged task on an AWS Organizations member account"). */
+/* AssumeRoot: a member account's root for one task and a quarter of an hour, for the organization's management account
+ * or its delegated administrator of IAM ("Perform a privileged task on an AWS Organizations member account"). */
 #include "services/organizations/door.h"
 #include "services/sts/internal.h"
 
@@ -23,8 +23,9 @@ static struct str account_of(struct str principal)
 
 static status denied(struct call *c, struct str target)
 {
-	return call_fail(c, ERR_ACCESS_DENIED, "User: %.*s is not authorized to perform: sts:AssumeRoot on resource: %.*s",
-		STR_ARG(c->principal.arn), STR_ARG(target));
+	return call_fail(c, ERR_ACCESS_DENIED,
+		"User: %.*s is not authorized to perform: sts:AssumeRoot on resource: %.*s", STR_ARG(c->principal.arn),
+		STR_ARG(target));
 }
 
 status sts_assume_root(struct call *c, const struct sts_assume_root_input *in, struct sts_assume_root_output *out)
