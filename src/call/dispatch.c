@@ -1,5 +1,6 @@
 /* The edge's handler: from a request's head and body to a running call. See dispatch.h for the order of things. */
 #include "admin/admin.h"
+#include "base/gzip.h"
 #include "base/rand.h"
 #include "call/exchange.h"
 #include <stddef.h>
@@ -144,7 +145,7 @@ static void run_in_worker(void *ctx)
 static status begin_call(struct exchange *e)
 {
 	uint8_t hash[32];
-	digest_sha256(e->wire.body, hash);
+	digest_sha256(e->call.body, hash);
 	TRY(exchange_authenticate(e, hash));
 	TRY(exchange_authorize(e));
 	if (!e->op) return exchange_not_implemented(e);
@@ -152,11 +153,28 @@ static status begin_call(struct exchange *e)
 	return exchange_permit(e);
 }
 
+/* Smithy's requestCompression: SDKs pack the bodies of operations such as PutMetricData; what is signed is the packed
+ * body. S3 keeps what it is given. */
+static bool unpack(struct exchange *e)
+{
+	struct str encoding = edge_header_get(e->call.http, STR("Content-Encoding"));
+	if (e->s3_dialect || !e->wire.body.n || !str_has(encoding) || !str_ieq(str_trim(encoding), STR("gzip")))
+		return true;
+	return is_ok(gzip_unpack(&e->arena, e->call.body, BUFFERED_BODY_MAX, &e->wire.body));
+}
+
 static void run_buffered(struct exchange *e)
 {
 	/* A website's address has no operations. */
 	if (e->host.website && try_raw(e)) return;
+	bool unpacked = unpack(e);
 	if (!e->routed) route(e);
+	if (!unpacked) {
+		(void)!is_ok(call_fail(&e->call, ERR_SERIALIZATION,
+			"The request's body is not the gzip data that its Content-Encoding says."));
+		exchange_answer_failure(e);
+		return;
+	}
 	if (e->route_failed || !e->op) {
 		/* A form's file is hashed and written: that is a worker's. */
 		if (e->sig.kind == SIG_POST_FORM) {

@@ -1,0 +1,38 @@
+/* Inside the room of CloudWatch. Keys, beside those of points (points.h):
+ *
+ *     ("cloudwatch", "metric", account, region, namespace, name, dimensions)    which metrics there are */
+#pragma once
+#include "base/vec.h"
+#include "call/call.h"
+#include "cloudwatch.h"
+#include "cloudwatch_state.h"
+#include "services/cloudwatch/metrics.h"
+#include "services/cloudwatch/points.h"
+#include "store/key.h"
+
+#define CW_FAIL(c, NAME, ...) call_fail((c), CLOUDWATCH_ERR_##NAME, __VA_ARGS__)
+#define CW_VALUE(c, ...) CW_FAIL(c, INVALID_PARAMETER_VALUE_EXCEPTION, __VA_ARGS__)
+#define CW_COMBINATION(c, ...) CW_FAIL(c, INVALID_PARAMETER_COMBINATION_EXCEPTION, __VA_ARGS__)
+#define CW_DAY_MS 86400000ll
+
+/* ── names.c ── */
+struct str cw_key(struct arena *a, const char *kind, struct str account, struct str region);
+/* Dimensions of the caller's (cloudwatch_dimensions), checked: 30 at most, no name twice. where: for messages. */
+status cw_metric_of(struct call *c, struct str space, struct str name, const struct cloudwatch_dimensions *d,
+	const char *where, struct metric *out) MUST_USE;
+/* Makes the metric known to ListMetrics, where it is not, or was not lately. */
+status cw_metric_touch(struct store_tx *tx, struct arena *a, const struct metric *m, int64_t now_ms) MUST_USE;
+/* Walks the metrics of an account and region: narrowed by namespace and name, where they are given (name only with a
+ * namespace). after: the key to begin behind, or STR_NONE. */
+struct cw_metrics {
+	struct store_scan *scan;
+	struct arena *a;
+	struct str key; /* of what was last returned; valid until the next */
+};
+void cw_metrics_begin(struct cw_metrics *w, struct store_tx *tx, struct arena *a, struct str account, struct str region,
+	struct str space, struct str name, struct str after);
+bool cw_metrics_next(struct cw_metrics *w, struct cloudwatch_rec_metric *m, status *s);
+
+/* ── statistics.c ── */
+int64_t cw_round_start(int64_t start_s, int32_t period, int64_t now_s);
+bool cw_period_legal(int64_t period);
