@@ -85,6 +85,8 @@ static status run(struct inside_call *i, const struct inside_caller *who, const 
 	if (c->match.op->in != WIRE_NO_SHAPE) {
 		memcpy(e->in, in, c->match.service->tables.shapes[c->match.op->in].size);
 		TRY(wire_validate(c->arena, &c->match, e->in, &c->failure));
+		/* S3 keeps configurations as they were sent. */
+		c->body = wire_xml_payload(c->arena, &c->match, e->in);
 	}
 	if (!who->trusted) TRY(exchange_permit(e));
 	if (c->match.op->flags & WIRE_O_STREAM_IN) {

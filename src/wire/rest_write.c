@@ -157,6 +157,21 @@ static void write_xml_payload(struct buf *b, const struct wire_match *m, const s
 	wire_xml_close(b, name);
 }
 
+struct str wire_xml_payload(struct arena *a, const struct wire_match *m, const void *in)
+{
+	const struct wire_tables *t = &m->service->tables;
+	if (m->protocol != WIRE_REST_XML || m->op->in == WIRE_NO_SHAPE) return STR_NONE;
+	const struct wire_shape *s = &t->shapes[m->op->in];
+	if (!s->payload) return STR_NONE;
+	const struct wire_member *p = &t->members[s->first + s->payload - 1];
+	const void *slot = (const char *)in + p->offset;
+	if (t->shapes[p->shape].kind != WIRE_STRUCT || wire_is_absent(&t->shapes[p->shape], slot, true))
+		return STR_NONE;
+	struct buf b = BUF_IN(a);
+	write_xml_payload(&b, m, t, p, slot);
+	return buf_done(&b);
+}
+
 static void write_payload(struct arena *a, const struct wire_match *m, const struct wire_tables *t,
 	const struct wire_member *p, const void *slot, struct wire_response *r)
 {

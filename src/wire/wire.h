@@ -76,6 +76,9 @@ status wire_decode(struct arena *a, const struct wire_match *m, const struct wir
 status wire_validate(struct arena *a, const struct wire_match *m, const void *in, struct wire_failure *why) MUST_USE;
 void wire_encode(struct arena *a, const struct wire_match *m, const void *out, struct str request_id,
 	struct wire_response *response);
+/* The body that a client would send with this input, where that is one XML document (S3's configurations); STR_NONE for
+ * any other operation. */
+struct str wire_xml_payload(struct arena *a, const struct wire_match *m, const void *in);
 /* m->service may be NULL (then by m->protocol; rest-xml in S3's manner when that is 0). */
 void wire_encode_error(struct arena *a, const struct wire_match *m, const struct wire_failure *why, struct str request_id,
 	struct wire_response *response);

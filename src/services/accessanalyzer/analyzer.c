@@ -61,8 +61,8 @@ static status set_tags(struct call *c, struct accessanalyzer_rec_pairs *to, cons
 	for (size_t i = 0; i < to->n; i++) *VEC_PUSH(c->arena, &now, &capacity) = to->v[i];
 	for (size_t i = 0; i < tags->n; i++) {
 		size_t at = 0;
-		if (str_istarts(tags->v[i].key, STR("aws:")) || !tags->v[i].key.n || tags->v[i].key.n > 128 ||
-			tags->v[i].value.n > 256)
+		if ((!c->system_tags && str_istarts(tags->v[i].key, STR("aws:"))) || !tags->v[i].key.n ||
+			tags->v[i].key.n > 128 || tags->v[i].value.n > 256)
 			return AA_FAIL(c, VALIDATION, "The tag %.*s is not valid.", STR_ARG(tags->v[i].key));
 		while (at < now.n && !str_eq(now.v[at].key, tags->v[i].key)) at++;
 		struct accessanalyzer_rec_pairs_entry *e =

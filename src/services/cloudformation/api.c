@@ -4,44 +4,55 @@
 
 static const struct wire_member *member_named(const struct wire_tables *t, const struct wire_shape *s, struct str name)
 {
-	for (uint32_t i = 0; i < s->count; i++)
-		if (str_eq(wire_str(t, t->members[s->first + i].name), name)) return &t->members[s->first + i];
-	return NULL;
+	const struct wire_member *like = NULL;
+	for (uint32_t i = 0; i < s->count; i++) {
+		const struct wire_member *m = &t->members[s->first + i];
+		if (str_eq(wire_str(t, m->name), name)) return m;
+		if (str_ieq(wire_str(t, m->name), name)) like = m;
+	}
+	return like;
 }
 
-static void fill(struct arena *a, const struct wire_tables *t, uint16_t shape, const struct json_value *v, void *slot,
-	bool inlined);
+/* Members that the operation does not have: their names, each behind a comma. */
+struct filling {
+	struct arena *a;
+	const struct wire_tables *t;
+	struct buf unknown;
+};
+static void fill(struct filling *f, uint16_t shape, const struct json_value *v, void *slot, bool inlined);
 
-static void fill_struct(
-	struct arena *a, const struct wire_tables *t, const struct wire_shape *s, const struct json_value *v, char *to)
+static void fill_struct(struct filling *f, const struct wire_shape *s, const struct json_value *v, char *to)
 {
 	if (v->type != JSON_IS_OBJECT) return;
 	for (const struct json_value *c = v->first; c; c = c->next) {
-		const struct wire_member *m = member_named(t, s, c->name);
-		if (m) fill(a, t, m->shape, c, to + m->offset, false);
+		const struct wire_member *m = member_named(f->t, s, c->name);
+		if (m) {
+			fill(f, m->shape, c, to + m->offset, false);
+			continue;
+		}
+		if (f->unknown.n) buf_lit(&f->unknown, ", ");
+		buf_str(&f->unknown, c->name);
 	}
 }
 
-static void fill_list(struct arena *a, const struct wire_tables *t, const struct wire_shape *s,
-	const struct json_value *v, struct wire_list *to)
+static void fill_list(struct filling *f, const struct wire_shape *s, const struct json_value *v, struct wire_list *to)
 {
 	if (v->type != JSON_IS_ARRAY) return;
-	to->v = arena_array(a, v->length + 1, s->size);
+	to->v = arena_array(f->a, v->length + 1, s->size);
 	char *at = to->v;
 	for (const struct json_value *c = v->first; c; c = c->next, at += s->size)
-		fill(a, t, t->members[s->first].shape, c, at, !(s->flags & WIRE_S_SPARSE));
+		fill(f, f->t->members[s->first].shape, c, at, !(s->flags & WIRE_S_SPARSE));
 	to->n = v->length;
 }
 
-static void fill_map(struct arena *a, const struct wire_tables *t, const struct wire_shape *s,
-	const struct json_value *v, struct wire_list *to)
+static void fill_map(struct filling *f, const struct wire_shape *s, const struct json_value *v, struct wire_list *to)
 {
 	if (v->type != JSON_IS_OBJECT) return;
-	to->v = arena_array(a, v->length + 1, s->size);
+	to->v = arena_array(f->a, v->length + 1, s->size);
 	char *at = to->v;
 	for (const struct json_value *c = v->first; c; c = c->next, at += s->size) {
 		((struct wire_map_entry *)(void *)at)->key = c->name;
-		fill(a, t, t->members[s->first + 1].shape, c, at + sizeof(struct str), !(s->flags & WIRE_S_SPARSE));
+		fill(f, f->t->members[s->first + 1].shape, c, at + sizeof(struct str), !(s->flags & WIRE_S_SPARSE));
 	}
 	to->n = v->length;
 }
@@ -57,10 +68,10 @@ static struct str text_of(struct arena *a, const struct json_value *v)
 }
 
 /* slot: as struct member, or (inlined) as element of a list or value of a map. */
-static void fill(struct arena *a, const struct wire_tables *t, uint16_t shape, const struct json_value *v, void *slot,
-	bool inlined)
+static void fill(struct filling *f, uint16_t shape, const struct json_value *v, void *slot, bool inlined)
 {
-	const struct wire_shape *s = &t->shapes[shape];
+	struct arena *a = f->a;
+	const struct wire_shape *s = &f->t->shapes[shape];
 	int64_t i;
 	double d;
 	struct str decoded;
@@ -68,13 +79,13 @@ static void fill(struct arena *a, const struct wire_tables *t, uint16_t shape, c
 	switch ((enum wire_kind)s->kind) {
 	case WIRE_STRUCT:
 		if (!inlined) slot = *(void **)slot = arena_alloc(a, s->size);
-		fill_struct(a, t, s, v, slot);
+		fill_struct(f, s, v, slot);
 		break;
 	case WIRE_LIST:
-		fill_list(a, t, s, v, slot);
+		fill_list(f, s, v, slot);
 		break;
 	case WIRE_MAP:
-		fill_map(a, t, s, v, slot);
+		fill_map(f, s, v, slot);
 		break;
 	case WIRE_STRING:
 	case WIRE_DOCUMENT:
@@ -110,11 +121,15 @@ static void fill(struct arena *a, const struct wire_tables *t, uint16_t shape, c
 	}
 }
 
-void *cfn_api_input(struct arena *a, const struct wire_tables *t, uint16_t shape, const struct json_value *v)
+void *cfn_api_input(
+	struct arena *a, const struct wire_tables *t, uint16_t shape, const struct json_value *v, struct str *unknown)
 {
+	*unknown = STR("");
 	if (shape == WIRE_NO_SHAPE) return arena_new(a, struct wire_nothing);
+	struct filling f = {.a = a, .t = t, .unknown = BUF_IN(a)};
 	void *in = arena_alloc(a, t->shapes[shape].size);
-	if (v) fill_struct(a, t, &t->shapes[shape], v, in);
+	if (v) fill_struct(&f, &t->shapes[shape], v, in);
+	*unknown = buf_done(&f.unknown);
 	return in;
 }
 
@@ -223,34 +238,63 @@ struct json_value *cfn_api_output(struct arena *a, const struct wire_tables *t, 
 	return emit_struct(a, t, &t->shapes[shape], v);
 }
 
-static const struct wire_service *service_named(const char *name)
+static const struct wire_service *service_named(struct str name)
 {
 	for (size_t i = 0; i < wire_services_length; i++)
-		if (strcmp(wire_services[i]->name, name) == 0) return wire_services[i];
-	UNREACHABLE();
+		if (str_eq(str_c(wire_services[i]->name), name)) return wire_services[i];
+	return NULL;
 }
 
-static uint32_t op_named(const struct wire_tables *t, struct str name)
+static bool op_named(const struct wire_tables *t, struct str name, uint32_t *index)
 {
 	uint32_t low = 0, high = t->n_ops;
 	while (low < high) {
 		uint32_t mid = low + (high - low) / 2;
 		int c = str_cmp(wire_str(t, t->ops[mid].name), name);
-		if (!c) return mid;
+		*index = mid;
+		if (!c) return true;
 		if (c < 0)
 			low = mid + 1;
 		else
 			high = mid;
 	}
-	UNREACHABLE();
+	return false;
+}
+
+const struct wire_tables *cfn_api_tables(struct str service, struct str op, uint16_t *input)
+{
+	const struct wire_service *s = service_named(service);
+	uint32_t index;
+	if (!s || !op_named(&s->tables, op, &index)) return NULL;
+	*input = s->tables.ops[index].in;
+	return &s->tables;
+}
+
+bool cfn_api_built(struct str service, struct str op)
+{
+	const struct wire_service *model = service_named(service);
+	uint32_t index;
+	if (!model || !op_named(&model->tables, op, &index)) return false;
+	for (size_t i = 0; i < services_length; i++)
+		if (services[i]->model == model) return services[i]->ops[index].handler != NULL;
+	return false;
 }
 
 void cfn_api_body(struct cloud *cloud, const struct inside_caller *who, struct arena *a, const char *service,
 	const char *op, const struct json_value *in, const struct str *body, struct cfn_api_answer *answer)
 {
-	const struct wire_tables *t = &service_named(service)->tables;
-	uint32_t index = op_named(t, str_c(op));
-	struct inside *i = inside_run(cloud, who, service, index, cfn_api_input(a, t, t->ops[index].in, in), body);
+	const struct wire_service *model = service_named(str_c(service));
+	uint32_t index = 0;
+	struct str unknown;
+	if (!model || !op_named(&model->tables, str_c(op), &index)) UNREACHABLE();
+	const struct wire_tables *t = &model->tables;
+	void *input = cfn_api_input(a, t, t->ops[index].in, in, &unknown);
+	*answer = (struct cfn_api_answer){.http_status = 400,
+		.code = STR("InvalidRequest"),
+		.request_id = STR(""),
+		.message = str_fmt(a, "Properties that %s does not take: %.*s", op, STR_ARG(unknown))};
+	if (unknown.n) return;
+	struct inside *i = inside_run(cloud, who, service, index, input, body);
 	*answer = (struct cfn_api_answer){
 		.ok = i->ok, .http_status = i->http_status, .code = STR_NONE, .message = STR_NONE};
 	if (i->ok) {

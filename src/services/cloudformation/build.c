@@ -144,6 +144,8 @@ static void begin(struct look *l, const struct json_value *c, struct cloudformat
 	case CFN_UPDATE:
 		r.status = STR("UPDATE_IN_PROGRESS");
 		r.step = STR("update");
+		/* An update that failed half-way may have done any of what was wanted then. */
+		if (str_is(there->status, "UPDATE_FAILED") && str_has(there->wanted)) r.properties = there->wanted;
 		b.kind = TASK_UPDATE;
 		break;
 	case CFN_REPLACE:
@@ -327,7 +329,7 @@ static void look_at_resources(struct look *l)
 			buf_str(&failed, c->name);
 		} else if (!is_step(r, "done")) {
 			under_way++;
-			enum cfn_task_kind kind = is_step(r, "create")   ? TASK_CREATE
+			enum cfn_task_kind kind = is_step(r, "create")   ? TASK_CREATE_AGAIN
 						  : is_step(r, "update") ? TASK_UPDATE
 									 : TASK_SETTLE;
 			cfn_task_begin(l->e, l->op, r->logical_id, kind); /* after a crash; else it runs */

@@ -154,8 +154,9 @@ static void tell_changes(struct call *c, struct str text, bool values, struct cl
 	if (!is_ok(json_read(c->arena, text, &all))) return;
 	struct json_value *holder = cfn_object(c->arena);
 	cfn_append(holder, STR("Changes"), all);
+	struct str unknown;
 	struct cloudformation_describe_change_set_output *o =
-		cfn_api_input(c->arena, t, t->ops[CLOUDFORMATION_OP_DESCRIBE_CHANGE_SET].out, holder);
+		cfn_api_input(c->arena, t, t->ops[CLOUDFORMATION_OP_DESCRIBE_CHANGE_SET].out, holder, &unknown);
 	*out = o->changes;
 	for (size_t i = 0; i < out->n && !values; i++) {
 		struct cloudformation_resource_change *r = out->v[i].resource_change;

@@ -5,7 +5,8 @@
 
 enum { CFN_TASKS_MAX = 12 }; /* of one stack at a time */
 
-enum cfn_task_kind { TASK_CREATE, TASK_SETTLE, TASK_UPDATE, TASK_REMOVE, TASK_REMOVE_OLD };
+/* TASK_CREATE_AGAIN: begun before virga ended. */
+enum cfn_task_kind { TASK_CREATE, TASK_CREATE_AGAIN, TASK_SETTLE, TASK_UPDATE, TASK_REMOVE, TASK_REMOVE_OLD };
 struct cfn_op;
 struct cfn_task {
 	struct cfn_engine *engine;

@@ -44,6 +44,26 @@ status cfn_do_unless(
 	return s;
 }
 
+static bool has_any(struct str code, const char *const *words, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (str_find(code, str_c(words[i])) >= 0) return true;
+	return false;
+}
+
+bool cfn_says_gone(struct str code)
+{
+	static const char *const words[] = {"NotFound", "NoSuch", "DoesNotExist", "NonExistent", "NotExist"};
+	return has_any(code, words, sizeof(words) / sizeof(*words));
+}
+
+bool cfn_says_exists(struct str code)
+{
+	static const char *const words[] = {"AlreadyExists", "Duplicate", "AlreadyOwned", "AlreadyAssociated",
+		"ResourceInUse", "Conflict", "ResourceExists"};
+	return has_any(code, words, sizeof(words) / sizeof(*words));
+}
+
 const struct json_value *cfn_value(const struct cfn_work *w, const char *name)
 {
 	return json_member(w->properties, str_c(name));

@@ -1,11 +1,18 @@
-/* Which resources virga can make. */
-#include "services/cloudformation/handlers.h"
+/* Which resources virga can make: types with handlers of their own, and all that have a recipe. */
+#include "services/cloudformation/recipe.h"
 
 const struct cfn_handler *cfn_handler_of(struct str type)
 {
 	static const struct cfn_handler *const files[] = {cfn_sqs, cfn_ssm};
+	static const struct cfn_handler by_recipe = {
+		NULL, cfn_recipe_create, cfn_recipe_settle, cfn_recipe_update, cfn_recipe_remove, cfn_recipe_read};
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
 		for (const struct cfn_handler *h = files[i]; h->type; h++)
 			if (str_eq(type, str_c(h->type))) return h;
-	return NULL;
+	struct arena a;
+	struct cfn_recipe r;
+	arena_init(&a);
+	bool found = is_ok(cfn_recipe_find(&a, type, &r)) && cfn_recipe_built(&r);
+	arena_cleanup(&a);
+	return found ? &by_recipe : NULL;
 }

@@ -27,15 +27,17 @@ struct cfn_work {
 	struct json_value *live;       /* of read: the properties as they are */
 	struct str why;                /* of a failure */
 	struct str code;               /* of the API's failure, if one caused it */
-	/* Of types that the engine itself makes (nested stacks, wait conditions). */
-	void *engine;
+	/* Of create: this creation was begun before, and virga ended in between. What it made, if anything, is not
+	 * old_physical_id, which the resource had before it was replaced. */
+	bool again;
+	struct str old_physical_id;
 	bool snapshot; /* of remove: the deletion policy wants one */
 	int64_t now_ms;
 };
 
 /* OK: done. PENDING: settle is to be asked, now and then, until it says OK. FAILED: w->why. */
 struct cfn_handler {
-	const char *type;
+	const char *type; /* NULL: the handler of all types that have a recipe (recipe.h) */
 	status (*create)(struct cfn_work *w);
 	status (*settle)(struct cfn_work *w); /* NULL: create and update are done when they return */
 	status (*update)(struct cfn_work *w); /* NULL: every change replaces */
@@ -45,7 +47,7 @@ struct cfn_handler {
 };
 /* NULL: virga makes no such resources. */
 const struct cfn_handler *cfn_handler_of(struct str type);
-/* One file's handlers; ends with an empty row. handlers.c lists the files. */
+/* Of types that a recipe does not do for: one file's handlers; ends with an empty row. handlers.c lists the files. */
 extern const struct cfn_handler cfn_sqs[], cfn_ssm[];
 
 /* ── for handlers ─────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -74,6 +76,9 @@ struct str cfn_name(struct cfn_work *w, const char *property, size_t max, bool l
 bool cfn_changed(const struct cfn_work *w, const char *name);
 void cfn_attribute(struct cfn_work *w, const char *name, struct str value);
 void cfn_attribute_value(struct cfn_work *w, const char *name, const struct json_value *v);
+/* Does the code tell that something is not there, or is there already? As AWS's services name such errors. */
+bool cfn_says_gone(struct str code);
+bool cfn_says_exists(struct str code);
 struct str cfn_at(const struct json_value *v, const char *path); /* "Queue.Arn", "Items.0.Id": text or STR_NONE */
 const struct json_value *cfn_in(const struct json_value *v, const char *path);
 /* The resource's tags and the stack's: an array of {Key, Value}; with keys named otherwise; as a map. */

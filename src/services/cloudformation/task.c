@@ -69,6 +69,8 @@ static status prepare(struct task_run *x)
 		.why = STR_NONE,
 		.code = STR_NONE,
 		.physical_id = old ? x->r.old_physical_id : x->r.physical_id,
+		.again = x->t->kind == TASK_CREATE_AGAIN,
+		.old_physical_id = x->r.old_physical_id,
 		.now_ms = clock_now(x->e->cloud->clock),
 		.snapshot = str_is(str_or(x->r.deletion_policy, STR("")), "Snapshot")};
 	x->handler = cfn_handler_of(type);
@@ -79,7 +81,8 @@ static status prepare(struct task_run *x)
 	w->properties = read_json(a, x->t->kind == TASK_REMOVE_OLD ? x->r.old_properties
 				     : x->t->kind == TASK_REMOVE   ? x->r.properties
 								   : x->r.wanted);
-	w->before = read_json(a, x->r.properties);
+	bool removal = old || x->t->kind == TASK_REMOVE;
+	w->before = removal ? w->properties : read_json(a, x->r.properties);
 	w->attributes = cfn_object(a);
 	const struct json_value *known = read_json(a, old ? x->r.old_attributes : x->r.attributes);
 	for (const struct json_value *c = known->first; c; c = c->next)
@@ -92,6 +95,7 @@ static status handle(struct task_run *x)
 	const struct cfn_handler *h = x->handler;
 	switch (x->t->kind) {
 	case TASK_CREATE:
+	case TASK_CREATE_AGAIN:
 		TRY(h->create(&x->w));
 		return h->settle ? h->settle(&x->w) : OK;
 	case TASK_UPDATE:
@@ -200,7 +204,7 @@ void cfn_task_run(void *arg)
 		cfn_task_done(e, x.t);
 		return;
 	}
-	if (x.t->kind == TASK_CREATE || x.t->kind == TASK_UPDATE) x.t->kind = TASK_SETTLE;
+	if (x.t->kind != TASK_REMOVE && x.t->kind != TASK_REMOVE_OLD) x.t->kind = TASK_SETTLE;
 	int64_t wait_ms = 20 << (x.t->tries < 5 ? x.t->tries : 5);
 	x.t->tries++;
 	cfn_task_later(e, x.t, wait_ms);

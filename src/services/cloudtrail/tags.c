@@ -10,7 +10,7 @@ status ct_tags_set(struct call *c, struct cloudtrail_rec_trail *t, const struct 
 	for (size_t i = 0; i < t->tags.n; i++) *VEC_PUSH(c->arena, &now, &capacity) = t->tags.v[i];
 	for (size_t i = 0; i < tags->n; i++) {
 		size_t at = 0;
-		if (str_istarts(tags->v[i].key, STR("aws:")))
+		if (!c->system_tags && str_istarts(tags->v[i].key, STR("aws:")))
 			return CT_FAIL(c, INVALID_TAG_PARAMETER, "Tag keys that begin with 'aws:' are reserved.");
 		for (size_t k = i + 1; k < tags->n; k++)
 			if (str_eq(tags->v[i].key, tags->v[k].key))

@@ -49,7 +49,7 @@ static status check_tag(struct call *c, const struct ec2_tag *t)
 	if (str_utf8_length(t->value) > VALUE_MAX)
 		return call_fail(c, EC2_ERR_INVALID_PARAMETER_VALUE,
 			"Tag value exceeds the maximum length of %d characters", VALUE_MAX);
-	if (str_istarts(t->key, STR("aws:")) && c->principal.kind != PRINCIPAL_SERVICE)
+	if (str_istarts(t->key, STR("aws:")) && !c->system_tags && c->principal.kind != PRINCIPAL_SERVICE)
 		return call_fail(c, EC2_ERR_INVALID_PARAMETER_VALUE,
 			"Tag keys starting with 'aws:' are reserved for internal use");
 	return OK;

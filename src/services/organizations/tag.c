@@ -8,7 +8,7 @@ status orgs_tags_set(struct call *c, struct organizations_rec_tags *tags, const 
 	for (size_t i = 0; i < tags->n; i++) *VEC_PUSH(c->arena, &all, &capacity) = tags->v[i];
 	for (size_t i = 0; i < add->n; i++) {
 		struct str key = add->v[i].key;
-		if (str_istarts(key, STR("aws:")))
+		if (!c->system_tags && str_istarts(key, STR("aws:")))
 			return orgs_input(c, "INVALID_SYSTEM_TAGS_PARAMETER",
 				"You specified a tag key that is a system tag. You can't add, edit, or delete system "
 				"tag keys.");

@@ -17,7 +17,7 @@ static bool legal_name(struct str n, bool fifo)
 static status set_tags(struct call *c, struct sns_rec_topic *t, const struct sns_tag_list *tags)
 {
 	for (size_t i = 0; i < tags->n; i++) {
-		if (str_istarts(tags->v[i].key, STR("aws:")))
+		if (!c->system_tags && str_istarts(tags->v[i].key, STR("aws:")))
 			return SNS_FAIL(
 				c, INVALID_PARAMETER, "Invalid parameter: Tag keys that begin with aws: are reserved");
 		sns_set(c->arena, &t->tags, tags->v[i].key, tags->v[i].value);

@@ -131,7 +131,7 @@ status ssoa_tags_set(struct call *c, struct sso_admin_rec_tags *tags, const stru
 	struct sso_admin_rec_tags all = {0};
 	for (size_t i = 0; i < tags->n; i++) *VEC_PUSH(c->arena, &all, &capacity) = tags->v[i];
 	for (size_t i = 0; i < add->n; i++) {
-		if (str_istarts(add->v[i].key, STR("aws:")))
+		if (!c->system_tags && str_istarts(add->v[i].key, STR("aws:")))
 			return SSOA_FAIL(c, VALIDATION, "Tag keys that begin with aws: are reserved.");
 		size_t at = 0;
 		while (at < all.n && !str_eq(all.v[at].key, add->v[i].key)) at++;
