@@ -38,6 +38,8 @@ struct cloud {
 	const struct str *enabled; /* names of the services that the user wants; none: all */
 	size_t n_enabled;
 	struct init_hooks *init; /* admin/init.h; may be NULL */
+	/* The local authority's certificate (edge/ca.h), and OpenSSL's hash of its name; may be STR_NONE. */
+	struct str authority, authority_hash;
 	bool ephemeral;          /* the data folder goes when virga stops */
 	void **service_state;    /* by index in services */
 	struct call_metrics *metrics;

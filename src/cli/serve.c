@@ -212,6 +212,8 @@ static int start_edge(struct installation *v)
 	int64_t machine_ms = clock_now(c->clock) - clock_offset(c->clock);
 	if (!is_ok(ca_load(store_dir(c->store), machine_ms, &v->arena, &ca)))
 		log_warn("cli", "no_tls", "dir=\"%s\"", store_dir(c->store));
+	c->authority = ca.ca_pem;
+	c->authority_hash = ca.ca_hash;
 	v->inner = dispatch_handler(c);
 	struct edge_options o = {
 		.listen = v->settings.listen,

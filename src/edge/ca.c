@@ -1,8 +1,10 @@
-/* The local certificate authority: one self-signed P-256 root per data folder, and under it the server's certificate, with
- * what browsers and SDKs ask of each (RFC 5280 section 4.2.1: basic constraints, key usage, key identifiers, alternative
- * names; EKU serverAuth; at most 825 days, as Apple's platforms refuse more). The server's key and certificate are
- * kept beside the root's (server.key, server.pem) and made anew when they end soon, do not fit, or miss a name. */
+/* The local certificate authority: one self-signed P-256 root per data folder, and under it the server's certificate,
+ * with what browsers and SDKs ask of each (RFC 5280 section 4.2.1: basic constraints, key usage, key identifiers,
+ * alternative names; EKU serverAuth; at most 825 days, as Apple's platforms refuse more). The server's key and
+ * certificate are kept beside the root's (server.key, server.pem) and made anew when they end soon, do not fit, or miss
+ * a name. */
 #include "edge/ca.h"
+#include "base/aws_regions.h"
 #include "base/buf.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -16,20 +18,18 @@
 
 enum { CA_DAYS = 3650, SERVER_DAYS = 825, RENEW_DAYS = 30, SKEW_S = 3600, DAY_S = 86400, MAX_FILE = 64 * 1024 };
 
-static const char *const server_names[] = {
-	"DNS:localhost",
+static const char *const server_names[] = {"DNS:localhost",
 	"DNS:*.localhost", /* OpenSSL matches no wildcard directly under a top-level name: hence the next */
-	"DNS:s3.localhost",
-	"DNS:*.s3.localhost",
-	"DNS:*.s3.us-east-1.localhost",
-	"DNS:*.execute-api.localhost",
-	"DNS:*.lambda-url.us-east-1.localhost",
-	"DNS:localhost.localstack.cloud",
-	"DNS:*.localhost.localstack.cloud",
-	"DNS:*.s3.localhost.localstack.cloud",
-	"DNS:*.execute-api.localhost.localstack.cloud",
-	"IP:127.0.0.1",
-	"IP:::1",
+	"DNS:s3.localhost", "DNS:*.s3.localhost", "DNS:*.s3.us-east-1.localhost", "DNS:*.execute-api.localhost",
+	"DNS:*.lambda-url.us-east-1.localhost", "DNS:localhost.localstack.cloud", "DNS:*.localhost.localstack.cloud",
+	"DNS:*.s3.localhost.localstack.cloud", "DNS:*.execute-api.localhost.localstack.cloud", "IP:127.0.0.1", "IP:::1",
+	/* AWS's own names: what SDKs inside a VPC's machines ask for. */
+	"DNS:*.amazonaws.com", "DNS:*.s3.amazonaws.com",
+#define NAMES(region, ...)                                                                                             \
+	"DNS:*." region ".amazonaws.com", "DNS:*.s3." region ".amazonaws.com",                                         \
+		"DNS:*.s3-control." region ".amazonaws.com",
+	AWS_REGIONS(NAMES)
+#undef NAMES
 };
 
 struct pair {
@@ -155,7 +155,8 @@ static void extend(X509 *x, X509 *issuer, int nid, const char *value)
 static void set_name(X509_NAME *n, const char *common_name)
 {
 	INVARIANT(X509_NAME_add_entry_by_txt(n, "O", MBSTRING_UTF8, (const unsigned char *)"virga", -1, -1, 0) == 1);
-	INVARIANT(X509_NAME_add_entry_by_txt(n, "CN", MBSTRING_UTF8, (const unsigned char *)common_name, -1, -1, 0) == 1);
+	INVARIANT(
+		X509_NAME_add_entry_by_txt(n, "CN", MBSTRING_UTF8, (const unsigned char *)common_name, -1, -1, 0) == 1);
 }
 
 static void set_serial(X509 *x)
@@ -251,8 +252,9 @@ status ca_load(const char *dir, int64_t now_ms, struct arena *a, struct ca_files
 	int64_t now_s = now_ms / 1000;
 	status s = read_pair(ca_path, ca_key, a, &ca);
 
-	/* An authority that cannot be read is not replaced behind the user's back, unless a first start broke off between
-	 * key and certificate: users have installed it in their browsers. One that has ended is of no use to anyone. */
+	/* An authority that cannot be read is not replaced behind the user's back, unless a first start broke off
+	 * between key and certificate: users have installed it in their browsers. One that has ended is of no use to
+	 * anyone. */
 	bool ended = is_ok(s) && !lasts(ca.certificate, now_s, RENEW_DAYS);
 	if (status_is(s, STATUS_NOT_FOUND) || ended) {
 		pair_cleanup(&ca);
@@ -273,6 +275,7 @@ status ca_load(const char *dir, int64_t now_ms, struct arena *a, struct ca_files
 	}
 	if (is_ok(s)) {
 		out->ca_pem = certificate_pem(ca.certificate, a);
+		out->ca_hash = str_fmt(a, "%08lx", X509_subject_name_hash(ca.certificate));
 		out->cert_pem = str_cat(a, certificate_pem(server.certificate, a), out->ca_pem);
 		out->key_pem = key_pem(server.key, a);
 	}

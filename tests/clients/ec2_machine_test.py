@@ -46,6 +46,11 @@ class Machines(Case):
         self.assertEqual(self.ssh(i, f'{get} -H "X-aws-ec2-metadata-token: $({token})"'), f"{i} 200")
         self.assertTrue(self.ssh(i, get).endswith(" 401"))
         self.assertEqual(self.ssh(i, "id -u; echo to-error >&2").strip(), "0")
+        # AWS by its own names, over TLS, trusted by what the image has.
+        for host in ("sts.amazonaws.com", "sqs.us-east-1.amazonaws.com", "bucket.s3.eu-west-1.amazonaws.com"):
+            self.assertEqual(self.ssh(i, f"curl -s -o /dev/null -w '%{{ssl_verify_result}}' https://{host}/"), "0", host)
+        python = "import urllib.request as u; print(u.urlopen('https://s3.us-east-1.amazonaws.com/_virga/status').status)"
+        self.assertEqual(self.ssh(i, f'python3 -c "{python}"').strip(), "200")
         self.ssh(i, "exit 7", code=7)
         self.assertNotIn(self.virga.data, self.ssh(i, "cat /proc/mounts"))
         self.ssh(i, "echo kept > /root/file; sync")

@@ -133,6 +133,8 @@ static int make_config(struct arena *a, const struct compute_rec_machine *m)
 	put(&b, "memory", str_fmt(a, "%lld", (long long)m->memory_bytes.v));
 	put(&b, "dns", joined(a, &m->dns_servers, ' '));
 	put(&b, "domain", str_or(m->dns_domain, STR("")));
+	put(&b, "authority", str_or(m->authority, STR("")));
+	put(&b, "authority-hash", str_or(m->authority_hash, STR("")));
 	put(&b, "keys", joined(a, &m->public_keys, '\n'));
 	put(&b, "userdata", str_or(m->user_data, STR("")));
 	write_nics(&nics, &m->nics);

@@ -146,6 +146,8 @@ static status machine_of(struct work *w, struct compute_rec_machine *m)
 		.memory_bytes = SOME_I64((int64_t)1 << 30),
 		.user_data = i->user_data,
 		.console = ec2_console_file(a, i->instance_id),
+		.authority = w->cloud->authority,
+		.authority_hash = w->cloud->authority_hash,
 		.grace_ms = SOME_I64(GRACE_MS)};
 	if (ec2_machine_type_find(ec2_instance_type_of(a, i), &type)) {
 		m->vcpus = SOME_I32((int32_t)type.vcpus);

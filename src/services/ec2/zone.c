@@ -1,49 +1,12 @@
-/* Regions and availability zones, and zones that are down. "Regions and Zones", Amazon EC2 User Guide; "AWS Availability
- * Zones". A region that no list has is served all the same, with three zones. */
-/* clang-format off: a table */
+/* Regions and availability zones, and zones that are down. A region that no list has is served all the same, with three zones. */
+#include "base/aws_regions.h"
 #include "services/ec2/room.h"
 
 static const struct ec2_region_info regions[] = {
-	{"af-south-1", "abc", "afs1", "Africa (Cape Town)", "123", true},
-	{"ap-east-1", "abc", "ape1", "Asia Pacific (Hong Kong)", "123", true},
-	{"ap-east-2", "abc", "ape2", "Asia Pacific (Taipei)", "123", true},
-	{"ap-northeast-1", "acd", "apne1", "Asia Pacific (Tokyo)", "412", false},
-	{"ap-northeast-2", "abcd", "apne2", "Asia Pacific (Seoul)", "1234", false},
-	{"ap-northeast-3", "abc", "apne3", "Asia Pacific (Osaka)", "312", false},
-	{"ap-south-1", "abc", "aps1", "Asia Pacific (Mumbai)", "132", false},
-	{"ap-south-2", "abc", "aps2", "Asia Pacific (Hyderabad)", "123", true},
-	{"ap-southeast-1", "abc", "apse1", "Asia Pacific (Singapore)", "213", false},
-	{"ap-southeast-2", "abc", "apse2", "Asia Pacific (Sydney)", "312", false},
-	{"ap-southeast-3", "abc", "apse3", "Asia Pacific (Jakarta)", "123", true},
-	{"ap-southeast-4", "abc", "apse4", "Asia Pacific (Melbourne)", "123", true},
-	{"ap-southeast-5", "abc", "apse5", "Asia Pacific (Malaysia)", "123", true},
-	{"ap-southeast-6", "abc", "apse6", "Asia Pacific (New Zealand)", "123", true},
-	{"ap-southeast-7", "abc", "apse7", "Asia Pacific (Thailand)", "123", true},
-	{"ca-central-1", "abd", "cac1", "Canada (Central)", "124", false},
-	{"ca-west-1", "abc", "caw1", "Canada West (Calgary)", "123", true},
-	{"cn-north-1", "abd", "cnn1", "China (Beijing)", "124", false},
-	{"cn-northwest-1", "abc", "cnnw1", "China (Ningxia)", "123", false},
-	{"eu-central-1", "abc", "euc1", "Europe (Frankfurt)", "231", false},
-	{"eu-central-2", "abc", "euc2", "Europe (Zurich)", "123", true},
-	{"eu-north-1", "abc", "eun1", "Europe (Stockholm)", "123", false},
-	{"eu-south-1", "abc", "eus1", "Europe (Milan)", "123", true},
-	{"eu-south-2", "abc", "eus2", "Europe (Spain)", "123", true},
-	{"eu-west-1", "abc", "euw1", "Europe (Ireland)", "312", false},
-	{"eu-west-2", "abc", "euw2", "Europe (London)", "231", false},
-	{"eu-west-3", "abc", "euw3", "Europe (Paris)", "123", false},
-	{"il-central-1", "abc", "ilc1", "Israel (Tel Aviv)", "123", true},
-	{"me-central-1", "abc", "mec1", "Middle East (UAE)", "123", true},
-	{"me-south-1", "abc", "mes1", "Middle East (Bahrain)", "123", true},
-	{"mx-central-1", "abc", "mxc1", "Mexico (Central)", "123", true},
-	{"sa-east-1", "abc", "sae1", "South America (Sao Paulo)", "123", false},
-	{"us-east-1", "abcdef", "use1", "US East (N. Virginia)", "612435", false},
-	{"us-east-2", "abc", "use2", "US East (Ohio)", "123", false},
-	{"us-gov-east-1", "abc", "usge1", "AWS GovCloud (US-East)", "123", false},
-	{"us-gov-west-1", "abc", "usgw1", "AWS GovCloud (US-West)", "123", false},
-	{"us-west-1", "ac", "usw1", "US West (N. California)", "13", false},
-	{"us-west-2", "abcd", "usw2", "US West (Oregon)", "2134", false},
+#define REGION(...) {__VA_ARGS__},
+	AWS_REGIONS(REGION)
+#undef REGION
 };
-/* clang-format on */
 
 struct ec2_region_info ec2_region_info(struct arena *a, struct str region)
 {

@@ -51,6 +51,10 @@ static void take(struct init *in, struct str key, struct str value)
 		c->keys = value;
 	else if (str_is(key, "userdata"))
 		c->user_data = value;
+	else if (str_is(key, "authority"))
+		c->authority = value;
+	else if (str_is(key, "authority-hash"))
+		c->authority_hash = value;
 	else if (str_is(key, "grace"))
 		c->grace_ms = number(value);
 	else if (str_is(key, "memory"))

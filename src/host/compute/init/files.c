@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #define KEYS_MAX (1u << 20)
+#define BUNDLE_MAX (4u << 20)
 #define TEMPORARY_KEYS "/run/virga/authorized_keys"
 
 bool file_write(const char *path, struct str content, mode_t mode)
@@ -70,6 +71,27 @@ static void write_hosts(struct init *in)
 	arena_cleanup(&a);
 }
 
+/* As update-ca-certificates of Debian would put it: a file of its own, in the bundle, and in OpenSSL's folder by its
+ * hash. An image that has none of these is left alone. */
+static void trust_authority(struct init *in)
+{
+	static const char bundle[] = "/etc/ssl/certs/ca-certificates.crt",
+			  own[] = "/usr/local/share/ca-certificates/virga.crt";
+	struct arena a;
+	if (str_empty(in->config.authority) || access("/etc/ssl/certs", W_OK) != 0) return;
+	arena_init(&a);
+	struct str old = str_or(file_read(&a, bundle, BUNDLE_MAX), STR(""));
+	if (str_find(old, in->config.authority) < 0) {
+		make_folders("/usr/local/share/ca-certificates", 0755);
+		file_write(own, in->config.authority, 0644);
+		file_write(bundle, str_cat(&a, old, in->config.authority), 0644);
+		const char *link = str_z(&a, str_fmt(&a, "/etc/ssl/certs/%.*s.0", STR_ARG(in->config.authority_hash)));
+		unlink(link);
+		(void)!symlink(own, link);
+	}
+	arena_cleanup(&a);
+}
+
 void files_prepare(struct init *in)
 {
 	struct buf b = BUF_IN(&in->arena);
@@ -79,6 +101,7 @@ void files_prepare(struct init *in)
 	buf_fmt(&b, "%.*s\n", STR_ARG(in->config.hostname));
 	file_write("/etc/hostname", buf_done(&b), 0644);
 	write_hosts(in);
+	trust_authority(in);
 	b.n = 0;
 	if (!str_empty(in->config.domain)) buf_fmt(&b, "search %.*s\n", STR_ARG(in->config.domain));
 	struct str rest = in->config.dns;

@@ -25,7 +25,7 @@ struct nic {
 	bool up;
 };
 struct config {
-	struct str id, hostname, dns, domain, keys, user_data;
+	struct str id, hostname, dns, domain, keys, user_data, authority, authority_hash;
 	int64_t grace_ms, memory_bytes;
 	struct nic nics[NICS_MAX];
 	size_t n_nics;
