@@ -1,7 +1,7 @@
 /* virga's local certificate authority: made once per data folder (ca.key 0600, ca.pem), signs the server's certificate for
- * localhost, *.localhost, *.s3.localhost, *.localhost.localstack.cloud, 127.0.0.1, ::1 and AWS's own endpoints (for machines in
- * VPCs, which trust the authority). ECDSA
- * P-256; 10 years; the server's own 825 days, renewed at start when under 30 days remain. */
+ * localhost, *.localhost, *.s3.localhost, *.localhost.localstack.cloud, 127.0.0.1, ::1 and AWS's own endpoints (for
+ * machines in VPCs, which trust the authority). ECDSA P-256; 10 years; the server's own 825 days, renewed at start when
+ * under 30 days remain. */
 #pragma once
 #include "base/arena.h"
 #include "base/str.h"

@@ -1,4 +1,5 @@
-/* Regions and availability zones, and zones that are down. A region that no list has is served all the same, with three zones. */
+/* Regions and availability zones, and zones that are down. A region that no list has is served all the same, with three
+ * zones. */
 #include "base/aws_regions.h"
 #include "services/ec2/room.h"
 
@@ -60,8 +61,8 @@ status ec2_zone_find(struct call *c, struct str name, struct str id, struct ec2_
 	for (size_t i = 0; i < zones.n; i++)
 		buf_fmt(&all, "%s%.*s", i ? ", " : "", STR_ARG(str_has(name) ? zones.v[i].name : zones.v[i].id));
 	return call_fail(c, EC2_ERR_INVALID_PARAMETER_VALUE,
-		"Value (%.*s) for parameter availabilityZone%s is invalid. Subnets can currently only be created in the following "
-		"availability zones: %.*s.",
+		"Value (%.*s) for parameter availabilityZone%s is invalid. Subnets can currently only be created "
+		"in the following availability zones: %.*s.",
 		STR_ARG(str_or(name, id)), str_has(name) ? "" : "Id", STR_ARG(buf_done(&all)));
 }
 
@@ -96,7 +97,9 @@ static bool named(const struct ec2_value_string_list *names, struct str name)
 static struct str partition_of(const char *region)
 {
 	struct str r = str_c(region);
-	return str_starts(r, STR("cn-")) ? STR("aws-cn") : str_starts(r, STR("us-gov-")) ? STR("aws-us-gov") : STR("aws");
+	return str_starts(r, STR("cn-"))       ? STR("aws-cn")
+	       : str_starts(r, STR("us-gov-")) ? STR("aws-us-gov")
+					       : STR("aws");
 }
 
 /* Regions that an account has to opt in to are in use here without it: so they are shown as opted in. */
@@ -169,8 +172,8 @@ status ec2_describe_availability_zones(struct call *c, const struct ec2_describe
 		for (size_t k = 0; k < zones.n; k++)
 			known = known || str_eq(i < names->n ? zones.v[k].name : zones.v[k].id, wanted);
 		if (!known)
-			return call_fail(
-				c, EC2_ERR_INVALID_PARAMETER_VALUE, "Invalid availability zone: [%.*s]", STR_ARG(wanted));
+			return call_fail(c, EC2_ERR_INVALID_PARAMETER_VALUE, "Invalid availability zone: [%.*s]",
+				STR_ARG(wanted));
 	}
 	VEC_PRESENT(c->arena, &out->availability_zones);
 	for (size_t i = 0; i < zones.n; i++) {
