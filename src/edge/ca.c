@@ -283,3 +283,54 @@ status ca_load(const char *dir, int64_t now_ms, struct arena *a, struct ca_files
 	pair_cleanup(&server);
 	return s;
 }
+
+/* ── for others ───────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static void issue(const struct pair *ca, const struct ca_order *o, struct arena *a, struct ca_signed *out)
+{
+	struct buf b = BUF_IN(a);
+	int64_t begin = o->now_ms / 1000 - SKEW_S, end = begin + o->valid_ms / 1000 - 1;
+	const char *usage = EVP_PKEY_get_base_id(o->key) == EVP_PKEY_RSA ? "critical,digitalSignature,keyEncipherment"
+									 : "critical,digitalSignature";
+	X509 *x = X509_new();
+
+	INVARIANT(x && X509_set_version(x, X509_VERSION_3) == 1);
+	set_serial(x);
+	INVARIANT(ASN1_TIME_set(X509_getm_notBefore(x), (time_t)begin));
+	INVARIANT(ASN1_TIME_set(X509_getm_notAfter(x), (time_t)end));
+	if (ASN1_TIME_compare(X509_get0_notAfter(x), X509_get0_notAfter(ca->certificate)) > 0)
+		INVARIANT(X509_set1_notAfter(x, X509_get0_notAfter(ca->certificate)) == 1);
+	/* RFC 5280, appendix A: a common name has 64 characters at most. */
+	if (o->names[0].n <= 64)
+		INVARIANT(X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_UTF8,
+				  (const unsigned char *)o->names[0].p, (int)o->names[0].n, -1, 0) == 1);
+	INVARIANT(X509_set_issuer_name(x, X509_get_subject_name(ca->certificate)) == 1);
+	INVARIANT(X509_set_pubkey(x, o->key) == 1);
+	for (size_t i = 0; i < o->n_names; i++) buf_fmt(&b, "%sDNS:%.*s", i ? "," : "", STR_ARG(o->names[i]));
+	extend(x, ca->certificate, NID_basic_constraints, "critical,CA:FALSE");
+	extend(x, ca->certificate, NID_key_usage, usage);
+	extend(x, ca->certificate, NID_ext_key_usage, "serverAuth,clientAuth");
+	extend(x, ca->certificate, NID_subject_key_identifier, "hash");
+	extend(x, ca->certificate, NID_authority_key_identifier, "keyid:always");
+	extend(x, ca->certificate, NID_subject_alt_name, str_z(a, buf_done(&b)));
+	INVARIANT(X509_sign(x, ca->key, EVP_sha256()) > 0);
+	out->certificate = certificate_pem(x, a);
+	out->ca = certificate_pem(ca->certificate, a);
+	X509_free(x);
+}
+
+status ca_issue(const char *dir, const struct ca_order *o, struct arena *a, struct ca_signed *out)
+{
+	const char *path = str_z(a, str_fmt(a, "%sca.pem", dir)), *key = str_z(a, str_fmt(a, "%sca.key", dir));
+	struct ca_files files;
+	struct pair ca = {0};
+	status s = read_pair(path, key, a, &ca);
+
+	if (status_is(s, STATUS_NOT_FOUND)) {
+		TRY(ca_load(dir, o->now_ms, a, &files));
+		s = read_pair(path, key, a, &ca);
+	}
+	if (is_ok(s)) issue(&ca, o, a, out);
+	pair_cleanup(&ca);
+	return s;
+}

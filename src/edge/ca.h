@@ -12,3 +12,16 @@ struct ca_files {
 };
 /* dir with trailing slash. Reads or makes; texts in `a`. now_ms: machine time. */
 status ca_load(const char *dir, int64_t now_ms, struct arena *a, struct ca_files *out) MUST_USE;
+
+/* A certificate for a key that the caller has made, signed by the authority of that folder (made when there is none).
+ * names: DNS names, the first of which is the subject's common name. It ends when the authority does, at the latest. */
+struct ca_order {
+	struct evp_pkey_st *key;
+	const struct str *names;
+	size_t n_names;
+	int64_t now_ms, valid_ms; /* now_ms: the beginning, an hour back */
+};
+struct ca_signed {
+	struct str certificate, ca; /* PEM */
+};
+status ca_issue(const char *dir, const struct ca_order *o, struct arena *a, struct ca_signed *out) MUST_USE;
