@@ -1,5 +1,5 @@
-/* Certificates as the services see them that serve TLS with them. Within the caller's transaction; any region's ARN may be
- * given, the certificate has to be in the place of the call. */
+/* Certificates as the services see them that serve TLS with them. Within the caller's transaction; any region's ARN may
+ * be given, the certificate has to be in the place of the call. */
 #pragma once
 #include "call/call.h"
 
@@ -19,7 +19,8 @@ status acm_check(struct store_tx *tx, struct arena *a, struct str account, struc
 status acm_use(struct store_tx *tx, struct arena *a, struct str account, struct str region, struct str arn,
 	struct str user, bool uses) MUST_USE;
 
-/* On the bus, kind "acm.certificate", BUS_COMMITTING: the same ARN has another certificate (renewed, imported again). */
+/* On the bus, kind "acm.certificate", BUS_COMMITTING: the same ARN has another certificate (renewed, imported again).
+ */
 struct acm_event {
 	struct str arn;
 	const struct str *users;

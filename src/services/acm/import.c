@@ -1,5 +1,5 @@
-/* Certificates that clients bring, and those that they take along. "Prerequisites for importing", the guide: PEM, a key that
- * is not encrypted and fits, a chain that leads on from the certificate, valid now. */
+/* Certificates that clients bring, and those that they take along. "Prerequisites for importing", the guide: PEM, a key
+ * that is not encrypted and fits, a chain that leads on from the certificate, valid now. */
 #include "services/acm/room.h"
 
 static status mismatch(struct call *c, enum acm_mismatch what)
@@ -10,14 +10,14 @@ static status mismatch(struct call *c, enum acm_mismatch what)
 	case ACM_BAD_KEY:
 		return call_fail(c, ERR_VALIDATION, "The private key is not supported.");
 	case ACM_ENCRYPTED_KEY:
-		return call_fail(c, ERR_VALIDATION, "The private key is encrypted. Provide an unencrypted private key.");
+		return call_fail(
+			c, ERR_VALIDATION, "The private key is encrypted. Provide an unencrypted private key.");
 	case ACM_OTHER_KEY:
 		return call_fail(c, ERR_VALIDATION, "The private key does not match the certificate's public key.");
 	case ACM_BAD_CHAIN:
 		return call_fail(c, ERR_VALIDATION, "The certificate chain is not valid.");
 	case ACM_OTHER_CHAIN:
-		return call_fail(c, ERR_VALIDATION,
-			"Could not validate the certificate with the certificate chain.");
+		return call_fail(c, ERR_VALIDATION, "Could not validate the certificate with the certificate chain.");
 	}
 	UNREACHABLE();
 }
@@ -27,8 +27,7 @@ static status check_dates(struct call *c, const struct acm_x509 *x)
 	if (x->not_before_ms > c->now_ms)
 		return call_fail(c, ERR_VALIDATION, "The certificate is not in effect until %.*s.",
 			STR_ARG(time_rfc822(c->arena, x->not_before_ms)));
-	if (x->not_after_ms <= c->now_ms)
-		return call_fail(c, ERR_VALIDATION, "The certificate has expired.");
+	if (x->not_after_ms <= c->now_ms) return call_fail(c, ERR_VALIDATION, "The certificate has expired.");
 	return OK;
 }
 
@@ -39,20 +38,19 @@ static bool is_supported(struct str algorithm)
 	       str_is(algorithm, "EC_secp384r1") || str_is(algorithm, "EC_secp521r1");
 }
 
-/* Again under the same ARN: "the domain name must match, the tags cannot be given" (ImportCertificate, the reference). */
+/* Again under the same ARN: "the domain name must match, the tags cannot be given" (ImportCertificate, the reference).
+ */
 static status again(struct call *c, const struct acm_import_certificate_input *in, struct acm_cert *cert)
 {
 	TRY(acm_find(c, in->certificate_arn, cert));
 	if (!str_is(cert->r.type, "IMPORTED"))
 		return call_fail(c, ERR_VALIDATION, "You can only import over a certificate that was imported.");
-	if (in->tags.n)
-		return call_fail(c, ERR_VALIDATION,
-			"Tagging is not permitted on re-import.");
+	if (in->tags.n) return call_fail(c, ERR_VALIDATION, "Tagging is not permitted on re-import.");
 	return OK;
 }
 
-status acm_import_certificate(struct call *c, const struct acm_import_certificate_input *in,
-	struct acm_import_certificate_output *out)
+status acm_import_certificate(
+	struct call *c, const struct acm_import_certificate_input *in, struct acm_import_certificate_output *out)
 {
 	struct acm_cert cert = {.account = c->account, .region = c->region};
 	struct acm_x509 x;
@@ -61,7 +59,8 @@ status acm_import_certificate(struct call *c, const struct acm_import_certificat
 	bool old = str_has(cert.id);
 	if (!is_ok(acm_x509_read(c->arena, in->certificate, &x)) || !str_has(x.domain))
 		return call_fail(c, ERR_VALIDATION,
-			"The certificate field contains more than one certificate. You can specify only one certificate in this field, "
+			"The certificate field contains more than one certificate. You can specify only one "
+			"certificate in this field, "
 			"in PEM.");
 	if (!is_supported(x.key_algorithm))
 		return call_fail(c, ERR_VALIDATION, "The key algorithm of the certificate is not supported.");
@@ -109,15 +108,16 @@ status acm_get_certificate(
 }
 
 /* "You can export certificates issued by AWS Private CA, and public ones that were requested as exportable". */
-status acm_export_certificate(struct call *c, const struct acm_export_certificate_input *in,
-	struct acm_export_certificate_output *out)
+status acm_export_certificate(
+	struct call *c, const struct acm_export_certificate_input *in, struct acm_export_certificate_output *out)
 {
 	struct acm_cert cert;
 	struct str key;
 	TRY(acm_find(c, in->certificate_arn, &cert));
 	TRY(pending(c, &cert));
 	if (!str_is(cert.r.export, "ENABLED") || !str_is(cert.r.status, "ISSUED"))
-		return call_fail(c, ERR_VALIDATION, "Certificate ARN: %.*s is not a private certificate, and is not exportable.",
+		return call_fail(c, ERR_VALIDATION,
+			"Certificate ARN: %.*s is not a private certificate, and is not exportable.",
 			STR_ARG(cert.arn));
 	TRY(vault_unwrap(c->cloud->vault, c->arena, acm_vault_context(c->arena, &cert), cert.r.key, &key));
 	status s = acm_x509_lock(c->arena, key, in->passphrase, &out->private_key);

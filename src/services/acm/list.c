@@ -193,8 +193,7 @@ status acm_list_certificates(
 	VEC_PRESENT(c->arena, &out->certificate_summary_list);
 	for (size_t i = skip; i < f.n && i < skip + limit; i++)
 		summarize(c, &f.v[i], VEC_PUSH(c->arena, &out->certificate_summary_list, &shown));
-	if (skip + limit < f.n)
-		out->next_token = str_base64(c->arena, str_fmt(c->arena, "%zu", skip + limit));
+	if (skip + limit < f.n) out->next_token = str_base64(c->arena, str_fmt(c->arena, "%zu", skip + limit));
 	return OK;
 }
 
@@ -214,12 +213,11 @@ status acm_tags_set(struct call *c, struct acm_cert *cert, const struct acm_tag_
 				cert->r.tags.v[k].value = value;
 				there = true;
 			}
-		if (!there)
-			*VEC_PUSH(c->arena, &cert->r.tags, &capacity) = (struct acm_rec_pairs_entry){key, value};
+		if (!there) *VEC_PUSH(c->arena, &cert->r.tags, &capacity) = (struct acm_rec_pairs_entry){key, value};
 	}
 	if (cert->r.tags.n > ACM_TAGS_MAX)
-		return call_fail(c, ACM_ERR_TOO_MANY_TAGS_EXCEPTION, "A certificate may have at most %d tags.",
-			ACM_TAGS_MAX);
+		return call_fail(
+			c, ACM_ERR_TOO_MANY_TAGS_EXCEPTION, "A certificate may have at most %d tags.", ACM_TAGS_MAX);
 	return OK;
 }
 
@@ -278,7 +276,8 @@ status acm_revoke_certificate(
 	struct acm_cert cert;
 	TRY(acm_find(c, in->certificate_arn, &cert));
 	if (!cert.r.exported.v || !str_is(acm_status(&cert.r, c->now_ms), "ISSUED"))
-		return call_fail(c, ERR_VALIDATION, "Certificate %.*s was not exported, or is not issued: it cannot be revoked.",
+		return call_fail(c, ERR_VALIDATION,
+			"Certificate %.*s was not exported, or is not issued: it cannot be revoked.",
 			STR_ARG(cert.arn));
 	if (cert.r.users.n)
 		return call_fail(c, ACM_ERR_RESOURCE_IN_USE_EXCEPTION, "Certificate %.*s in account %.*s is in use.",
@@ -304,8 +303,8 @@ status acm_delete_certificate(
 	key_append(&k, acm_prefix(c->arena, c->account, c->region));
 	key_str(&k, cert.id);
 	store_delete(c->tx, key_done(&k));
-	struct str id = str_fmt(
-		c->arena, "%.*s/%.*s/%.*s", STR_ARG(cert.account), STR_ARG(cert.region), STR_ARG(cert.id));
+	struct str id =
+		str_fmt(c->arena, "%.*s/%.*s/%.*s", STR_ARG(cert.account), STR_ARG(cert.region), STR_ARG(cert.id));
 	jobs_cancel(c->tx, STR(ACM_JOB), id);
 	return OK;
 }

@@ -64,14 +64,14 @@ status acm_find(struct call *c, struct str arn, struct acm_cert *out)
 {
 	struct str region, account, id;
 	if (!read_arn(arn, &region, &account, &id))
-		return call_fail(c, ACM_ERR_INVALID_ARN_EXCEPTION, "The requested ARN '%.*s' is not a valid ARN.",
-			STR_ARG(arn));
+		return call_fail(
+			c, ACM_ERR_INVALID_ARN_EXCEPTION, "The requested ARN '%.*s' is not a valid ARN.", STR_ARG(arn));
 	status s = str_eq(region, c->region) && str_eq(account, c->account)
 			   ? acm_get(c->tx, c->arena, account, region, id, out)
 			   : STATUS(NOT_FOUND);
 	if (status_is(s, STATUS_NOT_FOUND))
-		return call_fail(c, ACM_ERR_RESOURCE_NOT_FOUND_EXCEPTION,
-			"Could not find certificate %.*s.", STR_ARG(arn));
+		return call_fail(
+			c, ACM_ERR_RESOURCE_NOT_FOUND_EXCEPTION, "Could not find certificate %.*s.", STR_ARG(arn));
 	return s;
 }
 

@@ -1,5 +1,5 @@
-/* Certificates that ACM issues: requested, validated, signed by the installation's authority, renewed before they end. One
- * job to a certificate does what comes next. */
+/* Certificates that ACM issues: requested, validated, signed by the installation's authority, renewed before they end.
+ * One job to a certificate does what comes next. */
 #include "identity/digest.h"
 #include "services/acm/room.h"
 
@@ -75,8 +75,10 @@ status acm_job(void *ctx, struct store_tx *tx, struct arena *a, const struct job
 		/* "A certificate is eligible for renewal if it is associated with another AWS service or has been
 		 * exported" ("Managed certificate renewal", the guide). One that is in use later is renewed then. */
 		bool eligible = cert.r.users.n || cert.r.exported.v;
-		if (eligible) TRY(issue(cloud, tx, a, &cert, now));
-		else if (now >= cert.r.not_after.ms) return OK;
+		if (eligible)
+			TRY(issue(cloud, tx, a, &cert, now));
+		else if (now >= cert.r.not_after.ms)
+			return OK;
 		else {
 			*again_ms = now + ACM_DAY_MS;
 			return OK;
@@ -90,8 +92,8 @@ status acm_job(void *ctx, struct store_tx *tx, struct arena *a, const struct job
 
 /* ── RequestCertificate ── */
 
-/* The CNAME that shows who owns a domain: the same for each request of an account ("DNS validation", the guide). The wildcard's
- * is its parent's. */
+/* The CNAME that shows who owns a domain: the same for each request of an account ("DNS validation", the guide). The
+ * wildcard's is its parent's. */
 static struct acm_resource_record *record_of(struct call *c, struct str account, struct str domain)
 {
 	struct str base = str_starts(domain, STR("*.")) ? str_from(domain, 2) : domain;
@@ -123,7 +125,7 @@ struct acm_domain_validation_list acm_validations(struct call *c, const struct a
 		}
 		size_t mails = 0;
 		struct str at = str_starts(v->validation_domain, STR("*.")) ? str_from(v->validation_domain, 2)
-									     : v->validation_domain;
+									    : v->validation_domain;
 		for (size_t k = 0; k < sizeof(mailboxes) / sizeof(mailboxes[0]); k++)
 			*VEC_PUSH(c->arena, &v->validation_emails, &mails) =
 				str_fmt(c->arena, "%s@%.*s", mailboxes[k], STR_ARG(at));
@@ -185,8 +187,8 @@ static struct str token_key(struct call *c, struct str token)
 	return key_done(&k);
 }
 
-/* "If you call RequestCertificate multiple times with the same idempotency token within one hour, ACM recognizes that you
- * are requesting only one certificate". */
+/* "If you call RequestCertificate multiple times with the same idempotency token within one hour, ACM recognizes that
+ * you are requesting only one certificate". */
 static status asked_before(struct call *c, struct str token, struct str domain, struct str *arn)
 {
 	struct str bytes;
@@ -202,8 +204,8 @@ static status asked_before(struct call *c, struct str token, struct str domain, 
 	return status_is(s, STATUS_NOT_FOUND) ? OK : s;
 }
 
-status acm_request_certificate(struct call *c, const struct acm_request_certificate_input *in,
-	struct acm_request_certificate_output *out)
+status acm_request_certificate(
+	struct call *c, const struct acm_request_certificate_input *in, struct acm_request_certificate_output *out)
 {
 	struct acm_cert cert = {.account = c->account, .region = c->region};
 	if (str_has(in->certificate_authority_arn))
@@ -211,7 +213,8 @@ status acm_request_certificate(struct call *c, const struct acm_request_certific
 	if (str_has(in->managed_by) || str_is(in->validation_method, "HTTP"))
 		return call_fail(c, ERR_NOT_IMPLEMENTED, "Certificates managed by CloudFront are not implemented.");
 	if (str_is(in->key_algorithm, "RSA_1024"))
-		return call_fail(c, ERR_VALIDATION, "The key algorithm RSA_1024 is not supported for this certificate.");
+		return call_fail(
+			c, ERR_VALIDATION, "The key algorithm RSA_1024 is not supported for this certificate.");
 	TRY(names_of(c, in, &cert.r.names));
 	cert.r.domain = cert.r.names.v[0];
 	if (str_has(in->idempotency_token)) {
@@ -249,9 +252,11 @@ status acm_update_certificate_options(struct call *c, const struct acm_update_ce
 	TRY(acm_find(c, in->certificate_arn, &cert));
 	if (str_is(cert.r.type, "IMPORTED") || !str_is(acm_status(&cert.r, c->now_ms), "ISSUED"))
 		return call_fail(c, ACM_ERR_INVALID_STATE_EXCEPTION,
-			"The certificate %.*s is not in a state in which its options can be updated.", STR_ARG(cert.arn));
+			"The certificate %.*s is not in a state in which its options can be updated.",
+			STR_ARG(cert.arn));
 	if (str_has(in->options->export))
-		return call_fail(c, ERR_VALIDATION, "The Export option cannot be updated after the certificate was requested.");
+		return call_fail(
+			c, ERR_VALIDATION, "The Export option cannot be updated after the certificate was requested.");
 	if (str_has(in->options->certificate_transparency_logging_preference))
 		cert.r.transparency = in->options->certificate_transparency_logging_preference;
 	acm_put(c->tx, c->arena, &cert);

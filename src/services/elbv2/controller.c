@@ -1,0 +1,135 @@
+/* The controller: brings what stands of a balancer to what its record says. Level-triggered: a job looks at the records
+ * and at what the host says, and comes again until both agree; it may be killed anywhere. */
+#include "base/log.h"
+#include "call/inside.h"
+#include "services/elbv2/node.h"
+
+#define JOB "elbv2.balancer"
+#define JOB_GONE "elbv2.gone"
+enum { LATER_MS = 500 };
+
+static struct str job_name(struct ec2_place at, struct str name)
+{
+	return str_fmt(at.a, "%.*s %.*s %.*s", STR_ARG(at.account), STR_ARG(at.region), STR_ARG(name));
+}
+
+static void schedule(struct ec2_place at, const char *kind, struct str name)
+{
+	struct job job = {.kind = str_c(kind), .id = job_name(at, name), .payload = STR("")};
+	jobs_schedule(at.tx, &job);
+}
+
+void elbv2_mark(struct ec2_place at, struct str name)
+{
+	schedule(at, JOB, name);
+}
+
+static struct ec2_place place_of(struct store_tx *tx, struct arena *a, struct str id, struct str *name)
+{
+	struct ec2_place at = {.tx = tx, .a = a};
+	struct str rest = str_dup(a, id);
+	at.account = str_cut(&rest, ' ');
+	at.region = str_cut(&rest, ' ');
+	*name = rest;
+	return at;
+}
+
+/* ── targets that are done ── */
+
+/* Those whose time is over go; *next: when the next one's is. */
+static status drain(struct ec2_place at, const struct elbv2_rec_balancer *b, int64_t now, int64_t *next)
+{
+	for (size_t i = 0; i < b->groups.n; i++) {
+		struct elbv2_rec_group g;
+		struct elbv2_all_targets targets;
+		status s = elbv2_group_get(at, b->groups.v[i], &g);
+		if (status_is(s, STATUS_NOT_FOUND)) continue;
+		TRY(s);
+		TRY(elbv2_targets(at, g.id, &targets));
+		int64_t delay = elbv2_number(elbv2_group_attribute(&g, "deregistration_delay.timeout_seconds"), 300);
+		for (size_t k = 0; k < targets.n; k++) {
+			struct elbv2_rec_target *t = &targets.v[k];
+			if (!t->draining.has) continue;
+			int64_t over = t->draining.ms + delay * 1000;
+			if (over <= now)
+				elbv2_target_drop(at, g.id, t);
+			else if (!*next || over < *next)
+				*next = over;
+		}
+	}
+	return OK;
+}
+
+/* ── jobs ── */
+
+static status balancer_job(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms)
+{
+	struct elbv2 *e = ctx;
+	struct elbv2_rec_balancer b;
+	struct str name;
+	struct ec2_place at = place_of(tx, a, job->id, &name);
+	int64_t now = clock_now(e->cloud->clock), next = 0;
+	status s = elbv2_balancer_get(at, name, &b);
+	if (status_is(s, STATUS_NOT_FOUND)) return OK;
+	TRY(s);
+	TRY(drain(at, &b, now, &next));
+	if (!str_is(b.state, "active")) {
+		b.state = STR("active");
+		elbv2_balancer_put(at, &b);
+	}
+	*again_ms = next;
+	return OK;
+}
+
+static struct str gone_key(struct ec2_place at, struct str id)
+{
+	struct key k = key_for(at.a, STR("elbv2"), STR("gone"), at.account, at.region);
+	key_str(&k, id);
+	return key_done(&k);
+}
+
+/* What is written of it stays until nothing stands: by the interface's id, since zones go one by one too. */
+void elbv2_mark_gone(struct ec2_place at, const struct elbv2_rec_balancer *b)
+{
+	for (size_t i = 0; i < b->zones.n; i++) {
+		struct elbv2_rec_gone g = {.id = b->id, .zones = {&b->zones.v[i], 1}};
+		store_put(at.tx, gone_key(at, b->zones.v[i].eni), elbv2_rec_gone_encode(at.a, &g));
+		schedule(at, JOB_GONE, b->zones.v[i].eni);
+	}
+}
+
+static status gone_job(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms)
+{
+	struct elbv2 *e = ctx;
+	struct str eni, bytes;
+	struct ec2_place at = place_of(tx, a, job->id, &eni);
+	struct elbv2_rec_gone g = {0};
+	status s = store_get(tx, gone_key(at, eni), &bytes);
+	if (status_is(s, STATUS_NOT_FOUND)) return OK;
+	TRY(s);
+	TRY(elbv2_rec_gone_decode(a, bytes, &g));
+	struct call *c =
+		call_for_job(a, e->cloud, tx, at.account, at.region, STR("elasticloadbalancing.amazonaws.com"));
+	for (size_t i = 0; i < g.zones.n; i++) {
+		struct ec2_rec_eni n;
+		s = ec2_load(at, &ec2_type_eni, g.zones.v[i].eni, &n);
+		if (status_is(s, STATUS_NOT_FOUND)) continue;
+		TRY(s);
+		TRY(ec2_eni_detach(c, g.zones.v[i].eni));
+		s = ec2_eni_drop(c, g.zones.v[i].eni);
+		if (!is_ok(s)) {
+			log_warn("elbv2", "drop_failed", "eni=%.*s", STR_ARG(g.zones.v[i].eni));
+			return status_is(s, STATUS_FAILED) ? STATUS(IO) : s;
+		}
+	}
+	store_delete(tx, gone_key(at, eni));
+	(void)again_ms;
+	return OK;
+}
+
+status elbv2_controller_start(struct elbv2 *e)
+{
+	jobs_register(e->cloud->jobs, JOB, balancer_job, e);
+	jobs_register(e->cloud->jobs, JOB_GONE, gone_job, e);
+	return OK;
+}
