@@ -10,3 +10,7 @@ struct str wire_shape_write(struct arena *a, const struct wire_tables *t, uint16
 /* *p is of the shape's size; members that the text lacks stay as they are. Its strings live in `a` or in text. CORRUPT
  * where the text is no such struct. */
 status wire_shape_read(struct arena *a, const struct wire_tables *t, uint16_t shape, struct str text, void *p) MUST_USE;
+/* Members by their names, from shape to shape, deep; what is absent in the first or has no like in the other is left
+ * alone, as are maps. Strings are not copied. */
+void wire_shape_copy(struct arena *a, const struct wire_tables *from_tables, uint16_t from_shape, const void *from,
+	const struct wire_tables *to_tables, uint16_t to_shape, void *to);

@@ -120,6 +120,7 @@ void ec2_instance_put(struct ec2_place at, const struct ec2_rec_instance *i)
 void ec2_instance_change(struct call *c, const struct ec2_rec_instance *i)
 {
 	ec2_instance_put(ec2_here(c), i);
+	ec2_instance_tell(c, i);
 	ec2_job_schedule(ec2_here(c), EC2_JOB_MACHINE, i->instance_id, c->now_ms);
 	ec2_poke_jobs(c);
 }

@@ -31,3 +31,5 @@ status ec2_machine_place(struct store_tx *tx, struct arena *a, struct str id, st
 /* At start: all instances are looked at (after a reboot of the host they start again), and from then on those that the
  * host tells of. */
 void ec2_machines_begin(struct cloud *cloud);
+/* ── facts.c ── tells on the bus that the record has changed: "ec2.instance", see door.h. */
+void ec2_instance_tell(struct call *c, const struct ec2_rec_instance *i);

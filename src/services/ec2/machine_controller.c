@@ -409,6 +409,7 @@ status ec2_machine_job(void *ctx, struct store_tx *tx, struct arena *a, const st
 		ec2_drop(j.at, &ec2_type_instance, j.id);
 		return OK;
 	}
+	int32_t was = i.state.v;
 	s = step(&w);
 	if (status_is(s, STATUS_FAILED)) {
 		log_error("ec2", "controller_failed", "instance=%.*s why=\"%.*s\"", STR_ARG(j.id),
@@ -417,6 +418,7 @@ status ec2_machine_job(void *ctx, struct store_tx *tx, struct arena *a, const st
 	}
 	TRY(s);
 	ec2_instance_put(j.at, &i);
+	if (i.state.v != was) ec2_instance_tell(w.c, &i);
 	*again_ms = w.again_ms;
 	return OK;
 }

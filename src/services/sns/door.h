@@ -6,6 +6,9 @@ struct sns_publication {
 	struct str topic_arn, message, subject; /* subject may be STR_NONE */
 	struct str service;                     /* who publishes: s3.amazonaws.com */
 	struct str source_arn, source_account;  /* aws:SourceArn, aws:SourceAccount of the topic's policy */
+	/* The service publishes by a role of source_account (a service-linked one, or one that it was given): a topic of
+	 * that account needs no policy for it. */
+	bool by_role;
 };
 /* OK: the topic takes it. NOT_FOUND: there is no such topic. LIMIT: it is a FIFO topic, which takes no such messages.
  * INVALID: its policy does not let the service publish. */

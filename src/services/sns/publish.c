@@ -300,6 +300,7 @@ static status judge(
 	struct policy_source source = {.type = POLICY_RESOURCE};
 	struct str arn = sns_topic_arn(a, t), text = sns_get(&t->attributes, STR("Policy"));
 	if (t->fifo.v) return STATUS(LIMIT);
+	if (p->by_role && str_eq(p->source_account, t->account)) return OK;
 	if (!str_has(text)) text = sns_default_policy(a, arn, t->account);
 	if (!is_ok(policy_parse(text, &source, &policy, NULL))) return STATUS(INVALID);
 	struct policy_principal who = {.kind = POLICY_CALLER_SERVICE,

@@ -20,7 +20,7 @@ static status judge(struct cloud *cloud, struct arena *a, const struct queue *q,
 	for (size_t i = 0; i < d->n_attributes; i++)
 		bytes += d->attributes[i].name.n + d->attributes[i].type.n + d->attributes[i].text.n + d->attributes[i].bytes.n;
 	if ((q->fifo && (!d->group.n || !d->dedup.n)) || (int64_t)bytes > q->message_bytes_max) return STATUS(LIMIT);
-	if (!cloud->policies) return OK;
+	if (!cloud->policies || (d->by_role && str_eq(d->source_account, q->account))) return OK;
 	struct str text = sqs_strings_get(&q->record.attributes, STR("Policy"));
 	struct policy *p;
 	struct policy_source source = {.type = POLICY_RESOURCE};

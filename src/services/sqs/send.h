@@ -11,6 +11,9 @@ struct sqs_delivery {
 	struct str service;        /* who sends: s3.amazonaws.com */
 	struct str source_arn;     /* aws:SourceArn of the queue's policy: the bucket, the topic, … */
 	struct str source_account; /* aws:SourceAccount */
+	/* The service sends by a role of source_account (a service-linked one, or one that it was given): a queue of that
+	 * account needs no policy for it. */
+	bool by_role;
 	/* Message attributes; and, for FIFO queues (standard ones take the group alone), STR_NONE elsewhere. */
 	const struct sqs_delivery_attribute *attributes;
 	size_t n_attributes;
