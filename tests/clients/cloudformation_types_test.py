@@ -207,5 +207,224 @@ class Network(Case):
         self.assertEqual(self.dynamodb.list_tables()["TableNames"], [])
 
 
+STORAGE = """
+Resources:
+  Logs:
+    Type: AWS::S3::Bucket
+    Properties: {OwnershipControls: {Rules: [{ObjectOwnership: BucketOwnerPreferred}]}, AccessControl: LogDeliveryWrite}
+  Events: {Type: AWS::SQS::Queue}
+  EventsPolicy:
+    Type: AWS::SQS::QueueInlinePolicy
+    Properties:
+      Queue: !Ref Events
+      PolicyDocument: {Statement: [{Effect: Allow, Principal: {Service: s3.amazonaws.com}, Action: 'sqs:SendMessage', Resource: !GetAtt Events.Arn}]}
+  Site:
+    Type: AWS::S3::Bucket
+    DependsOn: EventsPolicy
+    Properties:
+      WebsiteConfiguration:
+        IndexDocument: index.html
+        ErrorDocument: error.html
+        RoutingRules: [{RoutingRuleCondition: {KeyPrefixEquals: old/}, RedirectRule: {ReplaceKeyPrefixWith: new/}}]
+      CorsConfiguration: {CorsRules: [{AllowedMethods: [GET], AllowedOrigins: ['*'], ExposedHeaders: [ETag], MaxAge: 60, Id: all}]}
+      LoggingConfiguration: {DestinationBucketName: !Ref Logs, LogFilePrefix: site/}
+      NotificationConfiguration:
+        QueueConfigurations: [{Event: 's3:ObjectCreated:*', Queue: !GetAtt Events.Arn, Filter: {S3Key: {Rules: [{Name: prefix, Value: in/}]}}}]
+      LifecycleConfiguration:
+        Rules:
+          - {Id: a, Status: Enabled, TagFilters: [{Key: k, Value: v}], ObjectSizeGreaterThan: 5, Transitions: [{StorageClass: GLACIER, TransitionInDays: 3}]}
+          - {Id: b, Status: Enabled, NoncurrentVersionExpirationInDays: 9, AbortIncompleteMultipartUpload: {DaysAfterInitiation: 2}}
+      MetricsConfigurations: [{Id: m, Prefix: x/}]
+      IntelligentTieringConfigurations: [{Id: t, Status: Enabled, Prefix: y/, Tierings: [{AccessTier: ARCHIVE_ACCESS, Days: 90}]}]
+      InventoryConfigurations:
+        - {Id: i, Enabled: true, IncludedObjectVersions: All, ScheduleFrequency: Daily, Destination: {BucketArn: !GetAtt Logs.Arn, Format: CSV}}
+      AnalyticsConfigurations: [{Id: n, Prefix: z/, StorageClassAnalysis: {}}]
+      ObjectLockEnabled: false
+      Tags: [{Key: a, Value: b}]
+  Point: {Type: AWS::S3::AccessPoint, Properties: {Bucket: !Ref Site, Name: front}}
+  Key:
+    Type: AWS::KMS::Key
+    Properties:
+      Description: first
+      EnableKeyRotation: true
+      PendingWindowInDays: 7
+      KeyPolicy: {Statement: [{Effect: Allow, Principal: {AWS: !Sub 'arn:aws:iam::${AWS::AccountId}:root'}, Action: 'kms:*', Resource: '*'}]}
+  Alias: {Type: AWS::KMS::Alias, Properties: {AliasName: alias/first, TargetKeyId: !Ref Key}}
+  Secret:
+    Type: AWS::SecretsManager::Secret
+    Properties:
+      Name: the-secret
+      KmsKeyId: !Ref Key
+      GenerateSecretString: {SecretStringTemplate: '{"user": "me"}', GenerateStringKey: password, PasswordLength: 20, ExcludePunctuation: true}
+  SecretPolicy:
+    Type: AWS::SecretsManager::ResourcePolicy
+    Properties:
+      SecretId: !Ref Secret
+      ResourcePolicy: {Version: 2012-10-17, Statement: [{Effect: Deny, Principal: '*', Action: 'secretsmanager:DeleteSecret', Resource: '*',
+        Condition: {StringEquals: {'aws:username': nobody}}}]}
+  Topic:
+    Type: AWS::SNS::Topic
+    Properties: {DisplayName: hello, Subscription: [{Protocol: sqs, Endpoint: !GetAtt Events.Arn}]}
+  TopicPolicy:
+    Type: AWS::SNS::TopicPolicy
+    Properties:
+      Topics: [!Ref Topic]
+      PolicyDocument: {Statement: [{Effect: Allow, Principal: {Service: s3.amazonaws.com}, Action: 'sns:Publish', Resource: !Ref Topic}]}
+  Fifo: {Type: AWS::SNS::Topic, Properties: {FifoTopic: true, ContentBasedDeduplication: true}}
+  FifoPolicy:
+    Type: AWS::SNS::TopicInlinePolicy
+    Properties: {TopicArn: !Ref Fifo, PolicyDocument: {Statement: [{Effect: Allow, Principal: '*', Action: 'sns:Publish', Resource: !Ref Fifo}]}}
+  Other: {Type: AWS::SQS::Queue}
+  Subscription:
+    Type: AWS::SNS::Subscription
+    Properties: {TopicArn: !Ref Topic, Protocol: sqs, Endpoint: !GetAtt Other.Arn, RawMessageDelivery: true, FilterPolicy: {kind: [a]}}
+  TrailPolicy:
+    Type: AWS::S3::BucketPolicy
+    Properties:
+      Bucket: !Ref Logs
+      PolicyDocument:
+        Statement:
+          - {Effect: Allow, Principal: {Service: cloudtrail.amazonaws.com}, Action: 's3:GetBucketAcl', Resource: !GetAtt Logs.Arn}
+          - {Effect: Allow, Principal: {Service: cloudtrail.amazonaws.com}, Action: 's3:PutObject', Resource: !Sub '${Logs.Arn}/*'}
+  Trail:
+    Type: AWS::CloudTrail::Trail
+    DependsOn: TrailPolicy
+    Properties: {IsLogging: true, S3BucketName: !Ref Logs, EventSelectors: [{ReadWriteType: WriteOnly}]}
+  Analyzer:
+    Type: AWS::AccessAnalyzer::Analyzer
+    Properties: {Type: ACCOUNT, AnalyzerName: mine, Tags: [{Key: a, Value: b}]}
+  Global:
+    Type: AWS::DynamoDB::GlobalTable
+    Properties:
+      AttributeDefinitions: [{AttributeName: id, AttributeType: S}]
+      KeySchema: [{AttributeName: id, KeyType: HASH}]
+      BillingMode: PAY_PER_REQUEST
+      StreamSpecification: {StreamViewType: NEW_AND_OLD_IMAGES}
+      Replicas: [{Region: us-east-1, PointInTimeRecoverySpecification: {PointInTimeRecoveryEnabled: true}}, {Region: eu-west-1}]
+Outputs:
+  Url: {Value: !GetAtt Site.WebsiteURL}
+  Key: {Value: !Ref Key}
+  Secret: {Value: !Ref Secret}
+  Topic: {Value: !Ref Topic}
+  Site: {Value: !Ref Site}
+  Fifo: {Value: !GetAtt Fifo.TopicName}
+  Subscription: {Value: !Ref Subscription}
+  Trail: {Value: !Ref Trail}
+  Alias: {Value: !GetAtt Point.Alias}
+  Global: {Value: !Ref Global}
+  Analyzer: {Value: !Ref Analyzer}
+"""
+
+
+class Storage(Case):
+    SERVICES = ("s3", "kms", "secretsmanager", "sns", "sqs", "cloudtrail", "accessanalyzer", "dynamodb", "s3control")
+
+    def test_storage_keys_and_messages(self):
+        stack = self.create("storage", STORAGE)
+        out = outputs(stack)
+        site = out["Site"]
+        self.assertEqual(out["Url"], f"http://{site}.s3-website-us-east-1.amazonaws.com")
+        website = self.s3.get_bucket_website(Bucket=site)
+        self.assertEqual((website["IndexDocument"]["Suffix"], website["RoutingRules"][0]["Redirect"]["ReplaceKeyPrefixWith"]), ("index.html", "new/"))
+        [cors] = self.s3.get_bucket_cors(Bucket=site)["CORSRules"]
+        self.assertEqual((cors["ID"], cors["MaxAgeSeconds"], cors["ExposeHeaders"]), ("all", 60, ["ETag"]))
+        self.assertEqual(self.s3.get_bucket_logging(Bucket=site)["LoggingEnabled"]["TargetPrefix"], "site/")
+        a, b = self.s3.get_bucket_lifecycle_configuration(Bucket=site)["Rules"]
+        self.assertEqual(a["Filter"], {"And": {"Tags": [{"Key": "k", "Value": "v"}], "ObjectSizeGreaterThan": 5}})
+        self.assertEqual((a["Transitions"], b["NoncurrentVersionExpiration"]), ([{"Days": 3, "StorageClass": "GLACIER"}], {"NoncurrentDays": 9}))
+        self.assertEqual(self.s3.get_bucket_inventory_configuration(Bucket=site, Id="i")["InventoryConfiguration"]["Schedule"], {"Frequency": "Daily"})
+        self.assertEqual(self.s3.get_bucket_metrics_configuration(Bucket=site, Id="m")["MetricsConfiguration"]["Filter"], {"Prefix": "x/"})
+        self.assertEqual({t["Key"] for t in self.s3.get_bucket_tagging(Bucket=site)["TagSet"]},
+                         {"a", "aws:cloudformation:stack-name", "aws:cloudformation:stack-id", "aws:cloudformation:logical-id"})
+        self.s3.put_object(Bucket=site, Key="in/x", Body=b"1")
+        [message] = self.sqs.receive_message(QueueUrl=self.physical("storage", "Events"), WaitTimeSeconds=10)["Messages"]
+        while "Records" not in message["Body"]:  # S3's test event comes first
+            [message] = self.sqs.receive_message(QueueUrl=self.physical("storage", "Events"), WaitTimeSeconds=10)["Messages"]
+        self.s3.delete_object(Bucket=site, Key="in/x")
+        self.assertTrue(self.kms.get_key_rotation_status(KeyId=out["Key"])["KeyRotationEnabled"])
+        self.assertEqual(self.kms.describe_key(KeyId="alias/first")["KeyMetadata"]["KeyId"], out["Key"])
+        secret = json.loads(self.secretsmanager.get_secret_value(SecretId=out["Secret"])["SecretString"])
+        self.assertEqual((secret["user"], len(secret["password"])), ("me", 20))
+        self.assertEqual(len(self.sns.list_subscriptions_by_topic(TopicArn=out["Topic"])["Subscriptions"]), 2)
+        self.assertIn("s3.amazonaws.com", self.sns.get_topic_attributes(TopicArn=out["Topic"])["Attributes"]["Policy"])
+        self.assertTrue(out["Fifo"].endswith(".fifo"))
+        attributes = self.sns.get_subscription_attributes(SubscriptionArn=out["Subscription"])["Attributes"]
+        self.assertEqual((attributes["RawMessageDelivery"], json.loads(attributes["FilterPolicy"])), ("true", {"kind": ["a"]}))
+        self.assertTrue(self.cloudtrail.get_trail_status(Name=out["Trail"])["IsLogging"])
+        replicas = self.dynamodb.describe_table(TableName=out["Global"])["Table"]["Replicas"]
+        self.assertEqual([r["RegionName"] for r in replicas if r["RegionName"] != "us-east-1"], ["eu-west-1"])
+        self.assertEqual(self.accessanalyzer.get_analyzer(analyzerName="mine")["analyzer"]["tags"]["a"], "b")
+
+        changed = (STORAGE.replace("MaxAge: 60", "MaxAge: 61").replace("Description: first", "Description: second").replace("EnableKeyRotation: true", "EnableKeyRotation: false")
+                   .replace("{Key: a, Value: b}", "{Key: a, Value: c}").replace("DisplayName: hello, Subscription: [{Protocol: sqs, Endpoint: !GetAtt Events.Arn}]", "DisplayName: bye")
+                   .replace("RawMessageDelivery: true, ", "").replace("IsLogging: true", "IsLogging: false").replace("Id: m, Prefix: x/", "Id: other, Prefix: x/")
+                   .replace("      LoggingConfiguration: {DestinationBucketName: !Ref Logs, LogFilePrefix: site/}\n", "").replace("PasswordLength: 20", "PasswordLength: 24"))
+        out2 = outputs(self.update("storage", changed))
+        self.assertEqual(out2, out, "nothing was replaced")
+        self.assertEqual(self.s3.get_bucket_cors(Bucket=site)["CORSRules"][0]["MaxAgeSeconds"], 61)
+        self.assertNotIn("LoggingEnabled", self.s3.get_bucket_logging(Bucket=site))
+        self.assertEqual([m["Id"] for m in self.s3.list_bucket_metrics_configurations(Bucket=site)["MetricsConfigurationList"]], ["other"])
+        self.assertIn({"Key": "a", "Value": "c"}, self.s3.get_bucket_tagging(Bucket=site)["TagSet"])
+        self.assertEqual(self.kms.describe_key(KeyId=out["Key"])["KeyMetadata"]["Description"], "second")
+        self.assertFalse(self.kms.get_key_rotation_status(KeyId=out["Key"])["KeyRotationEnabled"])
+        self.assertEqual(len(self.sns.list_subscriptions_by_topic(TopicArn=out["Topic"])["Subscriptions"]), 1)
+        self.assertEqual(self.sns.get_subscription_attributes(SubscriptionArn=out["Subscription"])["Attributes"]["RawMessageDelivery"], "false")
+        self.assertFalse(self.cloudtrail.get_trail_status(Name=out["Trail"])["IsLogging"])
+        self.assertEqual(len(json.loads(self.secretsmanager.get_secret_value(SecretId=out["Secret"])["SecretString"])["password"]), 24)
+
+        self.assertEqual(self.remove(stack["StackId"])["StackStatus"], "DELETE_COMPLETE", self.failures(stack["StackId"]))
+        self.assertEqual(self.kms.describe_key(KeyId=out["Key"])["KeyMetadata"]["KeyState"], "PendingDeletion")
+        self.assertEqual((self.sns.list_topics()["Topics"], self.s3.list_buckets()["Buckets"], self.dynamodb.list_tables()["TableNames"]), ([], [], []))
+
+
+PEOPLE = {"Resources": {
+    "Group": {"Type": "AWS::IAM::Group", "Properties": {"ManagedPolicyArns": ["arn:aws:iam::aws:policy/ReadOnlyAccess"]}},
+    "User": {"Type": "AWS::IAM::User", "Properties": {"UserName": "ann", "Groups": [{"Ref": "Group"}], "LoginProfile": {"Password": "Sesame-Open-77"},
+             "Policies": [{"PolicyName": "p", "PolicyDocument": {"Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}}]}},
+    "Bob": {"Type": "AWS::IAM::User"},
+    "More": {"Type": "AWS::IAM::UserToGroupAddition", "Properties": {"GroupName": {"Ref": "Group"}, "Users": [{"Ref": "Bob"}]}},
+    "Key": {"Type": "AWS::IAM::AccessKey", "Properties": {"UserName": {"Ref": "User"}}},
+    "Managed": {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"ManagedPolicyName": "m", "Users": [{"Ref": "User"}], "PolicyDocument": {
+        "Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}]}}},
+    "Role": {"Type": "AWS::IAM::Role", "Properties": {"RoleName": "r", "PermissionsBoundary": {"Ref": "Managed"}, "Tags": [{"Key": "a", "Value": "1"}],
+             "AssumeRolePolicyDocument": {"Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}}},
+    "RolePolicy": {"Type": "AWS::IAM::RolePolicy", "Properties": {"RoleName": {"Ref": "Role"}, "PolicyName": "own", "PolicyDocument": {
+        "Statement": [{"Effect": "Allow", "Action": "sns:*", "Resource": "*"}]}}},
+    "Provider": {"Type": "AWS::IAM::OIDCProvider", "Properties": {"Url": "https://token.example.com", "ClientIdList": ["a"], "ThumbprintList": ["a" * 40]}},
+}, "Outputs": {"Secret": {"Value": {"Fn::GetAtt": ["Key", "SecretAccessKey"]}}, "Id": {"Value": {"Ref": "Key"}}, "Policy": {"Value": {"Ref": "Managed"}},
+               "Provider": {"Value": {"Ref": "Provider"}}}}
+
+
+class People(Case):
+    SERVICES = ("iam",)
+
+    def test_users_groups_roles(self):
+        stack = self.create("people", PEOPLE, Capabilities=["CAPABILITY_NAMED_IAM"])
+        out = outputs(stack)
+        sts = self.virga.client("sts", aws_access_key_id=out["Id"], aws_secret_access_key=out["Secret"])
+        self.assertTrue(sts.get_caller_identity()["Arn"].endswith(":user/ann"))
+        group = self.physical("people", "Group")
+        self.assertEqual({u["UserName"] for u in self.iam.get_group(GroupName=group)["Users"]}, {"ann", self.physical("people", "Bob")})
+        self.assertEqual(self.iam.get_role(RoleName="r")["Role"]["PermissionsBoundary"]["PermissionsBoundaryArn"], out["Policy"])
+        for action in ("s3:a", "s3:b", "s3:c", "s3:d", "s3:e", "s3:f"):
+            PEOPLE["Resources"]["Managed"]["Properties"]["PolicyDocument"]["Statement"][0]["Action"] = action
+            PEOPLE["Resources"]["RolePolicy"]["Properties"]["PolicyDocument"]["Statement"][0]["Action"] = action
+            self.update("people", PEOPLE, Capabilities=["CAPABILITY_NAMED_IAM"])
+        versions = self.iam.list_policy_versions(PolicyArn=out["Policy"])["Versions"]
+        self.assertEqual(len(versions), 5)
+        PEOPLE["Resources"]["Role"]["Properties"].pop("PermissionsBoundary")
+        PEOPLE["Resources"]["Role"]["Properties"].update(Tags=[{"Key": "b", "Value": "2"}], MaxSessionDuration=7200)
+        PEOPLE["Resources"]["User"]["Properties"].update(Policies=[], LoginProfile={"Password": "Sesame-Close-77"})
+        PEOPLE["Resources"]["Provider"]["Properties"]["ClientIdList"] = ["b", "c"]
+        self.update("people", PEOPLE, Capabilities=["CAPABILITY_NAMED_IAM"])
+        role = self.iam.get_role(RoleName="r")["Role"]
+        self.assertNotIn("PermissionsBoundary", role)
+        self.assertEqual((role["MaxSessionDuration"], {t["Key"] for t in role["Tags"] if not t["Key"].startswith("aws:")}), (7200, {"b"}))
+        self.assertEqual(self.iam.list_user_policies(UserName="ann")["PolicyNames"], [])
+        self.assertEqual(set(self.iam.get_open_id_connect_provider(OpenIDConnectProviderArn=out["Provider"])["ClientIDList"]), {"b", "c"})
+        self.assertEqual(self.remove(stack["StackId"])["StackStatus"], "DELETE_COMPLETE", self.failures(stack["StackId"]))
+        self.assertEqual((self.iam.list_users()["Users"], self.iam.list_policies(Scope="Local")["Policies"]), ([], []))
+
+
 if __name__ == "__main__":
     unittest.main()

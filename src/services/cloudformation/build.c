@@ -85,6 +85,11 @@ static void describe(struct look *l, const struct json_value *c, struct cloudfor
 	r->metadata = metadata && is_ok(cfn_evaluate(&l->view.scope, metadata, &value, &ignored)) && value
 			      ? cfn_json(l->a, value)
 			      : STR_NONE;
+	const struct json_value *policy = json_member(c, STR("CreationPolicy"));
+	value = NULL;
+	r->creation_policy = policy && is_ok(cfn_evaluate(&l->view.scope, policy, &value, &ignored)) && value
+				     ? cfn_json(l->a, value)
+				     : STR_NONE;
 	r->needs.v = needs->v;
 	r->needs.n = needs->n;
 }
@@ -138,6 +143,8 @@ static void begin(struct look *l, const struct json_value *c, struct cloudformat
 	case CFN_CREATE:
 		r.status = STR("CREATE_IN_PROGRESS");
 		r.step = STR("create");
+		r.signals = (struct cloudformation_rec_texts){0};
+		r.signal_deadline = (struct opt_i64){0};
 		r.type = type_name;
 		b.kind = TASK_CREATE;
 		break;
@@ -158,6 +165,8 @@ static void begin(struct look *l, const struct json_value *c, struct cloudformat
 		r.old_attributes = r.attributes;
 		r.old_type = r.type;
 		r.physical_id = r.attributes = STR_NONE;
+		r.signals = (struct cloudformation_rec_texts){0};
+		r.signal_deadline = (struct opt_i64){0};
 		r.properties = STR("{}");
 		r.type = type_name;
 		r.token = cfn_new_token(a);

@@ -23,6 +23,7 @@ static const struct service_op operations[CLOUDFORMATION_OP_COUNT] = {
 	[CLOUDFORMATION_OP_LIST_STACK_RESOURCES] = OP(cloudformation_list_stack_resources, OP_READ),
 	[CLOUDFORMATION_OP_LIST_STACKS] = OP(cloudformation_list_stacks, OP_READ),
 	[CLOUDFORMATION_OP_ROLLBACK_STACK] = OP(cloudformation_rollback_stack, 0),
+	[CLOUDFORMATION_OP_SIGNAL_RESOURCE] = OP(cloudformation_signal_resource, 0),
 	[CLOUDFORMATION_OP_UPDATE_STACK] = OP(cloudformation_update_stack, OP_BLOCKING),
 	[CLOUDFORMATION_OP_UPDATE_TERMINATION_PROTECTION] = OP(cloudformation_update_termination_protection, 0),
 	[CLOUDFORMATION_OP_VALIDATE_TEMPLATE] = OP(cloudformation_validate_template, OP_READ | OP_BLOCKING),
@@ -46,5 +47,9 @@ static void stop(void *state)
 }
 
 extern const struct service service_cloudformation;
-const struct service service_cloudformation = {
-	.model = &wire_service_cloudformation, .ops = operations, .start = start, .ready = ready, .stop = stop};
+const struct service service_cloudformation = {.model = &wire_service_cloudformation,
+	.ops = operations,
+	.start = start,
+	.ready = ready,
+	.stop = stop,
+	.page = cfn_page};

@@ -3,7 +3,7 @@
 
 const struct cfn_handler *cfn_handler_of(struct str type)
 {
-	static const struct cfn_handler *const files[] = {cfn_sqs, cfn_ssm};
+	static const struct cfn_handler *const files[] = {cfn_sqs, cfn_ssm, cfn_stacks};
 	static const struct cfn_handler by_recipe = {
 		NULL, cfn_recipe_create, cfn_recipe_settle, cfn_recipe_update, cfn_recipe_remove, cfn_recipe_read};
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)

@@ -33,6 +33,7 @@ struct cfn_work {
 	struct str old_physical_id;
 	bool snapshot; /* of remove: the deletion policy wants one */
 	int64_t now_ms;
+	int64_t deadline_ms; /* kept with the resource; 0: none yet */
 };
 
 /* OK: done. PENDING: settle is to be asked, now and then, until it says OK. FAILED: w->why. */
@@ -48,7 +49,7 @@ struct cfn_handler {
 /* NULL: virga makes no such resources. */
 const struct cfn_handler *cfn_handler_of(struct str type);
 /* Of types that a recipe does not do for: one file's handlers; ends with an empty row. handlers.c lists the files. */
-extern const struct cfn_handler cfn_sqs[], cfn_ssm[];
+extern const struct cfn_handler cfn_sqs[], cfn_ssm[], cfn_stacks[];
 
 /* ── for handlers ─────────────────────────────────────────────────────────────────────────────────────────────── */
 

@@ -115,6 +115,21 @@ void cfn_engine_poke(struct cfn_engine *e, struct cfn_place p, struct str stack_
 void cfn_engine_resume(struct cfn_engine *e);
 struct cfn_engine *cfn_engine_of(const struct cloud *cloud);
 
+/* ── signal.c ─────────────────────────────────────────────────────────────────────────────────────────────────── */
+/* What a resource's CreationPolicy still waits for: OK where it is satisfied, PENDING, or FAILED with *why. */
+status cfn_signals_wanted(
+	struct arena *a, const struct cloudformation_rec_resource *r, int64_t now_ms, struct str *why);
+/* {"UniqueId":…,"Status":…,"Data":…,"Reason":…}: parsed ones of a resource. */
+const struct json_value *cfn_signals(struct arena *a, const struct cloudformation_rec_resource *r);
+/* "PT5M": milliseconds; INVALID. */
+status cfn_duration_ms(struct str text, int64_t *ms) MUST_USE;
+/* The URL that takes signals, or a custom resource's answer, for this resource. */
+struct str cfn_signal_url(struct arena *a, const struct cloud *cloud, struct cfn_place p, struct str stack_id,
+	struct str logical_id, struct str token);
+/* The service's page: /_virga/cloudformation/signal/… */
+void cfn_page(struct cloud *cloud, struct arena *a, const struct edge_request *r, struct str path, struct str body,
+	struct wire_response *response);
+
 /* ── plan.c ───────────────────────────────────────────────────────────────────────────────────────────────────── */
 enum cfn_action { CFN_KEEP, CFN_CREATE, CFN_UPDATE, CFN_REPLACE };
 /* What has to happen to a resource so that it has these properties. r NULL: it is not there. *why_replaced: names of

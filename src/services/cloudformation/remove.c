@@ -88,6 +88,7 @@ static void begin(struct removal *m, struct cloudformation_rec_resource *r, bool
 		changed.reason = STR_NONE;
 		changed.changed = SOME_I64(m->now_ms);
 		changed.step = STR("remove");
+		changed.signal_deadline = (struct opt_i64){0};
 		*VEC_PUSH(m->a, &m->begin, &m->begin_capacity) = r->logical_id;
 	}
 	*VEC_PUSH(m->a, &m->changed, &m->changed_capacity) = changed;

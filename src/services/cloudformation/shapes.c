@@ -1,4 +1,5 @@
 /* "#name" in a recipe's expressions: values that take more than names to make. */
+#include "base/rand.h"
 #include "services/cloudformation/recipe.h"
 
 static void move(
@@ -430,6 +431,11 @@ static const struct json_value *token_uuid(struct cfn_eval *x)
 			       hex.p + 16, 12, more.p));
 }
 
+static const struct json_value *random_uuid(struct cfn_eval *x)
+{
+	return text(x, rand_uuid(x->w->a));
+}
+
 /* Of the id, an ARN: what is behind the last ':' or '/'. */
 static const struct json_value *last_part(struct cfn_eval *x)
 {
@@ -495,8 +501,9 @@ const struct json_value *cfn_shape(struct cfn_eval *x, struct str name, bool *kn
 		{"website-url", website_url}, {"access-point-name", access_point_name},
 		{"index-throughputs", index_throughputs}, {"global-stream", global_stream},
 		{"global-tags", global_tags}, {"secret-string", secret_string}, {"token-uuid", token_uuid},
-		{"last-part", last_part}, {"topic-name", topic_name}, {"subscription-arn", subscription_arn},
-		{"default-topic-policy", default_topic_policy}, {"arn-region", arn_region}};
+		{"random-uuid", random_uuid}, {"last-part", last_part}, {"topic-name", topic_name},
+		{"subscription-arn", subscription_arn}, {"default-topic-policy", default_topic_policy},
+		{"arn-region", arn_region}};
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++) {
 		*known = str_eq(name, str_c(shapes[i].name));
 		if (*known) return x ? shapes[i].make(x) : NULL;

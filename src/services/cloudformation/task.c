@@ -12,7 +12,21 @@ struct task_run {
 	struct cfn_work w;
 	const struct cfn_handler *handler;
 	status result;
+	bool stale; /* somebody has done it meanwhile */
 };
+
+/* The step that a resource is at when such a task is due. Who looked at the stack may have seen it before its task
+ * ended. */
+static bool is_due(const struct cloudformation_rec_resource *r, enum cfn_task_kind kind)
+{
+	static const char *const steps[] = {[TASK_CREATE] = "create",
+		[TASK_CREATE_AGAIN] = "create",
+		[TASK_SETTLE] = "settle",
+		[TASK_UPDATE] = "update",
+		[TASK_REMOVE] = "remove",
+		[TASK_REMOVE_OLD] = "remove-old"};
+	return str_eq(str_or(r->step, STR("")), str_c(steps[kind]));
+}
 
 static const struct json_value *read_json(struct arena *a, struct str text)
 {
@@ -53,6 +67,8 @@ static status prepare(struct task_run *x)
 	if (is_ok(st)) st = cfn_resource_get(tx, a, &x->stack, str_dup(a, str_c(x->t->logical_id)), &x->r);
 	store_end(tx);
 	TRY(st);
+	x->stale = !is_due(&x->r, x->t->kind) || (old && !str_has(x->r.old_physical_id));
+	if (x->stale) return OK;
 	struct str type = old ? str_or(x->r.old_type, x->r.type) : x->r.type;
 	*w = (struct cfn_work){.a = a,
 		.cloud = x->e->cloud,
@@ -72,6 +88,7 @@ static status prepare(struct task_run *x)
 		.again = x->t->kind == TASK_CREATE_AGAIN,
 		.old_physical_id = x->r.old_physical_id,
 		.now_ms = clock_now(x->e->cloud->clock),
+		.deadline_ms = x->r.signal_deadline.v,
 		.snapshot = str_is(str_or(x->r.deletion_policy, STR("")), "Snapshot")};
 	x->handler = cfn_handler_of(type);
 	if (!is_ok(cfn_type_find(a, type, &x->type)) || !x->handler)
@@ -110,6 +127,25 @@ static status handle(struct task_run *x)
 	return OK;
 }
 
+/* A creation that is done as far as the handler goes waits for what its CreationPolicy wants. */
+static status wait_for_signals(struct task_run *x)
+{
+	struct cloudformation_rec_resource *r = &x->r;
+	int64_t ms = 0;
+	bool creating = str_empty(r->properties) || str_is(r->properties, "{}");
+	if (!str_has(r->creation_policy) || !creating || x->t->kind > TASK_SETTLE) return OK;
+	if (!x->w.deadline_ms) {
+		struct json_value *policy;
+		struct str timeout = STR_NONE;
+		if (is_ok(json_read(&x->a, r->creation_policy, &policy)))
+			timeout = cfn_at(policy, "ResourceSignal.Timeout");
+		if (!is_ok(cfn_duration_ms(str_or(timeout, STR("PT5M")), &ms))) ms = 300000;
+		x->w.deadline_ms = x->w.now_ms + ms;
+		r->signal_deadline = SOME_I64(x->w.deadline_ms);
+	}
+	return cfn_signals_wanted(&x->a, r, x->w.now_ms, &x->w.why);
+}
+
 static bool was_update(const struct cloudformation_rec_resource *r)
 {
 	return str_starts(r->status, STR("UPDATE_"));
@@ -122,6 +158,7 @@ static void finish_made(struct task_run *x, struct store_tx *tx, struct arena *a
 	r->physical_id = str_or(x->w.physical_id, r->physical_id);
 	r->attributes = cfn_json(a, x->w.attributes);
 	r->changed = SOME_I64(x->w.now_ms);
+	if (x->w.deadline_ms) r->signal_deadline = SOME_I64(x->w.deadline_ms);
 	if (status_is(x->result, STATUS_PENDING)) {
 		r->step = STR("settle");
 		if (!had && str_has(r->physical_id) && !update)
@@ -153,7 +190,12 @@ static void finish_removed(struct task_run *x, struct store_tx *tx, struct arena
 	bool old = x->t->kind == TASK_REMOVE_OLD;
 	struct cloudformation_rec_resource told = *r;
 	if (old) told.physical_id = r->old_physical_id, told.type = str_or(r->old_type, r->type);
-	if (status_is(x->result, STATUS_PENDING)) return;
+	if (status_is(x->result, STATUS_PENDING)) {
+		if (x->w.deadline_ms == r->signal_deadline.v) return;
+		r->signal_deadline = SOME_I64(x->w.deadline_ms);
+		cfn_resource_put(tx, a, s, r);
+		return;
+	}
 	if (is_ok(x->result)) {
 		cfn_event(tx, a, s, &told, STR("DELETE_COMPLETE"), STR_NONE, x->w.now_ms);
 		if (old) {
@@ -196,7 +238,13 @@ void cfn_task_run(void *arg)
 	struct cfn_engine *e = x.e = x.t->engine;
 	arena_init(&x.a);
 	x.result = prepare(&x);
+	if (x.stale) {
+		arena_cleanup(&x.a);
+		cfn_task_done(e, x.t);
+		return;
+	}
 	if (is_ok(x.result)) x.result = handle(&x);
+	if (is_ok(x.result)) x.result = wait_for_signals(&x);
 	status written = x.stack.id.p && x.r.logical_id.p ? cfn_write(e, x.t->op, finish, &x) : STATUS(FAILED);
 	bool again = is_ok(written) && status_is(x.result, STATUS_PENDING);
 	arena_cleanup(&x.a);

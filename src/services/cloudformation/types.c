@@ -64,6 +64,14 @@ status cfn_type_find(struct arena *a, struct str name, struct cfn_type *out)
 	struct str text = all_types(), wanted = str_fmt(a, "\ntype %.*s\n", STR_ARG(name));
 	ptrdiff_t at = str_find(text, wanted);
 	*out = (struct cfn_type){.name = str_dup(a, name), .tags = STR_NONE};
+	if (str_starts(name, STR("Custom::")) && name.n > 8) {
+		/* "AWS::CloudFormation::CustomResource or Custom::MyCustomResourceTypeName" */
+		TRY(cfn_type_find(a, STR("AWS::CloudFormation::CustomResource"), out));
+		out->name = str_dup(a, name);
+		return OK;
+	}
+	out->open = str_is(name, "AWS::CloudFormation::CustomResource") || str_is(name, "AWS::CDK::Metadata");
+	if (str_is(name, "AWS::CDK::Metadata")) return OK; /* CDK's own, in no schema */
 	if (at < 0 || str_chr(name, '\n') >= 0) return STATUS(NOT_FOUND);
 	struct str rest = str_from(text, (size_t)at + wanted.n);
 	size_t properties = 0, members = 0, structs = 0;
@@ -214,6 +222,7 @@ static void check_struct(struct check *c, struct str path, const struct cfn_stru
 			complain(c, path, "required key [", s->v[i].name, "] not found");
 	for (const struct json_value *m = v->first; m; m = m->next) {
 		const struct cfn_property *p = cfn_struct_property(s, m->name);
+		if (!p && s == &c->t->properties && c->t->open) continue;
 		if (!p)
 			complain(c, path, "extraneous key [", m->name, "] is not permitted");
 		else

@@ -22,6 +22,7 @@ struct cfn_type {
 	size_t n_ids;
 	struct str *attributes;
 	size_t n_attributes;
+	bool open;                     /* takes properties that are not told here (custom resources) */
 	bool stateful;                 /* holds data: deleting it loses them */
 	struct str tags, tags_variant; /* the property that holds tags (standard, asg, map), or STR_NONE */
 	struct cfn_struct properties;
