@@ -185,8 +185,7 @@ class Replication(S3Case):
         for t in threads:
             t.join()
         self.virga.start(self.virga.port)
-        # What lost against the writers often is tried again after a pause that grows.
-        self.assertTrue(wait_until(lambda: self.versions(self.bucket) == self.versions(self.other), 240))
+        self.assertTrue(wait_until(lambda: self.versions(self.bucket) == self.versions(self.other), 60))
         for key, vs in self.versions(self.bucket).items():
             for v, etag, _ in vs:
                 if etag != "marker":
