@@ -78,6 +78,8 @@ status exchange_authenticate(struct exchange *e, const uint8_t *body_sha256) MUS
 status exchange_authorize(struct exchange *e) MUST_USE;
 /* permit.c: do the caller's policies allow the decoded operation? FAILED: the failure is recorded. */
 status exchange_permit(struct exchange *e) MUST_USE;
+/* The same for an action that no operation stands for, on one resource. */
+status exchange_permit_action(struct exchange *e, struct str action, struct str arn) MUST_USE;
 
 /* stage.c: the streamed payload. */
 status stage_begin(struct exchange *e) MUST_USE;

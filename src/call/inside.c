@@ -105,8 +105,8 @@ static unsigned code_of_success(const struct call *c)
 	return c->response_code ? c->response_code : c->match.op->response_code;
 }
 
-struct inside *inside_run(struct cloud *cloud, const struct inside_caller *who, const char *service, uint32_t op,
-	const void *in, const struct str *body)
+static struct inside_call *begin(struct cloud *cloud, const struct inside_caller *who, const char *service, uint32_t op,
+	const struct str *body)
 {
 	struct inside_call *i = mem_new(sizeof(*i));
 	struct exchange *e = &i->e;
@@ -127,6 +127,15 @@ struct inside *inside_run(struct cloud *cloud, const struct inside_caller *who, 
 	e->body = BUF_HEAP;
 	describe(i, who, body);
 	match(e, model_of(service), op);
+	return i;
+}
+
+struct inside *inside_run(struct cloud *cloud, const struct inside_caller *who, const char *service, uint32_t op,
+	const void *in, const struct str *body)
+{
+	struct inside_call *i = begin(cloud, who, service, op, body);
+	struct exchange *e = &i->e;
+	struct call *c = &e->call;
 	status s = run(i, who, in, body);
 	struct inside *t = &i->told;
 	t->request_id = c->request_id;
@@ -146,6 +155,18 @@ struct inside *inside_run(struct cloud *cloud, const struct inside_caller *who, 
 	}
 	exchange_tell(e, t->http_status, 0);
 	return t;
+}
+
+bool inside_may(struct cloud *cloud, const struct inside_caller *who, const char *service, uint32_t op, struct str action,
+	struct str arn, struct arena *a, struct str *why)
+{
+	struct inside_call *i = begin(cloud, who, service, op, NULL);
+	exchange_find_service(&i->e);
+	i->e.in = exchange_new_struct(&i->e, i->e.call.match.op->in);
+	bool may = who->trusted || is_ok(exchange_permit_action(&i->e, action, arn));
+	if (!may) *why = str_dup(a, i->e.call.failure.message);
+	inside_free(&i->told);
+	return may;
 }
 
 status inside_body(struct inside *i, struct arena *a, const struct body *b, size_t max, struct str *bytes)

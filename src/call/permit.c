@@ -197,7 +197,8 @@ static void describe_resources(const struct exchange *e, struct authz_demands *d
 		}
 }
 
-status exchange_permit(struct exchange *e)
+/* action STR_NONE: what the operation demands; else that action on that resource, whatever the operation. */
+static status permit(struct exchange *e, struct str action, struct str arn)
 {
 	struct call *c = &e->call;
 	bool always = e->service && e->service->always_authorizes, anonymous = c->principal.kind == PRINCIPAL_ANONYMOUS;
@@ -207,7 +208,10 @@ status exchange_permit(struct exchange *e)
 	const struct after_commit *kept = e->at_end;
 	struct permit p = {.who = call_policy_principal(c), .context = POLICY_CONTEXT_IN(c->arena)};
 	struct authz_place place = {c->partition, c->region, c->account, e->wire.path};
-	authz_demands(c->arena, &c->match, e->in, &place, &p.demands);
+	if (str_has(action))
+		authz_add(c->arena, &p.demands, action, arn);
+	else
+		authz_demands(c->arena, &c->match, e->in, &place, &p.demands);
 	describe(e, &p.who, &p.context);
 	struct store_tx *tx = c->cloud->store ? store_begin(c->cloud->store, c->arena, true) : NULL;
 	status s = gather(e, &p, tx);
@@ -227,6 +231,16 @@ status exchange_permit(struct exchange *e)
 	/* A call that waits long should not keep what it was judged by, unless the service has put something aside. */
 	if (is_ok(s) && e->at_end == kept && !c->noted) arena_release(c->arena, mark);
 	return s;
+}
+
+status exchange_permit(struct exchange *e)
+{
+	return permit(e, STR_NONE, STR_NONE);
+}
+
+status exchange_permit_action(struct exchange *e, struct str action, struct str arn)
+{
+	return permit(e, action, arn);
 }
 
 status call_permit(struct call *c, const struct wire_service *service, uint32_t op_index, const void *in)
