@@ -9,6 +9,7 @@
 #include "services/s3/config.h"
 #include "services/s3/own.h"
 #include "services/s3/replicate.h"
+#include "services/s3/walk.h"
 
 static const char inventory_kind[] = "s3.inventory";
 enum { ROWS_MAX = 100000 };
@@ -140,8 +141,9 @@ static bool all_versions(const struct report *r)
 	return str_is(r->conf->included_object_versions, "All");
 }
 
-static status row(struct report *r, struct str key, const struct s3_rec_object *o, bool latest)
+static status row(void *ctx, struct str key, const struct s3_rec_object *o, bool latest)
 {
+	struct report *r = ctx;
 	struct arena *a = r->c->arena;
 	struct buf *b = &r->rows;
 	column(b, r->from->name);
@@ -158,40 +160,6 @@ static status row(struct report *r, struct str key, const struct s3_rec_object *
 	}
 	buf_byte(b, '\n');
 	return ++r->n_rows == ROWS_MAX ? flush(r) : OK;
-}
-
-/* One space: the current objects, or the older versions and markers. */
-static status walk(struct report *r, const char *kind)
-{
-	struct call *c = r->c;
-	struct key k = s3_key_space(c->arena, str_c(kind), r->from);
-	struct str space = key_done(&k), key, value, previous = STR_NONE;
-	struct str prefix = r->conf->filter ? str_or(r->conf->filter->prefix, STR("")) : STR("");
-	bool current = strcmp(kind, "object") == 0;
-	struct store_scan *scan = store_scan_begin(c->tx, space, key_after(c->arena, space), false);
-	status s = OK;
-	while (is_ok(s) && store_scan_next(scan, &key, &value)) {
-		struct arena scratch;
-		struct str rest = str_from(key, space.n), name, bytes;
-		struct s3_rec_object o = {0};
-		arena_init(&scratch);
-		s = key_read_str(&scratch, &rest, &name);
-		if (is_ok(s) && str_starts(name, prefix))
-			s = s3_rec_object_decode(&scratch, str_dup(&scratch, value), &o);
-		if (is_ok(s) && str_starts(name, prefix)) {
-			bool latest = current;
-			if (!current) {
-				latest = !str_eq(previous, name) &&
-					 status_is(store_peek(c->tx, s3_key_object(c->arena, r->from, name), &bytes),
-						 STATUS_NOT_FOUND);
-				if (!str_eq(previous, name)) previous = str_dup(c->arena, name);
-			}
-			s = row(r, name, &o, latest);
-		}
-		arena_cleanup(&scratch);
-	}
-	status ended = store_scan_end(scan);
-	return is_ok(s) ? ended : s;
 }
 
 static struct str manifest(struct report *r)
@@ -229,8 +197,8 @@ static status produce(struct call *c, const struct s3_rec_bucket *from, const st
 	struct report r = {.c = c, .from = from, .to = &to, .conf = conf, .rows = BUF_HEAP};
 	r.base = str_fmt(c->arena, "%.*s%s%.*s/%.*s/", STR_ARG(str_or(d->prefix, STR(""))),
 		str_empty(d->prefix) ? "" : "/", STR_ARG(from->name), STR_ARG(conf->id));
-	s = walk(&r, "object");
-	if (is_ok(s) && all_versions(&r)) s = walk(&r, "version");
+	struct str only = conf->filter ? str_or(conf->filter->prefix, STR("")) : STR("");
+	s = s3_walk(c, from, only, all_versions(&r), row, &r);
 	if (is_ok(s)) s = flush(&r);
 	buf_cleanup(&r.rows);
 	TRY(s);

@@ -107,7 +107,12 @@ void s3_lock_move(const struct s3_rec_object *from, struct s3_rec_object *to)
 
 bool s3_lock_bypasses(const struct call *c)
 {
-	return c->http && str_ieq(call_request_header(c, STR("x-amz-bypass-governance-retention")), STR("true"));
+	if (!c->http) return false;
+	if (str_ieq(call_request_header(c, STR("x-amz-bypass-governance-retention")), STR("true"))) return true;
+	/* Asked for from inside (a batch job): there is no header. */
+	const struct s3_put_object_retention_input *in =
+		c->match.op_index == S3_OP_PUT_OBJECT_RETENTION ? call_input(c) : NULL;
+	return in && in->bypass_governance_retention.v;
 }
 
 status s3_lock_check_delete(struct call *c, const struct s3_rec_object *o)

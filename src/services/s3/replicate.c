@@ -19,27 +19,30 @@ static bool has_tag(const struct s3_rec_object *o, const struct s3_tag *t)
 	return false;
 }
 
+/* Is this version the rule's, whether it is new or has long been there? */
+static bool covers(const struct s3_replication_rule *r, struct str key, bool marker, const struct s3_rec_object *o)
+{
+	if (!str_is(r->status, "Enabled") || !str_starts(key, s3_replication_prefix(r))) return false;
+	/* The old form has always replicated markers. */
+	if (!r->filter) return true;
+	if (marker) return r->delete_marker_replication && str_is(r->delete_marker_replication->status, "Enabled");
+	if (r->filter->tag && !has_tag(o, r->filter->tag)) return false;
+	for (size_t i = 0; r->filter->and &&i < r->filter->and->tags.n; i++)
+		if (!has_tag(o, &r->filter->and->tags.v[i])) return false;
+	return true;
+}
+
 static bool matches(
 	const struct s3_replication_rule *r, struct str key, enum s3_event event, const struct s3_rec_object *o)
 {
-	if (!str_is(r->status, "Enabled") || !str_starts(key, s3_replication_prefix(r))) return false;
-	if (event == S3_REMOVED_MARKER) {
-		/* The old form has always replicated markers. */
-		if (!r->filter) return true;
-		return r->delete_marker_replication && str_is(r->delete_marker_replication->status, "Enabled");
-	}
-	if (str_is(o->replication, "REPLICA")) {
+	if (event != S3_REMOVED_MARKER && str_is(o->replication, "REPLICA")) {
 		const struct s3_source_selection_criteria *s = r->source_selection_criteria;
 		bool description = event == S3_TAGGED || event == S3_UNTAGGED || event == S3_ACL_PUT;
 		if (!description || !s || !s->replica_modifications ||
 			!str_is(s->replica_modifications->status, "Enabled"))
 			return false;
 	}
-	if (!r->filter) return true;
-	if (r->filter->tag && !has_tag(o, r->filter->tag)) return false;
-	for (size_t i = 0; r->filter->and &&i < r->filter->and->tags.n; i++)
-		if (!has_tag(o, &r->filter->and->tags.v[i])) return false;
-	return true;
+	return covers(r, key, event == S3_REMOVED_MARKER, o);
 }
 
 static bool concerns(enum s3_event e)
@@ -60,10 +63,10 @@ static bool outranked(const struct s3_replication_rules *rules, size_t i, struct
 	return false;
 }
 
-static void schedule(struct call *c, const struct s3_rec_bucket *b, struct str key, const struct s3_rec_object *o,
-	const struct s3_destination *d)
+static struct s3_rec_replication describe(struct call *c, const struct s3_rec_bucket *b, struct str key,
+	const struct s3_rec_object *o, const struct s3_destination *d)
 {
-	struct s3_rec_replication r = {
+	return (struct s3_rec_replication){
 		.bucket = b->name,
 		.bucket_id = b->id,
 		.key = key,
@@ -73,6 +76,12 @@ static void schedule(struct call *c, const struct s3_rec_bucket *b, struct str k
 		.take_ownership = SOME_BOOL(d->access_control_translation != NULL),
 		.since = SOME_TIME(c->now_ms),
 	};
+}
+
+static void schedule(struct call *c, const struct s3_rec_bucket *b, struct str key, const struct s3_rec_object *o,
+	const struct s3_destination *d)
+{
+	struct s3_rec_replication r = describe(c, b, key, o, d);
 	struct job job = {
 		.kind = str_c(replicate_kind),
 		.id = rand_text(c->arena, STR("0123456789abcdefghijklmnopqrstuv"), 24),
@@ -110,6 +119,11 @@ status s3_replicate(struct call *c, const struct s3_rec_bucket *b, struct str ke
 
 /* ── carrying over ── */
 
+static bool is_null(const struct s3_rec_object *o)
+{
+	return !str_has(o->version_id) || str_is(o->version_id, "null");
+}
+
 /* What the destination gets; *parts is NULL where the object is in one piece. */
 static status make_replica(struct call *c, const struct s3_rec_replication *r, const struct s3_rec_bucket *from,
 	const struct s3_rec_bucket *to, const struct s3_rec_object *o, struct s3_rec_object *replica,
@@ -119,6 +133,7 @@ static status make_replica(struct call *c, const struct s3_rec_replication *r, c
 	replica->replication = STR("REPLICA");
 	replica->replications_left = (struct opt_i32){0};
 	replica->manifest = (struct opt_i64){0};
+	if (is_null(o)) replica->version_id = STR("null");
 	if (str_has(r->storage_class)) replica->storage_class = r->storage_class;
 	if (r->take_ownership.v || str_is(to->ownership, "BucketOwnerEnforced")) {
 		replica->owner = to->owner;
@@ -142,7 +157,14 @@ static status carry(struct call *c, const struct s3_rec_replication *r, const st
 	struct s3_place place;
 	TRY(s3_bucket_by_name(c->tx, c->arena, r->destination, &to, &c->partition));
 	if (!str_is(to.versioning, "Enabled")) return STATUS(FAILED);
-	status s = s3_version_load(c, &to, r->key, o->version_id, &there, &place);
+	bool null = is_null(o);
+	status s = s3_version_load(c, &to, r->key, null ? STR("null") : o->version_id, &there, &place);
+	if (is_ok(s) && null && (!str_eq(there.e_tag, o->e_tag) || there.size.v != o->size.v)) {
+		/* Only of the version called null there can be another one with the same id. */
+		struct s3_deleted gone;
+		TRY(s3_version_delete(c, &to, r->key, STR("null"), &gone));
+		s = STATUS(NOT_FOUND);
+	}
 	if (is_ok(s)) {
 		/* It is there: then only what describes it may have changed. */
 		there.tags = o->tags;
@@ -200,6 +222,48 @@ static status replicate(void *ctx, struct store_tx *tx, struct arena *a, const s
 	if (failed && s3_config_may(&from, S3_CONFIG_NOTIFICATION))
 		return s3_notify(&c, &from, r.key, S3_REPLICATION_FAILED, &o);
 	return OK;
+}
+
+status s3_replicate_existing(
+	struct call *c, const struct s3_rec_bucket *b, struct str key, struct str version_id, struct s3_existing *out)
+{
+	struct s3_put_bucket_replication_input conf;
+	struct s3_rec_object o;
+	struct s3_place place;
+	*out = (struct s3_existing){0};
+	TRY(s3_version_load(c, b, key, version_id, &o, &place));
+	status s = s3_config_get(c, b, S3_CONFIG_REPLICATION, STR(""), &conf);
+	if (status_is(s, STATUS_NOT_FOUND)) return OK;
+	TRY(s);
+	const struct s3_replication_rules *rules = &conf.replication_configuration->rules;
+	for (size_t i = 0; i < rules->n; i++) {
+		bool first = covers(&rules->v[i], key, o.marker.v, &o);
+		for (size_t j = 0; first && j < rules->n; j++)
+			first = j == i || !str_eq(rules->v[j].destination->bucket, rules->v[i].destination->bucket) ||
+				rules->v[j].priority.v <= rules->v[i].priority.v ||
+				!covers(&rules->v[j], key, o.marker.v, &o);
+		if (!first) continue;
+		struct s3_rec_replication r = describe(c, b, key, &o, rules->v[i].destination);
+		out->eligible = true;
+		s = carry(c, &r, b, &o);
+		if (status_is(s, STATUS_NOT_FOUND) || status_is(s, STATUS_FAILED))
+			out->failed = true;
+		else
+			TRY(s);
+	}
+	if (!out->eligible || str_is(o.replication, "REPLICA")) return OK;
+	o.replication = out->failed ? STR("FAILED") : STR("COMPLETED");
+	o.replications_left = (struct opt_i32){0};
+	s3_version_rewrite(c, b, key, &place, &o);
+	return OK;
+}
+
+bool s3_replicate_eligible(
+	const struct s3_replication_configuration *conf, struct str key, const struct s3_rec_object *o)
+{
+	for (size_t i = 0; conf && i < conf->rules.n; i++)
+		if (covers(&conf->rules.v[i], key, o->marker.v, o)) return true;
+	return false;
 }
 
 void s3_replicate_register(struct cloud *cloud)

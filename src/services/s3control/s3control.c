@@ -1,7 +1,8 @@
-/* Amazon S3 Control: Block Public Access of an account ("Configuring block public access settings for your account",
+/* Amazon S3 Control's table, and Block Public Access of an account ("Configuring block public access settings for your account",
  * Amazon S3 User Guide). What the settings do is S3's business (services/s3/public.h). */
-#include "call/call.h"
+#include "policy/authz.h"
 #include "services/s3/public.h"
+#include "services/s3control/batch.h"
 #include "services/s3control/control.h"
 
 status s3control_check_account(struct call *c, struct str account)
@@ -67,10 +68,38 @@ static const struct service_op ops[S3CONTROL_OP_COUNT] = {
 	[S3CONTROL_OP_DELETE_ACCESS_POINT_POLICY] = OP(s3control_delete_access_point_policy, 0),
 	[S3CONTROL_OP_GET_ACCESS_POINT_POLICY_STATUS] = OP(s3control_get_access_point_policy_status, OP_READ),
 
+	[S3CONTROL_OP_CREATE_JOB] = OP(s3control_create_job, 0),
+	[S3CONTROL_OP_DESCRIBE_JOB] = OP(s3control_describe_job, OP_READ),
+	[S3CONTROL_OP_LIST_JOBS] = OP(s3control_list_jobs, OP_READ),
+	[S3CONTROL_OP_UPDATE_JOB_PRIORITY] = OP(s3control_update_job_priority, 0),
+	[S3CONTROL_OP_UPDATE_JOB_STATUS] = OP(s3control_update_job_status, 0),
+	[S3CONTROL_OP_PUT_JOB_TAGGING] = OP(s3control_put_job_tagging, 0),
+	[S3CONTROL_OP_GET_JOB_TAGGING] = OP(s3control_get_job_tagging, OP_READ),
+	[S3CONTROL_OP_DELETE_JOB_TAGGING] = OP(s3control_delete_job_tagging, 0),
+
 	[S3CONTROL_OP_PUT_PUBLIC_ACCESS_BLOCK] = OP(s3control_put_public_access_block, 0),
 	[S3CONTROL_OP_GET_PUBLIC_ACCESS_BLOCK] = OP(s3control_get_public_access_block, OP_READ),
 	[S3CONTROL_OP_DELETE_PUBLIC_ACCESS_BLOCK] = OP(s3control_delete_public_access_block, 0),
 };
 
+static status start(struct cloud *cloud, void **state)
+{
+	*state = batch_start(cloud);
+	return OK;
+}
+
+/* "To use the CreateJob operation, you must have … iam:PassRole" on the job's role. */
+static status authorize(struct call *c, struct store_tx *tx, const void *in, struct authz_demands *demands,
+	struct policy_context *context)
+{
+	(void)tx;
+	if (c->match.op_index != S3CONTROL_OP_CREATE_JOB || !in) return OK;
+	const struct s3control_create_job_input *job = in;
+	policy_context_set(context, STR("iam:PassedToService"), STR("batchoperations.s3.amazonaws.com"));
+	authz_add(c->arena, demands, STR("iam:PassRole"), str_or(job->role_arn, STR("*")));
+	return OK;
+}
+
 extern const struct service service_s3control;
-const struct service service_s3control = {.model = &wire_service_s3control, .ops = ops};
+const struct service service_s3control = {
+	.model = &wire_service_s3control, .ops = ops, .start = start, .stop = batch_stop, .authorize = authorize};
