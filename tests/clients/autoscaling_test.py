@@ -1,5 +1,6 @@
 """Auto Scaling through boto3, with simulated compute: groups, balance over zones, replacement, hooks, standby, and that a crash
 anywhere launches nothing twice."""
+import datetime
 import json
 import os
 import subprocess
@@ -469,6 +470,156 @@ class Hooks(Groups):
                      NotificationTypes=["autoscaling:EC2_INSTANCE_LAUNCH"])
         self.refused("ValidationError", self.asg.put_notification_configuration, AutoScalingGroupName=g, TopicARN=topic,
                      NotificationTypes=["autoscaling:LUNCH"])
+
+
+class Scaling(Groups):
+    def policy(self, g, name, **kw):
+        return self.asg.put_scaling_policy(AutoScalingGroupName=g, PolicyName=name, **kw)["PolicyARN"]
+
+    def test_simple(self):
+        g = self.make(min=1, max=10, DesiredCapacity=2, DefaultCooldown=60)
+        arn = self.policy(g, "more", AdjustmentType="PercentChangeInCapacity", ScalingAdjustment=10, MinAdjustmentMagnitude=2, Cooldown=100)
+        self.assertRegex(arn, rf"^arn:aws:autoscaling:us-east-1:000000000000:scalingPolicy:[-0-9a-f]+:autoScalingGroupName/{g}:policyName/more$")
+        self.asg.execute_policy(PolicyName=arn)
+        self.serving(g, 4)
+        self.assertRegex(self.activities(g)[0]["Cause"], r"a user request executed policy more changing the desired capacity from 2 to 4\.")
+        self.refused("ScalingActivityInProgress", self.asg.execute_policy, AutoScalingGroupName=g, PolicyName="more", HonorCooldown=True)
+        self.advance("101s")
+        self.asg.execute_policy(AutoScalingGroupName=g, PolicyName="more", HonorCooldown=True)
+        self.serving(g, 6)
+        self.policy(g, "less", AdjustmentType="PercentChangeInCapacity", ScalingAdjustment=-25)
+        self.asg.execute_policy(AutoScalingGroupName=g, PolicyName="less")  # 1.5 rounds to 1
+        self.serving(g, 5)
+        self.policy(g, "exact", AdjustmentType="ExactCapacity", ScalingAdjustment=50)
+        self.asg.execute_policy(AutoScalingGroupName=g, PolicyName="exact")
+        self.serving(g, 10)  # not past the maximum
+        found = self.asg.describe_policies(AutoScalingGroupName=g, PolicyNames=["more"])["ScalingPolicies"]
+        self.assertEqual([(p["PolicyARN"], p["PolicyType"], p["Enabled"], p["Alarms"]) for p in found], [(arn, "SimpleScaling", True, [])])
+        self.assertEqual(self.policy(g, "more", AdjustmentType="ChangeInCapacity", ScalingAdjustment=1), arn)
+        self.assertNotIn("MinAdjustmentMagnitude", self.asg.describe_policies(PolicyNames=[arn])["ScalingPolicies"][0])
+        self.asg.delete_policy(AutoScalingGroupName=g, PolicyName="more")
+        self.refused("ValidationError", self.asg.execute_policy, AutoScalingGroupName=g, PolicyName="more")
+        put = self.asg.put_scaling_policy
+        self.refused("ValidationError", put, AutoScalingGroupName=g, PolicyName="x", ScalingAdjustment=1)
+        self.refused("ValidationError", put, AutoScalingGroupName=g, PolicyName="x", AdjustmentType="Double", ScalingAdjustment=1)
+        self.refused("ValidationError", put, AutoScalingGroupName=g, PolicyName="x", PolicyType="Magic")
+        self.refused("ValidationError", put, AutoScalingGroupName="nobody", PolicyName="x", AdjustmentType="ChangeInCapacity",
+                     ScalingAdjustment=1)
+
+    def test_steps(self):
+        g = self.make(min=1, max=12, DesiredCapacity=4, DefaultInstanceWarmup=300)
+        self.advance("301s")
+        steps = [{"MetricIntervalLowerBound": 0, "MetricIntervalUpperBound": 10, "ScalingAdjustment": 1},
+                 {"MetricIntervalLowerBound": 10, "ScalingAdjustment": 3}]
+        self.policy(g, "up", PolicyType="StepScaling", AdjustmentType="ChangeInCapacity", StepAdjustments=steps)
+        self.policy(g, "down", PolicyType="StepScaling", AdjustmentType="ChangeInCapacity", StepAdjustments=[
+            {"MetricIntervalUpperBound": 0, "ScalingAdjustment": -2}])
+
+        def run(name, value):
+            self.asg.execute_policy(AutoScalingGroupName=g, PolicyName=name, MetricValue=value, BreachThreshold=60)
+        run("up", 65)
+        self.serving(g, 5)
+        run("up", 66)  # the one that warms up is it already
+        self.assertEqual(self.group(g)["DesiredCapacity"], 5)
+        run("up", 75)
+        self.serving(g, 7)
+        run("down", 10)  # not while others warm up
+        self.assertEqual(self.group(g)["DesiredCapacity"], 7)
+        self.advance("301s")
+        run("down", 60)
+        self.serving(g, 5)
+        self.refused("ValidationError", self.asg.execute_policy, AutoScalingGroupName=g, PolicyName="up")
+        self.refused("ValidationError", self.asg.put_scaling_policy, AutoScalingGroupName=g, PolicyName="x", PolicyType="StepScaling",
+                     AdjustmentType="ChangeInCapacity", StepAdjustments=[steps[0], {**steps[1], "MetricIntervalLowerBound": 5}])
+
+    def test_schedule(self):
+        g = self.make(min=0, max=4)
+        put = self.asg.put_scheduled_update_group_action
+        put(AutoScalingGroupName=g, ScheduledActionName="daily", Recurrence="0 6 * * *", MinSize=1, MaxSize=6, DesiredCapacity=2)
+        a = self.asg.describe_scheduled_actions(AutoScalingGroupName=g)["ScheduledUpdateGroupActions"]
+        self.assertEqual([(x["ScheduledActionName"], x["Recurrence"], x["DesiredCapacity"], x["StartTime"].hour) for x in a],
+                         [("daily", "0 6 * * *", 2, 6)])
+        once = a[0]["StartTime"] + datetime.timedelta(hours=2)
+        put(AutoScalingGroupName=g, ScheduledActionName="once", StartTime=once, DesiredCapacity=5)
+        failed = self.asg.batch_put_scheduled_update_group_action(AutoScalingGroupName=g, ScheduledUpdateGroupActions=[
+            {"ScheduledActionName": "evening", "Recurrence": "0 22 * * *", "MinSize": 0, "DesiredCapacity": 0},
+            {"ScheduledActionName": "bad", "Recurrence": "0 25 * * *", "MinSize": 0}])["FailedScheduledUpdateGroupActions"]
+        self.assertEqual([(f["ScheduledActionName"], f["ErrorCode"]) for f in failed], [("bad", "ValidationError")])
+        self.set_time(a[0]["StartTime"] + datetime.timedelta(seconds=1))
+        self.serving(g, 2)
+        d = self.group(g)
+        self.assertEqual((d["MinSize"], d["MaxSize"], d["DesiredCapacity"]), (1, 6, 2))
+        self.assertRegex(self.activities(g)[0]["Cause"], r"a scheduled action update of AutoScalingGroup constraints to min: 1, max: 6, "
+                                                         r"desired: 2 changing the desired capacity from 0 to 2\.")
+        self.set_time(once + datetime.timedelta(seconds=1))
+        self.serving(g, 5)
+        left = self.asg.describe_scheduled_actions(AutoScalingGroupName=g)["ScheduledUpdateGroupActions"]
+        self.assertEqual([x["ScheduledActionName"] for x in left], ["daily", "evening"])
+        self.set_time(once + datetime.timedelta(hours=15))
+        self.serving(g, 0)
+        self.asg.delete_scheduled_action(AutoScalingGroupName=g, ScheduledActionName="daily")
+        failed = self.asg.batch_delete_scheduled_action(AutoScalingGroupName=g, ScheduledActionNames=["evening", "daily"])
+        self.assertEqual([f["ScheduledActionName"] for f in failed["FailedScheduledActions"]], ["daily"])
+        self.refused("ValidationError", put, AutoScalingGroupName=g, ScheduledActionName="x", Recurrence="daily", MinSize=1)
+        self.refused("ValidationError", put, AutoScalingGroupName=g, ScheduledActionName="x", StartTime="2020-01-01T00:00:00Z", MinSize=1)
+        self.refused("ValidationError", put, AutoScalingGroupName=g, ScheduledActionName="x", Recurrence="0 6 * * *")
+        self.refused("ValidationError", put, AutoScalingGroupName=g, ScheduledActionName="x", Recurrence="0 6 * * *", MinSize=3, MaxSize=2)
+
+    def set_time(self, to):
+        run = subprocess.run([BINARY, "clock", "--endpoint", self.virga.endpoint, "set", to.strftime("%Y-%m-%dT%H:%M:%SZ")],
+                             capture_output=True, text=True)
+        self.assertEqual(run.returncode, 0, run.stderr)
+
+    def test_warm_pool(self):
+        g = self.make(min=1, max=3)
+        self.asg.put_warm_pool(AutoScalingGroupName=g, InstanceReusePolicy={"ReuseOnScaleIn": True})
+
+        def pool():
+            return self.asg.describe_warm_pool(AutoScalingGroupName=g)
+
+        def stopped(n):
+            self.until(lambda: [i["LifecycleState"] for i in pool()["Instances"]] == ["Warmed:Stopped"] * n)
+            return [i["InstanceId"] for i in pool()["Instances"]]
+        warm = stopped(2)
+        self.assertEqual({self.describe(i)["State"]["Name"] for i in warm}, {"stopped"})
+        self.assertEqual(self.group(g)["WarmPoolSize"], 2)
+        self.assertEqual(pool()["WarmPoolConfiguration"]["PoolState"], "Stopped")
+        self.asg.set_desired_capacity(AutoScalingGroupName=g, DesiredCapacity=2)
+        now = self.serving(g, 2)
+        self.assertEqual(len(set(now) & set(warm)), 1)
+        self.assertEqual(self.activities(g)[0]["Description"].split(":")[0], "Launching a new EC2 instance from warm pool")
+        stopped(1)
+        self.asg.set_desired_capacity(AutoScalingGroupName=g, DesiredCapacity=1)
+        self.serving(g, 1)
+        back = stopped(2)
+        self.assertEqual(len(set(back) & (set(now) | set(warm))), 2)  # nothing was ended, nothing new was launched
+        self.asg.delete_warm_pool(AutoScalingGroupName=g)
+        self.until(lambda: "WarmPoolConfiguration" not in self.group(g))
+        self.assertEqual(len(self.of_group(g)), 1)
+        self.refused("ValidationError", self.asg.delete_warm_pool, AutoScalingGroupName=g)
+
+    def test_collected(self):
+        g = self.make(min=2)
+        self.asg.enable_metrics_collection(AutoScalingGroupName=g, Granularity="1Minute", Metrics=["GroupInServiceInstances", "GroupMaxSize"])
+        self.assertEqual(len(self.group(g)["EnabledMetrics"]), 2)
+        cw = self.virga.client("cloudwatch")
+
+        def told():
+            m = cw.list_metrics(Namespace="AWS/AutoScaling", Dimensions=[{"Name": "AutoScalingGroupName", "Value": g}])["Metrics"]
+            return sorted(x["MetricName"] for x in m)
+        self.until(lambda: told() == ["GroupInServiceInstances", "GroupMaxSize"])
+        self.advance("1m")
+        now = self.activities(g)[0]["StartTime"]
+        r = self.until(lambda: cw.get_metric_statistics(
+            Namespace="AWS/AutoScaling", MetricName="GroupInServiceInstances", Period=60, Statistics=["Maximum"],
+            Dimensions=[{"Name": "AutoScalingGroupName", "Value": g}], StartTime=now - datetime.timedelta(minutes=2),
+            EndTime=now + datetime.timedelta(minutes=10))["Datapoints"])
+        self.assertEqual({p["Maximum"] for p in r}, {2.0})
+        self.asg.disable_metrics_collection(AutoScalingGroupName=g)
+        self.assertEqual(self.group(g)["EnabledMetrics"], [])
+        self.refused("ValidationError", self.asg.enable_metrics_collection, AutoScalingGroupName=g, Granularity="5Minutes")
+        self.refused("ValidationError", self.asg.enable_metrics_collection, AutoScalingGroupName=g, Granularity="1Minute", Metrics=["Mood"])
+        self.assertIn("GroupTotalCapacity", [m["Metric"] for m in self.asg.describe_metric_collection_types()["Metrics"]])
 
 
 class Crash(Groups):

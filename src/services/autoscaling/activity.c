@@ -66,6 +66,7 @@ status as_activity_set(struct as_group *g, struct as_activity which, struct str 
 	status s = as_activity_get(g, which, &shape);
 	if (status_is(s, STATUS_NOT_FOUND)) return OK;
 	TRY(s);
+	if (shape.end_time.has) return OK; /* it is over */
 	shape.status_code = code;
 	shape.progress = SOME_I32(progress);
 	if (str_has(description)) shape.description = description;

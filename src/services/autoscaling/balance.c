@@ -136,33 +136,41 @@ static bool paused(struct as_work *w)
 	return true;
 }
 
-/* From a warm pool, if somebody waits there. False: nobody does. */
-static status from_pool(struct as_work *w, int32_t of, int32_t to, bool *taken)
+/* Of those that wait in the warm pool, one in the emptiest zone. NULL: nobody waits. */
+static struct autoscaling_rec_instance *waiting(const struct as_work *w)
+{
+	struct autoscaling_rec_instance *best = NULL;
+	int32_t least = INT32_MAX;
+	for (size_t i = 0; i < w->all->n; i++) {
+		struct autoscaling_rec_instance *r = &w->all->v[i];
+		if (!str_is(r->state, "Warmed:Stopped") && !str_is(r->state, "Warmed:Running")) continue;
+		int32_t n = in_zone(w, r->zone, false);
+		if (n >= least) continue;
+		least = n;
+		best = r;
+	}
+	return best;
+}
+
+static void from_pool(struct as_work *w, struct autoscaling_rec_instance *r, int32_t of, int32_t to)
 {
 	struct as_group *g = w->g;
 	struct arena *a = g->at.a;
-	*taken = false;
-	for (size_t i = 0; i < w->all->n && !*taken; i++) {
-		struct autoscaling_rec_instance *r = &w->all->v[i];
-		if (!str_is(r->state, "Warmed:Stopped") && !str_is(r->state, "Warmed:Running")) continue;
-		struct str cause = str_fmt(a,
-			"%.*s%sAt %.*s an instance was started in response to a difference between desired and actual "
-			"capacity, "
-			"increasing the capacity from %d to %d.",
-			STR_ARG(str_or(g->r.cause, STR(""))), str_has(g->r.cause) ? "  " : "",
-			STR_ARG(as_when(a, w->now_ms)), of, to);
-		struct as_activity act = as_activity_begin(g,
-			str_fmt(a, "Launching a new EC2 instance from warm pool: %.*s", STR_ARG(r->id)), cause,
-			as_details(a, r->subnet, r->zone), w->now_ms);
-		r->activity = act.id;
-		r->activity_at = SOME_TIME(act.at_ms);
-		r->pool.has = false;
-		r->pool.v = false;
-		as_state(r, STR("Pending"), w->now_ms);
-		as_instance_put(g, r);
-		w->changed = *taken = true;
-	}
-	return OK;
+	struct str cause = str_fmt(a,
+		"%.*s%sAt %.*s an instance was started in response to a difference between desired and actual "
+		"capacity, "
+		"increasing the capacity from %d to %d.",
+		STR_ARG(str_or(g->r.cause, STR(""))), str_has(g->r.cause) ? "  " : "", STR_ARG(as_when(a, w->now_ms)),
+		of, to);
+	struct as_activity act =
+		as_activity_begin(g, str_fmt(a, "Launching a new EC2 instance from warm pool: %.*s", STR_ARG(r->id)),
+			cause, as_details(a, r->subnet, r->zone), w->now_ms);
+	r->activity = act.id;
+	r->activity_at = SOME_TIME(act.at_ms);
+	r->pool = SOME_BOOL(false);
+	as_state(r, STR("Pending"), w->now_ms);
+	as_instance_put(g, r);
+	w->changed = true;
 }
 
 static status grow(struct as_work *w, int32_t live, int32_t desired)
@@ -174,10 +182,12 @@ static status grow(struct as_work *w, int32_t live, int32_t desired)
 	if (as_suspended(w->g, "Launch") || paused(w)) return OK;
 	for (;;) {
 		struct counts k = count(w);
-		bool taken;
 		if (k.live - k.extra >= desired) return OK;
-		TRY(from_pool(w, live, desired, &taken));
-		if (taken) continue;
+		struct autoscaling_rec_instance *r = waiting(w);
+		if (r) {
+			from_pool(w, r, live, desired);
+			continue;
+		}
 		status s = as_launch_one(w, want);
 		if (status_is(s, STATUS_BUSY)) return OK;
 		TRY(s);

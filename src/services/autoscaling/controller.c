@@ -2,12 +2,21 @@
  * what EC2 says of them, writes in one transaction what is to be, does what follows from it, and looks again until
  * nothing is left to do. It may be killed anywhere: launches are written down with a token before they are made. */
 #include "base/log.h"
+#include "base/map.h"
 #include "call/inside.h"
-#include "services/autoscaling/room.h"
+#include "services/autoscaling/policy.h"
 #include "services/ec2/door.h"
 #include "services/ec2/network_door.h"
+#include <pthread.h>
+#include <stdlib.h>
 
-enum { ROUNDS_MAX = 64, LOOK_AGAIN_MS = 60000 };
+enum { ROUNDS_MAX = 64, LOOK_AGAIN_MS = 60000, BUSY_MS = 20 };
+
+struct as_controller {
+	struct cloud *cloud;
+	pthread_mutex_t lock;
+	struct map running; /* by a job's id */
+};
 
 /* ── what is to be ── */
 
@@ -34,7 +43,9 @@ static status decide(struct as_work *w)
 		}
 	} else {
 		TRY(as_balance(w));
+		TRY(as_pool_balance(w));
 	}
+	TRY(as_collect(w));
 	TRY(as_activities_trim(g, w->now_ms));
 	if (w->changed || store_has_writes(g->at.tx)) as_group_put(g);
 	return OK;
@@ -74,26 +85,56 @@ static status look(
 	return s;
 }
 
-status as_group_job(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms)
+/* ── one at a time ── A job that is scheduled anew while it runs may begin a second time before it has ended: what the
+ * first has looked at would be old when it acts. ── */
+
+static bool claim(struct as_controller *k, struct str id)
 {
-	struct cloud *cloud = ctx;
-	struct as_place at;
-	struct str group, name;
+	pthread_mutex_lock(&k->lock);
+	bool free = !map_get(&k->running, id);
+	if (free) map_set(&k->running, id, k);
+	pthread_mutex_unlock(&k->lock);
+	return free;
+}
+
+static void release(struct as_controller *k, struct str id)
+{
+	pthread_mutex_lock(&k->lock);
+	map_remove(&k->running, id);
+	pthread_mutex_unlock(&k->lock);
+}
+
+static status run(struct cloud *cloud, struct arena *a, struct as_place at, struct str group, int64_t *again_ms)
+{
 	int64_t next_ms = INT64_MAX;
 	bool changed = true;
-	TRY(as_job_read(tx, a, job, &at, &group, &name));
-	at.tx = NULL;
 	for (unsigned round = 0; changed && round < ROUNDS_MAX; round++) {
 		status s = look(cloud, a, at, group, &changed, &next_ms);
 		if (status_is(s, STATUS_NOT_FOUND)) return OK;
 		TRY(s);
-		TRY(as_launches_run(cloud, a, at, group));
+		TRY(as_launches_run(cloud, a, at, group, &changed));
 		TRY(as_effects_run(cloud, a, at, group, &changed, &next_ms));
 	}
 	int64_t now_ms = clock_now(cloud->clock);
 	if (next_ms > now_ms + LOOK_AGAIN_MS) next_ms = now_ms + LOOK_AGAIN_MS;
 	*again_ms = changed || next_ms <= now_ms ? now_ms : next_ms;
 	return OK;
+}
+
+status as_group_job(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms)
+{
+	struct as_controller *k = ctx;
+	struct as_place at;
+	struct str group, name;
+	TRY(as_job_read(tx, a, job, &at, &group, &name));
+	at.tx = NULL;
+	if (!claim(k, job->id)) {
+		*again_ms = clock_now(k->cloud->clock) + BUSY_MS;
+		return OK;
+	}
+	status s = run(k->cloud, a, at, group, again_ms);
+	release(k, job->id);
+	return s;
 }
 
 /* ── what happens elsewhere ── */
@@ -155,10 +196,24 @@ static void on_zone(void *ctx, enum bus_phase phase, struct store_tx *tx, const 
 	arena_cleanup(&a);
 }
 
-void as_controller_start(struct cloud *cloud)
+struct as_controller *as_controller_start(struct cloud *cloud)
 {
+	struct as_controller *k = mem_new(sizeof(*k));
+	k->cloud = cloud;
+	pthread_mutex_init(&k->lock, NULL);
+	map_init(&k->running);
 	bus_subscribe(cloud->bus, BUS_COMMITTING, "ec2.instance", on_instance, cloud);
 	bus_subscribe(cloud->bus, BUS_COMMITTING, "ec2.zone", on_zone, cloud);
-	jobs_register(cloud->jobs, AS_JOB_GROUP, as_group_job, cloud);
+	jobs_register(cloud->jobs, AS_JOB_GROUP, as_group_job, k);
 	jobs_register(cloud->jobs, AS_JOB_LOOK, as_look_job, cloud);
+	jobs_register(cloud->jobs, AS_JOB_SCHEDULE, as_schedule_job, cloud);
+	as_alarms_start(cloud);
+	return k;
+}
+
+void as_controller_stop(struct as_controller *k)
+{
+	map_cleanup(&k->running, NULL);
+	pthread_mutex_destroy(&k->lock);
+	free(k);
 }

@@ -418,7 +418,7 @@ static status note(struct running *r)
 	return status_is(s, STATUS_NOT_FOUND) ? OK : s;
 }
 
-status as_launches_run(struct cloud *cloud, struct arena *a, struct as_place at, struct str group)
+status as_launches_run(struct cloud *cloud, struct arena *a, struct as_place at, struct str group, bool *progress)
 {
 	struct as_group g = {.at = at, .name = group};
 	struct as_launches all;
@@ -434,6 +434,7 @@ status as_launches_run(struct cloud *cloud, struct arena *a, struct as_place at,
 		if (!is_ok(s)) break;
 		r.ran = inside_run(cloud, &who, "ec2", EC2_OP_RUN_INSTANCES, &in, NULL);
 		s = note(&r);
+		*progress = true;
 		inside_free(r.ran);
 	}
 	return s;

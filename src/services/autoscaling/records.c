@@ -269,8 +269,8 @@ status as_page(struct call *c, void *list, size_t element_size, struct opt_i32 m
 
 /* ── the door ── */
 
-status autoscaling_group_of(struct store_tx *tx, struct arena *a, struct str account, struct str region, struct str instance,
-	struct str *group)
+status autoscaling_group_of(struct store_tx *tx, struct arena *a, struct str account, struct str region,
+	struct str instance, struct str *group)
 {
 	return as_instance_group((struct as_place){tx, a, account, region}, instance, group);
 }

@@ -206,8 +206,9 @@ struct as_launches {
 	size_t n;
 };
 status as_launches(const struct as_group *g, struct as_launches *out) MUST_USE;
-/* Does them: each in EC2, then as an instance of the group. Outside any transaction; blocks. */
-status as_launches_run(struct cloud *cloud, struct arena *a, struct as_place at, struct str group) MUST_USE;
+/* Does them: each in EC2, then as an instance of the group. Outside any transaction; blocks. *progress: look again. */
+status as_launches_run(
+	struct cloud *cloud, struct arena *a, struct as_place at, struct str group, bool *progress) MUST_USE;
 
 /* ── effect.c ── What instances want of EC2 and of balancers, done outside any transaction. *progress: look again. */
 status as_effects_run(struct cloud *cloud, struct arena *a, struct as_place at, struct str group, bool *progress,
@@ -231,11 +232,24 @@ static inline void as_again(struct as_work *w, int64_t at_ms)
 	if (at_ms < w->next_ms) w->next_ms = at_ms;
 }
 
+/* ── warm_pool.c ── */
+/* How many instances shall wait in it. */
+int32_t as_pool_size(const struct as_group *g);
+status as_pool_balance(struct as_work *w) MUST_USE;
+
+/* ── collect.c ── once a minute */
+status as_collect(struct as_work *w) MUST_USE;
+
+/* ── schedule.c ── */
+status as_schedule_job(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms);
+
 /* ── controller.c ── */
 status as_group_job(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms);
 status as_look_job(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms);
 /* At start: listens to instances and zones. */
-void as_controller_start(struct cloud *cloud);
+struct as_controller;
+struct as_controller *as_controller_start(struct cloud *cloud);
+void as_controller_stop(struct as_controller *k);
 /* ── balance.c ── */
 /* Plans one launch, in the emptiest zone where want names none. BUSY: not now. */
 status as_launch_one(struct as_work *w, struct as_want want) MUST_USE;
