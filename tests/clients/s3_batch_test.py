@@ -361,7 +361,7 @@ class Batch(S3Case):
             "S3JobManifestGenerator": {"SourceBucket": f"arn:aws:s3:::{self.bucket}", "EnableManifestOutput": False}})
         id = self.done({"S3ReplicateObject": {}}, m, failed=1, RoleArn=self.make_role(allow("s3:GetObject", "s3:PutObject")),
                        Report=self.report())["JobId"]
-        self.assertEqual(self.rows(id)["failed"][0][5], "AccessDenied")
+        self.assertEqual(self.rows(id)["failed"][0][5], "InitiateReplicationNotPermitted")
 
     def test_passing_the_role(self):
         name = "u-" + uuid.uuid4().hex[:12]

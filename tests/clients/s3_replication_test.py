@@ -1,11 +1,14 @@
 """Replication between buckets: rules and their checks, status, filters, markers, two ways, and a crash in between."""
+import datetime
+import json
+import subprocess
 import threading
 import time
 import unittest
 import uuid
 
 from s3case import MIB, S3Case
-from virga import wait_until
+from virga import BINARY, wait_until
 
 ROLE = "arn:aws:iam::000000000000:role/replication"
 
@@ -156,6 +159,124 @@ class Replication(S3Case):
         self.assertEqual([len(v) for v in self.versions(self.bucket).values()], [1, 1])
         self.assertEqual((self.status("a"), self.status("a", self.other)), ("COMPLETED", "REPLICA"))
         self.assertEqual((self.status("b"), self.status("b", self.other)), ("REPLICA", "COMPLETED"))
+
+    def test_what_describes_follows_both_ways(self):
+        both = {"SourceSelectionCriteria": {"ReplicaModifications": {"Status": "Enabled"}}}
+        a, b = (self.locked() for _ in range(2))
+        self.set(self.rule(b, **both), bucket=a)
+        self.set(self.rule(a, **both), bucket=b)
+        v = self.s3.put_object(Bucket=a, Key="k", Body=b"1")["VersionId"]
+        self.done("k", bucket=a)
+
+        def tag(bucket, value):
+            self.s3.put_object_tagging(Bucket=bucket, Key="k", Tagging={"TagSet": [{"Key": "t", "Value": value}]})
+
+        def tags(bucket):
+            return [t["Value"] for t in self.s3.get_object_tagging(Bucket=bucket, Key="k", VersionId=v)["TagSet"]]
+        tag(b, "from the replica")
+        self.assertTrue(wait_until(lambda: tags(a) == ["from the replica"]))
+        self.s3.put_object_legal_hold(Bucket=b, Key="k", LegalHold={"Status": "ON"})
+        self.assertTrue(wait_until(lambda: self.s3.head_object(Bucket=a, Key="k").get("ObjectLockLegalHoldStatus") == "ON"))
+        self.s3.put_object_legal_hold(Bucket=a, Key="k", LegalHold={"Status": "OFF"})
+        self.assertTrue(wait_until(lambda: self.s3.head_object(Bucket=b, Key="k").get("ObjectLockLegalHoldStatus") == "OFF"))
+        # at once, on both sides: the later one counts on both
+        threads = [threading.Thread(target=lambda x=x: [tag(x, f"{x} {i}") for i in range(20)]) for x in (a, b)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertTrue(wait_until(lambda: tags(a) == tags(b) and self.status("k", bucket=a) == "COMPLETED"))
+        tag(a, "last")
+        self.assertTrue(wait_until(lambda: tags(b) == ["last"]))
+        self.assertEqual(tags(a), ["last"])
+        # without ReplicaModifications what is set on the replica stays there
+        self.set(self.rule(a), bucket=b)
+        tag(b, "mine")
+        self.s3.put_object(Bucket=b, Key="after", Body=b"")
+        self.done("after", bucket=b)
+        self.assertEqual((tags(a), tags(b)), (["last"], ["mine"]))
+
+    def locked(self):
+        name = "r-" + uuid.uuid4().hex[:20]
+        self.s3.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
+        return name
+
+    def test_under_another_key(self):
+        far = self.make("eu-central-1")
+        c, near_kms, far_kms = self.virga.client("s3", region="eu-central-1"), self.virga.client("kms"), self.virga.client("kms", region="eu-central-1")
+        here, there = (k.create_key()["KeyMetadata"]["Arn"] for k in (near_kms, far_kms))
+        # by default objects under KMS keys stay where they are
+        self.set(self.rule(far))
+        self.put("no", b"1", ServerSideEncryption="aws:kms", SSEKMSKeyId=here)
+        self.put("plain", b"1")
+        self.done("plain")
+        self.assertIsNone(self.status("no"))
+        to = {"Bucket": f"arn:aws:s3:::{far}", "EncryptionConfiguration": {"ReplicaKmsKeyID": there}}
+        opted = {"SourceSelectionCriteria": {"SseKmsEncryptedObjects": {"Status": "Enabled"}}}
+        self.fails("InvalidRequest", self.set, self.rule(far, **opted))
+        self.fails("InvalidRequest", self.set, self.rule(far, Destination=to))
+        self.set(self.rule(far, Destination=to, **opted))
+        self.put("k", b"secret", ServerSideEncryption="aws:kms", SSEKMSKeyId=here)
+        u = self.s3.create_multipart_upload(Bucket=self.bucket, Key="m", ServerSideEncryption="aws:kms", SSEKMSKeyId=here)["UploadId"]
+        parts = [{"PartNumber": i + 1, "ETag": self.s3.upload_part(Bucket=self.bucket, Key="m", UploadId=u, PartNumber=i + 1, Body=b)["ETag"]}
+                 for i, b in enumerate((b"a" * (5 * MIB), b"b" * 10))]
+        self.s3.complete_multipart_upload(Bucket=self.bucket, Key="m", UploadId=u, MultipartUpload={"Parts": parts})
+        for key in ("k", "m"):
+            self.done(key)
+        near_kms.disable_key(KeyId=here)
+        self.fails("KMS.DisabledException", self.s3.get_object, Bucket=self.bucket, Key="k")
+        r = c.get_object(Bucket=far, Key="k")
+        self.assertEqual((r["Body"].read(), r["SSEKMSKeyId"], r["ServerSideEncryption"]), (b"secret", there, "aws:kms"))
+        self.assertEqual(c.get_object(Bucket=far, Key="m")["Body"].read(), b"a" * (5 * MIB) + b"b" * 10)
+        near_kms.enable_key(KeyId=here)
+        far_kms.disable_key(KeyId=there)
+        self.put("k2", b"secret", ServerSideEncryption="aws:kms", SSEKMSKeyId=here)
+        self.assertTrue(wait_until(lambda: self.status("k2") == "FAILED"))
+
+    def test_metrics_and_events(self):
+        sqs, watch = self.virga.client("sqs"), self.virga.client("cloudwatch")
+        url = sqs.create_queue(QueueName="q-" + self.bucket)["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn}]})})
+        self.s3.put_bucket_notification_configuration(Bucket=self.bucket, NotificationConfiguration={
+            "QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:Replication:*"]}]}, SkipDestinationValidation=True)
+        to = {"Bucket": f"arn:aws:s3:::{self.other}", "Metrics": {"Status": "Enabled", "EventThreshold": {"Minutes": 15}},
+              "ReplicationTime": {"Status": "Enabled", "Time": {"Minutes": 15}}}
+        self.set(self.rule(ID="timed", Destination=to))
+        self.put("k", b"1234")
+        self.done("k")
+        dimensions = [{"Name": n, "Value": v} for n, v in
+                      (("SourceBucket", self.bucket), ("DestinationBucket", self.other), ("RuleId", "timed"))]
+
+        def points(name):
+            now = datetime.datetime.now(datetime.timezone.utc)
+            return [p for p in watch.get_metric_statistics(
+                Namespace="AWS/S3", MetricName=name, Dimensions=dimensions, StartTime=now - datetime.timedelta(hours=1),
+                EndTime=now + datetime.timedelta(hours=3), Period=60, Statistics=["Maximum", "Sum"])["Datapoints"]]
+        (latency,) = points("ReplicationLatency")
+        self.assertLess(latency["Maximum"], 60)
+        subprocess.run([BINARY, "clock", "advance", "1m", "--endpoint", self.virga.endpoint], check=True, stdout=subprocess.DEVNULL)
+        self.assertTrue(wait_until(lambda: [p["Maximum"] for p in points("OperationsPendingReplication")][:1] == [0.0]))
+        self.assertEqual(points("BytesPendingReplication")[0]["Maximum"], 0)
+        self.assertEqual(points("OperationsFailedReplication"), [])
+        self.s3.delete_object(Bucket=self.other, Key="k", VersionId=self.versions(self.other)["k"][0][0])
+        self.s3.delete_bucket(Bucket=self.other)
+        self.put("lost", b"1")
+        self.assertTrue(wait_until(lambda: self.status("lost") == "FAILED"))
+        self.assertEqual(sum(p["Sum"] for p in points("OperationsFailedReplication")), 1)
+        got = []
+
+        def come():
+            for m in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5).get("Messages", []):
+                got.extend(json.loads(m["Body"]).get("Records", []))  # the test event has none
+            return got
+        self.assertTrue(wait_until(come))
+        (record,) = got
+        self.assertEqual(record["eventName"], "Replication:OperationFailedReplication")
+        data = record["replicationEventData"]
+        self.assertEqual((data["replicationRuleId"], data["destinationBucket"], data["s3Operation"], data["failureReason"]),
+                         ("timed", f"arn:aws:s3:::{self.other}", "OBJECT_PUT", "DstBucketNotFound"))
 
     def test_a_crash_ends_identical(self):
         self.set(self.rule())

@@ -1,5 +1,6 @@
 /* Object Lock: the bucket's configuration, what uploads say, and what a locked version resists. */
 #include "services/s3/lock.h"
+#include "services/s3/changed.h"
 #include "services/s3/access.h"
 #include "services/s3/config.h"
 #include "services/s3/version.h"
@@ -221,7 +222,7 @@ status s3_put_object_retention(
 	o.lock_mode = removes ? STR_NONE : r->mode;
 	o.retain_until = removes ? (struct opt_time){0} : r->retain_until_date;
 	s3_version_rewrite(c, &b, in->key, &place, &o);
-	return OK;
+	return s3_changed(c, &b, in->key, S3_LOCKED, &o);
 }
 
 status s3_get_object_retention(
@@ -249,7 +250,7 @@ status s3_put_object_legal_hold(
 	if (!on && !(in->legal_hold && str_is(in->legal_hold->status, "OFF"))) return s3_malformed_xml(c);
 	o.legal_hold = SOME_BOOL(on);
 	s3_version_rewrite(c, &b, in->key, &place, &o);
-	return OK;
+	return s3_changed(c, &b, in->key, S3_LOCKED, &o);
 }
 
 status s3_get_object_legal_hold(

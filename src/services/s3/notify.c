@@ -39,6 +39,8 @@ static const struct named names[S3_EVENTS] = {
 	[S3_TRANSITIONED] = {"LifecycleTransition", "2.3"},
 	[S3_INTELLIGENT_TIERED] = {"IntelligentTiering", "2.3"},
 	[S3_REPLICATION_FAILED] = {"Replication:OperationFailedReplication", "2.2"},
+	[S3_REPLICATION_MISSED] = {"Replication:OperationMissedThreshold", "2.2"},
+	[S3_REPLICATION_LATE] = {"Replication:OperationReplicatedAfterThreshold", "2.2"},
 };
 
 /* ── what a configuration asks for ── */
@@ -170,8 +172,28 @@ static struct str arn_of(struct call *c, const struct s3_rec_bucket *b)
 	return str_fmt(c->arena, "arn:%.*s:s3:::%.*s", STR_ARG(str_or(c->partition, STR("aws"))), STR_ARG(b->name));
 }
 
+static void write_replication(struct call *c, struct buf *b, enum s3_event event, const struct s3_replication_told *t)
+{
+	buf_lit(b, ",\"replicationEventData\":{");
+	member(b, "replicationRuleId", t->rule);
+	buf_byte(b, ',');
+	member(b, "destinationBucket", t->destination_arn);
+	buf_byte(b, ',');
+	member(b, "s3Operation", t->operation);
+	buf_byte(b, ',');
+	member(b, "requestTime", time_iso8601(c->arena, t->since_ms, true));
+	if (event == S3_REPLICATION_FAILED) {
+		buf_byte(b, ',');
+		member(b, "failureReason", t->failure);
+	} else {
+		buf_lit(b, ",\"threshold\":\"15\"");
+	}
+	if (event == S3_REPLICATION_LATE) buf_fmt(b, ",\"replicationTime\":\"%lld\"", (long long)t->took_s);
+	buf_byte(b, '}');
+}
+
 static struct str message(struct call *c, const struct s3_rec_bucket *bucket, struct str key, enum s3_event event,
-	const struct s3_rec_object *o, struct str configuration)
+	const struct s3_rec_object *o, struct str configuration, const struct s3_replication_told *told)
 {
 	struct buf b = BUF_IN(c->arena);
 	buf_lit(&b, "{\"Records\":[{");
@@ -208,6 +230,7 @@ static struct str message(struct call *c, const struct s3_rec_bucket *bucket, st
 		member(&b, "lifecycleRestoreStorageClass", o->storage_class);
 		buf_lit(&b, "}}");
 	}
+	if (told) write_replication(c, &b, event, told);
 	buf_lit(&b, "}]}");
 	return buf_done(&b);
 }
@@ -249,7 +272,14 @@ struct str s3_notify_test_event(struct call *c, const struct s3_rec_bucket *b)
 status s3_notify(struct call *c, const struct s3_rec_bucket *b, struct str key, enum s3_event event,
 	const struct s3_rec_object *o)
 {
+	return s3_notify_replication(c, b, key, event, o, NULL);
+}
+
+status s3_notify_replication(struct call *c, const struct s3_rec_bucket *b, struct str key, enum s3_event event,
+	const struct s3_rec_object *o, const struct s3_replication_told *told)
+{
 	struct s3_put_bucket_notification_configuration_input conf;
+	if (!names[event].name) return OK;
 	status s = s3_config_get(c, b, S3_CONFIG_NOTIFICATION, STR(""), &conf);
 	if (status_is(s, STATUS_NOT_FOUND) || (is_ok(s) && !conf.notification_configuration)) return OK;
 	TRY(s);
@@ -259,14 +289,14 @@ status s3_notify(struct call *c, const struct s3_rec_bucket *b, struct str key, 
 		const struct s3_queue_configuration *q = &queues->v[i];
 		if (!wants(q->filter, &q->events, name, key)) continue;
 		struct str id = s3_notify_id(c->arena, q->id, q->queue_arn, &q->events, q->filter);
-		s3_notify_send(c, b, q->queue_arn, message(c, b, key, event, o, id));
+		s3_notify_send(c, b, q->queue_arn, message(c, b, key, event, o, id, told));
 	}
 	const struct s3_topic_configuration_list *topics = &conf.notification_configuration->topic_configurations;
 	for (size_t i = 0; i < topics->n; i++) {
 		const struct s3_topic_configuration *t = &topics->v[i];
 		if (!wants(t->filter, &t->events, name, key)) continue;
 		struct str id = s3_notify_id(c->arena, t->id, t->topic_arn, &t->events, t->filter);
-		s3_notify_send(c, b, t->topic_arn, message(c, b, key, event, o, id));
+		s3_notify_send(c, b, t->topic_arn, message(c, b, key, event, o, id, told));
 	}
 	return OK;
 }

@@ -5,9 +5,11 @@
 #include "services/s3/replicate.h"
 #include "base/log.h"
 #include "base/rand.h"
+#include "services/s3/sse.h"
 #include "services/s3/version.h"
 
 static const char replicate_kind[] = "s3.replicate";
+enum { THRESHOLD_MS = 15 * 60 * 1000 };
 
 /* ── which rules ── */
 
@@ -23,6 +25,8 @@ static bool has_tag(const struct s3_rec_object *o, const struct s3_tag *t)
 static bool covers(const struct s3_replication_rule *r, struct str key, bool marker, const struct s3_rec_object *o)
 {
 	if (!str_is(r->status, "Enabled") || !str_starts(key, s3_replication_prefix(r))) return false;
+	bool kms = !marker && o->sse && str_starts(o->sse->algorithm, STR("aws:kms"));
+	if (kms && !s3_replication_of_kms(r)) return false;
 	/* The old form has always replicated markers. */
 	if (!r->filter) return true;
 	if (marker) return r->delete_marker_replication && str_is(r->delete_marker_replication->status, "Enabled");
@@ -32,13 +36,17 @@ static bool covers(const struct s3_replication_rule *r, struct str key, bool mar
 	return true;
 }
 
+static bool describes(enum s3_event e)
+{
+	return e == S3_TAGGED || e == S3_UNTAGGED || e == S3_ACL_PUT || e == S3_LOCKED;
+}
+
 static bool matches(
 	const struct s3_replication_rule *r, struct str key, enum s3_event event, const struct s3_rec_object *o)
 {
 	if (event != S3_REMOVED_MARKER && str_is(o->replication, "REPLICA")) {
 		const struct s3_source_selection_criteria *s = r->source_selection_criteria;
-		bool description = event == S3_TAGGED || event == S3_UNTAGGED || event == S3_ACL_PUT;
-		if (!description || !s || !s->replica_modifications ||
+		if (!describes(event) || !s || !s->replica_modifications ||
 			!str_is(s->replica_modifications->status, "Enabled"))
 			return false;
 	}
@@ -47,8 +55,7 @@ static bool matches(
 
 static bool concerns(enum s3_event e)
 {
-	return e <= S3_CREATED_MULTIPART || e == S3_REMOVED_MARKER || e == S3_TAGGED || e == S3_UNTAGGED ||
-	       e == S3_ACL_PUT;
+	return e <= S3_CREATED_MULTIPART || e == S3_REMOVED_MARKER || describes(e);
 }
 
 /* Of several rules with one destination the one of highest priority counts. */
@@ -64,8 +71,10 @@ static bool outranked(const struct s3_replication_rules *rules, size_t i, struct
 }
 
 static struct s3_rec_replication describe(struct call *c, const struct s3_rec_bucket *b, struct str key,
-	const struct s3_rec_object *o, const struct s3_destination *d)
+	const struct s3_rec_object *o, const struct s3_replication_rules *rules, size_t i)
 {
+	const struct s3_destination *d = rules->v[i].destination;
+	const struct s3_encryption_configuration *e = d->encryption_configuration;
 	return (struct s3_rec_replication){
 		.bucket = b->name,
 		.bucket_id = b->id,
@@ -75,13 +84,27 @@ static struct s3_rec_replication describe(struct call *c, const struct s3_rec_bu
 		.storage_class = d->storage_class,
 		.take_ownership = SOME_BOOL(d->access_control_translation != NULL),
 		.since = SOME_TIME(c->now_ms),
+		.rule = s3_replication_rule_id(c->arena, rules, i),
+		.metrics = SOME_BOOL(d->metrics && str_is(d->metrics->status, "Enabled")),
+		.timed = SOME_BOOL(d->replication_time && str_is(d->replication_time->status, "Enabled")),
+		.kms_key = e ? e->replica_kms_key_id : STR_NONE,
+		.size = o->size,
 	};
 }
 
-static void schedule(struct call *c, const struct s3_rec_bucket *b, struct str key, const struct s3_rec_object *o,
-	const struct s3_destination *d)
+/* The words of s3Operation in events of replication. */
+static struct str operation_of(enum s3_event e)
 {
-	struct s3_rec_replication r = describe(c, b, key, o, d);
+	if (e == S3_REMOVED_MARKER) return STR("OBJECT_DELETE");
+	if (e == S3_TAGGED || e == S3_UNTAGGED) return STR("OBJECT_PUT_TAGGING");
+	return e == S3_ACL_PUT ? STR("OBJECT_PUT_ACL") : STR("OBJECT_PUT");
+}
+
+static void schedule(struct call *c, const struct s3_rec_bucket *b, struct str key, enum s3_event event,
+	const struct s3_rec_object *o, const struct s3_replication_rules *rules, size_t i)
+{
+	struct s3_rec_replication r = describe(c, b, key, o, rules, i);
+	r.operation = operation_of(event);
 	struct job job = {
 		.kind = str_c(replicate_kind),
 		.id = rand_text(c->arena, STR("0123456789abcdefghijklmnopqrstuv"), 24),
@@ -89,6 +112,7 @@ static void schedule(struct call *c, const struct s3_rec_bucket *b, struct str k
 		.payload = s3_rec_replication_encode(c->arena, &r),
 	};
 	jobs_schedule(c->tx, &job);
+	s3_replication_pending(c, &r, job.id, true);
 	s3_poke_jobs(c);
 }
 
@@ -104,15 +128,21 @@ status s3_replicate(struct call *c, const struct s3_rec_bucket *b, struct str ke
 	int32_t n = 0;
 	for (size_t i = 0; i < rules->n; i++) {
 		if (!matches(&rules->v[i], key, event, o) || outranked(rules, i, key, event, o)) continue;
-		schedule(c, b, key, o, rules->v[i].destination);
+		schedule(c, b, key, event, o, rules, i);
 		n++;
 	}
-	if (!n || str_is(o->replication, "REPLICA")) return OK;
+	bool replica = str_is(o->replication, "REPLICA");
+	if (!n) return OK;
 	struct s3_rec_object version;
 	struct s3_place place;
 	TRY(s3_version_load(c, b, key, o->version_id, &version, &place));
-	version.replication = STR("PENDING");
-	version.replications_left = SOME_I32((str_is(o->replication, "PENDING") ? version.replications_left.v : 0) + n);
+	if (describes(event))
+		version.described = SOME_TIME(c->now_ms > version.described.ms ? c->now_ms : version.described.ms + 1);
+	if (!replica) {
+		version.replications_left =
+			SOME_I32((str_is(o->replication, "PENDING") ? version.replications_left.v : 0) + n);
+		version.replication = STR("PENDING");
+	}
 	s3_version_rewrite(c, b, key, &place, &version);
 	return OK;
 }
@@ -122,6 +152,31 @@ status s3_replicate(struct call *c, const struct s3_rec_bucket *b, struct str ke
 static bool is_null(const struct s3_rec_object *o)
 {
 	return !str_has(o->version_id) || str_is(o->version_id, "null");
+}
+
+static status rewrap_extents(
+	struct call *c, const struct s3_wrap *was, const struct s3_wrap *is, struct s3_rec_extents *x)
+{
+	x->v = arena_copy(c->arena, x->v, x->n * sizeof *x->v);
+	TRY(s3_sse_unlock(c, was, x));
+	s3_sse_lock(c, is, x);
+	return OK;
+}
+
+/* The replica under a key of its own region (ReplicaKmsKeyID): its bytes are shared, their keys wrapped anew. */
+static status rewrap(struct call *c, const struct s3_rec_replication *r, const struct s3_rec_bucket *to,
+	const struct s3_rec_object *o, struct s3_rec_object *replica, struct s3_rec_parts *parts)
+{
+	struct s3_sse_wish wish = {.algorithm = o->sse->algorithm, .kms_key = r->kms_key};
+	struct s3_wrap was, is;
+	c->account = to->owner;
+	c->region = to->region;
+	TRY(s3_sse_open(c, o, NULL, &was));
+	TRY(s3_sse_choose(c, to, &wish, &replica->sse));
+	TRY(s3_sse_make(c, to, r->key, replica, NULL, &is));
+	TRY(rewrap_extents(c, &was, &is, &replica->extents));
+	for (size_t i = 0; i < parts->n; i++) TRY(rewrap_extents(c, &was, &is, &parts->v[i].extents));
+	return OK;
 }
 
 /* What the destination gets; *parts is NULL where the object is in one piece. */
@@ -145,20 +200,51 @@ static status make_replica(struct call *c, const struct s3_rec_replication *r, c
 	struct s3_rec_extents x;
 	TRY(s3_object_extents(c, from, o, &x));
 	if (o->manifest.has) TRY(s3_object_parts(c, from, o, parts));
+	if (str_has(r->kms_key) && o->sse && str_starts(o->sse->algorithm, STR("aws:kms")))
+		TRY(rewrap(c, r, to, o, replica, parts));
+	/* Last: who fails leaves nothing behind. */
 	return s3_extents_retain(c->tx, &x);
 }
 
+/* Of what describes an object on both sides of a two-way replication the newer counts, everywhere alike. */
+static bool is_newer(const struct s3_rec_bucket *from, const struct s3_rec_object *o, const struct s3_rec_bucket *to,
+	const struct s3_rec_object *there)
+{
+	if (!o->described.has && !there->described.has) return true;
+	if (o->described.ms != there->described.ms) return o->described.ms > there->described.ms;
+	return from->id.v > to->id.v;
+}
+
+static void update(const struct s3_rec_replication *r, const struct s3_rec_bucket *to, const struct s3_rec_object *o,
+	struct s3_rec_object *there)
+{
+	there->described = o->described;
+	there->tags = o->tags;
+	if (to->lock.v) {
+		there->lock_mode = o->lock_mode;
+		there->retain_until = o->retain_until;
+		there->legal_hold = o->legal_hold;
+	}
+	if (r->take_ownership.v || str_is(to->ownership, "BucketOwnerEnforced")) return;
+	there->acl = o->acl;
+	there->grants = o->grants;
+}
+
+/* FAILED: never, for the reason that *why tells ("Amazon S3 replication failure reasons"). */
 static status carry(struct call *c, const struct s3_rec_replication *r, const struct s3_rec_bucket *from,
-	const struct s3_rec_object *o)
+	const struct s3_rec_object *o, const char **why)
 {
 	struct s3_rec_bucket to;
 	struct s3_rec_object replica, there;
 	struct s3_rec_parts parts;
 	struct s3_place place;
-	TRY(s3_bucket_by_name(c->tx, c->arena, r->destination, &to, &c->partition));
+	status s = s3_bucket_by_name(c->tx, c->arena, r->destination, &to, &c->partition);
+	*why = status_is(s, STATUS_NOT_FOUND) ? "DstBucketNotFound" : "DstBucketUnversioned";
+	if (status_is(s, STATUS_NOT_FOUND)) return STATUS(FAILED);
+	TRY(s);
 	if (!str_is(to.versioning, "Enabled")) return STATUS(FAILED);
 	bool null = is_null(o);
-	status s = s3_version_load(c, &to, r->key, null ? STR("null") : o->version_id, &there, &place);
+	s = s3_version_load(c, &to, r->key, null ? STR("null") : o->version_id, &there, &place);
 	if (is_ok(s) && null && (!str_eq(there.e_tag, o->e_tag) || there.size.v != o->size.v)) {
 		/* Only of the version called null there can be another one with the same id. */
 		struct s3_deleted gone;
@@ -167,19 +253,47 @@ static status carry(struct call *c, const struct s3_rec_replication *r, const st
 	}
 	if (is_ok(s)) {
 		/* It is there: then only what describes it may have changed. */
-		there.tags = o->tags;
-		if (!r->take_ownership.v && !str_is(to.ownership, "BucketOwnerEnforced")) {
-			there.acl = o->acl;
-			there.grants = o->grants;
-		}
+		if (!is_newer(from, o, &to, &there)) return OK;
+		update(r, &to, o, &there);
 		s3_version_rewrite(c, &to, r->key, &place, &there);
 		return OK;
 	}
 	if (!status_is(s, STATUS_NOT_FOUND)) return s;
+	*why = "DstKmsKeyInvalidState";
 	TRY(make_replica(c, r, from, &to, o, &replica, &parts));
-	TRY(s3_version_insert(c, &to, r->key, &replica, parts.n ? &parts : NULL));
+	*why = "DstVersionConflict";
+	s = s3_version_insert(c, &to, r->key, &replica, parts.n ? &parts : NULL);
+	if (status_is(s, STATUS_FAILED) && !o->marker.v) {
+		struct s3_rec_extents x;
+		TRY(s3_object_extents(c, from, o, &x));
+		TRY(s3_extents_release(c->tx, &x));
+	}
+	TRY(s);
 	if (!s3_config_may(&to, S3_CONFIG_NOTIFICATION)) return OK;
 	return s3_notify(c, &to, r->key, replica.marker.v ? S3_REMOVED_MARKER : S3_CREATED_PUT, &replica);
+}
+
+/* Failures are told of rules with metrics, the time that it took of rules with replication time control ("Receiving
+ * replication failure events with Amazon S3 Event Notifications"). That the threshold is passed is told when it is
+ * known: only what virga could not run meanwhile takes so long. */
+static status tell(struct call *c, const struct s3_rec_replication *r, const struct s3_rec_bucket *from,
+	const struct s3_rec_object *o, const char *failure)
+{
+	int64_t took_ms = c->now_ms - r->since.ms;
+	struct s3_replication_told t = {.rule = r->rule,
+		.destination_arn =
+			str_fmt(c->arena, "arn:%.*s:s3:::%.*s", STR_ARG(c->partition), STR_ARG(r->destination)),
+		.operation = r->operation,
+		.failure = str_c(failure),
+		.since_ms = r->since.ms,
+		.took_s = took_ms / 1000};
+	if (!r->metrics.v) return OK;
+	TRY(s3_replication_ended(c, from, r, failure != NULL));
+	if (!s3_config_may(from, S3_CONFIG_NOTIFICATION)) return OK;
+	bool late = r->timed.v && took_ms > THRESHOLD_MS;
+	if (late) TRY(s3_notify_replication(c, from, r->key, S3_REPLICATION_MISSED, o, &t));
+	if (failure) return s3_notify_replication(c, from, r->key, S3_REPLICATION_FAILED, o, &t);
+	return late ? s3_notify_replication(c, from, r->key, S3_REPLICATION_LATE, o, &t) : OK;
 }
 
 static status replicate(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms)
@@ -196,20 +310,25 @@ static status replicate(void *ctx, struct store_tx *tx, struct arena *a, const s
 	struct s3_rec_bucket from;
 	struct s3_rec_object o;
 	struct s3_place place;
+	const char *why = NULL;
 	(void)again_ms;
 	TRY(s3_rec_replication_decode(a, job->payload, &r));
+	s3_replication_pending(&c, &r, job->id, false);
 	status s = s3_bucket_by_name(tx, a, r.bucket, &from, &c.partition);
 	if (is_ok(s) && from.id.v != r.bucket_id.v) return OK;
 	if (is_ok(s)) s = s3_version_load(&c, &from, r.key, r.version_id, &o, &place);
 	if (status_is(s, STATUS_NOT_FOUND)) return OK; /* gone meanwhile: nothing to replicate */
 	TRY(s);
-	s = carry(&c, &r, &from, &o);
-	bool failed = status_is(s, STATUS_NOT_FOUND) || status_is(s, STATUS_FAILED);
+	s = carry(&c, &r, &from, &o, &why);
+	bool failed = status_is(s, STATUS_FAILED);
 	if (failed)
-		log_warn("s3", "replication-failed", "bucket=%.*s destination=%.*s", STR_ARG(r.bucket),
-			STR_ARG(r.destination));
+		log_warn("s3", "replication-failed", "bucket=%.*s destination=%.*s why=%s", STR_ARG(r.bucket),
+			STR_ARG(r.destination), why);
 	else
 		TRY(s);
+	c.account = from.owner;
+	c.region = from.region;
+	TRY(tell(&c, &r, &from, &o, failed ? why : NULL));
 	if (str_is(o.replication, "REPLICA")) return OK;
 	if (failed) {
 		o.replication = STR("FAILED");
@@ -219,8 +338,6 @@ static status replicate(void *ctx, struct store_tx *tx, struct arena *a, const s
 		if (o.replications_left.v <= 0) o.replication = STR("COMPLETED");
 	}
 	s3_version_rewrite(&c, &from, r.key, &place, &o);
-	if (failed && s3_config_may(&from, S3_CONFIG_NOTIFICATION))
-		return s3_notify(&c, &from, r.key, S3_REPLICATION_FAILED, &o);
 	return OK;
 }
 
@@ -243,16 +360,17 @@ status s3_replicate_existing(
 				rules->v[j].priority.v <= rules->v[i].priority.v ||
 				!covers(&rules->v[j], key, o.marker.v, &o);
 		if (!first) continue;
-		struct s3_rec_replication r = describe(c, b, key, &o, rules->v[i].destination);
+		struct s3_rec_replication r = describe(c, b, key, &o, rules, i);
 		out->eligible = true;
-		s = carry(c, &r, b, &o);
-		if (status_is(s, STATUS_NOT_FOUND) || status_is(s, STATUS_FAILED))
-			out->failed = true;
+		const char *why = NULL;
+		s = carry(c, &r, b, &o, &why);
+		if (status_is(s, STATUS_FAILED))
+			out->failure = why;
 		else
 			TRY(s);
 	}
 	if (!out->eligible || str_is(o.replication, "REPLICA")) return OK;
-	o.replication = out->failed ? STR("FAILED") : STR("COMPLETED");
+	o.replication = out->failure ? STR("FAILED") : STR("COMPLETED");
 	o.replications_left = (struct opt_i32){0};
 	s3_version_rewrite(c, b, key, &place, &o);
 	return OK;

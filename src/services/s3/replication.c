@@ -26,6 +26,23 @@ struct str s3_replication_prefix(const struct s3_replication_rule *r)
 	return str_or(prefix, STR(""));
 }
 
+bool s3_replication_of_kms(const struct s3_replication_rule *r)
+{
+	const struct s3_source_selection_criteria *s = r->source_selection_criteria;
+	return s && s->sse_kms_encrypted_objects && str_is(s->sse_kms_encrypted_objects->status, "Enabled");
+}
+
+struct str s3_replication_rule_id(struct arena *a, const struct s3_replication_rules *rules, size_t i)
+{
+	const struct s3_replication_rule *r = &rules->v[i];
+	uint8_t hash[32];
+	if (!str_empty(r->id)) return r->id;
+	digest_sha256(
+		str_fmt(a, "%zu %.*s %.*s", i, STR_ARG(s3_replication_prefix(r)), STR_ARG(r->destination->bucket)),
+		hash);
+	return str_base64(a, str_n(hash, 27));
+}
+
 static status check_destination(struct call *c, const struct s3_rec_bucket *b, const struct s3_destination *d)
 {
 	struct s3_rec_bucket to;
@@ -43,9 +60,6 @@ static status check_destination(struct call *c, const struct s3_rec_bucket *b, c
 		return bad(c, "Account ID must be specified when AccessControlTranslation is specified.");
 	if (d->access_control_translation && !str_is(d->access_control_translation->owner, "Destination"))
 		return s3_malformed_xml(c);
-	if (d->encryption_configuration)
-		return call_fail(c, S3_ERR_NOT_IMPLEMENTED,
-			"Replicas under another KMS key (EncryptionConfiguration) are not implemented");
 	if (d->replication_time && str_is(d->replication_time->status, "Enabled") &&
 		(!d->metrics || !str_is(d->metrics->status, "Enabled")))
 		return bad(c, "Metrics must be enabled when ReplicationTime is enabled.");
@@ -95,6 +109,11 @@ static status check_rule(
 	if (r->existing_object_replication && str_is(r->existing_object_replication->status, "Enabled"))
 		return call_fail(c, S3_ERR_NOT_IMPLEMENTED, "Existing objects are replicated by batch jobs only");
 	if (!r->destination) return s3_malformed_xml(c);
+	const struct s3_encryption_configuration *e = r->destination->encryption_configuration;
+	if (s3_replication_of_kms(r) && (!e || str_empty(e->replica_kms_key_id)))
+		return bad(c, "ReplicaKmsKeyID must be specified if SseKmsEncryptedObjects tag is present.");
+	if (e && !s3_replication_of_kms(r))
+		return bad(c, "SseKmsEncryptedObjects must be specified if EncryptionConfiguration tag is present.");
 	return check_destination(c, b, r->destination);
 }
 
@@ -128,6 +147,7 @@ status s3_put_bucket_replication(
 				return bad(c, "Found overlapping prefixes in the replication configuration.");
 		}
 	}
+	s3_replication_measure(c, &b, rules);
 	return s3_config_put(c, &b, S3_CONFIG_REPLICATION, STR(""));
 }
 
@@ -146,16 +166,8 @@ status s3_get_bucket_replication(
 	}
 	TRY(s);
 	out->replication_configuration = conf.replication_configuration;
-	for (size_t i = 0; i < out->replication_configuration->rules.n; i++) {
-		struct s3_replication_rule *r = &out->replication_configuration->rules.v[i];
-		if (str_empty(r->id)) {
-			uint8_t hash[32];
-			digest_sha256(str_fmt(c->arena, "%zu %.*s %.*s", i, STR_ARG(s3_replication_prefix(r)),
-					      STR_ARG(r->destination->bucket)),
-				hash);
-			r->id = str_base64(c->arena, str_n(hash, 27));
-		}
-	}
+	struct s3_replication_rules *rules = &out->replication_configuration->rules;
+	for (size_t i = 0; i < rules->n; i++) rules->v[i].id = s3_replication_rule_id(c->arena, rules, i);
 	return OK;
 }
 

@@ -132,6 +132,7 @@ static status start(struct cloud *cloud, void **state)
 	TRY(s3_scrub_register(cloud));
 	s3_notify_register(cloud);
 	s3_replicate_register(cloud);
+	s3_replication_metrics_register(cloud);
 	s3_inventory_register(cloud);
 	s3_logs_register(cloud);
 	return s3_keyring_open(cloud->store, cloud->vault, &st->keyring);

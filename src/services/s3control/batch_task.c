@@ -217,7 +217,7 @@ static void replicate(struct batch *b, const struct s3control_rec_row *row, stru
 	struct str why, arn = str_fmt(b->a, "arn:%.*s:s3:::%.*s/%.*s", STR_ARG(b->job->partition),
 				STR_ARG(b->job->bucket), STR_ARG(row->key));
 	if (!inside_may(b->cloud, &b->who, "s3", S3_OP_HEAD_OBJECT, STR("s3:InitiateReplication"), arn, b->a, &why)) {
-		fail(out, 403, "AccessDenied", why);
+		fail(out, 403, "InitiateReplicationNotPermitted", why);
 		return;
 	}
 	status s;
@@ -231,9 +231,8 @@ static void replicate(struct batch *b, const struct s3control_rec_row *row, stru
 	else if (!done.eligible)
 		fail(out, 400, "SrcObjectNotEligible",
 			STR("The object is covered by no enabled rule of the bucket's replication configuration."));
-	else if (done.failed)
-		fail(out, 400, "DstBucketUnavailable",
-			STR("A destination bucket is not there or has no versioning enabled."));
+	else if (done.failure)
+		fail(out, 400, done.failure, STR("The destination bucket cannot take the replica."));
 	else
 		*out = (struct batch_outcome){.ok = true, .http_status = 200, .message = STR("Successful")};
 }
