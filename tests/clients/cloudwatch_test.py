@@ -175,5 +175,307 @@ class Retention(Case):
         self.assertEqual(self.stats("r", "m", back(hours=3), start, period=3600), [])
 
 
+class Math(Case):
+    def setUp(self):
+        self.at = self.now().replace(minute=0, second=0, microsecond=0) - datetime.timedelta(hours=1)
+
+    def put(self, space, name, values, **dims):
+        self.cw.put_metric_data(Namespace=space, MetricData=[
+            {"MetricName": name, "Timestamp": self.at + datetime.timedelta(minutes=i), "Value": v,
+             "Dimensions": [{"Name": k, "Value": d} for k, d in dims.items()]} for i, v in enumerate(values) if v is not None])
+
+    def metric(self, id, space, name, stat="Sum", period=60, hidden=True, **dims):
+        return {"Id": id, "ReturnData": not hidden, "MetricStat": {"Period": period, "Stat": stat, "Metric": {
+            "Namespace": space, "MetricName": name, "Dimensions": [{"Name": k, "Value": d} for k, d in dims.items()]}}}
+
+    def get(self, *queries, minutes=10, **kw):
+        return self.cw.get_metric_data(MetricDataQueries=list(queries), StartTime=self.at, ScanBy="TimestampAscending",
+                                       EndTime=self.at + datetime.timedelta(minutes=minutes), **kw)
+
+    def value(self, expression, *metrics, **kw):
+        r = self.get({"Id": "e", "Expression": expression}, *metrics, **kw)["MetricDataResults"]
+        return [[None if i not in got else got[i] for i in range(10)] for one in r
+                for got in [{int((t - self.at).total_seconds()) // 60: v for t, v in zip(one["Timestamps"], one["Values"])}]]
+
+    def test_functions(self):
+        self.put("math", "a", [1, 2, None, 4, 5])
+        self.put("math", "b", [10, 0, 30, 40, 50])
+        m = [self.metric("a", "math", "a"), self.metric("b", "math", "b")]
+        n = None
+        for expression, expected in {
+            "a+b": [11, 2, n, 44, 55], "b/a - 1": [9, -1, n, 9, 9], "a/b": [.1, n, n, .1, .1], "-a^2": [1, 4, n, 16, 25],
+            "a*2 > 5 || b == 10": [1, 0, n, 1, 1], "IF(a > 2 AND b > 0, a, 0)": [0, 0, 0, 4, 5] + [0] * 5,
+            "FILL(a, 7)": [1, 2, 7, 4, 5] + [7] * 5, "FILL(a, REPEAT)": [1, 2, 2, 4, 5] + [5] * 5,
+            "FILL(a, LINEAR)": [1, 2, 3, 4, 5], "SUM([a, b])": [11, 2, 30, 44, 55], "MAX([a, b])": [10, 2, 30, 40, 50],
+            "AVG(METRICS())": [5.5, 1, 30, 22, 27.5], "a / MAX(a)": [.2, .4, n, .8, 1], "a - AVG(a)": [-2, -1, n, 1, 2],
+            "RUNNING_SUM(a)": [1, 3, n, 7, 12], "DIFF(a)": [n, 1, n, 2, 1], "DIFF_TIME(a)": [n, 60, n, 120, 60],
+            "RATE(b)": [n, -10 / 60, .5, 10 / 60, 10 / 60], "ABS(DIFF(b))": [n, 10, 30, 10, 10], "MINUTE(b)": [0, 1, 2, 3, 4],
+            "TIME_SERIES(PERIOD(a))": [60] * 10, "DATAPOINT_COUNT([a, b])": [2, 2, 1, 2, 2, 0, 0, 0, 0, 0],
+            "CEIL(a / 2) + FLOOR(a / 2)": [1, 2, n, 4, 5], "LOG10(b)": [1, n, 1.4771212547196624, 1.6020599913279623, 1.6989700043360187],
+            "FIRST(SORT([a, b], SUM, DESC))": [10, 0, 30, 40, 50], "a * METRIC_COUNT([a, b])": [2, 4, n, 8, 10],
+            "STDDEV([a, b])": [4.5, 1, 0, 18, 22.5],
+        }.items():
+            with self.subTest(expression):
+                got = self.value(expression, *m)
+                self.assertEqual(len(got), 1)
+                want = (expected + [n] * 10)[:10]
+                self.assertEqual([v is None for v in got[0]], [v is None for v in want], got)
+                for x, y in zip(got[0], want):
+                    if y is not None:
+                        self.assertAlmostEqual(x, y)
+        self.assertEqual(self.value("SLICE(SORT([a, b], MAX, ASC, 2), 1)", *m), [[10, 0, 30, 40, 50] + [n] * 5])
+        self.assertEqual(len(self.value("REMOVE_EMPTY([a, b, c])", *m, self.metric("c", "math", "none"))), 2)
+
+    def test_periods_labels_and_pages(self):
+        self.put("pages", "m", range(1, 11), host="h1")
+        r = self.get({**self.metric("m", "pages", "m", hidden=False, host="h1"), "Label": "${PROP('Dim.host')} max ${MAX} of ${LABEL}"},
+                     self.metric("five", "pages", "m", "Average", 300, hidden=False, host="h1"),
+                     {"Id": "p", "Expression": "five * 2"}, self.metric("p90", "pages", "m", "p90", 600, hidden=False, host="h1"))
+        by = {x["Id"]: x for x in r["MetricDataResults"]}
+        self.assertEqual(by["m"]["Label"], "h1 max 10 of m")
+        self.assertEqual((by["five"]["Values"], by["p"]["Values"], by["p"]["Label"], by["p90"]["Values"]), ([3, 8], [6, 16], "p", [9]))
+        self.assertEqual({x["StatusCode"] for x in by.values()}, {"Complete"})
+        got, token = [], None
+        while True:
+            r = self.get(self.metric("m", "pages", "m", hidden=False, host="h1"), MaxDatapoints=4, **({"NextToken": token} if token else {}))
+            got += r["MetricDataResults"][0]["Values"]
+            token = r.get("NextToken")
+            if not token:
+                break
+            self.assertEqual(r["MetricDataResults"][0]["StatusCode"], "PartialData")
+        self.assertEqual(got, list(range(1, 11)))
+
+    def test_search(self):
+        for i in range(3):
+            self.put("Shop/Api", "RequestCount", [i + 1], Host=f"web-{i}", Zone="a")
+            self.put("Shop/Api", "ErrorCount", [i], Host=f"web-{i}")
+        def found(text):
+            r = self.get({"Id": "e", "Expression": f"SEARCH('{text}', 'Sum', 60)"})["MetricDataResults"]
+            return sorted((x["Label"], sum(x["Values"])) for x in r)
+        self.assertEqual(found("{Shop/Api,Host,Zone}"), [("web-0", 1), ("web-1", 2), ("web-2", 3)])
+        self.assertEqual(found('{Shop/Api,Host} MetricName="ErrorCount" NOT Host="web-1"'), [("web-0", 0), ("web-2", 2)])
+        self.assertEqual([v for _, v in found("Namespace=Shop (request AND web-2) OR error")], [0, 1, 2, 3])
+        self.assertEqual(found("{Shop/Api,Zone}"), [])
+        r = self.get({"Id": "s", "Expression": "SUM(SEARCH('{Shop/Api,Host,Zone} RequestCount', 'Sum', 60))"})
+        self.assertEqual(r["MetricDataResults"][0]["Values"], [6])
+
+    def test_refused(self):
+        m = self.metric("m", "x", "x")
+        for expression in ["m +", "n + 1", "(m", "NOPE(m)", "1 + 2", "e", "SUM()", "FILL(m)", "[m", "m m", "'x", "SEARCH('{', 'Sum', 60)", "-" * 100 + "m",
+                           "(" * 100 + "m" + ")" * 100]:
+            with self.subTest(expression):
+                self.assertEqual(code_of(self.get, m, {"Id": "e", "Expression": expression}), "ValidationError")
+        self.assertEqual(code_of(self.get, m, m), "ValidationError")
+        self.assertEqual(code_of(self.get, {"Id": "e", "Expression": "f"}, {"Id": "f", "Expression": "e"}), "ValidationError")
+        chain = [{"Id": f"e{i}", "Expression": f"e{i - 1} + e{i - 1}", "ReturnData": i == 60} for i in range(1, 61)]
+        self.assertEqual(self.get({"Id": "e0", "Expression": "TIME_SERIES(1)", "ReturnData": False}, *chain)["MetricDataResults"][0]["Values"][0], 2 ** 60)
+        self.assertEqual(code_of(self.get, {"Id": "Upper", "Expression": "1"}), "ValidationError")
+        self.assertEqual(code_of(self.get, {"Id": "x"}), "ValidationError")
+        self.assertEqual(code_of(self.get, self.metric("m", "x", "x", "p200")), "ValidationError")
+        self.assertEqual(code_of(self.get, self.metric("m", "x", "x", period=61)), "ValidationError")
+
+
+class Alarms(Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.sns, cls.sqs = cls.v.client("sns"), cls.v.client("sqs")
+
+    def topic(self, name):
+        """A topic, and a queue that hears it."""
+        topic = self.sns.create_topic(Name=name)["TopicArn"]
+        arn = f"arn:aws:sqs:us-east-1:{ACCOUNT}:{name}"
+        policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}]}
+        url = self.sqs.create_queue(QueueName=name, Attributes={"Policy": json.dumps(policy)})["QueueUrl"]
+        self.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+        return topic, url
+
+    def heard(self, url):
+        got = self.sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10).get("Messages", [])
+        self.assertEqual(len(got), 1)
+        self.sqs.delete_message(QueueUrl=url, ReceiptHandle=got[0]["ReceiptHandle"])
+        envelope = json.loads(got[0]["Body"])
+        return envelope["Subject"], json.loads(envelope["Message"])
+
+    def silent(self, url):
+        self.assertEqual(self.sqs.receive_message(QueueUrl=url).get("Messages", []), [])
+
+    def alarm(self, name, **kw):
+        base = dict(MetricName=name, Namespace="alarms", Statistic="Average", Period=60, EvaluationPeriods=1, Threshold=10,
+                    ComparisonOperator="GreaterThanThreshold")
+        if "Metrics" in kw:
+            base = {k: v for k, v in base.items() if k in ("EvaluationPeriods", "Threshold", "ComparisonOperator")}
+        self.cw.put_metric_alarm(AlarmName=name, **{**base, **kw})
+
+    def put(self, name, *values):
+        """One value a minute, up to the minute before this one; then the next minute begins."""
+        at = self.now().replace(second=0, microsecond=0) - datetime.timedelta(minutes=len(values) - 1)
+        self.cw.put_metric_data(Namespace="alarms", MetricData=[
+            {"MetricName": name, "Timestamp": at + datetime.timedelta(minutes=i), "Value": v} for i, v in enumerate(values) if v is not None])
+        self.advance("61s")
+
+    def state(self, name):
+        got = self.cw.describe_alarms(AlarmNames=[name], AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+        return (got["MetricAlarms"] + got["CompositeAlarms"])[0]
+
+    def test_life(self):
+        topic, url = self.topic("life")
+        self.alarm("life", AlarmActions=[topic], OKActions=[topic], AlarmDescription="too much", Tags=[{"Key": "k", "Value": "v"}])
+        a = self.state("life")
+        self.assertEqual((a["StateValue"], a["StateReason"]), ("INSUFFICIENT_DATA", "Unchecked: Initial alarm creation"))
+        self.put("life", 50)
+        a = self.state("life")
+        self.assertEqual(a["StateValue"], "ALARM")
+        self.assertRegex(a["StateReason"], r"^Threshold Crossed: 1 out of the last 1 datapoints \[50\.0 \(\d\d/\d\d/\d\d \d\d:\d\d:00\)\] was greater than the "
+                                           r"threshold \(10\.0\) \(minimum 1 datapoint for OK -> ALARM transition\)\.$")
+        data = json.loads(a["StateReasonData"])
+        self.assertEqual((data["recentDatapoints"], data["threshold"], data["evaluatedDatapoints"][0]["value"]), ([50.0], 10.0, 50.0))
+        subject, message = self.heard(url)
+        self.assertEqual(subject, 'ALARM: "life" in US East (N. Virginia)')
+        self.assertEqual((message["NewStateValue"], message["OldStateValue"], message["Trigger"]["Threshold"], message["Trigger"]["Statistic"],
+                          message["AlarmDescription"]), ("ALARM", "INSUFFICIENT_DATA", 10, "AVERAGE", "too much"))
+        self.v.restart()  # states and jobs are durable
+        self.put("life", 5)
+        self.assertEqual(self.state("life")["StateValue"], "OK")
+        self.assertEqual(self.heard(url)[1]["NewStateValue"], "OK")
+        self.advance("10m")
+        self.assertEqual(self.state("life")["StateValue"], "INSUFFICIENT_DATA")
+        self.silent(url)
+        history = self.cw.describe_alarm_history(AlarmName="life")["AlarmHistoryItems"]
+        self.assertEqual([(h["HistoryItemType"], h["HistorySummary"]) for h in history], [
+            ("StateUpdate", "Alarm updated from OK to INSUFFICIENT_DATA"),
+            ("Action", f"Successfully executed action {topic}"), ("StateUpdate", "Alarm updated from ALARM to OK"),
+            ("Action", f"Successfully executed action {topic}"), ("StateUpdate", "Alarm updated from INSUFFICIENT_DATA to ALARM"),
+            ("ConfigurationUpdate", 'Alarm "life" created')])
+        update = json.loads(history[2]["HistoryData"])
+        self.assertEqual((update["oldState"]["stateValue"], update["newState"]["stateValue"]), ("ALARM", "OK"))
+        # What is disabled does nothing; what is set by hand does, and goes back.
+        self.cw.disable_alarm_actions(AlarmNames=["life"])
+        self.cw.set_alarm_state(AlarmName="life", StateValue="ALARM", StateReason="trying")
+        self.assertEqual(self.state("life")["StateReason"], "trying")
+        self.silent(url)
+        self.cw.enable_alarm_actions(AlarmNames=["life"])
+        self.cw.set_alarm_state(AlarmName="life", StateValue="OK", StateReason="trying")
+        self.assertEqual(self.heard(url)[1]["NewStateReason"], "trying")
+        self.advance("61s")
+        self.assertEqual(self.state("life")["StateValue"], "INSUFFICIENT_DATA")
+        arn = a["AlarmArn"]
+        self.assertEqual(self.cw.list_tags_for_resource(ResourceARN=arn)["Tags"], [{"Key": "k", "Value": "v"}])
+        self.cw.tag_resource(ResourceARN=arn, Tags=[{"Key": "k", "Value": "w"}, {"Key": "l", "Value": ""}])
+        self.cw.untag_resource(ResourceARN=arn, TagKeys=["k"])
+        self.assertEqual(self.cw.list_tags_for_resource(ResourceARN=arn)["Tags"], [{"Key": "l", "Value": ""}])
+        self.cw.delete_alarms(AlarmNames=["life"])
+        self.assertEqual(self.cw.describe_alarms(AlarmNames=["life"])["MetricAlarms"], [])
+        self.assertEqual(self.cw.describe_alarm_history(AlarmName="life")["AlarmHistoryItems"][0]["HistorySummary"], 'Alarm "life" deleted')
+        self.assertEqual(code_of(self.cw.delete_alarms, AlarmNames=["life"]), "ResourceNotFound")
+        self.assertEqual(code_of(self.cw.list_tags_for_resource, ResourceARN=arn), "ResourceNotFoundException")
+
+    def test_m_of_n_missing_math_and_percentiles(self):
+        self.alarm("two", EvaluationPeriods=3, DatapointsToAlarm=2)
+        self.alarm("quiet", TreatMissingData="notBreaching")
+        self.alarm("loud", TreatMissingData="breaching")
+        self.cw.put_metric_alarm(AlarmName="p90", MetricName="two", Namespace="alarms", ExtendedStatistic="p90", Period=300, EvaluationPeriods=1,
+                                 Threshold=99, ComparisonOperator="GreaterThanOrEqualToThreshold")
+        stat = lambda id, name: {"Id": id, "ReturnData": False, "MetricStat": {"Period": 60, "Stat": "Sum", "Metric": {
+            "Namespace": "alarms", "MetricName": name}}}
+        self.alarm("rate", Metrics=[stat("a", "two"), stat("b", "all"), {"Id": "r", "Expression": "100 * a / b"}],
+                   Threshold=50, ComparisonOperator="LessThanOrEqualToThreshold")
+        at = self.now().replace(second=0, microsecond=0)
+        self.cw.put_metric_data(Namespace="alarms", MetricData=[{"MetricName": "all", "Timestamp": at, "Value": 400}])
+        self.put("two", 100, 1, 100)
+        self.assertEqual({n: self.state(n)["StateValue"] for n in ("two", "quiet", "loud", "p90", "rate")},
+                         {"two": "ALARM", "quiet": "OK", "loud": "ALARM", "p90": "ALARM", "rate": "ALARM"})
+        self.assertIn("no datapoints were received for 1 period and 1 missing datapoint was treated as [Breaching]", self.state("loud")["StateReason"])
+        self.assertIn("2 out of the last 3 datapoints [100.0 (", self.state("two")["StateReason"])
+        names = lambda **kw: [a["AlarmName"] for a in self.cw.describe_alarms(**kw)["MetricAlarms"]]
+        self.assertEqual(names(AlarmNamePrefix="q"), ["quiet"])
+        self.assertEqual(names(StateValue="OK", AlarmNamePrefix="q"), ["quiet"])
+        first = self.cw.describe_alarms(MaxRecords=2)
+        self.assertEqual(len(first["MetricAlarms"]), 2)
+        self.assertNotIn(first["MetricAlarms"][0]["AlarmName"], names(NextToken=first["NextToken"]))
+        for_metric = self.cw.describe_alarms_for_metric(Namespace="alarms", MetricName="two")["MetricAlarms"]
+        self.assertEqual({a["AlarmName"] for a in for_metric}, {"two", "p90", "rate"})
+
+    def test_composite_and_suppression(self):
+        topic, url = self.topic("composite")
+        for n in ("c1", "c2", "hush"):
+            self.alarm(n, TreatMissingData="notBreaching")
+        self.cw.put_composite_alarm(AlarmName="both", AlarmRule='ALARM(c1) AND (ALARM("c2") OR NOT OK(c2))', AlarmActions=[topic])
+        self.cw.put_composite_alarm(AlarmName="top", AlarmRule="ALARM(both)")
+        self.cw.put_composite_alarm(AlarmName="calm", AlarmRule="ALARM(c1)", AlarmActions=[topic], ActionsSuppressor="hush",
+                                    ActionsSuppressorWaitPeriod=30, ActionsSuppressorExtensionPeriod=60)
+        self.advance("61s")
+        self.assertEqual([self.state(n)["StateValue"] for n in ("both", "top", "calm")], ["OK"] * 3)
+        set_state = lambda n, s: (self.cw.set_alarm_state(AlarmName=n, StateValue=s, StateReason="test"), self.advance("1s"))
+        set_state("hush", "ALARM")
+        set_state("c1", "ALARM")
+        self.assertEqual([self.state(n)["StateValue"] for n in ("both", "top", "calm")], ["OK", "OK", "ALARM"])
+        self.assertEqual(self.state("calm")["ActionsSuppressedBy"], "Alarm")
+        set_state("c2", "ALARM")
+        self.assertEqual(self.heard(url)[1]["AlarmName"], "both")
+        self.assertEqual(self.state("top")["StateValue"], "ALARM")
+        self.silent(url)
+        set_state("hush", "OK")
+        self.assertEqual(self.state("calm")["ActionsSuppressedBy"], "ExtensionPeriod")
+        for _ in range(7):  # the alarms below would go back by themselves: they are held where they are
+            self.advance("10s")
+            set_state("c1", "ALARM")
+        self.assertEqual(self.heard(url)[1]["AlarmName"], "calm")
+        self.assertNotIn("ActionsSuppressedBy", self.state("calm"))
+        d = self.cw.describe_alarms(ChildrenOfAlarmName="both")
+        self.assertEqual([a["AlarmName"] for a in d["MetricAlarms"]], ["c1", "c2"])
+        d = self.cw.describe_alarms(ParentsOfAlarmName="c1")
+        self.assertEqual([a["AlarmName"] for a in d["CompositeAlarms"]], ["both", "calm"])
+        put = lambda rule: code_of(self.cw.put_composite_alarm, AlarmName="both", AlarmRule=rule)
+        for rule in ("ALARM(c1", "ALARM()", "c1", "ALARM(c1) c2", "ALARM(top)", "ALARM(both)", "ALARM(nowhere)", "NOT " * 100 + "TRUE"):
+            self.assertEqual(put(rule), "ValidationError", rule)
+        self.assertEqual(code_of(self.cw.delete_alarms, AlarmNames=["both", "top"]), "ValidationError")
+        self.cw.delete_alarms(AlarmNames=["top"])
+
+    def test_refused(self):
+        def put(**kw):
+            return code_of(self.alarm, "refused", **kw)
+        self.assertEqual(put(EvaluationPeriods=1441), "ValidationError")
+        self.assertEqual(put(DatapointsToAlarm=2), "ValidationError")
+        self.assertEqual(put(Period=45), "ValidationError")
+        self.assertEqual(put(TreatMissingData="maybe"), "ValidationError")
+        self.assertEqual(put(AlarmActions=["not an arn"]), "ValidationError")
+        self.assertEqual(put(AlarmActions=["arn:aws:automate:us-east-1:ec2:stop"]), "ValidationError")
+        self.assertEqual(put(AlarmActions=[f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:f"]), "NotImplemented")
+        self.assertEqual(put(ExtendedStatistic="p99"), "ValidationError")
+        self.assertEqual(put(Metrics=[{"Id": "e", "Expression": "m + 1"}]), "ValidationError")
+        self.assertEqual(put(ComparisonOperator="GreaterThanUpperThreshold"), "NotImplemented")
+        self.assertEqual(self.cw.describe_alarms(AlarmNames=["refused"])["MetricAlarms"], [])
+        self.assertEqual(code_of(self.cw.set_alarm_state, AlarmName="refused", StateValue="OK", StateReason=""), "ResourceNotFound")
+        missing, _ = self.topic("gone")
+        self.sns.delete_topic(TopicArn=missing)
+        self.alarm("lonely", AlarmActions=[missing, f"arn:aws:autoscaling:us-east-1:{ACCOUNT}:scalingPolicy:x:autoScalingGroupName/g:policyName/p"],
+                   TreatMissingData="breaching")
+        self.advance("61s")
+        told = [h["HistorySummary"] for h in self.cw.describe_alarm_history(AlarmName="lonely", HistoryItemType="Action")["AlarmHistoryItems"]]
+        self.assertEqual([t.startswith("Failed to execute action") for t in told], [True, True], told)
+
+
+class Dashboards(Case):
+    def test_life(self):
+        body = json.dumps({"widgets": [{"type": "text", "x": 0, "y": 0, "width": 6, "height": 3, "properties": {"markdown": "hello"}},
+                                       {"type": "metric", "properties": {"metrics": [["AWS/SQS", "NumberOfMessagesSent"]]}}]})
+        self.assertEqual(self.cw.put_dashboard(DashboardName="one", DashboardBody=body).get("DashboardValidationMessages", []), [])
+        self.cw.put_dashboard(DashboardName="other", DashboardBody=json.dumps({"widgets": []}))
+        got = self.cw.get_dashboard(DashboardName="one")
+        self.assertEqual((got["DashboardBody"], got["DashboardArn"]), (body, f"arn:aws:cloudwatch::{ACCOUNT}:dashboard/one"))
+        self.assertEqual([(d["DashboardName"], d["Size"]) for d in self.cw.list_dashboards(DashboardNamePrefix="on")["DashboardEntries"]], [("one", len(body))])
+        self.cw.tag_resource(ResourceARN=got["DashboardArn"], Tags=[{"Key": "a", "Value": "b"}])
+        self.assertEqual(self.cw.list_tags_for_resource(ResourceARN=got["DashboardArn"])["Tags"], [{"Key": "a", "Value": "b"}])
+        bad = self.cw.put_dashboard(DashboardName="w", DashboardBody=json.dumps({"widgets": [{"type": "metric", "properties": {}}]}))
+        self.assertEqual(bad["DashboardValidationMessages"][0]["DataPath"], "/widgets/0/properties")
+        for body in ("{", "[]", "{}", '{"widgets":[{"type":"nope","properties":{}}]}', '{"widgets":[1]}'):
+            self.assertEqual(code_of(self.cw.put_dashboard, DashboardName="bad", DashboardBody=body), "InvalidParameterInput", body)
+        self.assertEqual(code_of(self.cw.delete_dashboards, DashboardNames=["one", "none"]), "ResourceNotFound")
+        self.cw.delete_dashboards(DashboardNames=["one", "other", "w"])
+        self.assertEqual(self.cw.list_dashboards()["DashboardEntries"], [])
+        self.assertEqual(code_of(self.cw.get_dashboard, DashboardName="one"), "ResourceNotFound")
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -1,16 +1,34 @@
 /* Amazon CloudWatch: what it does, operation by operation. Anomaly detectors, insight rules, metric streams, mute rules
  * and OpenTelemetry have no rows. */
-#include "services/cloudwatch/room.h"
+#include "services/cloudwatch/alarm.h"
 
 static const struct service_op operations[CLOUDWATCH_OP_COUNT] = {
+	[CLOUDWATCH_OP_DELETE_ALARMS] = OP(cloudwatch_delete_alarms, 0),
+	[CLOUDWATCH_OP_DELETE_DASHBOARDS] = OP(cloudwatch_delete_dashboards, 0),
+	[CLOUDWATCH_OP_DESCRIBE_ALARMS] = OP(cloudwatch_describe_alarms, OP_READ),
+	[CLOUDWATCH_OP_DESCRIBE_ALARMS_FOR_METRIC] = OP(cloudwatch_describe_alarms_for_metric, OP_READ),
+	[CLOUDWATCH_OP_DESCRIBE_ALARM_HISTORY] = OP(cloudwatch_describe_alarm_history, OP_READ),
+	[CLOUDWATCH_OP_DISABLE_ALARM_ACTIONS] = OP(cloudwatch_disable_alarm_actions, 0),
+	[CLOUDWATCH_OP_ENABLE_ALARM_ACTIONS] = OP(cloudwatch_enable_alarm_actions, 0),
+	[CLOUDWATCH_OP_GET_DASHBOARD] = OP(cloudwatch_get_dashboard, OP_READ),
+	[CLOUDWATCH_OP_GET_METRIC_DATA] = OP(cloudwatch_get_metric_data, OP_READ | OP_BLOCKING),
 	[CLOUDWATCH_OP_GET_METRIC_STATISTICS] = OP(cloudwatch_get_metric_statistics, OP_READ | OP_BLOCKING),
+	[CLOUDWATCH_OP_LIST_DASHBOARDS] = OP(cloudwatch_list_dashboards, OP_READ),
 	[CLOUDWATCH_OP_LIST_METRICS] = OP(cloudwatch_list_metrics, OP_READ | OP_BLOCKING),
+	[CLOUDWATCH_OP_LIST_TAGS_FOR_RESOURCE] = OP(cloudwatch_list_tags_for_resource, OP_READ),
+	[CLOUDWATCH_OP_PUT_COMPOSITE_ALARM] = OP(cloudwatch_put_composite_alarm, 0),
+	[CLOUDWATCH_OP_PUT_DASHBOARD] = OP(cloudwatch_put_dashboard, 0),
+	[CLOUDWATCH_OP_PUT_METRIC_ALARM] = OP(cloudwatch_put_metric_alarm, 0),
 	[CLOUDWATCH_OP_PUT_METRIC_DATA] = OP(cloudwatch_put_metric_data, 0),
+	[CLOUDWATCH_OP_SET_ALARM_STATE] = OP(cloudwatch_set_alarm_state, 0),
+	[CLOUDWATCH_OP_TAG_RESOURCE] = OP(cloudwatch_tag_resource, 0),
+	[CLOUDWATCH_OP_UNTAG_RESOURCE] = OP(cloudwatch_untag_resource, 0),
 };
 
 static status start(struct cloud *cloud, void **state)
 {
 	cw_fold_start(cloud);
+	cw_alarms_start(cloud);
 	*state = NULL;
 	return OK;
 }

@@ -194,6 +194,23 @@ static status expire_metrics(struct store_tx *tx, struct arena *a, int64_t now, 
 	return is_ok(s) ? end : s;
 }
 
+/* "Alarm history … 30 days". */
+static status expire_history(struct store_tx *tx, struct arena *a, int64_t now, size_t *n)
+{
+	struct str from = space(a, "history"), key, value;
+	status s = OK;
+	struct store_scan *scan = store_scan_begin(tx, from, key_after(a, from), false);
+	while (is_ok(s) && *n < EXPIRE_AT_ONCE && store_scan_next(scan, &key, &value)) {
+		struct cloudwatch_rec_history h = {0};
+		s = cloudwatch_rec_history_decode(a, value, &h);
+		if (!is_ok(s) || h.at.ms / 1000 + 30 * 86400 >= now) continue;
+		store_delete(tx, str_dup(a, key));
+		++*n;
+	}
+	status end = store_scan_end(scan);
+	return is_ok(s) ? end : s;
+}
+
 static status expire(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms)
 {
 	struct cloud *cloud = ctx;
@@ -203,6 +220,7 @@ static status expire(void *ctx, struct store_tx *tx, struct arena *a, const stru
 	TRY(expire_blocks(tx, a, "b", now / 1000, &n));
 	TRY(expire_blocks(tx, a, "d", now / 1000, &n));
 	TRY(expire_metrics(tx, a, now / 1000, &n));
+	TRY(expire_history(tx, a, now / 1000, &n));
 	*again_ms = n >= EXPIRE_AT_ONCE ? now : now + CW_DAY_MS;
 	return OK;
 }

@@ -36,3 +36,7 @@ bool cw_metrics_next(struct cw_metrics *w, struct cloudwatch_rec_metric *m, stat
 /* ── statistics.c ── */
 int64_t cw_round_start(int64_t start_s, int32_t period, int64_t now_s);
 bool cw_period_legal(int64_t period);
+
+/* ── data.c ── INVALID and LIMIT of metric math as the client's errors; others as they are. */
+struct cw_math;
+status cw_math_error(struct call *c, const struct cw_math *m, status s) MUST_USE;

@@ -9,6 +9,7 @@ struct sns_publication {
 	/* The service publishes by a role of source_account (a service-linked one, or one that it was given): a topic of
 	 * that account needs no policy for it. */
 	bool by_role;
+	struct str source_owner;                /* aws:SourceOwner, where the service acts for it (alarms); else STR_NONE */
 };
 /* OK: the topic takes it. NOT_FOUND: there is no such topic. LIMIT: it is a FIFO topic, which takes no such messages.
  * INVALID: its policy does not let the service publish. */

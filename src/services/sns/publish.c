@@ -313,6 +313,7 @@ static status judge(
 	policy_context_set_now(&x, clock_now(cloud->clock));
 	policy_context_set(&x, STR("aws:SourceArn"), p->source_arn);
 	policy_context_set(&x, STR("aws:SourceAccount"), p->source_account);
+	if (str_has(p->source_owner)) policy_context_set(&x, STR("aws:SourceOwner"), p->source_owner);
 	const struct policy *const list[] = {policy};
 	struct policy_resource r = {.arn = arn, .account = t->account, .policies = {list, 1}, .policy_required = true};
 	struct policy_request q = {
