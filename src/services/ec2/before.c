@@ -49,7 +49,7 @@ static status furnish(struct call *c)
 }
 
 /* In a transaction of its own: what the call itself does may fail, or only read. */
-static status furnish_once(struct call *c)
+status ec2_furnish(struct call *c)
 {
 	struct ec2_rec_region r;
 	store_ticket ticket = 0;
@@ -71,5 +71,5 @@ status ec2_before(struct call *c, const void *in)
 {
 	if (is_dry(c, in))
 		return call_fail(c, EC2_ERR_DRY_RUN_OPERATION, "Request would have succeeded, but DryRun flag is set.");
-	return furnish_once(c);
+	return ec2_furnish(c);
 }

@@ -17,3 +17,12 @@ void ec2_dns_stop(struct ec2_dns *d);
 /* What a VPC's resolver answers: a DNS_… code; answers may stay empty (the name is there, not of this type). */
 status ec2_dns_answer(struct ec2_place at, const struct ec2_rec_vpc *vpc, const struct dns_question *q,
 	struct dns_answers *out, unsigned *code) MUST_USE;
+
+/* ── dns_published.c ── names of other services' endpoints (a database, a load balancer), lower case, under
+ * .amazonaws.com. Every VPC's resolver answers them from the next question on: as on AWS, where such names are in the
+ * public DNS also when their addresses are private. Within a transaction. */
+void ec2_dns_publish(struct store_tx *tx, struct arena *a, struct str name, const struct str *addresses, size_t n);
+void ec2_dns_unpublish(struct store_tx *tx, struct arena *a, struct str name);
+/* NOT_FOUND. */
+status ec2_dns_published(
+	struct store_tx *tx, struct arena *a, struct str name, struct ec2_rec_published_name *out) MUST_USE;

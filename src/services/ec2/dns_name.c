@@ -5,13 +5,15 @@
 #include "services/ec2/endpoint.h"
 #include "services/ec2/intent.h"
 
-enum { TTL_S = 60 };
+/* "The DNS name's TTL is 5 seconds" of databases, 60 of balancers: the shorter one serves both. */
+enum { TTL_S = 60, PUBLISHED_TTL_S = 5 };
 
 struct look {
 	struct ec2_place at;
 	const struct ec2_rec_vpc *vpc;
 	const struct dns_question *q;
 	struct dns_answers *out;
+	uint32_t ttl_s;
 	bool exists;
 };
 
@@ -20,7 +22,7 @@ static void add(struct look *l, uint16_t type, struct str data)
 	size_t capacity = l->out->n;
 	l->exists = true;
 	if (l->q->type == type || l->q->type == DNS_ANY)
-		*VEC_PUSH(l->at.a, l->out, &capacity) = (struct dns_answer){type, TTL_S, data};
+		*VEC_PUSH(l->at.a, l->out, &capacity) = (struct dns_answer){type, l->ttl_s, data};
 }
 
 static void add_address(struct look *l, struct cidr address)
@@ -182,10 +184,24 @@ static status reverse_name(struct look *l, struct str name)
 	return OK;
 }
 
+static status published_name(struct look *l)
+{
+	struct ec2_rec_published_name r;
+	struct cidr address;
+	status s = ec2_dns_published(l->at.tx, l->at.a, l->q->name, &r);
+	if (status_is(s, STATUS_NOT_FOUND)) return OK;
+	TRY(s);
+	l->exists = true;
+	l->ttl_s = PUBLISHED_TTL_S;
+	for (size_t i = 0; i < r.addresses.n; i++)
+		if (is_ok(cidr_parse_address(r.addresses.v[i], &address))) add_address(l, address);
+	return OK;
+}
+
 status ec2_dns_answer(struct ec2_place at, const struct ec2_rec_vpc *vpc, const struct dns_question *q,
 	struct dns_answers *out, unsigned *code)
 {
-	struct look l = {.at = at, .vpc = vpc, .q = q, .out = out};
+	struct look l = {.at = at, .vpc = vpc, .q = q, .out = out, .ttl_s = TTL_S};
 	struct str rest = q->name, label = str_cut(&rest, '.');
 	struct str inside = str_is(at.region, "us-east-1") ? STR("ec2.internal")
 							   : str_fmt(at.a, "%.*s.compute.internal", STR_ARG(at.region));
@@ -198,8 +214,10 @@ status ec2_dns_answer(struct ec2_place at, const struct ec2_rec_vpc *vpc, const 
 		TRY(endpoint_name(&l, label));
 	else if (str_ends(q->name, STR(".compute.amazonaws.com")) || str_ends(q->name, STR(".compute-1.amazonaws.com")))
 		TRY(public_name(&l, label));
-	else if (str_ends(q->name, STR(".amazonaws.com")))
-		TRY(service_name(&l));
+	else if (str_ends(q->name, STR(".amazonaws.com"))) {
+		TRY(published_name(&l));
+		if (!l.exists) TRY(service_name(&l));
+	}
 	*code = l.exists ? DNS_OK : DNS_NO_SUCH_NAME;
 	return OK;
 }

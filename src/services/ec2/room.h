@@ -161,6 +161,8 @@ status ec2_zone_set(struct store_tx *tx, struct arena *a, struct str zone, bool 
 
 /* ── before.c ── struct service: DryRun, and an account's region as it is at its first use. */
 status ec2_before(struct call *c, const void *in) MUST_USE;
+/* The latter alone, for other services that put something into VPCs: in a transaction of its own, before the call's. */
+status ec2_furnish(struct call *c) MUST_USE;
 
 #define EC2_TYPES_DECLARE(name) extern const struct ec2_type ec2_type_##name
 EC2_TYPES_DECLARE(vpc);

@@ -1,0 +1,47 @@
+/* What the files of the controller share. A job looks at an instance's record and at what runs, does what is next, and comes
+ * again until both agree; killed anywhere, it goes on where it was: scripts leave a mark when they are done, statements ask
+ * before they make. The job's transaction holds the record. */
+#pragma once
+#include "services/rds/node.h"
+#include "services/rds/watch.h"
+
+enum { RDS_SOON_MS = 20, RDS_LATER_MS = 500 };
+struct rds_work {
+	struct cloud *cloud;
+	struct call *c;
+	struct rds_place at;
+	struct rds_rec_instance *r;
+	int64_t now_ms, again_ms;
+	bool real, gone; /* gone: the record is dropped */
+};
+/* Again after that time at the latest. */
+void rds_again(struct rds_work *w, int64_t ms);
+
+/* ── node_make.c ── from nothing to a server that serves; *ready: it does. FAILED: it never will (*why). */
+status rds_node_make(struct rds_work *w, struct rds_rec_node *n, bool *ready, struct str *why) MUST_USE;
+/* Files for the next start; and for a server that runs, which is told of changes (*changed). */
+status rds_node_settings(struct rds_work *w, struct rds_rec_node *n, bool starting) MUST_USE;
+status rds_node_reload(struct rds_work *w, struct rds_rec_node *n, struct pg *p) MUST_USE;
+/* Roles, databases, the master's password. */
+status rds_node_furnish(struct rds_work *w, struct pg *p, struct str *why) MUST_USE;
+
+/* ── standby.c ── */
+/* Looks after a Multi-AZ instance's standby; *moved: the standby has taken over. */
+status rds_standby(struct rds_work *w, bool *moved) MUST_USE;
+/* The standby takes over, whatever the primary does. NOT_FOUND: there is none that may. */
+status rds_failover(struct rds_work *w) MUST_USE;
+bool rds_standby_ready(const struct rds_rec_instance *r);
+
+/* ── secret.c ── the master user's secret in Secrets Manager. */
+status rds_secret_make(struct rds_work *w) MUST_USE;
+status rds_secret_rotate(struct rds_work *w) MUST_USE;
+void rds_secret_drop(struct rds_work *w);
+
+/* ── snapshot_take.c ── */
+/* The instance's data into a folder that is not there yet. */
+status rds_snapshot_take(struct cloud *cloud, struct arena *a, const struct rds_rec_instance *r, struct str folder,
+	struct str *why) MUST_USE;
+status rds_snapshot_job(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms);
+/* The daily snapshot when it is due, and those past their time. */
+status rds_backups(struct rds_work *w) MUST_USE;
+status rds_folder_job(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms);

@@ -1,0 +1,129 @@
+/* CreateDBInstance. */
+#include "base/rand.h"
+#include "services/rds/room.h"
+
+/* What stands behind these is not built: better no instance than one that lacks what was asked for. */
+static status refuse_unbuilt(struct call *c, const struct rds_create_db_instance_input *in)
+{
+	const char *what = str_has(in->db_cluster_identifier)                       ? "DB clusters"
+			   : in->storage_encrypted.v || str_has(in->kms_key_id)     ? "Encryption of storage"
+			   : in->enable_iam_database_authentication.v               ? "IAM database authentication"
+			   : in->enable_performance_insights.v                      ? "Performance Insights"
+			   : in->monitoring_interval.v > 0                          ? "Enhanced Monitoring"
+			   : in->enable_cloudwatch_logs_exports.n                   ? "Log exports to CloudWatch Logs"
+			   : str_has(in->domain) || str_has(in->domain_fqdn)        ? "Directory domains"
+			   : in->processor_features.n                               ? "Processor features"
+			   : in->dedicated_log_volume.v || in->additional_storage_volumes.n ? "Further volumes"
+			   : str_is(in->network_type, "DUAL")                       ? "Dual-stack networks"
+			   : in->multi_tenant.v || str_has(in->tde_credential_arn)  ? "Features of other engines"
+			   : str_is(in->backup_target, "outposts")                  ? "Outposts"
+			   : str_has(in->master_user_authentication_type) &&
+					   !str_is(in->master_user_authentication_type, "password")
+				   ? "Master users without passwords"
+				   : NULL;
+	return what ? call_fail(c, ERR_NOT_IMPLEMENTED, "%s are not implemented.", what) : OK;
+}
+
+static bool is_word(struct str s, size_t max)
+{
+	bool good = s.n > 0 && s.n <= max;
+	for (size_t i = 0; i < s.n; i++) {
+		char b = s.p[i];
+		bool letter = (b >= 'a' && b <= 'z') || (b >= 'A' && b <= 'Z');
+		good = good && (letter || (i > 0 && ((b >= '0' && b <= '9') || b == '_')));
+	}
+	return good;
+}
+
+static status check_master(struct call *c, struct str name)
+{
+	static const char *const reserved[] = {"admin", "rdsadmin", "rdsrepladmin", "rds_superuser", "rds_replication", "rdstopmgr",
+		"rds_iam", "rds_password", "user", "table", "select", "public", "none", "all", "default", "grant", "order", "group"};
+	if (!str_has(name))
+		return RDS_FAIL(c, INVALID_PARAMETER_VALUE, "The parameter MasterUsername must be provided and must not be blank.");
+	if (!is_word(name, 63))
+		return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
+			"MasterUsername must be 1 to 63 letters, numbers or underscores, and its first character a letter.");
+	for (size_t i = 0; i < sizeof(reserved) / sizeof(*reserved); i++)
+		if (str_ieq(name, str_c(reserved[i])))
+			return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
+				"MasterUsername %.*s cannot be used as it is a reserved word used by the engine", STR_ARG(name));
+	return str_istarts(name, STR("pg_"))
+		       ? RDS_FAIL(c, INVALID_PARAMETER_VALUE, "MasterUsername must not begin with pg_.")
+		       : OK;
+}
+
+static status read_password(struct call *c, const struct rds_create_db_instance_input *in, struct rds_rec_instance *r)
+{
+	if (in->manage_master_user_password.v) {
+		if (str_has(in->master_user_password))
+			return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
+				"You can't specify MasterUserPassword when ManageMasterUserPassword is turned on.");
+		r->secret_name = str_fmt(c->arena, "rds!db-%.*s", STR_ARG(rand_uuid(c->arena)));
+		r->secret_status = STR("creating");
+		r->secret_key = in->master_user_secret_kms_key_id;
+		return OK;
+	}
+	if (str_has(in->master_user_secret_kms_key_id))
+		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
+			"MasterUserSecretKmsKeyId needs ManageMasterUserPassword.");
+	if (!str_has(in->master_user_password))
+		return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
+			"The parameter MasterUserPassword must be provided and must not be blank.");
+	TRY(rds_password_check(c, in->master_user_password));
+	r->verifier = rds_scram_verifier(c->arena, in->master_user_password);
+	return OK;
+}
+
+status rds_create_db_instance(
+	struct call *c, const struct rds_create_db_instance_input *in, struct rds_create_db_instance_output *out)
+{
+	if (!rds_engine_find(in->engine, STR_NONE))
+		return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
+			"Invalid DB engine: %.*s. The engines of this installation are: postgres", STR_ARG(in->engine));
+	TRY(refuse_unbuilt(c, in));
+	if (in->db_security_groups.n)
+		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
+			"DBSecurityGroups are not supported for DB instances in a VPC. Use VpcSecurityGroupIds.");
+	TRY(check_master(c, in->master_username));
+	if (str_has(in->db_name) && in->db_name.n && !is_word(in->db_name, 63))
+		return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
+			"DBName must begin with a letter and contain only alphanumeric characters.");
+	if (!in->allocated_storage.has)
+		return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
+			"The parameter AllocatedStorage must be provided and must not be blank.");
+	struct rds_rec_instance r = {.db_instance_identifier = in->db_instance_identifier,
+		.db_instance_class = in->db_instance_class,
+		.engine = in->engine,
+		.engine_version = in->engine_version,
+		.master_username = in->master_username,
+		.db_name = in->db_name.n ? in->db_name : STR_NONE,
+		.allocated_storage = in->allocated_storage,
+		.preferred_backup_window = in->preferred_backup_window,
+		.backup_retention_period = in->backup_retention_period.has ? in->backup_retention_period : SOME_I32(1),
+		.parameter_group = in->db_parameter_group_name,
+		.preferred_maintenance_window = in->preferred_maintenance_window,
+		.multi_az = in->multi_az,
+		.auto_minor_version_upgrade = in->auto_minor_version_upgrade,
+		.license_model = in->license_model,
+		.iops = in->iops,
+		.storage_throughput = in->storage_throughput,
+		.option_group = in->option_group_name,
+		.storage_type = in->storage_type,
+		.ca_certificate_identifier = in->ca_certificate_identifier,
+		.copy_tags_to_snapshot = in->copy_tags_to_snapshot,
+		.deletion_protection = in->deletion_protection,
+		.max_allocated_storage = in->max_allocated_storage,
+		.port = in->port};
+	struct rds_make m = {.zone = in->availability_zone,
+		.subnet_group = in->db_subnet_group_name,
+		.groups = in->vpc_security_group_ids.v,
+		.n_groups = in->vpc_security_group_ids.n,
+		.public = in->publicly_accessible,
+		.tags = in->tags.v,
+		.n_tags = in->tags.n};
+	TRY(read_password(c, in, &r));
+	TRY(rds_make(c, &r, &m));
+	out->db_instance = rds_instance_answer(c, &r);
+	return OK;
+}

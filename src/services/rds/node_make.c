@@ -1,0 +1,185 @@
+/* From nothing to a server that serves. */
+#include "base/log.h"
+#include "services/rds/controller.h"
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BIN "/usr/lib/postgresql/15/bin/"
+enum { STATEMENT_MS = 10000, FILE_MAX = 256 << 10 };
+
+static bool is_primary(const struct rds_work *w, const struct rds_rec_node *n)
+{
+	return str_eq(n->letter, w->r->primary);
+}
+
+static status settings_of(struct rds_work *w, struct rds_rec_node *n, struct rds_settings *s)
+{
+	struct rds_rec_parameter_group *g = arena_new(w->at.a, struct rds_rec_parameter_group);
+	struct arena *a = w->at.a;
+	struct stat st;
+	*s = (struct rds_settings){.r = w->r, .group = g, .node = n, .restore = STR("")};
+	TRY(rds_parameter_group_load(w->at, w->r->parameter_group, g));
+	s->tls = stat(rds_path(w->cloud, a, rds_folder(a, w->r), str_fmt(a, "%.*s/server.key", STR_ARG(n->letter)).p), &st) == 0;
+	if (!is_primary(w, n)) {
+		s->follow = str_fmt(a, "/srv/engine/%.*s/socket", STR_ARG(w->r->primary));
+		s->restore = STR("restore_command = 'cp /srv/engine/wal/%f %p'\n");
+		s->hidden = true;
+	} else if (w->r->origin && str_is(w->r->origin->kind, "replica")) {
+		s->follow = STR("/srv/shared/primary/socket");
+		s->restore = STR("restore_command = 'cp /srv/shared/wal/%f %p'\n");
+	} else if (w->r->origin && str_is(w->r->origin->kind, "time")) {
+		s->restore = STR("restore_command = 'cp /srv/shared/wal/%f %p'\nrecovery_target_action = promote\n");
+		if (w->r->origin->until.has)
+			s->restore = str_fmt(a, "%.*srecovery_target_time = '%.*s'\n", STR_ARG(s->restore),
+				STR_ARG(time_iso8601(a, w->r->origin->until.ms, true)));
+	}
+	for (size_t i = 0; is_primary(w, n) && i < w->r->nodes.n; i++) {
+		const struct rds_rec_node *other = &w->r->nodes.v[i];
+		if (!is_primary(w, other) && (str_is(other->state, "up") || str_is(other->state, "catching")))
+			s->synchronous = other->letter;
+	}
+	return OK;
+}
+
+/* The file's text; STR("") where it cannot be read. */
+static struct str read_file(struct arena *a, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	char *p = arena_alloc(a, FILE_MAX);
+	ssize_t n = fd < 0 ? 0 : read(fd, p, FILE_MAX);
+	if (fd >= 0) close(fd);
+	return str_n(p, n > 0 ? (size_t)n : 0);
+}
+
+static status write_files(struct rds_work *w, struct rds_rec_node *n, bool starting, bool *changed)
+{
+	struct arena *a = w->at.a;
+	struct rds_settings s;
+	struct str folder = str_fmt(a, "rds/%.*s/%.*s", STR_ARG(w->r->dbi_resource_id), STR_ARG(n->letter));
+	TRY(settings_of(w, n, &s));
+	bool held = str_is(w->r->wanted, "group"); /* a group that was given to it waits for the next restart */
+	struct str all = rds_settings_values(a, &s, STR_NONE);
+	struct str values = starting ? all : held ? w->r->settings : rds_settings_values(a, &s, w->r->settings);
+	struct str text = rds_settings_text(a, &s, values), access = rds_access_text(a, &s);
+	*changed = !str_eq(text, read_file(a, rds_path(w->cloud, a, folder, "postgresql.conf"))) ||
+		   !str_eq(access, read_file(a, rds_path(w->cloud, a, folder, "pg_hba.conf")));
+	if (*changed) {
+		TRY(rds_write(w->cloud, a, folder, "postgresql.conf", text, false));
+		TRY(rds_write(w->cloud, a, folder, "pg_hba.conf", access, false));
+	}
+	if (!is_primary(w, n)) return OK;
+	if (starting && held) w->r->wanted = STR_NONE;
+	w->r->settings = values;
+	w->r->parameter_state = str_eq(values, all) ? STR("in-sync") : STR("pending-reboot");
+	return OK;
+}
+
+status rds_node_settings(struct rds_work *w, struct rds_rec_node *n, bool starting)
+{
+	bool changed;
+	return write_files(w, n, starting, &changed);
+}
+
+status rds_node_reload(struct rds_work *w, struct rds_rec_node *n, struct pg *p)
+{
+	bool changed;
+	TRY(write_files(w, n, false, &changed));
+	return changed ? pg_query(p, w->at.a, STR("SELECT pg_reload_conf()"), STATEMENT_MS, NULL, NULL) : OK;
+}
+
+/* The data that it begins with. A folder's "made" is the last thing to come. */
+static status make_data(struct rds_work *w, struct rds_rec_node *n, struct str *why)
+{
+	const struct rds_rec_origin *o = w->r->origin;
+	const char *args[] = {str_z(w->at.a, n->letter), str_z(w->at.a, w->r->primary),
+		str_fmt(w->at.a, "%d", w->r->port.v).p, NULL};
+	struct rds_script s = {.folder = rds_folder(w->at.a, w->r), .args = args};
+#define BEGIN "[ ! -e $1/made ] || exit 0\nrm -rf $1/data\n"
+/* syncfs(2): one commit of the file system's journal, where a thousand files would make a thousand. */
+#define END "\nsync -f $1/data\nmkdir $1/made\n"
+	if (!is_primary(w, n)) {
+		s.text = STR(BEGIN BIN "pg_basebackup -D $1/data -h /srv/engine/$2/socket -p $3 -U rdsrepladmin -c fast -X stream "
+				       "--no-sync\nchmod 750 $1/data\ntouch $1/data/standby.signal" END);
+	} else if (o && str_is(o->kind, "replica")) {
+		s.shared = o->log_folder;
+		args[2] = str_fmt(w->at.a, "%d", w->r->port.v).p;
+		s.text = STR(BEGIN BIN "pg_basebackup -D $1/data -h /srv/shared/primary/socket -p $3 -U rdsrepladmin -c fast -X "
+				       "stream --no-sync\nchmod 750 $1/data\ntouch $1/data/standby.signal" END);
+	} else if (o) {
+		s.shared = o->folder;
+		args[1] = str_is(o->kind, "time") ? "recovery.signal" : "";
+		s.text = STR(BEGIN "cp -a --reflink=auto /srv/shared/data $1/data\n[ -z \"$2\" ] || touch $1/data/$2" END);
+	} else {
+		s.shared = STR("rds/template");
+		s.text = STR(BEGIN "cp -a --reflink=auto /srv/shared/data $1/data" END);
+	}
+	TRY(rds_node_folders(w->cloud, w->at.a, w->r, n->letter, why));
+	return rds_run(w->cloud, w->at.a, &s, why);
+}
+
+static status one(struct pg *p, struct arena *a, struct str sql, bool *is, struct str *why)
+{
+	struct pg_rows rows;
+	status s = pg_query(p, a, sql, STATEMENT_MS, &rows, why);
+	*is = is_ok(s) && rows.n > 0;
+	return s;
+}
+
+status rds_node_furnish(struct rds_work *w, struct pg *p, struct str *why)
+{
+	struct arena *a = w->at.a;
+	struct rds_rec_instance *r = w->r;
+	struct str master = pg_name(a, r->master_username), db = r->db_name;
+	bool is;
+	/* Statements with a verifier are in no log. */
+	TRY(pg_query(p, a, STR("SET log_statement = 'none'; SET log_min_duration_statement = -1; SET synchronous_commit = 'local'"),
+		STATEMENT_MS, NULL, why));
+	TRY(one(p, a,
+		str_fmt(a, "SELECT 1 FROM pg_roles WHERE rolname = %.*s", STR_ARG(pg_literal(a, r->master_username))), &is, why));
+	if (!is)
+		TRY(pg_query(p, a,
+			str_fmt(a,
+				"BEGIN; CREATE ROLE %.*s LOGIN CREATEDB CREATEROLE VALID UNTIL 'infinity'; GRANT rds_superuser TO "
+				"%.*s; ALTER DATABASE postgres OWNER TO %.*s; COMMIT",
+				STR_ARG(master), STR_ARG(master), STR_ARG(master)),
+			STATEMENT_MS, NULL, why));
+	if (str_has(r->verifier))
+		TRY(pg_query(p, a,
+			str_fmt(a, "ALTER ROLE %.*s LOGIN PASSWORD %.*s", STR_ARG(master), STR_ARG(pg_literal(a, r->verifier))),
+			STATEMENT_MS, NULL, why));
+	r->verifier_due = SOME_BOOL(false);
+	if (!str_has(db)) return OK;
+	TRY(one(p, a, str_fmt(a, "SELECT 1 FROM pg_database WHERE datname = %.*s", STR_ARG(pg_literal(a, db))), &is, why));
+	if (is) return OK;
+	return pg_query(p, a, str_fmt(a, "CREATE DATABASE %.*s OWNER %.*s", STR_ARG(pg_name(a, db)), STR_ARG(master)),
+		STATEMENT_MS * 3, NULL, why);
+}
+
+status rds_node_make(struct rds_work *w, struct rds_rec_node *n, bool *ready, struct str *why)
+{
+	struct arena *a = w->at.a;
+	*ready = false;
+	if (str_is(n->state, "new")) {
+		TRY(rds_template(w->cloud, a, why));
+		TRY(make_data(w, n, why));
+		TRY(rds_node_settings(w, n, true));
+		n->state = STR("made");
+	}
+	status s = rds_node_start(w->cloud, a, w->r, n, why);
+	if (status_is(s, STATUS_NOT_FOUND) || status_is(s, STATUS_BUSY) || status_is(s, STATUS_IO)) {
+		rds_again(w, RDS_SOON_MS);
+		return OK;
+	}
+	TRY(s);
+	struct pg p;
+	s = rds_connect(w->cloud, a, w->r, n->letter, STR("postgres"), &p, why);
+	if (status_is(s, STATUS_BUSY)) {
+		rds_again(w, RDS_SOON_MS);
+		return OK;
+	}
+	TRY(s);
+	pg_close(&p);
+	*ready = true;
+	return OK;
+}

@@ -1,0 +1,163 @@
+/* What the files of RDS share. "The reference" is the Amazon RDS API Reference, "the guide" the Amazon RDS User Guide.
+ *
+ * A resource is a record of state.model at (rds, KIND, ACCOUNT, REGION, NAME), its name in lower case. Behind an instance
+ * runs a real server in one or two nodes (node.h), brought about by a level-triggered job (controller.c). */
+#pragma once
+#include "base/vec.h"
+#include "call/call.h"
+#include "rds.h"
+#include "rds_state.h"
+#include "services/ec2/network.h"
+#include "store/key.h"
+
+struct rds; /* watch.h: what runs for RDS; one to an installation */
+
+/* Where records are read and written. */
+struct rds_place {
+	struct store_tx *tx;
+	struct arena *a;
+	struct str account, region;
+};
+static inline struct rds_place rds_here(const struct call *c)
+{
+	return (struct rds_place){c->tx, c->arena, c->account, c->region};
+}
+
+/* ── records.c ── */
+struct rds_kind {
+	const char *name; /* of keys and ARNs */
+	uint16_t record;  /* RDS_REC_… */
+};
+extern const struct rds_kind rds_kind_instance, rds_kind_subnet_group, rds_kind_parameter_group, rds_kind_option_group,
+	rds_kind_snapshot, rds_kind_event;
+/* *record is zeroed first. NOT_FOUND. */
+status rds_load(struct rds_place at, const struct rds_kind *k, struct str name, void *record) MUST_USE;
+void rds_put(struct rds_place at, const struct rds_kind *k, struct str name, const void *record);
+void rds_drop(struct rds_place at, const struct rds_kind *k, struct str name);
+/* for (struct rds_each e = rds_each(at, k); rds_next(&e);) … e.record … ; then TRY(rds_each_end(&e)). */
+struct rds_each {
+	struct rds_place at;
+	const struct rds_kind *kind;
+	struct str name;
+	void *record;
+	struct store_scan *scan;
+	status failed;
+};
+struct rds_each rds_each(struct rds_place at, const struct rds_kind *k);
+bool rds_next(struct rds_each *e);
+status rds_each_end(struct rds_each *e) MUST_USE;
+/* Instances of all accounts and regions: at is the owner's. */
+struct rds_each rds_each_instance(struct store_tx *tx, struct arena *a);
+struct str rds_arn(const struct call *c, const struct rds_kind *k, struct str name);
+/* Saves the instance under its name, and whose it is under its resource id. */
+void rds_instance_put(struct rds_place at, const struct rds_rec_instance *r);
+status rds_owner(struct store_tx *tx, struct arena *a, struct str resource_id, struct rds_rec_owner *out) MUST_USE;
+void rds_owner_drop(struct rds_place at, struct str resource_id);
+/* With the client's error where it is not there. */
+status rds_instance_find(struct call *c, struct str name, struct rds_rec_instance *out) MUST_USE;
+/* Names as the reference constrains them: letters, digits, hyphens, the first a letter, no hyphen at the end and no two
+ * in a row. what: the parameter, for the message. */
+status rds_name_check(struct call *c, struct str name, const char *what, size_t max) MUST_USE;
+#define RDS_FAIL(c, id, ...) call_fail((c), RDS_ERR_##id, __VA_ARGS__)
+/* A shape's members from a record's of the same names, and the other way round. */
+void rds_show(struct arena *a, uint16_t record, const void *from, uint16_t shape, void *to);
+
+/* ── page.c ── */
+/* Cuts a list that was filled whole into a page by MaxRecords (20 to 100) and Marker. */
+status rds_page(struct call *c, void *list, size_t element_size, struct opt_i32 max, struct str marker, struct str *next)
+	MUST_USE;
+/* Refuses a filter that is not among names (NULL-ended). */
+status rds_filters_check(struct call *c, const struct rds_filter_list *filters, const char *const *names) MUST_USE;
+/* True where no filter of that name is there, or one of its values is `value`. */
+bool rds_filter_passes(const struct rds_filter_list *filters, const char *name, struct str value);
+
+/* ── tags.c ── */
+status rds_tags_set(struct call *c, struct rds_rec_pairs *to, const struct rds_tag *tags, size_t n) MUST_USE;
+struct rds_tag_list rds_tags_out(struct arena *a, const struct rds_rec_pairs *from);
+
+/* ── subnet_group.c ── */
+/* The group by its name; absent name: the default one, made for the default VPC when it is first asked for. */
+status rds_subnet_group_for(struct call *c, struct str name, struct rds_rec_subnet_group *out) MUST_USE;
+status rds_subnet_group_show(
+	struct call *c, const struct rds_rec_subnet_group *r, struct rds_db_subnet_group *out) MUST_USE;
+
+/* ── parameter_group.c ── */
+/* The group by its name; absent: "default.postgres15". Defaults are always there. */
+status rds_parameter_group_load(struct rds_place at, struct str name, struct rds_rec_parameter_group *out) MUST_USE;
+status rds_parameter_group_check(struct call *c, struct str name, struct str family) MUST_USE;
+status rds_option_group_check(struct call *c, struct str name, struct str engine) MUST_USE;
+
+/* ── engine_version.c ── */
+struct rds_engine {
+	const char *engine, *version, *major, *family, *description;
+};
+/* NULL where virga has no such engine. The version may be a major one; absent: the newest. */
+const struct rds_engine *rds_engine_find(struct str engine, struct str version);
+struct rds_class {
+	unsigned vcpus, memory_mib;
+};
+bool rds_class_find(struct str name, struct rds_class *out);
+status rds_class_check(struct call *c, struct str name) MUST_USE;
+
+/* ── event.c ── */
+void rds_event(struct rds_place at, int64_t now_ms, const struct rds_rec_event *e);
+/* Of an instance: category ("availability") and text. */
+void rds_instance_event(
+	struct rds_place at, int64_t now_ms, const struct rds_rec_instance *r, const char *category, const char *text);
+
+/* ── instance.c ── */
+status rds_instance_show(struct call *c, const struct rds_rec_instance *r, struct rds_db_instance *out) MUST_USE;
+struct rds_rec_node *rds_node(const struct rds_rec_instance *r, struct str letter);
+status rds_instance_must_be(struct call *c, const struct rds_rec_instance *r, const char *state) MUST_USE;
+/* The answer's instance. */
+struct rds_db_instance *rds_instance_answer(struct call *c, const struct rds_rec_instance *r);
+
+/* ── make.c ── what CreateDBInstance, the restores and read replicas have in common: `r` holds what the request said (or
+ * the source had); names, network, defaults are checked and filled in, interfaces made, and the job scheduled. */
+struct rds_make {
+	struct str zone, subnet_group;
+	const struct str *groups;
+	size_t n_groups;
+	struct opt_bool public;
+	const struct rds_tag *tags;
+	size_t n_tags;
+};
+status rds_make(struct call *c, struct rds_rec_instance *r, const struct rds_make *m) MUST_USE;
+/* Security groups of the instance's VPC. */
+status rds_groups_check(struct call *c, struct str vpc, const struct str *groups, size_t n) MUST_USE;
+/* One more node in a zone of the subnet group where none is yet (zone: STR_NONE for any). */
+status rds_node_add(struct call *c, struct rds_rec_instance *r, struct str zone) MUST_USE;
+status rds_storage_check(struct call *c, struct rds_rec_instance *r) MUST_USE;
+status rds_password_check(struct call *c, struct str password) MUST_USE;
+/* The endpoint's name, for an identifier. */
+struct str rds_endpoint_name(struct arena *a, struct rds_place at, struct str id);
+
+/* ── window.c ── "sun:05:00-sun:06:00", "05:00-05:30", UTC. */
+status rds_window_check(struct call *c, struct str maintenance, struct str backup) MUST_USE;
+struct str rds_window_random(struct arena *a, bool weekly);
+/* The next beginning after now. */
+int64_t rds_window_next(struct str window, int64_t now_ms);
+
+/* ── scram.c ── */
+/* What PostgreSQL keeps of a password (RFC 5803), so that the password itself is kept nowhere. */
+struct str rds_scram_verifier(struct arena *a, struct str password);
+
+/* ── controller.c ── */
+#define RDS_JOB "rds.instance"
+status rds_instance_job(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms);
+#define RDS_JOB_SNAPSHOT "rds.snapshot"
+/* The job that brings an instance to what it shall be, at due_ms (0: now). */
+void rds_mark(struct rds_place at, struct str resource_id, int64_t due_ms);
+/* After the commit the jobs are looked at. */
+void rds_poke(struct call *c);
+
+/* ── snapshot.c ── of this account, or another's that is shared, by name or ARN. */
+status rds_snapshot_find(struct call *c, struct str id, struct rds_rec_snapshot *r) MUST_USE;
+/* Of all accounts and regions. */
+struct rds_each rds_each_snapshot(struct store_tx *tx, struct arena *a);
+/* snapshot_take.c: a snapshot's record as the instance is now, "creating", with its job. */
+status rds_snapshot_begin(
+	struct rds_place at, int64_t now_ms, const struct rds_rec_instance *r, struct str name, const char *type) MUST_USE;
+/* A folder below the data folder goes, by a job, once this is committed. */
+#define RDS_JOB_FOLDER "rds.folder"
+void rds_folder_drop(struct rds_place at, struct str folder);

@@ -1,0 +1,241 @@
+/* Snapshots by the job: base backups of running servers, copies of stopped ones and of other snapshots. The daily ones begin in
+ * their window, and go after the retention period with the log before them. */
+#include "base/log.h"
+#include "base/rand.h"
+#include "services/rds/controller.h"
+#include <sys/stat.h>
+
+#define BIN "/usr/lib/postgresql/15/bin/"
+#define DAY_MS (24ll * 60 * 60 * 1000)
+
+static status copy_folder(struct cloud *cloud, struct arena *a, struct str from, struct str to, struct str *why)
+{
+	return rds_run(cloud, a,
+		&(struct rds_script){.folder = to,
+			.shared = from,
+			.text = STR("[ ! -e made ] || exit 0\nrm -rf data\ncp -a --reflink=auto /srv/shared/data data\n"
+				    "sync -f data\nmkdir made\n")},
+		why);
+}
+
+status rds_snapshot_take(
+	struct cloud *cloud, struct arena *a, const struct rds_rec_instance *r, struct str folder, struct str *why)
+{
+	struct str state;
+	TRY(rds_node_state(cloud, a, r, r->primary, &state));
+	const char *args[] = {str_z(a, r->primary), str_fmt(a, "%d", r->port.v).p, NULL};
+	struct rds_script s = {.folder = folder, .shared = rds_folder(a, r), .args = args};
+	s.text = str_is(state, "running")
+			 ? STR("[ ! -e made ] || exit 0\nrm -rf data\n" BIN "pg_basebackup -D data -h /srv/shared/$1/socket -p $2 -U "
+			       "rdsrepladmin -c fast -X stream --no-sync\nchmod 750 data\nsync -f data\nmkdir made\n")
+			 : STR("[ ! -e made ] || exit 0\nrm -rf data\ncp -a --reflink=auto /srv/shared/$1/data data\n"
+			       "sync -f data\nmkdir made\n");
+	return rds_run(cloud, a, &s, why);
+}
+
+status rds_snapshot_begin(
+	struct rds_place at, int64_t now_ms, const struct rds_rec_instance *r, struct str name, const char *type)
+{
+	struct rds_rec_snapshot s = {.db_snapshot_identifier = name,
+		.db_instance_identifier = r->db_instance_identifier,
+		.snapshot_create_time = SOME_TIME(now_ms),
+		.engine = r->engine,
+		.allocated_storage = r->allocated_storage,
+		.status = STR("creating"),
+		.port = r->port,
+		.availability_zone = r->availability_zone,
+		.vpc_id = r->vpc,
+		.instance_create_time = r->instance_create_time,
+		.master_username = r->master_username,
+		.engine_version = r->engine_version,
+		.license_model = r->license_model,
+		.snapshot_type = str_c(type),
+		.iops = r->iops,
+		.storage_throughput = r->storage_throughput,
+		.option_group_name = r->option_group,
+		.percent_progress = SOME_I32(0),
+		.storage_type = r->storage_type,
+		.dbi_resource_id = r->dbi_resource_id,
+		.original_snapshot_create_time = SOME_TIME(now_ms),
+		.snapshot_database_time = SOME_TIME(now_ms),
+		.folder = str_fmt(at.a, "rds/snap-%.*s", STR_ARG(rand_text(at.a, STR("0123456789abcdef"), 17))),
+		.verifier = r->verifier,
+		.db_name = r->db_name,
+		.db_instance_class = r->db_instance_class,
+		.multi_az = r->multi_az,
+		.backup_retention_period = r->backup_retention_period,
+		.preferred_backup_window = r->preferred_backup_window,
+		.parameter_group = r->parameter_group};
+	if (r->copy_tags_to_snapshot.v) s.tags = r->tags;
+	struct rds_rec_task t = {.account = at.account, .region = at.region, .name = name};
+	rds_put(at, &rds_kind_snapshot, name, &s);
+	jobs_schedule(at.tx, &(struct job){.kind = STR(RDS_JOB_SNAPSHOT),
+				     .id = str_fmt(at.a, "%.*s %.*s %.*s", STR_ARG(at.account), STR_ARG(at.region), STR_ARG(name)),
+				     .payload = rds_rec_task_encode(at.a, &t)});
+	return OK;
+}
+
+static void snapshot_event(struct rds_place at, int64_t now_ms, const struct rds_rec_snapshot *s, const char *text)
+{
+	struct str *categories = arena_new(at.a, struct str);
+	*categories = STR("creation");
+	rds_event(at, now_ms,
+		&(struct rds_rec_event){.source_identifier = s->db_snapshot_identifier,
+			.source_type = STR("db-snapshot"),
+			.message = str_c(text),
+			.categories = {categories, 1},
+			.date = SOME_TIME(now_ms),
+			.source_arn = str_fmt(at.a, "arn:aws:rds:%.*s:%.*s:snapshot:%.*s", STR_ARG(at.region),
+				STR_ARG(at.account), STR_ARG(s->db_snapshot_identifier))});
+}
+
+/* The instance may go on (be deleted) when its snapshot is done. */
+static status free_instance(struct rds_place at, const struct rds_rec_snapshot *s)
+{
+	struct rds_rec_owner o;
+	struct rds_rec_instance r;
+	status st = rds_owner(at.tx, at.a, s->dbi_resource_id, &o);
+	if (status_is(st, STATUS_NOT_FOUND)) return OK;
+	TRY(st);
+	struct rds_place there = {at.tx, at.a, o.account, o.region};
+	TRY(rds_load(there, &rds_kind_instance, o.name, &r));
+	if (str_is(s->snapshot_type, "manual") && str_is(r.db_instance_status, "backing-up")) {
+		r.db_instance_status = STR("available");
+		rds_instance_put(there, &r);
+	}
+	rds_mark(there, r.dbi_resource_id, 0);
+	return OK;
+}
+
+static status take(struct cloud *cloud, struct rds_place at, const struct rds_rec_snapshot *s, struct str *why)
+{
+	struct rds_rec_owner o;
+	struct rds_rec_instance r;
+	if (!rds_real(cloud)) return OK;
+	TRY(rds_template(cloud, at.a, why));
+	if (str_has(s->source_folder)) return copy_folder(cloud, at.a, s->source_folder, s->folder, why);
+	*why = STR("the DB instance is gone");
+	status st = rds_owner(at.tx, at.a, s->dbi_resource_id, &o);
+	if (status_is(st, STATUS_NOT_FOUND)) return STATUS(INVALID);
+	TRY(st);
+	TRY(rds_load((struct rds_place){at.tx, at.a, o.account, o.region}, &rds_kind_instance, o.name, &r));
+	return rds_snapshot_take(cloud, at.a, &r, s->folder, why);
+}
+
+status rds_snapshot_job(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms)
+{
+	struct cloud *cloud = ctx;
+	struct rds_rec_task t = {0};
+	struct rds_rec_snapshot s;
+	struct str why = STR_NONE;
+	TRY(rds_rec_task_decode(a, job->payload, &t));
+	struct rds_place at = {tx, a, t.account, t.region};
+	int64_t now_ms = clock_now(cloud->clock);
+	status st = rds_load(at, &rds_kind_snapshot, t.name, &s);
+	if (status_is(st, STATUS_NOT_FOUND)) return OK;
+	TRY(st);
+	if (!str_is(s.status, "creating")) return OK;
+	st = take(cloud, at, &s, &why);
+	if (status_is(st, STATUS_CONFLICT) || status_is(st, STATUS_CORRUPT)) return st;
+	if (!is_ok(st) && job->attempts < 3 && !status_is(st, STATUS_INVALID)) {
+		*again_ms = now_ms + RDS_LATER_MS;
+		return OK;
+	}
+	if (!rds_real(cloud)) s.folder = STR_NONE;
+	s.status = is_ok(st) ? STR("available") : STR("failed");
+	s.percent_progress = SOME_I32(is_ok(st) ? 100 : 0);
+	s.source_folder = STR_NONE;
+	rds_put(at, &rds_kind_snapshot, t.name, &s);
+	snapshot_event(at, now_ms, &s,
+		!is_ok(st)                            ? "Snapshot failed"
+		: str_is(s.snapshot_type, "automated") ? "Automated snapshot created"
+						       : "Manual snapshot created");
+	if (!is_ok(st)) log_warn("rds", "snapshot_failed", "why=\"%.*s\"", STR_ARG(str_or(why, STR(""))));
+	return free_instance(at, &s);
+}
+
+void rds_folder_drop(struct rds_place at, struct str folder)
+{
+	jobs_schedule(at.tx, &(struct job){.kind = STR(RDS_JOB_FOLDER), .id = folder, .payload = folder});
+}
+
+status rds_folder_job(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms)
+{
+	struct cloud *cloud = ctx;
+	(void)tx, (void)again_ms;
+	if (rds_real(cloud)) rds_remove_folder(cloud, a, str_dup(a, job->payload));
+	return OK;
+}
+
+/* ── the daily ones ── */
+
+/* Those past their time go; *oldest: the folder of the oldest that stays. */
+static status expire(struct rds_work *w, struct str *oldest, int64_t *from_ms)
+{
+	struct rds_each e = rds_each(w->at, &rds_kind_snapshot);
+	*oldest = STR_NONE, *from_ms = 0;
+	while (rds_next(&e)) {
+		const struct rds_rec_snapshot *s = e.record;
+		if (!str_eq(s->dbi_resource_id, w->r->dbi_resource_id) || !str_is(s->snapshot_type, "automated") ||
+			str_is(s->status, "creating"))
+			continue;
+		/* The newest before the period's beginning is what the period's beginning is restored from. */
+		if (s->snapshot_create_time.ms + (w->r->backup_retention_period.v + 1) * DAY_MS <= w->now_ms ||
+			w->r->backup_retention_period.v == 0) {
+			if (w->real && str_has(s->folder)) rds_remove_folder(w->cloud, w->at.a, s->folder);
+			rds_drop(w->at, &rds_kind_snapshot, s->db_snapshot_identifier);
+		} else if (str_is(s->status, "available") && (!*from_ms || s->snapshot_create_time.ms < *from_ms)) {
+			*oldest = s->folder, *from_ms = s->snapshot_create_time.ms;
+		}
+	}
+	return rds_each_end(&e);
+}
+
+status rds_backups(struct rds_work *w)
+{
+	struct rds_rec_instance *r = w->r;
+	struct str oldest, why = STR_NONE;
+	int64_t from_ms;
+	if (r->backup_retention_period.v == 0 || !str_is(r->db_instance_status, "available")) {
+		if (r->backup_retention_period.v == 0 && r->restorable_from.has) {
+			TRY(expire(w, &oldest, &from_ms));
+			r->restorable_from = r->latest_restorable_time = (struct opt_time){0};
+		}
+		r->next_backup = (struct opt_time){0};
+		return OK;
+	}
+	if (!r->next_backup.has) r->next_backup = SOME_TIME(w->now_ms);
+	if (r->next_backup.ms <= w->now_ms) {
+		struct str stamp = time_basic(w->at.a, w->now_ms), name;
+		name = str_fmt(w->at.a, "rds:%.*s-%.*s-%.*s-%.*s-%.*s-%.*s", STR_ARG(r->db_instance_identifier),
+			STR_ARG(str_sub(stamp, 0, 4)), STR_ARG(str_sub(stamp, 4, 2)), STR_ARG(str_sub(stamp, 6, 2)),
+			STR_ARG(str_sub(stamp, 9, 2)), STR_ARG(str_sub(stamp, 11, 2)));
+		struct rds_rec_snapshot taken;
+		status s = rds_load(w->at, &rds_kind_snapshot, name, &taken);
+		if (status_is(s, STATUS_NOT_FOUND)) s = rds_snapshot_begin(w->at, w->now_ms, r, name, "automated");
+		TRY(s);
+		r->next_backup = SOME_TIME(rds_window_next(r->preferred_backup_window, w->now_ms));
+		TRY(expire(w, &oldest, &from_ms));
+		/* The log from before the oldest is of no use. */
+		if (w->real && str_has(oldest)) {
+			s = rds_run(w->cloud, w->at.a,
+				&(struct rds_script){.folder = rds_folder(w->at.a, r),
+					.shared = oldest,
+					.text = STR("f=$(sed -n 's/^START WAL LOCATION.*file \\([0-9A-F]*\\).*/\\1/p' "
+						    "/srv/shared/data/backup_label 2>/dev/null)\n[ -z \"$f\" ] || " BIN
+						    "pg_archivecleanup wal $f\n")},
+				&why);
+			if (!is_ok(s)) log_warn("rds", "log_stays", "why=\"%.*s\"", STR_ARG(str_or(why, STR(""))));
+		}
+		rds_again(w, RDS_LATER_MS * 4);
+	}
+	TRY(expire(w, &oldest, &from_ms));
+	if (from_ms) {
+		int64_t period = w->now_ms - r->backup_retention_period.v * DAY_MS;
+		r->restorable_from = SOME_TIME(from_ms > period ? from_ms : period);
+		/* A restore asks for the log up to now: see restore.c. */
+		r->latest_restorable_time = SOME_TIME(w->now_ms / 1000 * 1000);
+	}
+	rds_again(w, r->next_backup.ms - w->now_ms);
+	return OK;
+}

@@ -1,0 +1,182 @@
+/* A Multi-AZ instance's standby: a server in another zone that has each commit on disk before the client hears of it. "Multi-AZ
+ * DB instance deployments", the guide.
+ *
+ * The states of its node: "new" ─▶ copying ─▶ "made" ─▶ streaming ─▶ "catching": commits wait for it ─▶ "up": it has all that was
+ * ever answered. Only one that is "up" may take over. Before commits stop waiting for it (it ended, its zone failed), the
+ * record says that it is no longer "up": so a crash between the two loses nothing. */
+#include "base/log.h"
+#include "services/rds/controller.h"
+
+enum { STATEMENT_MS = 5000, PROMOTE_MS = 20000, SETTLE_MS = 500 };
+
+static struct rds_rec_node *standby_of(const struct rds_rec_instance *r)
+{
+	for (size_t i = 0; i < r->nodes.n; i++)
+		if (!str_eq(r->nodes.v[i].letter, r->primary)) return &r->nodes.v[i];
+	return NULL;
+}
+
+bool rds_standby_ready(const struct rds_rec_instance *r)
+{
+	const struct rds_rec_node *n = standby_of(r);
+	return n && str_is(n->state, "up");
+}
+
+static bool zone_down(struct rds_work *w, const struct rds_rec_node *n)
+{
+	return ec2_zone_is_down(w->at.tx, w->at.a, n->zone);
+}
+
+/* With the old primary out of the way: its promotion. */
+static status promote(struct rds_work *w, struct rds_rec_node *n)
+{
+	struct pg p;
+	struct pg_rows rows;
+	struct str why = STR_NONE;
+	status s = rds_connect(w->cloud, w->at.a, w->r, n->letter, STR("postgres"), &p, &why);
+	if (!is_ok(s)) return s;
+	s = pg_query(&p, w->at.a, STR("SELECT pg_promote(true, 15)"), PROMOTE_MS, &rows, &why);
+	/* A second try of one that was promoted already: "55000: recovery is not in progress". */
+	if (status_is(s, STATUS_INVALID) && str_starts(str_or(why, STR("")), STR("55000"))) s = OK;
+	/* The records say who is primary: the files follow, clients are let in. */
+	if (is_ok(s)) s = rds_node_reload(w, n, &p);
+	pg_close(&p);
+	if (!is_ok(s)) log_warn("rds", "promotion", "status=%s why=\"%.*s\"", status_name(s), STR_ARG(str_or(why, STR(""))));
+	return s;
+}
+
+status rds_failover(struct rds_work *w)
+{
+	struct rds_rec_instance *r = w->r;
+	struct rds_rec_node *old = rds_node(r, r->primary), *n = standby_of(r);
+	if (!n || !str_is(n->state, "up") || zone_down(w, n)) return STATUS(NOT_FOUND);
+	rds_instance_event(w->at, w->now_ms, r, "failover", "Multi-AZ instance failover started.");
+	/* It must not go on, wherever it is. */
+	TRY(rds_node_stop(w->cloud, w->at.a, r, old->letter, true));
+	r->primary = n->letter;
+	r->availability_zone = n->zone;
+	old->state = STR("new");
+	/* Its folder is begun anew. */
+	struct str why = STR_NONE;
+	status s = promote(w, n);
+	if (!is_ok(s)) return s;
+	r->synced = SOME_BOOL(false);
+	rds_instance_event(w->at, w->now_ms, r, "failover", "Multi-AZ instance failover completed");
+	const char *args[] = {str_z(w->at.a, old->letter), str_z(w->at.a, n->letter), NULL};
+	s = rds_run(w->cloud, w->at.a,
+		&(struct rds_script){.folder = rds_folder(w->at.a, r),
+			.text = STR("rm -rf $1/made; ln -sfn $2 primary"),
+			.args = args},
+		&why);
+	log_info("rds", "failover", "instance=%.*s to=%.*s", STR_ARG(r->db_instance_identifier), STR_ARG(n->zone));
+	return is_ok(s) ? OK : s;
+}
+
+/* What the primary says of it: whether it streams, whether commits wait for it, and how far it is. */
+static status look(struct rds_work *w, struct pg *p, const struct rds_rec_node *n, bool *streams, bool *waits, bool *whole)
+{
+	struct pg_rows rows;
+	TRY(pg_query(p, w->at.a,
+		str_fmt(w->at.a,
+			"SELECT state = 'streaming', sync_state = 'sync', flush_lsn >= pg_current_wal_flush_lsn() FROM "
+			"pg_stat_replication WHERE application_name = 'node_%.*s' ORDER BY 1 DESC LIMIT 1",
+			STR_ARG(n->letter)),
+		STATEMENT_MS, &rows, NULL));
+	bool known = rows.n == 1 && rows.v[0].n == 3;
+	*streams = known && str_is(rows.v[0].v[0], "t");
+	*waits = *streams && str_is(rows.v[0].v[1], "t");
+	*whole = *waits && str_is(str_or(rows.v[0].v[2], STR("f")), "t");
+	return OK;
+}
+
+static status follow(struct rds_work *w, struct pg *p, struct rds_rec_node *n)
+{
+	bool streams, waits, whole;
+	TRY(look(w, p, n, &streams, &waits, &whole));
+	if (str_is(n->state, "up")) {
+		if (streams) return OK;
+		/* Told first, done after: see above. */
+		n->state = STR("made");
+		w->r->synced = SOME_BOOL(false);
+		rds_again(w, 1);
+		return OK;
+	}
+	if (str_is(n->state, "made") && streams) {
+		n->state = STR("catching");
+		TRY(rds_node_reload(w, rds_node(w->r, w->r->primary), p));
+		rds_again(w, SETTLE_MS);
+		return OK;
+	}
+	if (str_is(n->state, "catching")) {
+		if (!streams) n->state = STR("made");
+		if (whole) {
+			n->state = STR("up");
+			w->r->synced = SOME_BOOL(true);
+			return OK;
+		}
+	}
+	/* Commits do not wait for one that does not stream. */
+	TRY(rds_node_reload(w, rds_node(w->r, w->r->primary), p));
+	rds_again(w, RDS_SOON_MS * 5);
+	return OK;
+}
+
+status rds_standby(struct rds_work *w, bool *moved)
+{
+	struct rds_rec_instance *r = w->r;
+	struct rds_rec_node *primary = rds_node(r, r->primary), *n = standby_of(r);
+	struct str state = STR(""), why = STR_NONE;
+	bool ready;
+	*moved = false;
+	if (!n) return OK;
+	status s = rds_node_state(w->cloud, w->at.a, r, primary->letter, &state);
+	if (!is_ok(s)) {
+		rds_again(w, RDS_LATER_MS);
+		return OK;
+	}
+	bool lost = str_is(state, "ended") || str_is(state, "restarting") || zone_down(w, primary);
+	if (lost && str_is(n->state, "up")) {
+		s = rds_failover(w);
+		*moved = is_ok(s);
+		if (is_ok(s)) return OK;
+		if (!status_is(s, STATUS_NOT_FOUND)) return s;
+	}
+	if (lost || !str_is(primary->state, "up")) return OK;
+	if (zone_down(w, n)) {
+		if (str_is(n->state, "up") || str_is(n->state, "catching")) {
+			n->state = STR("made");
+			r->synced = SOME_BOOL(false);
+			rds_again(w, 1);
+			return OK;
+		}
+		/* Nothing crosses into a failed zone. */
+		TRY(rds_node_stop(w->cloud, w->at.a, r, n->letter, true));
+	} else if (!str_is(n->state, "up")) {
+		s = rds_node_make(w, n, &ready, &why);
+		if (!is_ok(s)) {
+			log_warn("rds", "standby", "status=%s why=\"%.*s\"", status_name(s), STR_ARG(str_or(why, STR(""))));
+			rds_again(w, RDS_LATER_MS * 4);
+			return OK;
+		}
+		if (!ready) return OK;
+	} else {
+		s = rds_node_state(w->cloud, w->at.a, r, n->letter, &state);
+		if (is_ok(s) && !str_is(state, "running")) {
+			n->state = STR("made");
+			r->synced = SOME_BOOL(false);
+			rds_again(w, 1);
+			return OK;
+		}
+	}
+	struct pg p;
+	if (!is_ok(rds_connect(w->cloud, w->at.a, r, primary->letter, STR("postgres"), &p, &why))) {
+		rds_again(w, RDS_SOON_MS);
+		return OK;
+	}
+	s = follow(w, &p, n);
+	pg_close(&p);
+	rds_again(w, 2000);
+	if (is_ok(s) || status_is(s, STATUS_CONFLICT)) return s;
+	rds_again(w, RDS_LATER_MS);
+	return OK;
+}
