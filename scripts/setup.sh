@@ -52,6 +52,9 @@ packages() {
 		test git cmd:git
 		test procps cmd:ps
 		test mmdebstrap cmd:mmdebstrap
+		test postgresql-common file:/usr/share/postgresql-common/supported-versions
+		test postgresql-15 file:/usr/lib/postgresql/15/bin/postgres
+		test postgresql-client-15 cmd:psql
 		test e2fsprogs cmd:mke2fs
 		test libarchive13 file:/usr/lib/x86_64-linux-gnu/libarchive.so.13
 		fuzz clang cmd:clang
@@ -96,6 +99,12 @@ install() { # PACKAGE...
 	# The lists are fetched when there are none, or when the newest is over a day old.
 	if [ -z "$(find /var/lib/apt/lists -maxdepth 1 -name '*Packages*' -mtime -1 -print -quit 2>/dev/null)" ]; then
 		as_root apt-get -q update
+	fi
+	# Debian's PostgreSQL would make a cluster of its own and start it; virga runs servers of its own.
+	if [[ " $* " == *" postgresql-15 "* ]]; then
+		as_root apt-get -q install -y --no-install-recommends postgresql-common </dev/null || true
+		local settings=/etc/postgresql-common/createcluster.conf
+		[ ! -e $settings ] || as_root sed -i 's/^#\? *create_main_cluster *=.*/create_main_cluster = false/' $settings
 	fi
 	as_root apt-get -q install -y --no-install-recommends "$@" </dev/null ||
 		{ as_root apt-get -q update && as_root apt-get -q install -y --no-install-recommends "$@" </dev/null; }

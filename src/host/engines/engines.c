@@ -25,6 +25,7 @@
 #define LOG_MAX (8u << 20)
 #define RESTART_FIRST_MS 100
 #define RESTART_MOST_MS 5000
+#define YOUNG_MS 2000   /* it may not yet have a handler for its stop signal */
 #define LASTED_MS 10000 /* who lives so long begins with the first pause again */
 #ifndef P_PIDFD
 #define P_PIDFD 3
@@ -37,7 +38,7 @@ struct engine {
 	char id[72];
 	pid_t pid;
 	int pidfd;
-	int64_t started, born_ms, restart_at_ms, kill_at_ms, pause_ms;
+	int64_t started, born_ms, restart_at_ms, signal_at_ms, kill_at_ms, pause_ms;
 	int32_t restarts, exit_status;
 	uint64_t waiting; /* the request that waits for its end; 0 */
 	bool ended, once; /* once: a command of engine_run */
@@ -280,7 +281,7 @@ static bool restarts(const struct engine *e)
 static void ended(struct engine *e)
 {
 	close_fd(&e->pidfd);
-	e->pid = 0, e->ended = true, e->kill_at_ms = 0;
+	e->pid = 0, e->ended = true, e->kill_at_ms = e->signal_at_ms = 0;
 	if (e->waiting || e->once) {
 		answer_waiting(e);
 		forget(e);
@@ -306,6 +307,12 @@ static void on_end(void *ctx)
 	ended(e);
 }
 
+static int stop_signal(const struct engine *e)
+{
+	bool good = e->want.stop_signal.has && e->want.stop_signal.v > 0 && e->want.stop_signal.v < NSIG;
+	return good ? e->want.stop_signal.v : SIGTERM;
+}
+
 int64_t engines_on_time(struct engines *all, int64_t now)
 {
 	int64_t next = 0;
@@ -319,11 +326,16 @@ int64_t engines_on_time(struct engines *all, int64_t now)
 			if (!is_ok(run(e, &a, NULL, &why))) e->restart_at_ms = now + RESTART_MOST_MS;
 			arena_cleanup(&a);
 		}
+		if (e->signal_at_ms && e->signal_at_ms <= now && e->pidfd >= 0) {
+			syscall(SYS_pidfd_send_signal, e->pidfd, stop_signal(e), NULL, 0);
+			e->signal_at_ms = 0;
+		}
 		if (e->kill_at_ms && e->kill_at_ms <= now && e->pidfd >= 0) {
 			syscall(SYS_pidfd_send_signal, e->pidfd, SIGKILL, NULL, 0);
 			e->kill_at_ms = now + 1000;
 		}
 		if (e->restart_at_ms && (!next || e->restart_at_ms < next)) next = e->restart_at_ms;
+		if (e->signal_at_ms && (!next || e->signal_at_ms < next)) next = e->signal_at_ms;
 		if (e->kill_at_ms && (!next || e->kill_at_ms < next)) next = e->kill_at_ms;
 	}
 	return next;
@@ -502,10 +514,10 @@ static void on_stop(struct agent *g, struct agent_request *r)
 		return;
 	}
 	e->waiting = r->id;
-	int sig = e->want.stop_signal.has && e->want.stop_signal.v > 0 && e->want.stop_signal.v < NSIG
-			  ? e->want.stop_signal.v
-			  : SIGTERM;
-	syscall(SYS_pidfd_send_signal, e->pidfd, sig, NULL, 0);
+	syscall(SYS_pidfd_send_signal, e->pidfd, stop_signal(e), NULL, 0);
+	/* The first process of a pid namespace does not hear what it has no handler for: one that has just begun is
+	 * told again. */
+	if (compute_now_ms() - e->born_ms < YOUNG_MS) e->signal_at_ms = compute_now_ms() + YOUNG_MS / 2;
 	e->kill_at_ms = compute_now_ms() + (e->want.grace_ms.has ? e->want.grace_ms.v : 10000);
 	compute_wake(all->c);
 }

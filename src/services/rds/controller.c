@@ -46,7 +46,8 @@ static status give_up(struct rds_work *w, const char *state, struct str why)
 	log_error("rds", "failed", "instance=%.*s state=%s why=\"%.*s\"", STR_ARG(w->r->db_instance_identifier), state,
 		STR_ARG(str_or(why, STR("?"))));
 	set_state(w, state);
-	event(w, "failure", str_fmt(w->at.a, "The DB instance has failed: %.*s", STR_ARG(str_or(why, STR("unknown")))).p);
+	event(w, "failure",
+		str_fmt(w->at.a, "The DB instance has failed: %.*s", STR_ARG(str_or(why, STR("unknown")))).p);
 	return OK;
 }
 
@@ -81,10 +82,12 @@ static status attend(struct rds_work *w)
 	struct ec2_rec_eni e;
 	struct ec2_place at = {w->at.tx, w->at.a, w->at.account, w->at.region};
 	struct str public = STR_NONE;
-	if (r->publicly_accessible.v && is_ok(ec2_load(at, &ec2_type_eni, n->eni, &e))) public = e.addresses.v[0].public;
+	if (r->publicly_accessible.v && is_ok(ec2_load(at, &ec2_type_eni, n->eni, &e)))
+	public = e.addresses.v[0].public;
 	rds_forward(s, r->dbi_resource_id, str_has(public) ? r->loopback : STR_NONE, (uint16_t)r->port.v, public);
 	rds_watch(s, r->dbi_resource_id,
-		rds_path(w->cloud, w->at.a, rds_folder(w->at.a, r), str_fmt(w->at.a, "%.*s/socket", STR_ARG(n->letter)).p),
+		rds_path(w->cloud, w->at.a, rds_folder(w->at.a, r),
+			str_fmt(w->at.a, "%.*s/socket", STR_ARG(n->letter)).p),
 		(uint16_t)r->port.v);
 	return OK;
 }
@@ -218,7 +221,9 @@ static status drop_node(struct rds_work *w, size_t index)
 		struct str why = STR_NONE;
 		const char *args[] = {str_z(w->at.a, n.letter), NULL};
 		status s = rds_run(w->cloud, w->at.a,
-			&(struct rds_script){.folder = rds_folder(w->at.a, w->r), .text = STR("rm -rf $1"), .args = args}, &why);
+			&(struct rds_script){
+				.folder = rds_folder(w->at.a, w->r), .text = STR("rm -rf $1"), .args = args},
+			&why);
 		if (!is_ok(s)) return s;
 	}
 	for (size_t i = index; i + 1 < w->r->nodes.n; i++) w->r->nodes.v[i] = w->r->nodes.v[i + 1];
@@ -306,7 +311,7 @@ static status reboot(struct rds_work *w)
 	return became_available(w);
 }
 
-static status delete(struct rds_work *w)
+static status delete (struct rds_work *w)
 {
 	struct rds_rec_instance *r = w->r;
 	if (str_has(r->final_snapshot)) {
@@ -329,7 +334,8 @@ static status delete(struct rds_work *w)
 	if (w->real) {
 		rds_watch(rds_of(w->cloud), r->dbi_resource_id, NULL, 0);
 		rds_forward(rds_of(w->cloud), r->dbi_resource_id, STR_NONE, 0, STR_NONE);
-		for (size_t i = 0; i < r->nodes.n; i++) TRY(rds_node_stop(w->cloud, w->at.a, r, r->nodes.v[i].letter, true));
+		for (size_t i = 0; i < r->nodes.n; i++)
+			TRY(rds_node_stop(w->cloud, w->at.a, r, r->nodes.v[i].letter, true));
 		rds_remove_folder(w->cloud, w->at.a, rds_folder(w->at.a, r));
 	}
 	for (size_t i = 0; i < r->nodes.n; i++) {
@@ -391,7 +397,8 @@ static status keep(struct rds_work *w)
 		rds_again(w, r->secret_rotate.ms - w->now_ms);
 	}
 	if (r->pending) {
-		if (!r->next_window.has) r->next_window = SOME_TIME(rds_window_next(r->preferred_maintenance_window, w->now_ms));
+		if (!r->next_window.has)
+			r->next_window = SOME_TIME(rds_window_next(r->preferred_maintenance_window, w->now_ms));
 		if (r->next_window.ms <= w->now_ms) {
 			r->next_window = (struct opt_time){0};
 			set_state(w, "modifying");
@@ -411,7 +418,7 @@ static status step(struct rds_work *w)
 	if (str_is(s, "starting")) return start(w);
 	if (str_is(s, "stopping")) return stop(w);
 	if (str_is(s, "rebooting")) return reboot(w);
-	if (str_is(s, "deleting")) return delete(w);
+	if (str_is(s, "deleting")) return delete (w);
 	if (str_is(s, "available") || str_is(s, "backing-up")) return keep(w);
 	return OK;
 }

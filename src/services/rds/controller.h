@@ -1,6 +1,6 @@
-/* What the files of the controller share. A job looks at an instance's record and at what runs, does what is next, and comes
- * again until both agree; killed anywhere, it goes on where it was: scripts leave a mark when they are done, statements ask
- * before they make. The job's transaction holds the record. */
+/* What the files of the controller share. A job looks at an instance's record and at what runs, does what is next, and
+ * comes again until both agree; killed anywhere, it goes on where it was: scripts leave a mark when they are done,
+ * statements ask before they make. The job's transaction holds the record. */
 #pragma once
 #include "services/rds/node.h"
 #include "services/rds/watch.h"

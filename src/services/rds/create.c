@@ -5,18 +5,18 @@
 /* What stands behind these is not built: better no instance than one that lacks what was asked for. */
 static status refuse_unbuilt(struct call *c, const struct rds_create_db_instance_input *in)
 {
-	const char *what = str_has(in->db_cluster_identifier)                       ? "DB clusters"
-			   : in->storage_encrypted.v || str_has(in->kms_key_id)     ? "Encryption of storage"
-			   : in->enable_iam_database_authentication.v               ? "IAM database authentication"
-			   : in->enable_performance_insights.v                      ? "Performance Insights"
-			   : in->monitoring_interval.v > 0                          ? "Enhanced Monitoring"
-			   : in->enable_cloudwatch_logs_exports.n                   ? "Log exports to CloudWatch Logs"
-			   : str_has(in->domain) || str_has(in->domain_fqdn)        ? "Directory domains"
-			   : in->processor_features.n                               ? "Processor features"
+	const char *what = str_has(in->db_cluster_identifier)                   ? "DB clusters"
+			   : in->storage_encrypted.v || str_has(in->kms_key_id) ? "Encryption of storage"
+			   : in->enable_iam_database_authentication.v           ? "IAM database authentication"
+			   : in->enable_performance_insights.v                  ? "Performance Insights"
+			   : in->monitoring_interval.v > 0                      ? "Enhanced Monitoring"
+			   : in->enable_cloudwatch_logs_exports.n               ? "Log exports to CloudWatch Logs"
+			   : str_has(in->domain) || str_has(in->domain_fqdn)    ? "Directory domains"
+			   : in->processor_features.n                           ? "Processor features"
 			   : in->dedicated_log_volume.v || in->additional_storage_volumes.n ? "Further volumes"
-			   : str_is(in->network_type, "DUAL")                       ? "Dual-stack networks"
-			   : in->multi_tenant.v || str_has(in->tde_credential_arn)  ? "Features of other engines"
-			   : str_is(in->backup_target, "outposts")                  ? "Outposts"
+			   : str_is(in->network_type, "DUAL")                               ? "Dual-stack networks"
+			   : in->multi_tenant.v || str_has(in->tde_credential_arn) ? "Features of other engines"
+			   : str_is(in->backup_target, "outposts")                 ? "Outposts"
 			   : str_has(in->master_user_authentication_type) &&
 					   !str_is(in->master_user_authentication_type, "password")
 				   ? "Master users without passwords"
@@ -37,17 +37,21 @@ static bool is_word(struct str s, size_t max)
 
 static status check_master(struct call *c, struct str name)
 {
-	static const char *const reserved[] = {"admin", "rdsadmin", "rdsrepladmin", "rds_superuser", "rds_replication", "rdstopmgr",
-		"rds_iam", "rds_password", "user", "table", "select", "public", "none", "all", "default", "grant", "order", "group"};
+	static const char *const reserved[] = {"admin", "rdsadmin", "rdsrepladmin", "rds_superuser", "rds_replication",
+		"rdstopmgr", "rds_iam", "rds_password", "user", "table", "select", "public", "none", "all", "default",
+		"grant", "order", "group"};
 	if (!str_has(name))
-		return RDS_FAIL(c, INVALID_PARAMETER_VALUE, "The parameter MasterUsername must be provided and must not be blank.");
+		return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
+			"The parameter MasterUsername must be provided and must not be blank.");
 	if (!is_word(name, 63))
 		return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
-			"MasterUsername must be 1 to 63 letters, numbers or underscores, and its first character a letter.");
+			"MasterUsername must be 1 to 63 letters, numbers or underscores, and its first character a "
+			"letter.");
 	for (size_t i = 0; i < sizeof(reserved) / sizeof(*reserved); i++)
 		if (str_ieq(name, str_c(reserved[i])))
 			return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
-				"MasterUsername %.*s cannot be used as it is a reserved word used by the engine", STR_ARG(name));
+				"MasterUsername %.*s cannot be used as it is a reserved word used by the engine",
+				STR_ARG(name));
 	return str_istarts(name, STR("pg_"))
 		       ? RDS_FAIL(c, INVALID_PARAMETER_VALUE, "MasterUsername must not begin with pg_.")
 		       : OK;
@@ -65,8 +69,8 @@ static status read_password(struct call *c, const struct rds_create_db_instance_
 		return OK;
 	}
 	if (str_has(in->master_user_secret_kms_key_id))
-		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
-			"MasterUserSecretKmsKeyId needs ManageMasterUserPassword.");
+		return RDS_FAIL(
+			c, INVALID_PARAMETER_COMBINATION, "MasterUserSecretKmsKeyId needs ManageMasterUserPassword.");
 	if (!str_has(in->master_user_password))
 		return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
 			"The parameter MasterUserPassword must be provided and must not be blank.");

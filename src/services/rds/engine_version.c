@@ -1,5 +1,5 @@
-/* Engines, versions and instance classes. What runs is Debian's PostgreSQL: a request for an older minor version of 15 is
- * met by it, and DescribeDBInstances tells the server's own version. */
+/* Engines, versions and instance classes. What runs is Debian's PostgreSQL: a request for an older minor version of 15
+ * is met by it, and DescribeDBInstances tells the server's own version. */
 #include "services/rds/room.h"
 
 static const struct rds_engine engines[] = {{"postgres", "15.18", "15", "postgres15", "PostgreSQL"}};
@@ -27,9 +27,10 @@ static const struct {
 	const char *family;
 	unsigned gib_per_vcpu;
 	bool burst;
-} families[] = {{"t3", 4, true}, {"t4g", 4, true}, {"m5", 4, false}, {"m5d", 4, false}, {"m6g", 4, false}, {"m6gd", 4, false},
-	{"m6i", 4, false}, {"m7g", 4, false}, {"m7i", 4, false}, {"r5", 8, false}, {"r5b", 8, false}, {"r6g", 8, false},
-	{"r6i", 8, false}, {"r7g", 8, false}, {"r7i", 8, false}, {"c6gd", 2, false}};
+} families[] = {{"t3", 4, true}, {"t4g", 4, true}, {"m5", 4, false}, {"m5d", 4, false}, {"m6g", 4, false},
+	{"m6gd", 4, false}, {"m6i", 4, false}, {"m7g", 4, false}, {"m7i", 4, false}, {"r5", 8, false},
+	{"r5b", 8, false}, {"r6g", 8, false}, {"r6i", 8, false}, {"r7g", 8, false}, {"r7i", 8, false},
+	{"c6gd", 2, false}};
 static const struct {
 	const char *size;
 	unsigned vcpus, burst_mib; /* burst_mib: of burstable families, which have no larger ones */
@@ -41,7 +42,8 @@ enum { N_FAMILIES = sizeof(families) / sizeof(*families), N_SIZES = sizeof(sizes
 static bool class_of(size_t family, size_t size, struct rds_class *out)
 {
 	out->vcpus = sizes[size].vcpus;
-	out->memory_mib = families[family].burst ? sizes[size].burst_mib : out->vcpus * families[family].gib_per_vcpu * 1024;
+	out->memory_mib =
+		families[family].burst ? sizes[size].burst_mib : out->vcpus * families[family].gib_per_vcpu * 1024;
 	return families[family].burst ? sizes[size].burst_mib > 0 : size >= FIRST_LARGE;
 }
 
@@ -67,8 +69,8 @@ static status check_engine(struct call *c, struct str engine)
 {
 	if (!str_has(engine) || rds_engine_find(engine, STR_NONE)) return OK;
 	static const char *const known[] = {"mysql", "mariadb", "aurora-mysql", "aurora-postgresql", "custom-oracle-ee",
-		"oracle-ee", "oracle-ee-cdb", "oracle-se2", "oracle-se2-cdb", "sqlserver-ee", "sqlserver-se", "sqlserver-ex",
-		"sqlserver-web", "db2-ae", "db2-se"};
+		"oracle-ee", "oracle-ee-cdb", "oracle-se2", "oracle-se2-cdb", "sqlserver-ee", "sqlserver-se",
+		"sqlserver-ex", "sqlserver-web", "db2-ae", "db2-se"};
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
 		if (str_eq(engine, str_c(known[i]))) return OK;
 	return RDS_FAIL(c, INVALID_PARAMETER_VALUE, "Unrecognized engine name: %.*s", STR_ARG(engine));
@@ -97,7 +99,8 @@ static void show_version(struct call *c, const struct rds_engine *e, struct rds_
 status rds_describe_db_engine_versions(struct call *c, const struct rds_describe_db_engine_versions_input *in,
 	struct rds_describe_db_engine_versions_output *out)
 {
-	static const char *const names[] = {"db-parameter-group-family", "engine", "engine-mode", "engine-version", "status", NULL};
+	static const char *const names[] = {
+		"db-parameter-group-family", "engine", "engine-mode", "engine-version", "status", NULL};
 	size_t capacity = 0;
 	TRY(rds_filters_check(c, &in->filters, names));
 	TRY(check_engine(c, in->engine));
@@ -117,8 +120,8 @@ status rds_describe_db_engine_versions(struct call *c, const struct rds_describe
 			rds_filter_passes(&in->filters, "db-parameter-group-family", v.db_parameter_group_family))
 			*VEC_PUSH(c->arena, &out->db_engine_versions, &capacity) = v;
 	}
-	return rds_page(
-		c, &out->db_engine_versions, sizeof(*out->db_engine_versions.v), in->max_records, in->marker, &out->marker);
+	return rds_page(c, &out->db_engine_versions, sizeof(*out->db_engine_versions.v), in->max_records, in->marker,
+		&out->marker);
 }
 
 status rds_describe_orderable_db_instance_options(struct call *c,

@@ -34,8 +34,8 @@ void rds_instance_event(
 			.message = str_dup(at.a, str_c(text)),
 			.categories = {categories, 1},
 			.date = SOME_TIME(now_ms),
-			.source_arn = str_fmt(at.a, "arn:aws:rds:%.*s:%.*s:db:%.*s", STR_ARG(at.region), STR_ARG(at.account),
-				STR_ARG(r->db_instance_identifier))});
+			.source_arn = str_fmt(at.a, "arn:aws:rds:%.*s:%.*s:db:%.*s", STR_ARG(at.region),
+				STR_ARG(at.account), STR_ARG(r->db_instance_identifier))});
 }
 
 static bool wanted(const struct rds_describe_events_input *in, const struct rds_rec_event *e, int64_t from, int64_t to)
@@ -56,8 +56,8 @@ status rds_describe_events(
 	size_t capacity = 0;
 	TRY(rds_filters_check(c, &in->filters, none));
 	if (str_has(in->source_identifier) && !str_has(in->source_type))
-		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
-			"Cannot specify SourceIdentifier without SourceType.");
+		return RDS_FAIL(
+			c, INVALID_PARAMETER_COMBINATION, "Cannot specify SourceIdentifier without SourceType.");
 	/* "Duration: default 60" minutes; with a start, until now. */
 	int64_t to = in->end_time.has ? in->end_time.ms : c->now_ms;
 	int64_t from = in->start_time.has ? in->start_time.ms : to - (in->duration.has ? in->duration.v : 60) * 60000ll;

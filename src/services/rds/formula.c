@@ -1,5 +1,5 @@
-/* Formulas of parameter values; see parameters.h. Integers only: results are rounded down. Depth and length are bounded by
- * those of the text, at most 255 characters. */
+/* Formulas of parameter values; see parameters.h. Integers only: results are rounded down. Depth and length are bounded
+ * by those of the text, at most 255 characters. */
 #include "services/rds/parameters.h"
 
 enum { TEXT_MAX = 255, DEPTH_MAX = 16 };

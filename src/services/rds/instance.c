@@ -14,8 +14,8 @@ status rds_instance_must_be(struct call *c, const struct rds_rec_instance *r, co
 	return RDS_FAIL(c, INVALID_DB_INSTANCE_STATE_FAULT, "Database instance is not in %s state.", state);
 }
 
-/* An endpoint's name means the private address inside of VPCs and a public one outside. Outside is this machine: who asks
- * from its loopback is told the loopback address of a publicly accessible instance. */
+/* An endpoint's name means the private address inside of VPCs and a public one outside. Outside is this machine: who
+ * asks from its loopback is told the loopback address of a publicly accessible instance. */
 static struct str address_for(const struct call *c, const struct rds_rec_instance *r)
 {
 	struct str peer = c->http ? str_or(c->http->peer, STR("")) : STR("");
@@ -26,7 +26,9 @@ static struct str address_for(const struct call *c, const struct rds_rec_instanc
 static void show_pending(struct call *c, const struct rds_rec_instance *r, struct rds_db_instance *out)
 {
 	out->pending_modified_values = arena_new(c->arena, struct rds_pending_modified_values);
-	if (r->pending) rds_show(c->arena, RDS_REC_PENDING, r->pending, RDS_SHAPE_PENDING_MODIFIED_VALUES, out->pending_modified_values);
+	if (r->pending)
+		rds_show(c->arena, RDS_REC_PENDING, r->pending, RDS_SHAPE_PENDING_MODIFIED_VALUES,
+			out->pending_modified_values);
 	if (r->verifier_due.v && str_has(r->verifier)) out->pending_modified_values->master_user_password = STR("****");
 }
 
@@ -64,7 +66,8 @@ status rds_instance_show(struct call *c, const struct rds_rec_instance *r, struc
 	capacity = 0;
 	*VEC_PUSH(a, &out->option_group_memberships, &capacity) =
 		(struct rds_option_group_membership){r->option_group, STR("in-sync")};
-	status s = rds_load((struct rds_place){c->tx, a, c->account, c->region}, &rds_kind_subnet_group, r->subnet_group, &g);
+	status s = rds_load(
+		(struct rds_place){c->tx, a, c->account, c->region}, &rds_kind_subnet_group, r->subnet_group, &g);
 	if (is_ok(s)) {
 		out->db_subnet_group = arena_new(a, struct rds_db_subnet_group);
 		TRY(rds_subnet_group_show(c, &g, out->db_subnet_group));
@@ -81,8 +84,10 @@ status rds_instance_show(struct call *c, const struct rds_rec_instance *r, struc
 	VEC_PRESENT(a, &out->read_replica_db_instance_identifiers);
 	if (str_has(r->read_replica_source_db_instance_identifier) && str_is(r->db_instance_status, "available")) {
 		capacity = 0;
-		*VEC_PUSH(a, &out->status_infos, &capacity) = (struct rds_db_instance_status_info){
-			.status_type = STR("read replication"), .normal = SOME_BOOL(true), .status = STR("replicating")};
+		*VEC_PUSH(a, &out->status_infos, &capacity) =
+			(struct rds_db_instance_status_info){.status_type = STR("read replication"),
+				.normal = SOME_BOOL(true),
+				.status = STR("replicating")};
 	}
 	VEC_PRESENT(a, &out->domain_memberships);
 	VEC_PRESENT(a, &out->associated_roles);
@@ -107,7 +112,8 @@ struct rds_db_instance *rds_instance_answer(struct call *c, const struct rds_rec
 status rds_describe_db_instances(
 	struct call *c, const struct rds_describe_db_instances_input *in, struct rds_describe_db_instances_output *out)
 {
-	static const char *const names[] = {"db-cluster-id", "db-instance-id", "dbi-resource-id", "domain", "engine", NULL};
+	static const char *const names[] = {
+		"db-cluster-id", "db-instance-id", "dbi-resource-id", "domain", "engine", NULL};
 	struct rds_rec_instance r;
 	size_t capacity = 0;
 	TRY(rds_filters_check(c, &in->filters, names));

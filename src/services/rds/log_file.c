@@ -1,5 +1,5 @@
-/* DescribeDBLogFiles and DownloadDBLogFilePortion: what the server of the instance wrote. "Viewing and listing database log
- * files", the guide. */
+/* DescribeDBLogFiles and DownloadDBLogFilePortion: what the server of the instance wrote. "Viewing and listing database
+ * log files", the guide. */
 #include "services/rds/node.h"
 #include <dirent.h>
 #include <errno.h>
@@ -49,12 +49,13 @@ status rds_describe_db_log_files(
 		if ((in->file_size.has && st.st_size < in->file_size.v) ||
 			(in->file_last_written.has && written < in->file_last_written.v))
 			continue;
-		*VEC_PUSH(c->arena, &out->describe_db_log_files, &capacity) = (struct rds_describe_db_log_files_details){
-			.log_file_name = name, .last_written = SOME_I64(written), .size = SOME_I64(st.st_size)};
+		*VEC_PUSH(c->arena, &out->describe_db_log_files, &capacity) =
+			(struct rds_describe_db_log_files_details){
+				.log_file_name = name, .last_written = SOME_I64(written), .size = SOME_I64(st.st_size)};
 	}
 	if (d) closedir(d);
-	return rds_page(c, &out->describe_db_log_files, sizeof(*out->describe_db_log_files.v), in->max_records, in->marker,
-		&out->marker);
+	return rds_page(c, &out->describe_db_log_files, sizeof(*out->describe_db_log_files.v), in->max_records,
+		in->marker, &out->marker);
 }
 
 /* Bytes from..to of whole lines; text that is no UTF-8 cannot be answered. */

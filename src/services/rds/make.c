@@ -2,7 +2,14 @@
 #include "base/rand.h"
 #include "services/rds/parameters.h"
 
-enum { INSTANCES_MAX = 40, GROUPS_MAX = 5, STORAGE_MAX = 65536, SNAPSHOT_DAYS_MAX = 35, PORT_MIN = 1150, PORT_MAX = 65535 };
+enum {
+	INSTANCES_MAX = 40,
+	GROUPS_MAX = 5,
+	STORAGE_MAX = 65536,
+	SNAPSHOT_DAYS_MAX = 35,
+	PORT_MIN = 1150,
+	PORT_MAX = 65535
+};
 
 /* The random part of all of an account's endpoints in a region. */
 struct str rds_endpoint_name(struct arena *a, struct rds_place at, struct str id)
@@ -20,11 +27,13 @@ status rds_password_check(struct call *c, struct str p)
 	bool good = true;
 	if (p.n < 8)
 		return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
-			"The parameter MasterUserPassword is not a valid password because it is shorter than 8 characters.");
+			"The parameter MasterUserPassword is not a valid password because it is shorter than 8 "
+			"characters.");
 	for (size_t i = 0; i < p.n; i++) good = good && p.p[i] >= ' ' && p.p[i] <= '~' && !memchr("/@\" ", p.p[i], 4);
 	if (good && p.n <= 128) return OK;
 	return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
-		"The parameter MasterUserPassword is not a valid password. Only printable ASCII characters besides '/', '@', "
+		"The parameter MasterUserPassword is not a valid password. Only printable ASCII characters besides "
+		"'/', '@', "
 		"'\"', ' ' may be used.");
 }
 
@@ -32,7 +41,8 @@ status rds_storage_check(struct call *c, struct rds_rec_instance *r)
 {
 	bool io = str_is(r->storage_type, "io1") || str_is(r->storage_type, "io2");
 	int32_t least = io ? 100 : str_is(r->storage_type, "standard") ? 5 : 20, size = r->allocated_storage.v;
-	if (!io && !str_is(r->storage_type, "gp2") && !str_is(r->storage_type, "gp3") && !str_is(r->storage_type, "standard"))
+	if (!io && !str_is(r->storage_type, "gp2") && !str_is(r->storage_type, "gp3") &&
+		!str_is(r->storage_type, "standard"))
 		return RDS_FAIL(c, INVALID_PARAMETER_VALUE, "Invalid storage type: %.*s", STR_ARG(r->storage_type));
 	if (size < least || size > STORAGE_MAX)
 		return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
@@ -45,17 +55,18 @@ status rds_storage_check(struct call *c, struct rds_rec_instance *r)
 	if (r->iops.has && !io && !str_is(r->storage_type, "gp3"))
 		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION, "You can't specify IOPS for storage type %.*s.",
 			STR_ARG(r->storage_type));
-	/* "for storage of less than 400 GiB you can't": they come with 3,000 IOPS and 125 MiB/s, 12,000 and 500 above. */
+	/* "for storage of less than 400 GiB you can't": they come with 3,000 IOPS and 125 MiB/s, 12,000 and 500 above.
+	 */
 	if (str_is(r->storage_type, "gp3")) {
 		if (!r->iops.has) r->iops = SOME_I32(size < 400 ? 3000 : 12000);
 		if (!r->storage_throughput.has) r->storage_throughput = SOME_I32(size < 400 ? 125 : 500);
 		if (size < 400 && (r->iops.v != 3000 || r->storage_throughput.v != 125))
 			return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
-				"You can't specify IOPS or storage throughput for engine postgres and a storage size less than 400.");
+				"You can't specify IOPS or storage throughput for engine postgres and a storage size "
+				"less than 400.");
 	}
 	if (r->max_allocated_storage.has && r->max_allocated_storage.v <= size)
-		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
-			"Max storage size must be greater than storage size");
+		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION, "Max storage size must be greater than storage size");
 	return OK;
 }
 
@@ -67,12 +78,13 @@ status rds_groups_check(struct call *c, struct str vpc, const struct str *groups
 		struct ec2_rec_security_group g;
 		status s = ec2_load(ec2_here(c), &ec2_type_security_group, groups[i], &g);
 		if (status_is(s, STATUS_NOT_FOUND))
-			return RDS_FAIL(c, INVALID_PARAMETER_VALUE, "Invalid security group , groupId= %.*s, groupName=.",
-				STR_ARG(groups[i]));
+			return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
+				"Invalid security group , groupId= %.*s, groupName=.", STR_ARG(groups[i]));
 		TRY(s);
 		if (!str_eq(g.vpc_id, vpc))
 			return RDS_FAIL(c, INVALID_VPC_NETWORK_STATE_FAULT,
-				"The DB instance and EC2 security group are in different VPCs. The DB instance is in %.*s and the "
+				"The DB instance and EC2 security group are in different VPCs. The DB instance is in "
+				"%.*s and the "
 				"EC2 security group is in %.*s",
 				STR_ARG(vpc), STR_ARG(g.vpc_id));
 	}
@@ -88,7 +100,8 @@ static status has_gateway(struct call *c, struct str vpc, bool *has)
 }
 
 /* A subnet of the group in that zone, or in one that works and has no node yet. */
-static status choose_subnet(struct call *c, const struct rds_rec_instance *r, struct str zone, struct ec2_rec_subnet *out)
+static status choose_subnet(
+	struct call *c, const struct rds_rec_instance *r, struct str zone, struct ec2_rec_subnet *out)
 {
 	struct rds_rec_subnet_group g;
 	TRY(rds_subnet_group_for(c, r->subnet_group, &g));
@@ -98,14 +111,16 @@ static status choose_subnet(struct call *c, const struct rds_rec_instance *r, st
 		status s = ec2_load(ec2_here(c), &ec2_type_subnet, g.subnets.v[(first + i) % g.subnets.n], out);
 		if (status_is(s, STATUS_NOT_FOUND)) continue;
 		TRY(s);
-		for (size_t k = 0; k < r->nodes.n; k++) taken = taken || str_eq(r->nodes.v[k].zone, out->availability_zone);
+		for (size_t k = 0; k < r->nodes.n; k++)
+			taken = taken || str_eq(r->nodes.v[k].zone, out->availability_zone);
 		if (taken || (str_has(zone) && !str_eq(zone, out->availability_zone))) continue;
 		if (!str_has(zone) && ec2_zone_is_down(c->tx, c->arena, out->availability_zone)) continue;
 		return OK;
 	}
 	if (str_has(zone))
 		return RDS_FAIL(c, INVALID_VPC_NETWORK_STATE_FAULT,
-			"DB Subnet Group doesn't meet availability zone coverage requirement. Please add subnets to cover "
+			"DB Subnet Group doesn't meet availability zone coverage requirement. Please add subnets to "
+			"cover "
 			"availability zone %.*s.",
 			STR_ARG(zone));
 	return RDS_FAIL(c, INSUFFICIENT_DB_INSTANCE_CAPACITY_FAULT,
@@ -127,8 +142,10 @@ status rds_node_add(struct call *c, struct rds_rec_instance *r, struct str zone)
 		.kind = STR("service")};
 	TRY(ec2_eni_make(c, &m, &e));
 	TRY(ec2_eni_attach(c,
-		&(struct ec2_eni_attach){
-			.eni = e.network_interface_id, .place = e.network_interface_id, .kind = STR("service"), .device = 0},
+		&(struct ec2_eni_attach){.eni = e.network_interface_id,
+			.place = e.network_interface_id,
+			.kind = STR("service"),
+			.device = 0},
 		NULL));
 	r->groups = (struct rds_rec_strings){e.groups.v, e.groups.n};
 	while (rds_node(r, str_n(letters + letter, 1))) letter++;
@@ -169,17 +186,18 @@ static status fill_network(struct call *c, struct rds_rec_instance *r, const str
 	r->publicly_accessible = m->public.has ? m->public : SOME_BOOL(gateway);
 	if (r->publicly_accessible.v && !gateway)
 		return RDS_FAIL(c, INVALID_VPC_NETWORK_STATE_FAULT,
-			"Cannot create a publicly accessible DBInstance. The specified VPC has no internet gateway attached. "
+			"Cannot create a publicly accessible DBInstance. The specified VPC has no internet gateway "
+			"attached. "
 			"Update the VPC and then try again");
-	if (r->publicly_accessible.v)
-		/* An address of this machine's own for each, so that all keep their ports. */
-		r->loopback = str_fmt(c->arena, "127.%u.%u.%u", 64 + (unsigned)rand_below(128), (unsigned)rand_below(256),
-			1 + (unsigned)rand_below(254));
+	if (r->publicly_accessible.v) /* An address of this machine's own for each, so that all keep their ports. */
+		r->loopback = str_fmt(c->arena, "127.%u.%u.%u", 64 + (unsigned)rand_below(128),
+			(unsigned)rand_below(256), 1 + (unsigned)rand_below(254));
 	if (str_has(m->zone) && r->multi_az.v)
 		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
 			"Requesting a specific availability zone is not valid for Multi-AZ instances.");
 	TRY(rds_groups_check(c, r->vpc, m->groups, m->n_groups));
-	r->groups = (struct rds_rec_strings){arena_copy(c->arena, m->groups, m->n_groups * sizeof(*m->groups)), m->n_groups};
+	r->groups = (struct rds_rec_strings){
+		arena_copy(c->arena, m->groups, m->n_groups * sizeof(*m->groups)), m->n_groups};
 	TRY(rds_node_add(c, r, m->zone));
 	if (r->multi_az.v) TRY(rds_node_add(c, r, STR_NONE));
 	r->primary = r->nodes.v[0].letter;
@@ -211,10 +229,11 @@ status rds_make(struct call *c, struct rds_rec_instance *r, const struct rds_mak
 			r->backup_retention_period.v);
 	if (!r->port.has) r->port = SOME_I32(5432);
 	if (r->port.v < PORT_MIN || r->port.v > PORT_MAX)
-		return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
-			"Invalid endpoint port %d, valid port range is %d - %d", r->port.v, PORT_MIN, PORT_MAX);
+		return RDS_FAIL(c, INVALID_PARAMETER_VALUE, "Invalid endpoint port %d, valid port range is %d - %d",
+			r->port.v, PORT_MIN, PORT_MAX);
 	TRY(rds_window_check(c, r->preferred_maintenance_window, r->preferred_backup_window));
-	if (!str_has(r->preferred_maintenance_window)) r->preferred_maintenance_window = rds_window_random(c->arena, true);
+	if (!str_has(r->preferred_maintenance_window))
+		r->preferred_maintenance_window = rds_window_random(c->arena, true);
 	if (!str_has(r->preferred_backup_window)) r->preferred_backup_window = rds_window_random(c->arena, false);
 	TRY(rds_window_check(c, r->preferred_maintenance_window, r->preferred_backup_window));
 	r->preferred_maintenance_window = str_lower(c->arena, r->preferred_maintenance_window);

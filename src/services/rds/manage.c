@@ -1,4 +1,5 @@
-/* Modifying, starting, stopping, rebooting and deleting DB instances: the request is checked and noted, the controller does it. */
+/* Modifying, starting, stopping, rebooting and deleting DB instances: the request is checked and noted, the controller
+ * acts. */
 #include "services/rds/room.h"
 
 static status answer(struct call *c, const struct rds_rec_instance *r, struct rds_db_instance **out)
@@ -12,19 +13,19 @@ static status answer(struct call *c, const struct rds_rec_instance *r, struct rd
 
 static status refuse_unbuilt(struct call *c, const struct rds_modify_db_instance_input *in)
 {
-	const char *what = in->enable_iam_database_authentication.v                  ? "IAM database authentication"
-			   : in->enable_performance_insights.v                       ? "Performance Insights"
-			   : in->monitoring_interval.v > 0                           ? "Enhanced Monitoring"
+	const char *what = in->enable_iam_database_authentication.v ? "IAM database authentication"
+			   : in->enable_performance_insights.v      ? "Performance Insights"
+			   : in->monitoring_interval.v > 0          ? "Enhanced Monitoring"
 			   : in->cloudwatch_logs_export_configuration &&
 					   in->cloudwatch_logs_export_configuration->enable_log_types.n
 				   ? "Log exports to CloudWatch Logs"
-			   : str_has(in->domain) || str_has(in->domain_fqdn)         ? "Directory domains"
-			   : in->processor_features.n                                ? "Processor features"
+			   : str_has(in->domain) || str_has(in->domain_fqdn)                ? "Directory domains"
+			   : in->processor_features.n                                       ? "Processor features"
 			   : in->dedicated_log_volume.v || in->additional_storage_volumes.n ? "Further volumes"
-			   : str_is(in->network_type, "DUAL")                        ? "Dual-stack networks"
+			   : str_is(in->network_type, "DUAL")                               ? "Dual-stack networks"
 			   : str_has(in->automation_mode) && !str_is(in->automation_mode, "full") ? "Automation modes"
-			   : str_has(in->db_subnet_group_name)                       ? "Moves to another DB subnet group"
-			   : str_has(in->engine) && !str_is(in->engine, "postgres")  ? "Changes of the engine"
+			   : str_has(in->db_subnet_group_name)                      ? "Moves to another DB subnet group"
+			   : str_has(in->engine) && !str_is(in->engine, "postgres") ? "Changes of the engine"
 			   : str_has(in->master_user_authentication_type) &&
 					   !str_is(in->master_user_authentication_type, "password")
 				   ? "Master users without passwords"
@@ -38,7 +39,8 @@ static status change_password(struct call *c, const struct rds_modify_db_instanc
 	if (str_has(in->master_user_password)) {
 		if (managed && !(in->manage_master_user_password.has && !in->manage_master_user_password.v))
 			return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
-				"You can't specify MasterUserPassword for an instance whose master user password is managed in "
+				"You can't specify MasterUserPassword for an instance whose master user password is "
+				"managed in "
 				"Secrets Manager.");
 		TRY(rds_password_check(c, in->master_user_password));
 		r->verifier = rds_scram_verifier(c->arena, in->master_user_password);
@@ -46,7 +48,8 @@ static status change_password(struct call *c, const struct rds_modify_db_instanc
 	}
 	if (in->manage_master_user_password.has && in->manage_master_user_password.v != managed)
 		return call_fail(c, ERR_NOT_IMPLEMENTED,
-			"Turning the management of the master user password on or off for an existing DB instance is not "
+			"Turning the management of the master user password on or off for an existing DB instance is "
+			"not "
 			"implemented.");
 	if (!in->rotate_master_user_password.v) return OK;
 	if (!managed)
@@ -109,8 +112,8 @@ static status change_settings(struct call *c, const struct rds_modify_db_instanc
 			"Changing PubliclyAccessible of an existing DB instance is not implemented.");
 	if (!str_has(in->engine_version)) return OK;
 	if (!rds_engine_find(r->engine, in->engine_version))
-		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION, "Cannot upgrade %.*s from %.*s to %.*s", STR_ARG(r->engine),
-			STR_ARG(r->engine_version), STR_ARG(in->engine_version));
+		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION, "Cannot upgrade %.*s from %.*s to %.*s",
+			STR_ARG(r->engine), STR_ARG(r->engine_version), STR_ARG(in->engine_version));
 	return OK;
 }
 
@@ -126,7 +129,8 @@ static status change_pending(
 	if (in->allocated_storage.has && in->allocated_storage.v != r->allocated_storage.v) {
 		if (in->allocated_storage.v < r->allocated_storage.v + (r->allocated_storage.v + 9) / 10)
 			return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
-				"Invalid storage size modification: the allocated storage can only grow, by at least 10 percent.");
+				"Invalid storage size modification: the allocated storage can only grow, by at least "
+				"10 percent.");
 		p.allocated_storage = would.allocated_storage = in->allocated_storage;
 	}
 	if (in->iops.has) p.iops = would.iops = in->iops;
@@ -145,8 +149,8 @@ static status change_pending(
 			return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
 				"Invalid backup retention period: %d. Retention period must be between 0 and 35.",
 				in->backup_retention_period.v);
-		/* "If you change the parameter from one non-zero value to another, the change is asynchronously applied as soon
-		 * as possible." */
+		/* "If you change the parameter from one non-zero value to another, the change is asynchronously applied
+		 * as soon as possible." */
 		if (in->backup_retention_period.v && r->backup_retention_period.v)
 			r->backup_retention_period = in->backup_retention_period;
 		else
@@ -154,8 +158,8 @@ static status change_pending(
 	}
 	if (in->db_port_number.has && in->db_port_number.v != r->port.v) {
 		if (in->db_port_number.v < 1150 || in->db_port_number.v > 65535)
-			return RDS_FAIL(c, INVALID_PARAMETER_VALUE, "Invalid endpoint port %d, valid port range is 1150 - 65535",
-				in->db_port_number.v);
+			return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
+				"Invalid endpoint port %d, valid port range is 1150 - 65535", in->db_port_number.v);
 		p.port = in->db_port_number;
 	}
 	if (in->multi_az.has && in->multi_az.v != r->multi_az.v) p.multi_az = in->multi_az;
@@ -205,7 +209,8 @@ status rds_delete_db_instance(
 	struct rds_rec_instance r;
 	struct rds_rec_snapshot other;
 	TRY(rds_instance_find(c, in->db_instance_identifier, &r));
-	bool stopped = str_is(r.db_instance_status, "stopped"), works = stopped || str_is(r.db_instance_status, "available");
+	bool stopped = str_is(r.db_instance_status, "stopped"),
+	     works = stopped || str_is(r.db_instance_status, "available");
 	if (r.deletion_protection.v)
 		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
 			"Cannot delete protected DB Instance, please disable deletion protection and try again.");
@@ -226,7 +231,8 @@ status rds_delete_db_instance(
 		status s = rds_load(rds_here(c), &rds_kind_snapshot, name, &other);
 		if (is_ok(s))
 			return RDS_FAIL(c, DB_SNAPSHOT_ALREADY_EXISTS_FAULT,
-				"Cannot create the snapshot because a snapshot with the identifier %.*s already exists.",
+				"Cannot create the snapshot because a snapshot with the identifier %.*s already "
+				"exists.",
 				STR_ARG(name));
 		if (!status_is(s, STATUS_NOT_FOUND)) return s;
 		if (!works)
@@ -270,7 +276,8 @@ status rds_stop_db_instance(
 		status s = rds_load(rds_here(c), &rds_kind_snapshot, name, &other);
 		if (is_ok(s))
 			return RDS_FAIL(c, DB_SNAPSHOT_ALREADY_EXISTS_FAULT,
-				"Cannot create the snapshot because a snapshot with the identifier %.*s already exists.",
+				"Cannot create the snapshot because a snapshot with the identifier %.*s already "
+				"exists.",
 				STR_ARG(name));
 		if (!status_is(s, STATUS_NOT_FOUND)) return s;
 		TRY(rds_snapshot_begin(rds_here(c), c->now_ms, &r, name, "manual"));

@@ -82,14 +82,14 @@ status rds_run(struct cloud *cloud, struct arena *a, const struct rds_script *s,
 	return STATUS(INVALID);
 }
 
-/* The roles that every RDS cluster has, and whom rdsadmin is: "Master user account privileges", "rds_superuser", the guide.
- * The names are made in single-user mode, before any server listens. */
+/* The roles that every RDS cluster has, and whom rdsadmin is: "Master user account privileges", "rds_superuser", the
+ * guide. The names are made in single-user mode, before any server listens. */
 #define ROLES                                                                                                          \
-	"CREATE ROLE rds_superuser NOLOGIN;\n"                                                         \
+	"CREATE ROLE rds_superuser NOLOGIN;\n"                                                                         \
 	"GRANT pg_monitor, pg_signal_backend, pg_checkpoint, pg_read_all_data TO rds_superuser WITH ADMIN OPTION;\n"   \
-	"CREATE ROLE rds_replication NOLOGIN;\nCREATE ROLE rds_iam NOLOGIN;\nCREATE ROLE rds_password NOLOGIN;\n"       \
-	"CREATE ROLE rds_ad NOLOGIN;\nGRANT rds_replication, rds_password TO rds_superuser WITH ADMIN OPTION;\n"        \
-	"CREATE ROLE rdsrepladmin LOGIN REPLICATION;\n"                                                              \
+	"CREATE ROLE rds_replication NOLOGIN;\nCREATE ROLE rds_iam NOLOGIN;\nCREATE ROLE rds_password NOLOGIN;\n"      \
+	"CREATE ROLE rds_ad NOLOGIN;\nGRANT rds_replication, rds_password TO rds_superuser WITH ADMIN OPTION;\n"       \
+	"CREATE ROLE rdsrepladmin LOGIN REPLICATION;\n"                                                                \
 	"CREATE DATABASE rdsadmin;\nREVOKE CONNECT ON DATABASE rdsadmin FROM PUBLIC;\n"
 
 status rds_template(struct cloud *cloud, struct arena *a, struct str *why)
@@ -102,8 +102,8 @@ status rds_template(struct cloud *cloud, struct arena *a, struct str *why)
 	if (stat(rds_path(cloud, a, TEMPLATE, "ready"), &st) != 0)
 		s = rds_run(cloud, a,
 			&(struct rds_script){.folder = TEMPLATE,
-				.text = STR("rm -rf data\n" BIN
-					    "initdb -D data -U rdsadmin -E UTF8 --locale=C.UTF-8 -A trust -g -N >/dev/null\n" BIN
+				.text = STR("rm -rf data\n" BIN "initdb -D data -U rdsadmin -E UTF8 --locale=C.UTF-8 "
+								"-A trust -g -N >/dev/null\n" BIN
 					    "postgres --single -F -D data postgres >/dev/null <<'SQL'\n" ROLES "SQL\n"
 					    "rm -f data/postgresql.conf data/pg_hba.conf data/pg_ident.conf\n"
 					    "touch data/pg_ident.conf\nsync -f data\nmkdir -m 755 ready\n")},
@@ -125,8 +125,8 @@ status rds_node_folders(
 	TRY(make_folder(rds_path(cloud, a, folder, ""), 0770));
 	TRY(make_folder(rds_path(cloud, a, folder, "wal"), 0770));
 	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
-		TRY(make_folder(
-			rds_path(cloud, a, folder, str_fmt(a, "%.*s%s", STR_ARG(letter), folders[i].name).p), folders[i].mode));
+		TRY(make_folder(rds_path(cloud, a, folder, str_fmt(a, "%.*s%s", STR_ARG(letter), folders[i].name).p),
+			folders[i].mode));
 	return OK;
 }
 
@@ -139,10 +139,12 @@ void rds_remove_folder(struct cloud *cloud, struct arena *a, struct str folder)
 	status s = rds_run(cloud, a,
 		&(struct rds_script){.folder = folder, .text = STR("find . -mindepth 1 -depth -delete")}, &why);
 	if (!is_ok(s) || rmdir(path) != 0)
-		log_warn("rds", "folder_stays", "folder=%.*s why=\"%.*s\"", STR_ARG(folder), STR_ARG(str_or(why, STR(""))));
+		log_warn("rds", "folder_stays", "folder=%.*s why=\"%.*s\"", STR_ARG(folder),
+			STR_ARG(str_or(why, STR(""))));
 }
 
-status rds_write(struct cloud *cloud, struct arena *a, struct str folder, const char *name, struct str text, bool secret)
+status rds_write(
+	struct cloud *cloud, struct arena *a, struct str folder, const char *name, struct str text, bool secret)
 {
 	const char *path = rds_path(cloud, a, folder, name), *fresh = str_fmt(a, "%s.new", path).p;
 	unlink(fresh);
@@ -152,8 +154,8 @@ status rds_write(struct cloud *cloud, struct arena *a, struct str folder, const 
 	return good && rename(fresh, path) == 0 ? OK : STATUS(IO);
 }
 
-status rds_node_start(struct cloud *cloud, struct arena *a, const struct rds_rec_instance *r, const struct rds_rec_node *n,
-	struct str *why)
+status rds_node_start(struct cloud *cloud, struct arena *a, const struct rds_rec_instance *r,
+	const struct rds_rec_node *n, struct str *why)
 {
 	struct rds_class k = {2, 1024};
 	struct str own = str_fmt(a, "/srv/engine/%.*s", STR_ARG(n->letter));
@@ -175,7 +177,8 @@ status rds_node_start(struct cloud *cloud, struct arena *a, const struct rds_rec
 	return host_engine_start(cloud->host, a, &e, why);
 }
 
-status rds_node_stop(struct cloud *cloud, struct arena *a, const struct rds_rec_instance *r, struct str letter, bool quick)
+status rds_node_stop(
+	struct cloud *cloud, struct arena *a, const struct rds_rec_instance *r, struct str letter, bool quick)
 {
 	struct str id = rds_engine_id(a, r, letter);
 	if (quick) {

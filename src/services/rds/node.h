@@ -1,14 +1,14 @@
-/* A node: one PostgreSQL server of an instance, run by the host agent as an engine (host/engines/engine.h) in the place of its
- * network interface. All nodes of an instance share the folder rds/RESOURCE ID below the data folder, each with a folder of its
- * letter in it:
+/* A node: one PostgreSQL server of an instance, run by the host agent as an engine (host/engines/engine.h) in the place
+ * of its network interface. All nodes of an instance share the folder rds/RESOURCE ID below the data folder, each with
+ * a folder of its letter in it:
  *
- *     a/data   the cluster          a/socket  where virga connects       a/error   the log files that DescribeDBLogFiles shows
- *     a/postgresql.conf, a/pg_hba.conf, a/server.crt, a/server.key       written by virga before each start
- *     wal      the archive of the write-ahead log, for restores to a point in time
+ *     a/data   the cluster          a/socket  where virga connects       a/error   the log files that
+ * DescribeDBLogFiles shows a/postgresql.conf, a/pg_hba.conf, a/server.crt, a/server.key       written by virga before
+ * each start wal      the archive of the write-ahead log, for restores to a point in time
  *
- * Snapshots are folders rds/snap-… with a data folder in them. All servers of an installation run as one user id, each in
- * mount, process and network namespaces of its own, so that a copy of files from one to another needs no change of owner.
- * All functions block; from jobs and blocking operations. *why is for events and the log. */
+ * Snapshots are folders rds/snap-… with a data folder in them. All servers of an installation run as one user id, each
+ * in mount, process and network namespaces of its own, so that a copy of files from one to another needs no change of
+ * owner. All functions block; from jobs and blocking operations. *why is for events and the log. */
 #pragma once
 #include "services/rds/parameters.h"
 #include "services/rds/pg.h"
@@ -29,8 +29,8 @@ status rds_run(struct cloud *cloud, struct arena *a, const struct rds_script *s,
 /* The cluster that new instances begin with, made once; the user id of all servers comes with it. */
 status rds_template(struct cloud *cloud, struct arena *a, struct str *why) MUST_USE;
 /* A node's folders. */
-status rds_node_folders(
-	struct cloud *cloud, struct arena *a, const struct rds_rec_instance *r, struct str letter, struct str *why) MUST_USE;
+status rds_node_folders(struct cloud *cloud, struct arena *a, const struct rds_rec_instance *r, struct str letter,
+	struct str *why) MUST_USE;
 /* Removes a folder with all that is in it. */
 void rds_remove_folder(struct cloud *cloud, struct arena *a, struct str folder);
 
@@ -39,7 +39,8 @@ struct rds_settings {
 	const struct rds_rec_instance *r;
 	const struct rds_rec_parameter_group *group;
 	const struct rds_rec_node *node;
-	struct str follow;      /* of a standby or replica: the folder of whose socket it follows; STR_NONE: it is a primary */
+	struct str
+		follow; /* of a standby or replica: the folder of whose socket it follows; STR_NONE: it is a primary */
 	struct str synchronous; /* of a primary: the letter of the standby that has to confirm; STR_NONE: none */
 	struct str restore;     /* further lines: recovery's; STR("") for none */
 	bool hidden;            /* nobody may connect from outside: a standby */
@@ -51,18 +52,18 @@ struct str rds_settings_values(struct arena *a, const struct rds_settings *s, st
 /* postgresql.conf of these values, pg_hba.conf. */
 struct str rds_settings_text(struct arena *a, const struct rds_settings *s, struct str values);
 struct str rds_access_text(struct arena *a, const struct rds_settings *s);
-status rds_write(struct cloud *cloud, struct arena *a, struct str folder, const char *name, struct str text, bool secret)
-	MUST_USE;
+status rds_write(struct cloud *cloud, struct arena *a, struct str folder, const char *name, struct str text,
+	bool secret) MUST_USE;
 
 /* ── servers ── */
 /* OK: it runs (not: it serves). NOT_FOUND: its place does not stand yet. */
-status rds_node_start(struct cloud *cloud, struct arena *a, const struct rds_rec_instance *r, const struct rds_rec_node *n,
-	struct str *why) MUST_USE;
+status rds_node_start(struct cloud *cloud, struct arena *a, const struct rds_rec_instance *r,
+	const struct rds_rec_node *n, struct str *why) MUST_USE;
 /* quick: killed, for one that must not go on. */
 status rds_node_stop(
 	struct cloud *cloud, struct arena *a, const struct rds_rec_instance *r, struct str letter, bool quick) MUST_USE;
 /* "running", "restarting", "ended"; "" where there is none. */
-status rds_node_state(
-	struct cloud *cloud, struct arena *a, const struct rds_rec_instance *r, struct str letter, struct str *state) MUST_USE;
+status rds_node_state(struct cloud *cloud, struct arena *a, const struct rds_rec_instance *r, struct str letter,
+	struct str *state) MUST_USE;
 status rds_connect(struct cloud *cloud, struct arena *a, const struct rds_rec_instance *r, struct str letter,
 	struct str database, struct pg *out, struct str *why) MUST_USE;

@@ -20,7 +20,8 @@ static status settings_of(struct rds_work *w, struct rds_rec_node *n, struct rds
 	struct stat st;
 	*s = (struct rds_settings){.r = w->r, .group = g, .node = n, .restore = STR("")};
 	TRY(rds_parameter_group_load(w->at, w->r->parameter_group, g));
-	s->tls = stat(rds_path(w->cloud, a, rds_folder(a, w->r), str_fmt(a, "%.*s/server.key", STR_ARG(n->letter)).p), &st) == 0;
+	s->tls = stat(rds_path(w->cloud, a, rds_folder(a, w->r), str_fmt(a, "%.*s/server.key", STR_ARG(n->letter)).p),
+			 &st) == 0;
 	if (!is_primary(w, n)) {
 		s->follow = str_fmt(a, "/srv/engine/%.*s/socket", STR_ARG(w->r->primary));
 		s->restore = STR("restore_command = 'cp /srv/engine/wal/%f %p'\n");
@@ -92,24 +93,27 @@ status rds_node_reload(struct rds_work *w, struct rds_rec_node *n, struct pg *p)
 static status make_data(struct rds_work *w, struct rds_rec_node *n, struct str *why)
 {
 	const struct rds_rec_origin *o = w->r->origin;
-	const char *args[] = {str_z(w->at.a, n->letter), str_z(w->at.a, w->r->primary),
-		str_fmt(w->at.a, "%d", w->r->port.v).p, NULL};
+	const char *args[] = {
+		str_z(w->at.a, n->letter), str_z(w->at.a, w->r->primary), str_fmt(w->at.a, "%d", w->r->port.v).p, NULL};
 	struct rds_script s = {.folder = rds_folder(w->at.a, w->r), .args = args};
 #define BEGIN "[ ! -e $1/made ] || exit 0\nrm -rf $1/data\n"
 /* syncfs(2): one commit of the file system's journal, where a thousand files would make a thousand. */
 #define END "\nsync -f $1/data\nmkdir $1/made\n"
 	if (!is_primary(w, n)) {
-		s.text = STR(BEGIN BIN "pg_basebackup -D $1/data -h /srv/engine/$2/socket -p $3 -U rdsrepladmin -c fast -X stream "
-				       "--no-sync\nchmod 750 $1/data\ntouch $1/data/standby.signal" END);
+		s.text = STR(BEGIN BIN
+			"pg_basebackup -D $1/data -h /srv/engine/$2/socket -p $3 -U rdsrepladmin -c fast -X stream "
+			"--no-sync\nchmod 750 $1/data\ntouch $1/data/standby.signal" END);
 	} else if (o && str_is(o->kind, "replica")) {
 		s.shared = o->log_folder;
 		args[2] = str_fmt(w->at.a, "%d", w->r->port.v).p;
-		s.text = STR(BEGIN BIN "pg_basebackup -D $1/data -h /srv/shared/primary/socket -p $3 -U rdsrepladmin -c fast -X "
-				       "stream --no-sync\nchmod 750 $1/data\ntouch $1/data/standby.signal" END);
+		s.text = STR(BEGIN BIN
+			"pg_basebackup -D $1/data -h /srv/shared/primary/socket -p $3 -U rdsrepladmin -c fast -X "
+			"stream --no-sync\nchmod 750 $1/data\ntouch $1/data/standby.signal" END);
 	} else if (o) {
 		s.shared = o->folder;
 		args[1] = str_is(o->kind, "time") ? "recovery.signal" : "";
-		s.text = STR(BEGIN "cp -a --reflink=auto /srv/shared/data $1/data\n[ -z \"$2\" ] || touch $1/data/$2" END);
+		s.text = STR(
+			BEGIN "cp -a --reflink=auto /srv/shared/data $1/data\n[ -z \"$2\" ] || touch $1/data/$2" END);
 	} else {
 		s.shared = STR("rds/template");
 		s.text = STR(BEGIN "cp -a --reflink=auto /srv/shared/data $1/data" END);
@@ -133,24 +137,30 @@ status rds_node_furnish(struct rds_work *w, struct pg *p, struct str *why)
 	struct str master = pg_name(a, r->master_username), db = r->db_name;
 	bool is;
 	/* Statements with a verifier are in no log. */
-	TRY(pg_query(p, a, STR("SET log_statement = 'none'; SET log_min_duration_statement = -1; SET synchronous_commit = 'local'"),
+	TRY(pg_query(p, a,
+		STR("SET log_statement = 'none'; SET log_min_duration_statement = -1; SET synchronous_commit = "
+		    "'local'"),
 		STATEMENT_MS, NULL, why));
 	TRY(one(p, a,
-		str_fmt(a, "SELECT 1 FROM pg_roles WHERE rolname = %.*s", STR_ARG(pg_literal(a, r->master_username))), &is, why));
+		str_fmt(a, "SELECT 1 FROM pg_roles WHERE rolname = %.*s", STR_ARG(pg_literal(a, r->master_username))),
+		&is, why));
 	if (!is)
 		TRY(pg_query(p, a,
 			str_fmt(a,
-				"BEGIN; CREATE ROLE %.*s LOGIN CREATEDB CREATEROLE VALID UNTIL 'infinity'; GRANT rds_superuser TO "
+				"BEGIN; CREATE ROLE %.*s LOGIN CREATEDB CREATEROLE VALID UNTIL 'infinity'; GRANT "
+				"rds_superuser TO "
 				"%.*s; ALTER DATABASE postgres OWNER TO %.*s; COMMIT",
 				STR_ARG(master), STR_ARG(master), STR_ARG(master)),
 			STATEMENT_MS, NULL, why));
 	if (str_has(r->verifier))
 		TRY(pg_query(p, a,
-			str_fmt(a, "ALTER ROLE %.*s LOGIN PASSWORD %.*s", STR_ARG(master), STR_ARG(pg_literal(a, r->verifier))),
+			str_fmt(a, "ALTER ROLE %.*s LOGIN PASSWORD %.*s", STR_ARG(master),
+				STR_ARG(pg_literal(a, r->verifier))),
 			STATEMENT_MS, NULL, why));
 	r->verifier_due = SOME_BOOL(false);
 	if (!str_has(db)) return OK;
-	TRY(one(p, a, str_fmt(a, "SELECT 1 FROM pg_database WHERE datname = %.*s", STR_ARG(pg_literal(a, db))), &is, why));
+	TRY(one(p, a, str_fmt(a, "SELECT 1 FROM pg_database WHERE datname = %.*s", STR_ARG(pg_literal(a, db))), &is,
+		why));
 	if (is) return OK;
 	return pg_query(p, a, str_fmt(a, "CREATE DATABASE %.*s OWNER %.*s", STR_ARG(pg_name(a, db)), STR_ARG(master)),
 		STATEMENT_MS * 3, NULL, why);

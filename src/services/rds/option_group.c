@@ -1,5 +1,5 @@
-/* Option groups. PostgreSQL has no options ("PostgreSQL doesn't use options and option groups", the guide), so a group is
- * its record: made, described, given to an instance, deleted. */
+/* Option groups. PostgreSQL has no options ("PostgreSQL doesn't use options and option groups", the guide), so a group
+ * is its record: made, described, given to an instance, deleted. */
 #include "services/rds/room.h"
 
 enum { GROUPS_MAX = 20 };
@@ -85,21 +85,22 @@ status rds_delete_option_group(
 		const struct rds_rec_instance *i = e.record;
 		if (str_eq(i->option_group, r.option_group_name))
 			return RDS_FAIL(c, INVALID_OPTION_GROUP_STATE_FAULT,
-				"The option group %.*s cannot be deleted because it is in use.", STR_ARG(r.option_group_name));
+				"The option group %.*s cannot be deleted because it is in use.",
+				STR_ARG(r.option_group_name));
 	}
 	TRY(rds_each_end(&e));
 	rds_drop(rds_here(c), &rds_kind_option_group, r.option_group_name);
 	return OK;
 }
 
-status rds_describe_option_groups(
-	struct call *c, const struct rds_describe_option_groups_input *in, struct rds_describe_option_groups_output *out)
+status rds_describe_option_groups(struct call *c, const struct rds_describe_option_groups_input *in,
+	struct rds_describe_option_groups_output *out)
 {
 	struct rds_rec_option_group r = default_group();
 	size_t capacity = 0;
 	if (str_has(in->option_group_name) && str_has(in->engine_name))
-		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
-			"OptionGroupName and EngineName can't be given together.");
+		return RDS_FAIL(
+			c, INVALID_PARAMETER_COMBINATION, "OptionGroupName and EngineName can't be given together.");
 	if (str_has(in->option_group_name)) {
 		TRY(find(c, in->option_group_name, &r));
 		show(c, &r, VEC_PUSH(c->arena, &out->option_groups_list, &capacity));
@@ -114,6 +115,6 @@ status rds_describe_option_groups(
 			show(c, g, VEC_PUSH(c->arena, &out->option_groups_list, &capacity));
 	}
 	TRY(rds_each_end(&e));
-	return rds_page(
-		c, &out->option_groups_list, sizeof(*out->option_groups_list.v), in->max_records, in->marker, &out->marker);
+	return rds_page(c, &out->option_groups_list, sizeof(*out->option_groups_list.v), in->max_records, in->marker,
+		&out->marker);
 }

@@ -7,7 +7,8 @@ struct list {
 	size_t n;
 };
 
-status rds_page(struct call *c, void *list, size_t element_size, struct opt_i32 max, struct str marker, struct str *next)
+status rds_page(
+	struct call *c, void *list, size_t element_size, struct opt_i32 max, struct str marker, struct str *next)
 {
 	struct list *l = list;
 	uint64_t from = 0;

@@ -1,6 +1,6 @@
 /* DB parameter groups: values that are really written into the servers' settings (settings.c). "Parameter groups for DB
- * instances", the guide: dynamic parameters apply at once or with the next restart, as the request says; static ones with
- * the next restart; and a group that is given to an instance with its next restart. */
+ * instances", the guide: dynamic parameters apply at once or with the next restart, as the request says; static ones
+ * with the next restart; and a group that is given to an instance with its next restart. */
 #include "services/rds/parameters.h"
 
 enum { GROUPS_MAX = 50, CHANGES_MAX = 20 };
@@ -66,7 +66,8 @@ status rds_parameter_group_check(struct call *c, struct str name, struct str fam
 	TRY(find(c, name, &g));
 	if (str_eq(g.db_parameter_group_family, family)) return OK;
 	return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
-		"The parameter group %.*s with DBParameterGroupFamily %.*s can't be used for this instance. Please use a "
+		"The parameter group %.*s with DBParameterGroupFamily %.*s can't be used for this instance. Please use "
+		"a "
 		"Parameter Group with DBParameterGroupFamily %.*s",
 		STR_ARG(name), STR_ARG(g.db_parameter_group_family), STR_ARG(family));
 }
@@ -121,8 +122,8 @@ status rds_create_db_parameter_group(struct call *c, const struct rds_create_db_
 	return make(c, in->db_parameter_group_name, &r, &in->tags, &out->db_parameter_group);
 }
 
-status rds_copy_db_parameter_group(
-	struct call *c, const struct rds_copy_db_parameter_group_input *in, struct rds_copy_db_parameter_group_output *out)
+status rds_copy_db_parameter_group(struct call *c, const struct rds_copy_db_parameter_group_input *in,
+	struct rds_copy_db_parameter_group_output *out)
 {
 	struct rds_rec_parameter_group r;
 	struct str source = in->source_db_parameter_group_identifier;
@@ -138,15 +139,16 @@ status rds_delete_db_parameter_group(struct call *c, const struct rds_delete_db_
 	struct rds_rec_parameter_group r;
 	(void)out;
 	if (str_istarts(in->db_parameter_group_name, STR("default.")))
-		return RDS_FAIL(c, INVALID_DB_PARAMETER_GROUP_STATE_FAULT, "Default DBParameterGroup cannot be deleted: %.*s",
-			STR_ARG(in->db_parameter_group_name));
+		return RDS_FAIL(c, INVALID_DB_PARAMETER_GROUP_STATE_FAULT,
+			"Default DBParameterGroup cannot be deleted: %.*s", STR_ARG(in->db_parameter_group_name));
 	TRY(find(c, in->db_parameter_group_name, &r));
 	struct rds_each e = rds_each(rds_here(c), &rds_kind_instance);
 	while (rds_next(&e)) {
 		const struct rds_rec_instance *i = e.record;
 		if (str_eq(i->parameter_group, r.db_parameter_group_name))
 			return RDS_FAIL(c, INVALID_DB_PARAMETER_GROUP_STATE_FAULT,
-				"One or more database instances are still members of this parameter group %.*s, so the group "
+				"One or more database instances are still members of this parameter group %.*s, so the "
+				"group "
 				"cannot be deleted",
 				STR_ARG(r.db_parameter_group_name));
 	}
@@ -174,8 +176,8 @@ status rds_describe_db_parameter_groups(struct call *c, const struct rds_describ
 		if (!str_eq(e.name, DEFAULT_GROUP)) /* kept only for its tags */
 			show(c, e.record, VEC_PUSH(c->arena, &out->db_parameter_groups, &capacity));
 	TRY(rds_each_end(&e));
-	return rds_page(
-		c, &out->db_parameter_groups, sizeof(*out->db_parameter_groups.v), in->max_records, in->marker, &out->marker);
+	return rds_page(c, &out->db_parameter_groups, sizeof(*out->db_parameter_groups.v), in->max_records, in->marker,
+		&out->marker);
 }
 
 /* ── parameters ── */
@@ -196,8 +198,11 @@ static void show_parameter(
 		.apply_type = p->is_static ? STR("static") : STR("dynamic"),
 		.data_type = str_c(p->type),
 		.is_modifiable = SOME_BOOL(p->modifiable),
-		.source = value ? STR("user") : own ? STR("system") : STR("engine-default"),
-		.apply_method = (value && value->pending.v) || (p->is_static) ? STR("pending-reboot") : STR("immediate")};
+		.source = value ? STR("user")
+			  : own ? STR("system")
+				: STR("engine-default"),
+		.apply_method =
+			(value && value->pending.v) || (p->is_static) ? STR("pending-reboot") : STR("immediate")};
 	if (*p->allowed) out->allowed_values = str_c(p->allowed);
 	if (value)
 		out->parameter_value = value->value;
@@ -205,8 +210,8 @@ static void show_parameter(
 		out->parameter_value = str_c(own);
 }
 
-status rds_describe_db_parameters(
-	struct call *c, const struct rds_describe_db_parameters_input *in, struct rds_describe_db_parameters_output *out)
+status rds_describe_db_parameters(struct call *c, const struct rds_describe_db_parameters_input *in,
+	struct rds_describe_db_parameters_output *out)
 {
 	static const char *const names[] = {"parameter-name", NULL};
 	struct rds_rec_parameter_group g;
@@ -215,7 +220,8 @@ status rds_describe_db_parameters(
 	TRY(find(c, in->db_parameter_group_name, &g));
 	for (size_t i = 0; i < rds_parameters_postgres15_length; i++) {
 		struct rds_parameter p;
-		show_parameter(&rds_parameters_postgres15[i], value_of(&g, str_c(rds_parameters_postgres15[i].name)), &p);
+		show_parameter(
+			&rds_parameters_postgres15[i], value_of(&g, str_c(rds_parameters_postgres15[i].name)), &p);
 		if (str_has(in->source) && !str_eq(in->source, p.source)) continue;
 		if (rds_filter_passes(&in->filters, "parameter-name", p.parameter_name))
 			*VEC_PUSH(c->arena, &out->parameters, &capacity) = p;
@@ -232,8 +238,7 @@ status rds_describe_engine_default_parameters(struct call *c,
 	struct rds_engine_defaults *d = out->engine_defaults = arena_new(c->arena, struct rds_engine_defaults);
 	d->db_parameter_group_family = in->db_parameter_group_family;
 	for (size_t i = 0; i < rds_parameters_postgres15_length; i++)
-		show_parameter(
-			&rds_parameters_postgres15[i], NULL, VEC_PUSH(c->arena, &d->parameters, &capacity));
+		show_parameter(&rds_parameters_postgres15[i], NULL, VEC_PUSH(c->arena, &d->parameters, &capacity));
 	return rds_page(c, &d->parameters, sizeof(*d->parameters.v), in->max_records, in->marker, &d->marker);
 }
 
@@ -268,8 +273,8 @@ static status check_value(struct call *c, const struct rds_parameter_info *p, st
 	if (good && strcmp(p->type, "integer") == 0) good = is_ok(str_to_i64(text, &whole));
 	if (good && !number && allowed.n) good = among(allowed, text);
 	if (good) return OK;
-	return RDS_FAIL(c, INVALID_PARAMETER_VALUE, "Invalid parameter value: %.*s for: %s allowed values are: %s", STR_ARG(value),
-		p->name, *p->allowed ? p->allowed : "text without control characters");
+	return RDS_FAIL(c, INVALID_PARAMETER_VALUE, "Invalid parameter value: %.*s for: %s allowed values are: %s",
+		STR_ARG(value), p->name, *p->allowed ? p->allowed : "text without control characters");
 }
 
 static status set_value(struct call *c, struct rds_rec_parameter_group *g, const struct rds_parameter *p)
@@ -286,8 +291,8 @@ static status set_value(struct call *c, struct rds_rec_parameter_group *g, const
 		return RDS_FAIL(c, INVALID_PARAMETER_VALUE, "The parameter %.*s cannot be modified.",
 			STR_ARG(p->parameter_name));
 	if (info->is_static && str_is(p->apply_method, "immediate"))
-		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
-			"cannot use immediate apply method for static parameter");
+		return RDS_FAIL(
+			c, INVALID_PARAMETER_COMBINATION, "cannot use immediate apply method for static parameter");
 	TRY(check_value(c, info, p->parameter_value));
 	struct rds_rec_value *v = value_of(g, p->parameter_name);
 	if (!v) v = VEC_PUSH(c->arena, &g->values, &capacity);
@@ -304,7 +309,8 @@ static status changed(struct call *c, const struct rds_rec_parameter_group *g)
 	rds_put(rds_here(c), &rds_kind_parameter_group, g->db_parameter_group_name, g);
 	while (rds_next(&e)) {
 		const struct rds_rec_instance *i = e.record;
-		if (str_eq(i->parameter_group, g->db_parameter_group_name)) rds_mark(rds_here(c), i->dbi_resource_id, 0);
+		if (str_eq(i->parameter_group, g->db_parameter_group_name))
+			rds_mark(rds_here(c), i->dbi_resource_id, 0);
 	}
 	rds_poke(c);
 	return rds_each_end(&e);

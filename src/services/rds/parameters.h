@@ -12,15 +12,17 @@ struct rds_parameter_info {
 extern const struct rds_parameter_info rds_parameters_postgres15[];
 extern const size_t rds_parameters_postgres15_length;
 const struct rds_parameter_info *rds_parameter_find(struct str name);
-/* What RDS sets where the group does not: "system" values, formulas as the guide writes them; NULL: the engine's own. */
+/* What RDS sets where the group does not: "system" values, formulas as the guide writes them; NULL: the engine's own.
+ */
 const char *rds_parameter_default(struct str name);
 
-/* ── formula.c ── "Specifying DB parameters", the guide: {DBInstanceClassMemory/32768}, LEAST(…), GREATEST(…), SUM(…). */
+/* ── formula.c ── "Specifying DB parameters", the guide: {DBInstanceClassMemory/32768}, LEAST(…), GREATEST(…), SUM(…).
+ */
 struct rds_formula_of {
 	int64_t memory_bytes, storage_bytes, vcpus, port;
 };
 /* A plain value comes back as it is. INVALID where it is no formula. */
 status rds_formula(struct arena *a, struct str text, const struct rds_formula_of *of, struct str *out) MUST_USE;
 /* The value in force for an instance: the group's, else RDS's own; STR_NONE: the engine's. */
-struct str rds_parameter_value(struct arena *a, const struct rds_rec_parameter_group *g, struct str name,
-	const struct rds_formula_of *of);
+struct str rds_parameter_value(
+	struct arena *a, const struct rds_rec_parameter_group *g, struct str name, const struct rds_formula_of *of);

@@ -86,8 +86,8 @@ static status answer(
 	return failed ? STATUS(INVALID) : OK;
 }
 
-static status start(struct pg *p, struct arena *a, const char *folder, unsigned port, struct str database, int64_t until_us,
-	struct str *why)
+static status start(struct pg *p, struct arena *a, const char *folder, unsigned port, struct str database,
+	int64_t until_us, struct str *why)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	struct buf b = BUF_IN(a);
@@ -120,8 +120,8 @@ status pg_open(struct pg *p, struct arena *a, const char *folder, unsigned port,
 	pg_close(p);
 	/* 57P03: it starts, recovers or shuts down. */
 	return status_is(s, STATUS_INVALID) && str_starts(text, STR("57P0")) ? STATUS(BUSY)
-	       : status_is(s, STATUS_INVALID)                                   ? s
-										: STATUS(BUSY);
+	       : status_is(s, STATUS_INVALID)                                ? s
+									     : STATUS(BUSY);
 }
 
 void pg_close(struct pg *p)

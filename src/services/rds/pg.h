@@ -1,6 +1,6 @@
-/* A client of PostgreSQL's protocol for virga's own statements ("Frontend/Backend Protocol", the PostgreSQL documentation):
- * simple queries over a server's Unix socket, which only virga and the server can reach, as rdsadmin. Blocking, with a
- * limit for each step; one thread at a time. */
+/* A client of PostgreSQL's protocol for virga's own statements ("Frontend/Backend Protocol", the PostgreSQL
+ * documentation): simple queries over a server's Unix socket, which only virga and the server can reach, as rdsadmin.
+ * Blocking, with a limit for each step; one thread at a time. */
 #pragma once
 #include "base/arena.h"
 #include "base/str.h"
@@ -23,9 +23,10 @@ struct pg_rows {
 status pg_open(struct pg *p, struct arena *a, const char *folder, unsigned port, struct str database, int limit_ms,
 	struct str *why) MUST_USE;
 void pg_close(struct pg *p);
-/* One or several statements; the rows of the last one that has some, in `a`. INVALID: the server's error is *why; IO: the
- * connection is gone. rows and why may be NULL. */
-status pg_query(struct pg *p, struct arena *a, struct str sql, int limit_ms, struct pg_rows *rows, struct str *why) MUST_USE;
+/* One or several statements; the rows of the last one that has some, in `a`. INVALID: the server's error is *why; IO:
+ * the connection is gone. rows and why may be NULL. */
+status pg_query(
+	struct pg *p, struct arena *a, struct str sql, int limit_ms, struct pg_rows *rows, struct str *why) MUST_USE;
 /* 'text' and "name" with what is special in them escaped. */
 struct str pg_literal(struct arena *a, struct str text);
 struct str pg_name(struct arena *a, struct str name);

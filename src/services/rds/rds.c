@@ -1,7 +1,7 @@
 /* Amazon RDS: what it does, operation by operation. The engine is PostgreSQL. */
-#include "services/rds/controller.h"
-#include "services/ec2/network_door.h"
 #include "base/log.h"
+#include "services/ec2/network_door.h"
+#include "services/rds/controller.h"
 #include <dirent.h>
 
 static const struct service_op operations[RDS_OP_COUNT] = {

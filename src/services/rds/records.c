@@ -1,7 +1,8 @@
 /* Records of RDS in the store. */
 #include "services/rds/room.h"
 
-const struct rds_kind rds_kind_instance = {"db", RDS_REC_INSTANCE}, rds_kind_subnet_group = {"subgrp", RDS_REC_SUBNET_GROUP},
+const struct rds_kind rds_kind_instance = {"db", RDS_REC_INSTANCE},
+		      rds_kind_subnet_group = {"subgrp", RDS_REC_SUBNET_GROUP},
 		      rds_kind_parameter_group = {"pg", RDS_REC_PARAMETER_GROUP},
 		      rds_kind_option_group = {"og", RDS_REC_OPTION_GROUP},
 		      rds_kind_snapshot = {"snapshot", RDS_REC_SNAPSHOT}, rds_kind_event = {"event", RDS_REC_EVENT};
@@ -34,10 +35,8 @@ void rds_drop(struct rds_place at, const struct rds_kind *k, struct str name)
 struct rds_each rds_each(struct rds_place at, const struct rds_kind *k)
 {
 	struct str from = key_of(at, k, STR_NONE);
-	return (struct rds_each){.at = at,
-		.kind = k,
-		.scan = store_scan_begin(at.tx, from, key_after(at.a, from), false),
-		.failed = OK};
+	return (struct rds_each){
+		.at = at, .kind = k, .scan = store_scan_begin(at.tx, from, key_after(at.a, from), false), .failed = OK};
 }
 
 static struct rds_each each_anywhere(struct store_tx *tx, struct arena *a, const struct rds_kind *kind)
@@ -134,7 +133,8 @@ status rds_name_check(struct call *c, struct str name, const char *what, size_t 
 	if (good) return OK;
 	return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
 		"The parameter %s is not a valid identifier. Identifiers must begin with a letter; must contain only "
-		"ASCII letters, digits, and hyphens; and must not end with a hyphen or contain two consecutive hyphens.",
+		"ASCII letters, digits, and hyphens; and must not end with a hyphen or contain two consecutive "
+		"hyphens.",
 		what);
 }
 

@@ -1,7 +1,7 @@
 /* What the files of RDS share. "The reference" is the Amazon RDS API Reference, "the guide" the Amazon RDS User Guide.
  *
- * A resource is a record of state.model at (rds, KIND, ACCOUNT, REGION, NAME), its name in lower case. Behind an instance
- * runs a real server in one or two nodes (node.h), brought about by a level-triggered job (controller.c). */
+ * A resource is a record of state.model at (rds, KIND, ACCOUNT, REGION, NAME), its name in lower case. Behind an
+ * instance runs a real server in one or two nodes (node.h), brought about by a level-triggered job (controller.c). */
 #pragma once
 #include "base/vec.h"
 #include "call/call.h"
@@ -64,8 +64,8 @@ void rds_show(struct arena *a, uint16_t record, const void *from, uint16_t shape
 
 /* ── page.c ── */
 /* Cuts a list that was filled whole into a page by MaxRecords (20 to 100) and Marker. */
-status rds_page(struct call *c, void *list, size_t element_size, struct opt_i32 max, struct str marker, struct str *next)
-	MUST_USE;
+status rds_page(struct call *c, void *list, size_t element_size, struct opt_i32 max, struct str marker,
+	struct str *next) MUST_USE;
 /* Refuses a filter that is not among names (NULL-ended). */
 status rds_filters_check(struct call *c, const struct rds_filter_list *filters, const char *const *names) MUST_USE;
 /* True where no filter of that name is there, or one of its values is `value`. */
@@ -112,8 +112,8 @@ status rds_instance_must_be(struct call *c, const struct rds_rec_instance *r, co
 /* The answer's instance. */
 struct rds_db_instance *rds_instance_answer(struct call *c, const struct rds_rec_instance *r);
 
-/* ── make.c ── what CreateDBInstance, the restores and read replicas have in common: `r` holds what the request said (or
- * the source had); names, network, defaults are checked and filled in, interfaces made, and the job scheduled. */
+/* ── make.c ── what CreateDBInstance, the restores and read replicas have in common: `r` holds what the request said
+ * (or the source had); names, network, defaults are checked and filled in, interfaces made, and the job scheduled. */
 struct rds_make {
 	struct str zone, subnet_group;
 	const struct str *groups;
@@ -156,8 +156,8 @@ status rds_snapshot_find(struct call *c, struct str id, struct rds_rec_snapshot 
 /* Of all accounts and regions. */
 struct rds_each rds_each_snapshot(struct store_tx *tx, struct arena *a);
 /* snapshot_take.c: a snapshot's record as the instance is now, "creating", with its job. */
-status rds_snapshot_begin(
-	struct rds_place at, int64_t now_ms, const struct rds_rec_instance *r, struct str name, const char *type) MUST_USE;
+status rds_snapshot_begin(struct rds_place at, int64_t now_ms, const struct rds_rec_instance *r, struct str name,
+	const char *type) MUST_USE;
 /* A folder below the data folder goes, by a job, once this is committed. */
 #define RDS_JOB_FOLDER "rds.folder"
 void rds_folder_drop(struct rds_place at, struct str folder);

@@ -1,5 +1,5 @@
-/* The master user's password in Secrets Manager: "Password management with Amazon RDS and AWS Secrets Manager", the guide. RDS
- * makes the secret, and sets a new password every seven days or when it is asked to. */
+/* The master user's password in Secrets Manager: "Password management with Amazon RDS and AWS Secrets Manager", the
+ * guide. RDS makes the secret, and sets a new password every seven days or when it is asked to. */
 #include "base/json.h"
 #include "base/log.h"
 #include "base/rand.h"
@@ -13,8 +13,7 @@ enum { PASSWORD_LENGTH = 28 };
 
 static struct inside_caller rds_itself(struct rds_work *w)
 {
-	struct inside_caller who =
-		inside_service(w->at.a, w->at.account, w->at.region, STR("rds.amazonaws.com"));
+	struct inside_caller who = inside_service(w->at.a, w->at.account, w->at.region, STR("rds.amazonaws.com"));
 	who.system_tags = true;
 	return who;
 }
@@ -42,10 +41,11 @@ static status put(struct rds_work *w, struct str password)
 	struct secretsmanager_put_secret_value_input in = {.secret_id = w->r->secret_name,
 		.secret_string = value_of(w, password),
 		.client_request_token = rand_uuid(w->at.a)};
-	struct inside *i =
-		inside_run(w->cloud, &who, "secretsmanager", SECRETSMANAGER_OP_PUT_SECRET_VALUE, &in, NULL);
+	struct inside *i = inside_run(w->cloud, &who, "secretsmanager", SECRETSMANAGER_OP_PUT_SECRET_VALUE, &in, NULL);
 	bool ok = i->ok;
-	if (ok) w->r->secret_arn = str_dup(w->at.a, ((const struct secretsmanager_put_secret_value_output *)i->out)->arn);
+	if (ok)
+		w->r->secret_arn =
+			str_dup(w->at.a, ((const struct secretsmanager_put_secret_value_output *)i->out)->arn);
 	if (!ok) log_warn("rds", "secret", "code=%.*s", STR_ARG(i->code));
 	inside_free(i);
 	return ok ? OK : STATUS(IO);
@@ -60,7 +60,8 @@ status rds_secret_make(struct rds_work *w)
 			str_fmt(w->at.a, "arn:aws:rds:%.*s:%.*s:db:%.*s", STR_ARG(w->at.region), STR_ARG(w->at.account),
 				STR_ARG(w->r->db_instance_identifier))}};
 	struct secretsmanager_create_secret_input in = {.name = w->r->secret_name,
-		.description = str_fmt(w->at.a, "The secret associated with the primary RDS DB instance: %.*s", STR_ARG(tags[1].value)),
+		.description = str_fmt(w->at.a, "The secret associated with the primary RDS DB instance: %.*s",
+			STR_ARG(tags[1].value)),
 		.kms_key_id = w->r->secret_key,
 		.secret_string = value_of(w, password),
 		.client_request_token = rand_uuid(w->at.a),

@@ -98,9 +98,10 @@ struct str rds_settings_text(struct arena *a, const struct rds_settings *s, stru
 		"log_rotation_size = 0\nlog_truncate_on_rotation = off\nlog_line_prefix = '%%t:%%r:%%u@%%d:[%%p]:'\n",
 		STR_ARG(own));
 	buf_fmt(&b, "archive_mode = on\narchive_timeout = 300\narchive_command = '%s'\n",
-		s->r->backup_retention_period.v > 0 ? "f=/srv/engine/wal/%f; cmp -s %p $f || { cp %p $f.new && sync $f.new && mv "
-						      "$f.new $f; }"
-						    : "/bin/true");
+		s->r->backup_retention_period.v > 0
+			? "f=/srv/engine/wal/%f; cmp -s %p $f || { cp %p $f.new && sync $f.new && mv "
+			  "$f.new $f; }"
+			: "/bin/true");
 	buf_lit(&b, "hot_standby = on\nrestart_after_crash = on\n");
 	if (str_has(s->follow))
 		buf_fmt(&b,
@@ -110,8 +111,8 @@ struct str rds_settings_text(struct arena *a, const struct rds_settings *s, stru
 	buf_fmt(&b, "synchronous_standby_names = '%s%.*s'\n", str_has(s->synchronous) ? "node_" : "",
 		STR_ARG(str_or(s->synchronous, STR(""))));
 	if (s->tls)
-		buf_fmt(&b, "ssl = on\nssl_cert_file = '%.*s/server.crt'\nssl_key_file = '%.*s/server.key'\n", STR_ARG(own),
-			STR_ARG(own));
+		buf_fmt(&b, "ssl = on\nssl_cert_file = '%.*s/server.crt'\nssl_key_file = '%.*s/server.key'\n",
+			STR_ARG(own), STR_ARG(own));
 	buf_str(&b, s->restore);
 	return buf_done(&b);
 }

@@ -1,4 +1,5 @@
-/* DB snapshots: CreateDBSnapshot and what can be done with them. "Creating a DB snapshot", "Sharing a DB snapshot", the guide. */
+/* DB snapshots: CreateDBSnapshot and what can be done with them. "Creating a DB snapshot", "Sharing a DB snapshot", the
+ * guide. */
 #include "services/rds/node.h"
 
 enum { MANUAL_MAX = 100, SHARED_MAX = 20 };
@@ -34,7 +35,8 @@ status rds_snapshot_find(struct call *c, struct str id, struct rds_rec_snapshot 
 	struct str rest = id, part[6] = {{0}};
 	if (str_starts(id, STR("arn:"))) {
 		for (unsigned i = 0; i < 6 && str_has(rest); i++) part[i] = str_cut(&rest, ':');
-		if (!str_has(rest)) return RDS_FAIL(c, INVALID_PARAMETER_VALUE, "Invalid snapshot ARN: %.*s", STR_ARG(id));
+		if (!str_has(rest))
+			return RDS_FAIL(c, INVALID_PARAMETER_VALUE, "Invalid snapshot ARN: %.*s", STR_ARG(id));
 		at.region = part[3], at.account = part[4];
 	}
 	status s = rds_load(at, &rds_kind_snapshot, rest, r);
@@ -62,7 +64,8 @@ static status check_new(struct call *c, struct str given, struct str *name)
 	status s = rds_load(rds_here(c), &rds_kind_snapshot, *name, &other);
 	if (is_ok(s))
 		return RDS_FAIL(c, DB_SNAPSHOT_ALREADY_EXISTS_FAULT,
-			"Cannot create the snapshot because a snapshot with the identifier %.*s already exists.", STR_ARG(*name));
+			"Cannot create the snapshot because a snapshot with the identifier %.*s already exists.",
+			STR_ARG(*name));
 	if (!status_is(s, STATUS_NOT_FOUND)) return s;
 	struct rds_each e = rds_each(rds_here(c), &rds_kind_snapshot);
 	while (rds_next(&e)) n += str_is(((const struct rds_rec_snapshot *)e.record)->snapshot_type, "manual");
@@ -83,7 +86,8 @@ status rds_create_db_snapshot(
 	bool stopped = str_is(r.db_instance_status, "stopped");
 	if (!stopped && !str_is(r.db_instance_status, "available"))
 		return RDS_FAIL(c, INVALID_DB_INSTANCE_STATE_FAULT,
-			"Cannot create a snapshot because the database instance %.*s is not currently in the available state.",
+			"Cannot create a snapshot because the database instance %.*s is not currently in the available "
+			"state.",
 			STR_ARG(r.db_instance_identifier));
 	TRY(rds_snapshot_begin(rds_here(c), c->now_ms, &r, name, "manual"));
 	TRY(rds_load(rds_here(c), &rds_kind_snapshot, name, &s));
@@ -96,17 +100,21 @@ status rds_create_db_snapshot(
 	return OK;
 }
 
-static bool wanted(struct call *c, const struct rds_describe_db_snapshots_input *in, const struct rds_rec_snapshot *r, bool mine)
+static bool wanted(
+	struct call *c, const struct rds_describe_db_snapshots_input *in, const struct rds_rec_snapshot *r, bool mine)
 {
 	struct str type = in->snapshot_type;
 	bool shared = !mine && may_restore(r, c->account), all = false;
 	for (size_t i = 0; i < r->shared.n; i++) all = all || str_is(r->shared.v[i], "all");
 	if (str_is(type, "shared") && !(shared && !all)) return false;
 	if (str_is(type, "public") && !all) return false;
-	if ((str_is(type, "manual") || str_is(type, "automated")) && !(mine && str_eq(type, r->snapshot_type))) return false;
+	if ((str_is(type, "manual") || str_is(type, "automated")) && !(mine && str_eq(type, r->snapshot_type)))
+		return false;
 	if (str_is(type, "awsbackup")) return false;
-	if (!str_has(type) && !mine && !(shared && ((in->include_shared.v && !all) || (in->include_public.v && all)))) return false;
-	return (!str_has(in->db_instance_identifier) || str_ieq(in->db_instance_identifier, r->db_instance_identifier)) &&
+	if (!str_has(type) && !mine && !(shared && ((in->include_shared.v && !all) || (in->include_public.v && all))))
+		return false;
+	return (!str_has(in->db_instance_identifier) ||
+		       str_ieq(in->db_instance_identifier, r->db_instance_identifier)) &&
 	       (!str_has(in->dbi_resource_id) || str_eq(in->dbi_resource_id, r->dbi_resource_id)) &&
 	       rds_filter_passes(&in->filters, "db-instance-id", r->db_instance_identifier) &&
 	       rds_filter_passes(&in->filters, "db-snapshot-id", r->db_snapshot_identifier) &&
@@ -118,7 +126,8 @@ static bool wanted(struct call *c, const struct rds_describe_db_snapshots_input 
 status rds_describe_db_snapshots(
 	struct call *c, const struct rds_describe_db_snapshots_input *in, struct rds_describe_db_snapshots_output *out)
 {
-	static const char *const names[] = {"db-instance-id", "db-snapshot-id", "dbi-resource-id", "snapshot-type", "engine", NULL};
+	static const char *const names[] = {
+		"db-instance-id", "db-snapshot-id", "dbi-resource-id", "snapshot-type", "engine", NULL};
 	struct rds_rec_snapshot r;
 	size_t capacity = 0;
 	status s = OK;
@@ -130,19 +139,22 @@ status rds_describe_db_snapshots(
 	/* Others' that are shared are found among all: there are few snapshots. */
 	struct rds_each e = rds_each(rds_here(c), &rds_kind_snapshot);
 	while (is_ok(s) && rds_next(&e))
-		if (wanted(c, in, e.record, true)) s = show(c, e.record, VEC_PUSH(c->arena, &out->db_snapshots, &capacity));
+		if (wanted(c, in, e.record, true))
+			s = show(c, e.record, VEC_PUSH(c->arena, &out->db_snapshots, &capacity));
 	status end = rds_each_end(&e);
 	TRY(s);
 	TRY(end);
-	if (str_is(in->snapshot_type, "shared") || str_is(in->snapshot_type, "public") || in->include_shared.v || in->include_public.v) {
+	if (str_is(in->snapshot_type, "shared") || str_is(in->snapshot_type, "public") || in->include_shared.v ||
+		in->include_public.v) {
 		e = rds_each_snapshot(c->tx, c->arena);
 		while (is_ok(s) && rds_next(&e)) {
-			if (str_eq(e.at.account, c->account) || !str_eq(e.at.region, c->region) || !wanted(c, in, e.record, false))
+			if (str_eq(e.at.account, c->account) || !str_eq(e.at.region, c->region) ||
+				!wanted(c, in, e.record, false))
 				continue;
 			struct rds_db_snapshot *o = VEC_PUSH(c->arena, &out->db_snapshots, &capacity);
 			s = show(c, e.record, o);
-			o->db_snapshot_arn = str_fmt(c->arena, "arn:aws:rds:%.*s:%.*s:snapshot:%.*s", STR_ARG(e.at.region),
-				STR_ARG(e.at.account), STR_ARG(o->db_snapshot_identifier));
+			o->db_snapshot_arn = str_fmt(c->arena, "arn:aws:rds:%.*s:%.*s:snapshot:%.*s",
+				STR_ARG(e.at.region), STR_ARG(e.at.account), STR_ARG(o->db_snapshot_identifier));
 			o->db_snapshot_identifier = o->db_snapshot_arn;
 		}
 		end = rds_each_end(&e);
@@ -159,7 +171,8 @@ status rds_delete_db_snapshot(
 	TRY(own(c, in->db_snapshot_identifier, &r));
 	if (str_is(r.snapshot_type, "automated"))
 		return RDS_FAIL(c, INVALID_DB_SNAPSHOT_STATE_FAULT,
-			"Only manual snapshots may be deleted: %.*s is an automated one.", STR_ARG(r.db_snapshot_identifier));
+			"Only manual snapshots may be deleted: %.*s is an automated one.",
+			STR_ARG(r.db_snapshot_identifier));
 	if (str_is(r.status, "creating"))
 		return RDS_FAIL(c, INVALID_DB_SNAPSHOT_STATE_FAULT, "DBSnapshot %.*s is not in available state.",
 			STR_ARG(r.db_snapshot_identifier));
@@ -187,7 +200,8 @@ status rds_copy_db_snapshot(
 	struct rds_rec_instance like = {0};
 	struct str name;
 	if (str_has(in->kms_key_id) || in->copy_option_group.v || str_has(in->target_custom_availability_zone))
-		return call_fail(c, ERR_NOT_IMPLEMENTED, "Encrypted copies and copies with options are not implemented.");
+		return call_fail(
+			c, ERR_NOT_IMPLEMENTED, "Encrypted copies and copies with options are not implemented.");
 	TRY(rds_snapshot_find(c, in->source_db_snapshot_identifier, &from));
 	TRY(check_new(c, in->target_db_snapshot_identifier, &name));
 	if (!str_is(from.status, "available"))
@@ -241,12 +255,15 @@ status rds_modify_db_snapshot_attribute(struct call *c, const struct rds_modify_
 	size_t kept = 0;
 	TRY(own(c, in->db_snapshot_identifier, &r));
 	if (!str_is(in->attribute_name, "restore"))
-		return RDS_FAIL(c, INVALID_PARAMETER_VALUE, "Invalid attribute name: %.*s", STR_ARG(in->attribute_name));
+		return RDS_FAIL(
+			c, INVALID_PARAMETER_VALUE, "Invalid attribute name: %.*s", STR_ARG(in->attribute_name));
 	if (str_is(r.snapshot_type, "automated"))
-		return RDS_FAIL(c, INVALID_DB_SNAPSHOT_STATE_FAULT, "Automated snapshots can't be shared: copy them first.");
+		return RDS_FAIL(
+			c, INVALID_DB_SNAPSHOT_STATE_FAULT, "Automated snapshots can't be shared: copy them first.");
 	for (size_t i = 0; i < r.shared.n; i++) {
 		bool gone = false;
-		for (size_t k = 0; k < in->values_to_remove.n; k++) gone |= str_eq(in->values_to_remove.v[k], r.shared.v[i]);
+		for (size_t k = 0; k < in->values_to_remove.n; k++)
+			gone |= str_eq(in->values_to_remove.v[k], r.shared.v[i]);
 		if (!gone) r.shared.v[kept++] = r.shared.v[i];
 	}
 	r.shared.n = kept;
@@ -261,8 +278,8 @@ status rds_modify_db_snapshot_attribute(struct call *c, const struct rds_modify_
 		if (!there) *VEC_PUSH(c->arena, &r.shared, &capacity) = v;
 	}
 	if (r.shared.n > SHARED_MAX)
-		return RDS_FAIL(c, SHARED_SNAPSHOT_QUOTA_EXCEEDED_FAULT, "A snapshot can be shared with at most %d accounts.",
-			SHARED_MAX);
+		return RDS_FAIL(c, SHARED_SNAPSHOT_QUOTA_EXCEEDED_FAULT,
+			"A snapshot can be shared with at most %d accounts.", SHARED_MAX);
 	rds_put(rds_here(c), &rds_kind_snapshot, r.db_snapshot_identifier, &r);
 	out->db_snapshot_attributes_result = attributes_of(c, &r);
 	return OK;

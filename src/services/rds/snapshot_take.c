@@ -1,5 +1,5 @@
-/* Snapshots by the job: base backups of running servers, copies of stopped ones and of other snapshots. The daily ones begin in
- * their window, and go after the retention period with the log before them. */
+/* Snapshots by the job: base backups of running servers, copies of stopped ones and of other snapshots. The daily ones
+ * begin in their window, and go after the retention period with the log before them. */
 #include "base/log.h"
 #include "base/rand.h"
 #include "services/rds/controller.h"
@@ -26,7 +26,8 @@ status rds_snapshot_take(
 	const char *args[] = {str_z(a, r->primary), str_fmt(a, "%d", r->port.v).p, NULL};
 	struct rds_script s = {.folder = folder, .shared = rds_folder(a, r), .args = args};
 	s.text = str_is(state, "running")
-			 ? STR("[ ! -e made ] || exit 0\nrm -rf data\n" BIN "pg_basebackup -D data -h /srv/shared/$1/socket -p $2 -U "
+			 ? STR("[ ! -e made ] || exit 0\nrm -rf data\n" BIN
+			       "pg_basebackup -D data -h /srv/shared/$1/socket -p $2 -U "
 			       "rdsrepladmin -c fast -X stream --no-sync\nchmod 750 data\nsync -f data\nmkdir made\n")
 			 : STR("[ ! -e made ] || exit 0\nrm -rf data\ncp -a --reflink=auto /srv/shared/$1/data data\n"
 			       "sync -f data\nmkdir made\n");
@@ -69,9 +70,10 @@ status rds_snapshot_begin(
 	if (r->copy_tags_to_snapshot.v) s.tags = r->tags;
 	struct rds_rec_task t = {.account = at.account, .region = at.region, .name = name};
 	rds_put(at, &rds_kind_snapshot, name, &s);
-	jobs_schedule(at.tx, &(struct job){.kind = STR(RDS_JOB_SNAPSHOT),
-				     .id = str_fmt(at.a, "%.*s %.*s %.*s", STR_ARG(at.account), STR_ARG(at.region), STR_ARG(name)),
-				     .payload = rds_rec_task_encode(at.a, &t)});
+	jobs_schedule(at.tx,
+		&(struct job){.kind = STR(RDS_JOB_SNAPSHOT),
+			.id = str_fmt(at.a, "%.*s %.*s %.*s", STR_ARG(at.account), STR_ARG(at.region), STR_ARG(name)),
+			.payload = rds_rec_task_encode(at.a, &t)});
 	return OK;
 }
 
@@ -147,7 +149,7 @@ status rds_snapshot_job(void *ctx, struct store_tx *tx, struct arena *a, const s
 	s.source_folder = STR_NONE;
 	rds_put(at, &rds_kind_snapshot, t.name, &s);
 	snapshot_event(at, now_ms, &s,
-		!is_ok(st)                            ? "Snapshot failed"
+		!is_ok(st)                             ? "Snapshot failed"
 		: str_is(s.snapshot_type, "automated") ? "Automated snapshot created"
 						       : "Manual snapshot created");
 	if (!is_ok(st)) log_warn("rds", "snapshot_failed", "why=\"%.*s\"", STR_ARG(str_or(why, STR(""))));

@@ -1,9 +1,9 @@
-/* A Multi-AZ instance's standby: a server in another zone that has each commit on disk before the client hears of it. "Multi-AZ
- * DB instance deployments", the guide.
+/* A Multi-AZ instance's standby: a server in another zone that has each commit on disk before the client hears of it.
+ * "Multi-AZ DB instance deployments", the guide.
  *
- * The states of its node: "new" ─▶ copying ─▶ "made" ─▶ streaming ─▶ "catching": commits wait for it ─▶ "up": it has all that was
- * ever answered. Only one that is "up" may take over. Before commits stop waiting for it (it ended, its zone failed), the
- * record says that it is no longer "up": so a crash between the two loses nothing. */
+ * The states of its node: "new" ─▶ copying ─▶ "made" ─▶ streaming ─▶ "catching": commits wait for it ─▶ "up": it has
+ * all that was ever answered. Only one that is "up" may take over. Before commits stop waiting for it (it ended, its
+ * zone failed), the record says that it is no longer "up": so a crash between the two loses nothing. */
 #include "base/log.h"
 #include "services/rds/controller.h"
 
@@ -41,7 +41,8 @@ static status promote(struct rds_work *w, struct rds_rec_node *n)
 	/* The records say who is primary: the files follow, clients are let in. */
 	if (is_ok(s)) s = rds_node_reload(w, n, &p);
 	pg_close(&p);
-	if (!is_ok(s)) log_warn("rds", "promotion", "status=%s why=\"%.*s\"", status_name(s), STR_ARG(str_or(why, STR(""))));
+	if (!is_ok(s))
+		log_warn("rds", "promotion", "status=%s why=\"%.*s\"", status_name(s), STR_ARG(str_or(why, STR(""))));
 	return s;
 }
 
@@ -73,7 +74,8 @@ status rds_failover(struct rds_work *w)
 }
 
 /* What the primary says of it: whether it streams, whether commits wait for it, and how far it is. */
-static status look(struct rds_work *w, struct pg *p, const struct rds_rec_node *n, bool *streams, bool *waits, bool *whole)
+static status look(
+	struct rds_work *w, struct pg *p, const struct rds_rec_node *n, bool *streams, bool *waits, bool *whole)
 {
 	struct pg_rows rows;
 	TRY(pg_query(p, w->at.a,
@@ -154,7 +156,8 @@ status rds_standby(struct rds_work *w, bool *moved)
 	} else if (!str_is(n->state, "up")) {
 		s = rds_node_make(w, n, &ready, &why);
 		if (!is_ok(s)) {
-			log_warn("rds", "standby", "status=%s why=\"%.*s\"", status_name(s), STR_ARG(str_or(why, STR(""))));
+			log_warn("rds", "standby", "status=%s why=\"%.*s\"", status_name(s),
+				STR_ARG(str_or(why, STR(""))));
 			rds_again(w, RDS_LATER_MS * 4);
 			return OK;
 		}

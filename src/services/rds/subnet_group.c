@@ -9,7 +9,8 @@ static status check_name(struct call *c, struct str name)
 	bool good = name.n > 0 && name.n <= NAME_MAX_LENGTH;
 	for (size_t i = 0; i < name.n; i++) {
 		char b = name.p[i];
-		good = good && ((b >= 'a' && b <= 'z') || (b >= 'A' && b <= 'Z') || (b >= '0' && b <= '9') || memchr(" ._-", b, 4));
+		good = good && ((b >= 'a' && b <= 'z') || (b >= 'A' && b <= 'Z') || (b >= '0' && b <= '9') ||
+				       memchr(" ._-", b, 4));
 	}
 	if (!good)
 		return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
@@ -27,14 +28,16 @@ static status read_subnets(struct call *c, const struct str *ids, size_t n, stru
 	bool zones = false;
 	if (n > SUBNETS_MAX)
 		return RDS_FAIL(c, DB_SUBNET_QUOTA_EXCEEDED_FAULT,
-			"The request would result in the user exceeding the allowed number of subnets in a DB subnet group.");
+			"The request would result in the user exceeding the allowed number of subnets in a DB subnet "
+			"group.");
 	r->subnets = (struct rds_rec_strings){arena_new_n(c->arena, struct str, n), 0};
 	for (size_t i = 0; i < n; i++) {
 		struct ec2_rec_subnet s;
 		bool again = false;
 		status st = ec2_load(ec2_here(c), &ec2_type_subnet, ids[i], &s);
 		if (status_is(st, STATUS_NOT_FOUND))
-			return RDS_FAIL(c, INVALID_SUBNET, "Some input subnets in :[%.*s] are invalid.", STR_ARG(ids[i]));
+			return RDS_FAIL(
+				c, INVALID_SUBNET, "Some input subnets in :[%.*s] are invalid.", STR_ARG(ids[i]));
 		TRY(st);
 		if (str_has(r->vpc_id) && !str_eq(r->vpc_id, s.vpc_id))
 			return RDS_FAIL(c, INVALID_SUBNET, "The requested subnets are not in the same VPC.");
@@ -47,7 +50,8 @@ static status read_subnets(struct call *c, const struct str *ids, size_t n, stru
 	}
 	if (!zones)
 		return RDS_FAIL(c, DB_SUBNET_GROUP_DOES_NOT_COVER_ENOUGH_A_ZS,
-			"The DB subnet group doesn't meet Availability Zone (AZ) coverage requirement. Current AZ coverage: "
+			"The DB subnet group doesn't meet Availability Zone (AZ) coverage requirement. Current AZ "
+			"coverage: "
 			"%.*s. Add subnets to cover at least 2 AZs.",
 			STR_ARG(str_or(first_zone, STR("none"))));
 	return OK;
@@ -82,8 +86,8 @@ static status find(struct call *c, struct str name, struct rds_rec_subnet_group 
 	return RDS_FAIL(c, DB_SUBNET_GROUP_NOT_FOUND_FAULT, "DB subnet group '%.*s' does not exist.", STR_ARG(name));
 }
 
-/* "If there's no DB subnet group, the DB instance isn't in a DB subnet group of yours": RDS makes "default" of the default
- * VPC's subnets. */
+/* "If there's no DB subnet group, the DB instance isn't in a DB subnet group of yours": RDS makes "default" of the
+ * default VPC's subnets. */
 static status default_group(struct call *c, struct rds_rec_subnet_group *r)
 {
 	size_t capacity = 0;
@@ -112,8 +116,8 @@ status rds_subnet_group_for(struct call *c, struct str name, struct rds_rec_subn
 	return find(c, name, r);
 }
 
-status rds_create_db_subnet_group(
-	struct call *c, const struct rds_create_db_subnet_group_input *in, struct rds_create_db_subnet_group_output *out)
+status rds_create_db_subnet_group(struct call *c, const struct rds_create_db_subnet_group_input *in,
+	struct rds_create_db_subnet_group_output *out)
 {
 	struct rds_rec_subnet_group r, other;
 	size_t n = 0;
@@ -139,14 +143,15 @@ status rds_create_db_subnet_group(
 	return rds_subnet_group_show(c, &r, out->db_subnet_group);
 }
 
-status rds_modify_db_subnet_group(
-	struct call *c, const struct rds_modify_db_subnet_group_input *in, struct rds_modify_db_subnet_group_output *out)
+status rds_modify_db_subnet_group(struct call *c, const struct rds_modify_db_subnet_group_input *in,
+	struct rds_modify_db_subnet_group_output *out)
 {
 	struct rds_rec_subnet_group r, given = {0};
 	TRY(find(c, in->db_subnet_group_name, &r));
 	TRY(read_subnets(c, in->subnet_ids.v, in->subnet_ids.n, &given));
 	if (!str_eq(given.vpc_id, r.vpc_id))
-		return RDS_FAIL(c, INVALID_SUBNET, "The new Subnets are not in the same Vpc as the existing subnet group");
+		return RDS_FAIL(
+			c, INVALID_SUBNET, "The new Subnets are not in the same Vpc as the existing subnet group");
 	struct rds_each e = rds_each(rds_here(c), &rds_kind_instance);
 	while (rds_next(&e)) {
 		const struct rds_rec_instance *i = e.record;
@@ -169,8 +174,8 @@ status rds_modify_db_subnet_group(
 	return rds_subnet_group_show(c, &r, out->db_subnet_group);
 }
 
-status rds_delete_db_subnet_group(
-	struct call *c, const struct rds_delete_db_subnet_group_input *in, struct rds_delete_db_subnet_group_output *out)
+status rds_delete_db_subnet_group(struct call *c, const struct rds_delete_db_subnet_group_input *in,
+	struct rds_delete_db_subnet_group_output *out)
 {
 	struct rds_rec_subnet_group r;
 	(void)out;
@@ -182,7 +187,8 @@ status rds_delete_db_subnet_group(
 		const struct rds_rec_instance *i = e.record;
 		if (str_eq(i->subnet_group, r.db_subnet_group_name))
 			return RDS_FAIL(c, INVALID_DB_SUBNET_GROUP_STATE_FAULT,
-				"Cannot delete the subnet group '%.*s' because at least one database instance: %.*s is still "
+				"Cannot delete the subnet group '%.*s' because at least one database instance: %.*s is "
+				"still "
 				"using it.",
 				STR_ARG(r.db_subnet_group_name), STR_ARG(i->db_instance_identifier));
 	}
@@ -203,7 +209,8 @@ status rds_describe_db_subnet_groups(struct call *c, const struct rds_describe_d
 	status s = OK;
 	while (is_ok(s) && rds_next(&e)) {
 		const struct rds_rec_subnet_group *r = e.record;
-		if (str_has(in->db_subnet_group_name) && !str_ieq(in->db_subnet_group_name, r->db_subnet_group_name)) continue;
+		if (str_has(in->db_subnet_group_name) && !str_ieq(in->db_subnet_group_name, r->db_subnet_group_name))
+			continue;
 		s = rds_subnet_group_show(c, r, VEC_PUSH(c->arena, &out->db_subnet_groups, &capacity));
 	}
 	status end = rds_each_end(&e);

@@ -3,10 +3,10 @@
 #include "base/log.h"
 #include "host/host.h"
 #include "services/rds/node.h"
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
@@ -298,7 +298,8 @@ void rds_watch(struct rds *s, struct str id, const char *path, uint16_t port)
 {
 	pthread_mutex_lock(&s->lock);
 	struct instance *i = instance_of(s, id);
-	bool same = (!path && !i->socket) || (path && i->socket && strcmp(path, i->socket) == 0 && i->watched_port == port);
+	bool same =
+		(!path && !i->socket) || (path && i->socket && strcmp(path, i->socket) == 0 && i->watched_port == port);
 	if (!same) {
 		if (i->is_watched) pg_close(&i->watched);
 		i->is_watched = false, i->watched_port = port;

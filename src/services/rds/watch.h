@@ -1,5 +1,5 @@
-/* What runs for RDS between jobs: one thread that looks after the servers and carries connections from this machine's loopback
- * to publicly accessible instances. */
+/* What runs for RDS between jobs: one thread that looks after the servers and carries connections from this machine's
+ * loopback to publicly accessible instances. */
 #pragma once
 #include "services/rds/room.h"
 
@@ -11,8 +11,9 @@ void rds_stop(struct rds *s);
 void rds_lock(struct rds *s);
 void rds_unlock(struct rds *s);
 
-/* From now on: a listener at loopback:port whose connections go to the instance's interface from the internet, so that gateways,
- * routes, ACLs and groups decide; public_address is the interface's. loopback STR_NONE: none any more. Idempotent. */
+/* From now on: a listener at loopback:port whose connections go to the instance's interface from the internet, so that
+ * gateways, routes, ACLs and groups decide; public_address is the interface's. loopback STR_NONE: none any more.
+ * Idempotent. */
 void rds_forward(struct rds *s, struct str resource_id, struct str loopback, uint16_t port, struct str public_address);
 /* From now on: when the server at this socket folder ends, its instance's job runs. path NULL: no more. Idempotent. */
 void rds_watch(struct rds *s, struct str resource_id, const char *path, uint16_t port);

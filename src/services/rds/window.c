@@ -16,8 +16,8 @@ static int moment(struct str s, bool weekly)
 		if (day == 7 || s.n != 9 || s.p[3] != ':') return -1;
 		s = str_from(s, 4);
 	}
-	if (s.n != 5 || s.p[2] != ':' || !is_ok(str_to_i64(str_sub(s, 0, 2), &h)) || !is_ok(str_to_i64(str_from(s, 3), &m)) ||
-		h < 0 || h > 23 || m < 0 || m > 59)
+	if (s.n != 5 || s.p[2] != ':' || !is_ok(str_to_i64(str_sub(s, 0, 2), &h)) ||
+		!is_ok(str_to_i64(str_from(s, 3), &m)) || h < 0 || h > 23 || m < 0 || m > 59)
 		return -1;
 	return day * DAY + (int)h * 60 + (int)m;
 }
@@ -41,7 +41,8 @@ status rds_window_check(struct call *c, struct str maintenance, struct str backu
 			STR_ARG(maintenance));
 	if (str_has(backup) && !parse(backup, false, &at, &lasts))
 		return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
-			"Invalid backup window format: %.*s. Must be hh24:mi-hh24:mi, at least 30 minutes", STR_ARG(backup));
+			"Invalid backup window format: %.*s. Must be hh24:mi-hh24:mi, at least 30 minutes",
+			STR_ARG(backup));
 	if (!str_has(maintenance) || !str_has(backup)) return OK;
 	for (int day = -1; day < 8; day++)
 		if (day * DAY + at < from + length && from < day * DAY + at + lasts)
@@ -50,8 +51,8 @@ status rds_window_check(struct call *c, struct str maintenance, struct str backu
 	return OK;
 }
 
-/* "A 30-minute window selected at random from an 8-hour block of time for each AWS Region": the maintenance windows begin
- * at full hours, the backup windows at half hours, so that they never meet. */
+/* "A 30-minute window selected at random from an 8-hour block of time for each AWS Region": the maintenance windows
+ * begin at full hours, the backup windows at half hours, so that they never meet. */
 struct str rds_window_random(struct arena *a, bool weekly)
 {
 	int at = NIGHT_FROM + 60 * (int)rand_below(NIGHT_LONG / 60), day = (int)rand_below(7);
