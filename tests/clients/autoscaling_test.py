@@ -622,6 +622,90 @@ class Scaling(Groups):
         self.assertIn("GroupTotalCapacity", [m["Metric"] for m in self.asg.describe_metric_collection_types()["Metrics"]])
 
 
+class Refreshes(Groups):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.ec2.create_launch_template_version(LaunchTemplateId=cls.template, SourceVersion="1", LaunchTemplateData={
+            "InstanceType": "t3.small"})
+
+    def version(self, n):
+        return {"LaunchTemplateId": self.template, "Version": n}
+
+    def refresh(self, g):
+        return self.asg.describe_instance_refreshes(AutoScalingGroupName=g)["InstanceRefreshes"][0]
+
+    def status(self, g, want):
+        self.until(lambda: self.refresh(g)["Status"] == want, limit=60)
+
+    def types(self, g):
+        return sorted(i["InstanceType"] for i in self.instances(g) if i["LifecycleState"] == "InService")
+
+    def test_rolls(self):
+        g = self.make(min=4, LaunchTemplate=self.version("1"))
+        before = self.serving(g, 4)
+        r = self.asg.start_instance_refresh(AutoScalingGroupName=g, DesiredConfiguration={"LaunchTemplate": self.version("2")},
+                                            Preferences={"MinHealthyPercentage": 50, "InstanceWarmup": 0})["InstanceRefreshId"]
+        self.status(g, "Successful")
+        self.assertEqual(self.types(g), ["t3.small"] * 4)
+        d = self.refresh(g)
+        self.assertEqual((d["InstanceRefreshId"], d["PercentageComplete"], d["InstancesToUpdate"]), (r, 100, 0))
+        self.assertEqual(self.group(g)["LaunchTemplate"]["Version"], "2")
+        self.until(lambda: not set(before) & set(self.of_group(g)))
+        self.assertTrue([a for a in self.activities(g) if "in response to an instance refresh" in a["Cause"]])
+        # What matches already is left alone.
+        now = self.serving(g, 4)
+        self.asg.start_instance_refresh(AutoScalingGroupName=g, DesiredConfiguration={"LaunchTemplate": self.version("2")},
+                                        Preferences={"SkipMatching": True})
+        self.status(g, "Successful")
+        self.assertEqual(sorted(self.serving(g, 4)), sorted(now))
+
+    def test_keeps_healthy(self):
+        """At 100 % an instance goes only once another has warmed up."""
+        g = self.make(min=2, max=4, LaunchTemplate=self.version("1"))
+        self.asg.start_instance_refresh(AutoScalingGroupName=g, DesiredConfiguration={"LaunchTemplate": self.version("2")}, Preferences={
+            "MinHealthyPercentage": 100, "MaxHealthyPercentage": 150, "InstanceWarmup": 100})
+        self.until(lambda: self.types(g) == ["t3.micro", "t3.micro", "t3.small"])
+        self.refused("InstanceRefreshInProgress", self.asg.start_instance_refresh, AutoScalingGroupName=g)
+        self.assertEqual(self.refresh(g)["PercentageComplete"], 0)
+        self.advance("101s")
+        self.until(lambda: self.types(g) == ["t3.micro", "t3.small", "t3.small"])
+        self.assertEqual(self.refresh(g)["PercentageComplete"], 50)
+        self.advance("101s")
+        self.status(g, "Successful")
+        self.serving(g, 2)
+        self.assertEqual(self.types(g), ["t3.small"] * 2)
+
+    def test_checkpoint_and_back(self):
+        g = self.make(min=2, max=4, LaunchTemplate=self.version("1"))
+        self.asg.start_instance_refresh(AutoScalingGroupName=g, DesiredConfiguration={"LaunchTemplate": self.version("2")}, Preferences={
+            "MinHealthyPercentage": 0, "InstanceWarmup": 0, "CheckpointPercentages": [50, 100], "CheckpointDelay": 7200})
+        self.until(lambda: self.types(g) == ["t3.micro", "t3.small"] and self.refresh(g)["PercentageComplete"] == 50)
+        self.asg.rollback_instance_refresh(AutoScalingGroupName=g)
+        self.status(g, "RollbackSuccessful")
+        self.assertEqual(self.types(g), ["t3.micro"] * 2)
+        self.assertEqual(self.group(g)["LaunchTemplate"]["Version"], "1")
+        self.assertEqual(self.refresh(g)["RollbackDetails"]["RollbackReason"], "Rolled back due to user request.")
+        self.refused("ActiveInstanceRefreshNotFound", self.asg.rollback_instance_refresh, AutoScalingGroupName=g)
+
+    def test_cancelled(self):
+        g = self.make(min=2, LaunchTemplate=self.version("1"))
+        self.asg.start_instance_refresh(AutoScalingGroupName=g, DesiredConfiguration={"LaunchTemplate": self.version("2")}, Preferences={
+            "MinHealthyPercentage": 0, "InstanceWarmup": 0, "CheckpointPercentages": [50, 100]})
+        self.until(lambda: self.types(g) == ["t3.micro", "t3.small"])
+        self.asg.cancel_instance_refresh(AutoScalingGroupName=g)
+        self.status(g, "Cancelled")
+        self.assertEqual(self.group(g)["LaunchTemplate"]["Version"], "1")
+        self.assertEqual(self.types(g), ["t3.micro", "t3.small"])
+        self.refused("ActiveInstanceRefreshNotFound", self.asg.cancel_instance_refresh, AutoScalingGroupName=g)
+        self.refused("ValidationError", self.asg.start_instance_refresh, AutoScalingGroupName=g, Preferences={"AutoRollback": True})
+        self.asg.start_instance_refresh(AutoScalingGroupName=g, Preferences={"MinHealthyPercentage": 0, "InstanceWarmup": 0, "BakeTime": 60})
+        self.status(g, "Baking")
+        self.refused("IrreversibleInstanceRefresh", self.asg.rollback_instance_refresh, AutoScalingGroupName=g)
+        self.advance("61s")
+        self.status(g, "Successful")
+
+
 class Crash(Groups):
     def test_nothing_twice(self):
         """kill -9 at every few milliseconds of a group's growing and shrinking."""

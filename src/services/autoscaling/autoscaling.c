@@ -9,6 +9,7 @@ static const struct service_op operations[AUTOSCALING_OP_COUNT] = {
 	[AUTOSCALING_OP_BATCH_DELETE_SCHEDULED_ACTION] = OP(autoscaling_batch_delete_scheduled_action, 0),
 	[AUTOSCALING_OP_BATCH_PUT_SCHEDULED_UPDATE_GROUP_ACTION] =
 		OP(autoscaling_batch_put_scheduled_update_group_action, 0),
+	[AUTOSCALING_OP_CANCEL_INSTANCE_REFRESH] = OP(autoscaling_cancel_instance_refresh, 0),
 	[AUTOSCALING_OP_COMPLETE_LIFECYCLE_ACTION] = OP(autoscaling_complete_lifecycle_action, 0),
 	[AUTOSCALING_OP_CREATE_AUTO_SCALING_GROUP] = OP(autoscaling_create_auto_scaling_group, OP_BLOCKING),
 	[AUTOSCALING_OP_CREATE_LAUNCH_CONFIGURATION] = OP(autoscaling_create_launch_configuration, 0),
@@ -27,6 +28,7 @@ static const struct service_op operations[AUTOSCALING_OP_COUNT] = {
 	[AUTOSCALING_OP_DESCRIBE_AUTO_SCALING_INSTANCES] = OP(autoscaling_describe_auto_scaling_instances, OP_READ),
 	[AUTOSCALING_OP_DESCRIBE_AUTO_SCALING_NOTIFICATION_TYPES] =
 		OP(autoscaling_describe_auto_scaling_notification_types, OP_READ),
+	[AUTOSCALING_OP_DESCRIBE_INSTANCE_REFRESHES] = OP(autoscaling_describe_instance_refreshes, OP_READ),
 	[AUTOSCALING_OP_DESCRIBE_LAUNCH_CONFIGURATIONS] = OP(autoscaling_describe_launch_configurations, OP_READ),
 	[AUTOSCALING_OP_DESCRIBE_LIFECYCLE_HOOKS] = OP(autoscaling_describe_lifecycle_hooks, OP_READ),
 	[AUTOSCALING_OP_DESCRIBE_LIFECYCLE_HOOK_TYPES] = OP(autoscaling_describe_lifecycle_hook_types, OP_READ),
@@ -58,9 +60,11 @@ static const struct service_op operations[AUTOSCALING_OP_COUNT] = {
 	[AUTOSCALING_OP_PUT_WARM_POOL] = OP(autoscaling_put_warm_pool, 0),
 	[AUTOSCALING_OP_RECORD_LIFECYCLE_ACTION_HEARTBEAT] = OP(autoscaling_record_lifecycle_action_heartbeat, 0),
 	[AUTOSCALING_OP_RESUME_PROCESSES] = OP(autoscaling_resume_processes, 0),
+	[AUTOSCALING_OP_ROLLBACK_INSTANCE_REFRESH] = OP(autoscaling_rollback_instance_refresh, 0),
 	[AUTOSCALING_OP_SET_DESIRED_CAPACITY] = OP(autoscaling_set_desired_capacity, 0),
 	[AUTOSCALING_OP_SET_INSTANCE_HEALTH] = OP(autoscaling_set_instance_health, 0),
 	[AUTOSCALING_OP_SET_INSTANCE_PROTECTION] = OP(autoscaling_set_instance_protection, 0),
+	[AUTOSCALING_OP_START_INSTANCE_REFRESH] = OP(autoscaling_start_instance_refresh, OP_BLOCKING),
 	[AUTOSCALING_OP_SUSPEND_PROCESSES] = OP(autoscaling_suspend_processes, 0),
 	[AUTOSCALING_OP_TERMINATE_INSTANCE_IN_AUTO_SCALING_GROUP] =
 		OP(autoscaling_terminate_instance_in_auto_scaling_group, 0),

@@ -42,6 +42,7 @@ static status decide(struct as_work *w)
 			return as_group_drop(w->c, g);
 		}
 	} else {
+		TRY(as_refresh_step(w));
 		TRY(as_balance(w));
 		TRY(as_pool_balance(w));
 	}

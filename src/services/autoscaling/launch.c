@@ -310,7 +310,7 @@ status as_launch_plan(struct call *c, struct as_group *g, const struct as_want *
 	m.r.activity_at = SOME_TIME(act.at_ms);
 	m.r.extra = SOME_BOOL(w->extra);
 	m.r.pool = SOME_BOOL(w->pool);
-	m.r.refresh = w->refresh;
+	TRY(as_refresh_mark_of(g, &m.r.refresh));
 	m.r.protected = SOME_BOOL(g->g.new_instances_protected_from_scale_in.v);
 	m.in.client_token = m.r.token;
 	m.r.request = wire_shape_write(a, EC2_TABLES, EC2_SHAPE_RUN_INSTANCES_REQUEST, &m.in);

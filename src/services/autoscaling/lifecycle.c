@@ -59,7 +59,8 @@ static status serve(struct step *s)
 	move(s, STR("InService"));
 	s->i->in_service = SOME_TIME(s->w->now_ms);
 	s->i->grace_from = SOME_TIME(s->w->now_ms);
-	s->i->extra.has = false;
+	/* One that a refresh has launched stays beyond what is desired until it takes another's place. */
+	if (!str_has(s->i->refresh)) s->i->extra = SOME_BOOL(false);
 	s->i->waits = (struct autoscaling_rec_waits){0};
 	g->r.failures.has = false;
 	TRY(as_activity_set(g, activity_of(s->i), STR("Successful"), 100, STR_NONE, STR_NONE, s->w->now_ms));
@@ -185,7 +186,7 @@ status as_instance_end(struct as_work *w, struct autoscaling_rec_instance *i, st
 	i->activity = act.id;
 	i->activity_at = SOME_TIME(act.at_ms);
 	i->waits = (struct autoscaling_rec_waits){0};
-	i->extra.has = false;
+	i->extra = SOME_BOOL(false);
 	as_state(i, i->pool.v ? STR("Warmed:Terminating") : STR("Terminating"), w->now_ms);
 	w->changed = true;
 	as_instance_put(g, i);

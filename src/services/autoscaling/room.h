@@ -192,9 +192,7 @@ struct as_source {
 struct as_want {
 	struct str zone, subnet;
 	bool extra, pool;
-	struct str refresh;
-	int32_t of, to; /* the capacity that the cause tells */
-	struct str why; /* instead of the ordinary second sentence */
+	struct str why; /* the cause's last sentence, without the time */
 };
 /* Writes a launch, with its activity. FAILED: *why, with the client's error in c. */
 status as_launch_plan(struct call *c, struct as_group *g, const struct as_want *w, int64_t now_ms) MUST_USE;
@@ -236,6 +234,11 @@ static inline void as_again(struct as_work *w, int64_t at_ms)
 /* How many instances shall wait in it. */
 int32_t as_pool_size(const struct as_group *g);
 status as_pool_balance(struct as_work *w) MUST_USE;
+
+/* ── refresh_step.c ── */
+status as_refresh_step(struct as_work *w) MUST_USE;
+/* ── refresh.c ── The mark that launches bear now; STR_NONE where no refresh goes on. */
+status as_refresh_mark_of(struct as_group *g, struct str *mark) MUST_USE;
 
 /* ── collect.c ── once a minute */
 status as_collect(struct as_work *w) MUST_USE;
