@@ -212,6 +212,35 @@ static const struct json_value *pluck(struct cfn_eval *x, struct str args)
 	return list;
 }
 
+/* "$join(VPCZoneIdentifier)": a list's texts with commas between. */
+static const struct json_value *join(struct cfn_eval *x, struct str args)
+{
+	const struct json_value *all = cfn_expr(x, args);
+	struct buf b = BUF_IN(x->w->a);
+	if (!json_is(all, JSON_IS_ARRAY)) return all;
+	for (const struct json_value *c = all->first; c; c = c->next) {
+		if (c != all->first) buf_byte(&b, ',');
+		buf_str(&b, str_or(json_scalar(c), STR("")));
+	}
+	return all->first ? text(x, buf_done(&b)) : NULL;
+}
+
+/* "$after($id,:loadbalancer/)": what comes behind those letters. */
+static const struct json_value *after(struct cfn_eval *x, struct str args)
+{
+	struct str given = cfn_expr_text(x, cfn_cut_outside(&args, ','));
+	ptrdiff_t at = str_has(given) && str_has(args) ? str_find(given, args) : -1;
+	return at < 0 ? NULL : text(x, str_from(given, (size_t)at + args.n));
+}
+
+/* "$part(ScalingTargetId,1)": between bars. */
+static const struct json_value *part(struct cfn_eval *x, struct str args)
+{
+	struct str given = cfn_expr_text(x, cfn_cut_outside(&args, ','));
+	struct str found = str_has(given) && str_has(args) ? id_part(given, args) : STR_NONE;
+	return str_has(found) ? text(x, found) : NULL;
+}
+
 /* Of AWS::DynamoDB::GlobalTable: the replica of this region. */
 static const struct json_value *replica_here(struct cfn_work *w)
 {
@@ -258,6 +287,9 @@ static const struct json_value *builtin(struct cfn_eval *x, struct str e)
 	if (str_is(name, "mine")) return mine(w);
 	if (str_is(name, "filters")) return filters(x, args);
 	if (str_is(name, "pluck")) return pluck(x, args);
+	if (str_is(name, "join")) return join(x, args);
+	if (str_is(name, "after")) return after(x, args);
+	if (str_is(name, "part")) return part(x, args);
 	if (str_is(name, "json")) return read_text(x, args);
 	if (str_is(name, "changed")) return cfn_changed(w, str_z(w->a, args)) ? cfn_text(w->a, STR("true")) : NULL;
 	if (str_is(name, "alltags")) return cfn_tags(w);
@@ -394,9 +426,12 @@ void cfn_expr_names(struct arena *a, struct str e, struct cfn_names *names, size
 			struct str rest = str_from(part, (size_t)str_chr(part, '(') + 1);
 			struct str property_name = str_cut(&rest, ',');
 			if (!str_is(property_name, "-")) *VEC_PUSH(a, names, capacity) = property_name;
-		} else if (str_starts(part, STR("$pluck("))) {
-			struct str rest = str_from(part, 7);
+		} else if (str_starts(part, STR("$pluck(")) || str_starts(part, STR("$part(")) ||
+			   str_starts(part, STR("$after("))) {
+			struct str rest = str_from(part, (size_t)str_chr(part, '(') + 1);
 			cfn_expr_names(a, str_cut(&rest, ','), names, capacity);
+		} else if (str_starts(part, STR("$join("))) {
+			cfn_expr_names(a, str_sub(part, 6, part.n - 7), names, capacity);
 		} else if (str_starts(part, STR("$here"))) {
 			*VEC_PUSH(a, names, capacity) = STR("Replicas");
 		} else if ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')) {

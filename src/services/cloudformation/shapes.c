@@ -487,6 +487,21 @@ static const struct json_value *arn_region(struct cfn_eval *x)
 	return str_has(rest) ? text(x, str_cut(&rest, ':')) : NULL;
 }
 
+/* "AWS::RDS::DBParameterGroup": its map as the API's list. */
+static const struct json_value *db_parameters(struct cfn_eval *x)
+{
+	const struct json_value *map = cfn_value(x->w, "Parameters");
+	struct json_value *all = cfn_list(x->w->a);
+	if (!json_is(map, JSON_IS_OBJECT)) return NULL;
+	for (const struct json_value *m = map->first; m; m = m->next) {
+		struct json_value *p = cfn_one(x->w->a, "ParameterName", m->name);
+		cfn_put(p, x->w->a, "ParameterValue", json_scalar(m));
+		cfn_put(p, x->w->a, "ApplyMethod", STR("pending-reboot"));
+		cfn_append(all, STR_NONE, p);
+	}
+	return all->length ? all : NULL;
+}
+
 const struct json_value *cfn_shape(struct cfn_eval *x, struct str name, bool *known)
 {
 	static const struct {
@@ -503,7 +518,7 @@ const struct json_value *cfn_shape(struct cfn_eval *x, struct str name, bool *kn
 		{"global-tags", global_tags}, {"secret-string", secret_string}, {"token-uuid", token_uuid},
 		{"random-uuid", random_uuid}, {"last-part", last_part}, {"topic-name", topic_name},
 		{"subscription-arn", subscription_arn}, {"default-topic-policy", default_topic_policy},
-		{"arn-region", arn_region}};
+		{"arn-region", arn_region}, {"db-parameters", db_parameters}};
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++) {
 		*known = str_eq(name, str_c(shapes[i].name));
 		if (*known) return x ? shapes[i].make(x) : NULL;
