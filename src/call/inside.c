@@ -45,6 +45,7 @@ static void describe(struct inside_call *i, const struct inside_caller *who, con
 		.n_headers = 1,
 		.content_length = body ? (int64_t)body->n : 0,
 		.peer = STR("127.0.0.1:0"),
+		.tls = true, /* aws:SecureTransport: no byte of it leaves the process */
 	};
 	e->call.http = &i->http;
 	e->wire = (struct wire_request){.method = i->http.method,
@@ -211,8 +212,8 @@ void inside_free(struct inside *told)
 	free(i);
 }
 
-struct call *call_for_job(struct arena *a, struct cloud *cloud, struct store_tx *tx, struct str account, struct str region,
-	struct str service_principal)
+struct call *call_for_job(struct arena *a, struct cloud *cloud, struct store_tx *tx, struct str account,
+	struct str region, struct str service_principal)
 {
 	struct exchange *e = arena_new(a, struct exchange);
 	struct call *c = &e->call;

@@ -131,9 +131,21 @@ static void begin(struct look *l, const struct json_value *c, struct cloudformat
 		return;
 	}
 	struct begun b = {.task = true, .told = true};
+	struct str physical = there ? STR_NONE : cfn_import_of(a, l->s, c->name);
 	r.step_operation = l->s->operation_id;
 	r.changed = SOME_I64(l->now_ms);
 	r.wanted = cfn_json(a, wanted);
+	if (str_has(physical)) {
+		r.status = STR("IMPORT_IN_PROGRESS");
+		r.step = STR("import");
+		r.type = type_name;
+		r.physical_id = physical;
+		r.imported = SOME_BOOL(true);
+		b.kind = TASK_IMPORT;
+		b.r = r;
+		*VEC_PUSH(a, &l->begun, &l->capacity) = b;
+		return;
+	}
 	switch (cfn_decide(a, &type, there, wanted, &changed, &replacing)) {
 	case CFN_KEEP:
 		r.wanted = STR_NONE;
@@ -215,6 +227,18 @@ static void swap_back(struct store_tx *tx, struct arena *a, struct cloudformatio
 	}
 }
 
+/* What was to be imported stays where it is, outside of the stack. */
+static void forget_imported(struct store_tx *tx, struct arena *a, struct cloudformation_rec_stack *s, int64_t operation)
+{
+	struct cfn_resources all;
+	if (!is_ok(cfn_resources_load(tx, a, s, &all))) return;
+	for (size_t i = 0; i < all.n; i++)
+		if (all.v[i].imported.v && all.v[i].made_by.v == operation)
+			cfn_resource_drop(tx, a, s, all.v[i].logical_id);
+	if (s->previous) s->settings = s->previous;
+	s->previous = NULL;
+}
+
 static status write_look(void *ctx, struct store_tx *tx, struct arena *a, struct cloudformation_rec_stack *s)
 {
 	struct look *l = ctx;
@@ -240,6 +264,8 @@ static status write_look(void *ctx, struct store_tx *tx, struct arena *a, struct
 				return STATUS(FAILED);
 			}
 		}
+		if (str_is(str_c(l->next), "IMPORT_ROLLBACK_COMPLETE")) forget_imported(tx, a, s, l->s->operation_id.v);
+		if (str_is(str_c(l->next), "IMPORT_COMPLETE")) s->previous = NULL;
 		if (str_is(str_c(l->next), "UPDATE_ROLLBACK_IN_PROGRESS")) swap_back(tx, a, s);
 		if (str_is(str_c(l->next), "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")) s->settings = s->previous;
 		if (str_is(str_c(l->next), "CREATE_COMPLETE")) s->client_token = STR_NONE;
@@ -254,6 +280,10 @@ static void end_failed(struct look *l, struct str why)
 {
 	bool create = str_is(l->s->status, "CREATE_IN_PROGRESS");
 	l->reason = why;
+	if (str_is(l->s->status, "IMPORT_IN_PROGRESS")) {
+		l->next = "IMPORT_ROLLBACK_COMPLETE";
+		return;
+	}
 	if (l->back)
 		l->next = "UPDATE_ROLLBACK_FAILED";
 	else if (create)
@@ -339,6 +369,7 @@ static void look_at_resources(struct look *l)
 		} else if (!is_step(r, "done")) {
 			under_way++;
 			enum cfn_task_kind kind = is_step(r, "create")   ? TASK_CREATE_AGAIN
+						  : is_step(r, "import") ? TASK_IMPORT
 						  : is_step(r, "update") ? TASK_UPDATE
 									 : TASK_SETTLE;
 			cfn_task_begin(l->e, l->op, r->logical_id, kind); /* after a crash; else it runs */

@@ -88,6 +88,18 @@ static status stack_for(struct call *c, const struct cloudformation_create_chang
 	return OK;
 }
 
+/* "You can't create, update or delete resources in the operation that imports" */
+static status only_imports(struct call *c, const struct json_value *changes, size_t found, size_t wanted)
+{
+	for (const struct json_value *v = changes->first; v; v = v->next)
+		if (!str_is(str_or(cfn_at(v, "ResourceChange.Action"), STR("")), "Import"))
+			return call_fail(c, ERR_VALIDATION,
+				"As part of the import operation, you cannot modify or add [%.*s]",
+				STR_ARG(str_or(cfn_at(v, "ResourceChange.LogicalResourceId"), STR(""))));
+	if (found == wanted) return OK;
+	return call_fail(c, ERR_VALIDATION, "Resources to import have to be in the template, and not in the stack yet");
+}
+
 status cloudformation_create_change_set(struct call *c, const struct cloudformation_create_change_set_input *in,
 	struct cloudformation_create_change_set_output *out)
 {
@@ -98,9 +110,17 @@ status cloudformation_create_change_set(struct call *c, const struct cloudformat
 	struct cfn_template t;
 	struct json_value *changes;
 	struct str type = str_or(in->change_set_type, STR("UPDATE")), bytes;
-	bool create = str_is(type, "CREATE");
-	if (str_is(type, "IMPORT") || in->import_existing_resources.v)
-		return call_fail(c, ERR_NOT_IMPLEMENTED, "virga does not implement imports of existing resources yet.");
+	bool create = str_is(type, "CREATE"), import = str_is(type, "IMPORT");
+	if (import != (in->resources_to_import.n > 0))
+		return call_fail(c, ERR_VALIDATION,
+			"ResourcesToImport is required for, and only for, change sets of type IMPORT");
+	if (import) {
+		struct cloudformation_rec_stack there = {0};
+		create = status_is(
+			cfn_stack_find(c->tx, a, cfn_call_place(c), in->stack_name, &there), STATUS_NOT_FOUND);
+	}
+	struct cfn_imports imports = {
+		.existing = in->import_existing_resources.v, .given = &in->resources_to_import, .found = cfn_object(a)};
 	TRY(stack_for(c, in, create, &s));
 	status st = store_get(c->tx, key_of(a, &s, in->change_set_name), &bytes);
 	if (is_ok(st))
@@ -115,7 +135,8 @@ status cloudformation_create_change_set(struct call *c, const struct cloudformat
 		.notification_arns = &in->notification_ar_ns,
 		.role_arn = in->role_arn};
 	TRY(cfn_settings_read(c, &request, create ? NULL : &s, settings, &t));
-	TRY(cfn_changes(c, &s, settings, &t, &changes));
+	TRY(cfn_changes(c, &s, settings, &t, &imports, &changes));
+	if (import) TRY(only_imports(c, changes, imports.found->length, in->resources_to_import.n));
 	cfn_caller_keep(c, caller);
 	struct cloudformation_rec_change_set set = {.id = call_arn(c, STR("cloudformation"), "changeSet/%.*s/%.*s",
 							    STR_ARG(in->change_set_name), STR_ARG(rand_uuid(a))),
@@ -127,6 +148,7 @@ status cloudformation_create_change_set(struct call *c, const struct cloudformat
 		.created = SOME_I64(c->now_ms),
 		.settings = settings,
 		.changes = cfn_json(a, changes),
+		.import_resources = imports.found->length ? cfn_json(a, imports.found) : STR_NONE,
 		.client_token = in->client_token,
 		.description = in->description,
 		.nested = in->include_nested_stacks,
@@ -272,7 +294,8 @@ status cloudformation_execute_change_set(struct call *c, const struct cloudforma
 		return call_fail(c, CLOUDFORMATION_ERR_INVALID_CHANGE_SET_STATUS_EXCEPTION,
 			"ChangeSet [%.*s] cannot be executed in its current status of [%.*s]", STR_ARG(set.id),
 			STR_ARG(set.status));
-	bool create = str_is(set.type, "CREATE");
+	bool import = str_is(set.type, "IMPORT"),
+	     create = str_is(set.type, "CREATE") || (import && str_is(s.status, "REVIEW_IN_PROGRESS"));
 	if (create && !str_is(s.status, "REVIEW_IN_PROGRESS"))
 		return call_fail(c, ERR_VALIDATION,
 			"Stack:%.*s is in %.*s state and can not be created by a change set.", STR_ARG(s.id),
@@ -292,9 +315,13 @@ status cloudformation_execute_change_set(struct call *c, const struct cloudforma
 		s.settings = set.settings;
 		s.client_token = in->client_request_token;
 		s.operation_id = SOME_I64(s.operation_id.v + 1);
-		cfn_stack_status(c->tx, c->arena, &s, "CREATE_IN_PROGRESS", STR("User Initiated"), c->now_ms);
+		if (!import)
+			cfn_stack_status(c->tx, c->arena, &s, "CREATE_IN_PROGRESS", STR("User Initiated"), c->now_ms);
 		cfn_poke_after(c, s.id);
 	}
+	s.imports = set.import_resources;
+	if (import) cfn_stack_status(c->tx, c->arena, &s, "IMPORT_IN_PROGRESS", STR("User Initiated"), c->now_ms);
+	cfn_stack_put(c->tx, c->arena, &s);
 	set.execution = STR("EXECUTE_COMPLETE");
 	put(c, &s, &set);
 	return OK;

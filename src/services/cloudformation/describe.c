@@ -361,8 +361,11 @@ status cloudformation_get_template(struct call *c, const struct cloudformation_g
 	TRY(cfn_load_stack(c, in->stack_name, &s));
 	g = s.settings;
 	if (str_has(in->change_set_name)) TRY(cfn_change_set_settings(c, &s, in->change_set_name, &g));
-	if (!g || !str_has(g->template))
-		return call_fail(c, ERR_VALIDATION, "Stack with id %.*s has no template", STR_ARG(s.name));
+	/* In REVIEW_IN_PROGRESS it has none yet. */
+	if (!g || !str_has(g->template)) {
+		out->template_body = STR("");
+		return OK;
+	}
 	out->template_body = g->template;
 	out->stages_available = (struct cloudformation_stage_list){stages, 2};
 	if (!str_is(str_or(in->template_stage, STR("Original")), "Processed")) return OK;

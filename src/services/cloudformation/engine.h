@@ -6,7 +6,15 @@
 enum { CFN_TASKS_MAX = 12 }; /* of one stack at a time */
 
 /* TASK_CREATE_AGAIN: begun before virga ended. */
-enum cfn_task_kind { TASK_CREATE, TASK_CREATE_AGAIN, TASK_SETTLE, TASK_UPDATE, TASK_REMOVE, TASK_REMOVE_OLD };
+enum cfn_task_kind {
+	TASK_CREATE,
+	TASK_CREATE_AGAIN,
+	TASK_IMPORT,
+	TASK_SETTLE,
+	TASK_UPDATE,
+	TASK_REMOVE,
+	TASK_REMOVE_OLD
+};
 struct cfn_op;
 struct cfn_task {
 	struct cfn_engine *engine;

@@ -130,6 +130,16 @@ struct str cfn_signal_url(struct arena *a, const struct cloud *cloud, struct cfn
 void cfn_page(struct cloud *cloud, struct arena *a, const struct edge_request *r, struct str path, struct str body,
 	struct wire_response *response);
 
+/* ── import.c ─────────────────────────────────────────────────────────────────────────────────────────────────── */
+/* The physical id of what the stack's operation imports as this resource; STR_NONE where it does not. */
+struct str cfn_import_of(struct arena *a, const struct cloudformation_rec_stack *s, struct str logical_id);
+/* A resource by its type and id as it is: read by its handler in that name. NOT_FOUND, or FAILED with w->why. */
+status cfn_read_live(struct cloud *cloud, const struct inside_caller *who, struct arena *a, struct cfn_place p,
+	struct str type, struct str physical_id, const struct json_value *properties, struct cfn_work *w) MUST_USE;
+/* The id of whichever stack has this resource; STR_NONE. */
+struct str cfn_owner_of(
+	struct store_tx *tx, struct arena *a, struct cfn_place p, struct str type, struct str physical_id);
+
 /* ── plan.c ───────────────────────────────────────────────────────────────────────────────────────────────────── */
 enum cfn_action { CFN_KEEP, CFN_CREATE, CFN_UPDATE, CFN_REPLACE };
 /* What has to happen to a resource so that it has these properties. r NULL: it is not there. *why_replaced: names of

@@ -34,11 +34,20 @@ status cfn_may_update(struct call *c, const struct cloudformation_rec_stack *s) 
 /* The stack's next settings, and the phase that makes them true. */
 void cfn_begin_update(struct call *c, struct cloudformation_rec_stack *s, struct cloudformation_rec_settings *settings,
 	struct str token);
+/* What a change set imports. */
+struct cfn_imports {
+	bool existing; /* whatever is there already under the name that the template gives */
+	const struct cloudformation_resources_to_import *given; /* named by the client */
+	struct json_value *found;                               /* filled: {logical id: physical id} */
+};
 /* Is there a resource that the template would change, make or remove? The changes, as DescribeChangeSet has them, in
  * JSON. */
 status cfn_changes(struct call *c, const struct cloudformation_rec_stack *s,
-	const struct cloudformation_rec_settings *settings, const struct cfn_template *t,
+	const struct cloudformation_rec_settings *settings, const struct cfn_template *t, struct cfn_imports *imports,
 	struct json_value **out) MUST_USE;
+/* The physical id of what the change set imports as this resource, or STR_NONE. FAILED: it cannot be imported. */
+status cfn_import_find(struct call *c, const struct cfn_imports *imports, const struct cfn_type *type,
+	struct str logical_id, const struct json_value *wanted, struct str *physical_id) MUST_USE;
 /* A change set's settings, for GetTemplate. FAILED: ChangeSetNotFound. */
 status cfn_change_set_settings(struct call *c, const struct cloudformation_rec_stack *s, struct str name,
 	const struct cloudformation_rec_settings **out) MUST_USE;

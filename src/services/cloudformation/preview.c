@@ -11,6 +11,7 @@ struct preview {
 	struct cfn_names unknown, done;
 	size_t unknown_capacity, done_capacity;
 	struct json_value *changes;
+	struct cfn_imports *imports;
 };
 
 static const struct cloudformation_rec_resource *find(const struct cfn_resources *r, struct str logical_id)
@@ -97,9 +98,13 @@ static status judge(struct preview *p, const struct json_value *c)
 	switch (action) {
 	case CFN_KEEP:
 		return OK;
-	case CFN_CREATE:
-		add_change(p, "Add", c->name, STR_NONE, name, NULL, NULL);
+	case CFN_CREATE: {
+		struct str physical = STR_NONE;
+		if (p->imports) TRY(cfn_import_find(p->c, p->imports, &type, c->name, wanted, &physical));
+		if (str_has(physical)) cfn_put(p->imports->found, a, str_z(a, c->name), physical);
+		add_change(p, str_has(physical) ? "Import" : "Add", c->name, physical, name, NULL, NULL);
 		break;
+	}
 	case CFN_UPDATE: {
 		bool maybe = false;
 		for (size_t i = 0; i < changed.n; i++) {
@@ -126,10 +131,11 @@ static status judge(struct preview *p, const struct json_value *c)
 }
 
 status cfn_changes(struct call *c, const struct cloudformation_rec_stack *s,
-	const struct cloudformation_rec_settings *settings, const struct cfn_template *t, struct json_value **out)
+	const struct cloudformation_rec_settings *settings, const struct cfn_template *t, struct cfn_imports *imports,
+	struct json_value **out)
 {
 	struct arena *a = c->arena;
-	struct preview p = {.c = c, .s = s, .t = t, .changes = cfn_list(a)};
+	struct preview p = {.c = c, .s = s, .t = t, .changes = cfn_list(a), .imports = imports};
 	struct cloudformation_rec_stack next = *s;
 	struct str why;
 	next.settings = arena_copy(a, settings, sizeof(*settings));

@@ -65,6 +65,10 @@ static bool retained(const struct removal *m, const struct cloudformation_rec_re
 	for (size_t i = 0; i < m->s->retain.n; i++)
 		if (str_eq(m->s->retain.v[i], r->logical_id)) return true;
 	if (str_is(policy, "Retain")) return true;
+	/* What this very operation imported is not the stack's to delete. */
+	bool back = str_is(m->s->status, "ROLLBACK_IN_PROGRESS") ||
+		    str_is(m->s->status, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS");
+	if (r->imported.v && back && str_has(m->s->imports)) return true;
 	return str_is(policy, "RetainExceptOnCreate") && !str_is(m->s->status, "ROLLBACK_IN_PROGRESS");
 }
 

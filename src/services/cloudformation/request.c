@@ -253,6 +253,7 @@ void cfn_begin_update(struct call *c, struct cloudformation_rec_stack *s, struct
 	struct cloudformation_rec_caller *caller = arena_new(c->arena, struct cloudformation_rec_caller);
 	cfn_caller_keep(c, caller);
 	/* After UPDATE_FAILED the last settings that were whole stay those to go back to. */
+	s->imports = STR_NONE;
 	if (!s->previous) s->previous = s->settings;
 	s->settings = settings;
 	s->caller = caller;

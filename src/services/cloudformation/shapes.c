@@ -217,6 +217,7 @@ static const struct json_value *acl(struct cfn_eval *x)
 {
 	struct str given = str_or(cfn_prop(x->w, "AccessControl"), STR("Private"));
 	struct buf b = BUF_IN(x->w->a);
+	if (!str_has(x->w->physical_id) && !cfn_value(x->w, "AccessControl")) return NULL;
 	if (str_is(given, "AwsExecRead")) return text(x, STR("aws-exec-read"));
 	for (size_t i = 0; i < given.n; i++) {
 		char c = given.p[i];

@@ -64,7 +64,7 @@ status cloudformation_update_stack(struct call *c, const struct cloudformation_u
 		.role_arn = in->role_arn};
 	TRY(cfn_settings_read(c, &request, &s, settings, &t));
 	struct json_value *changes;
-	TRY(cfn_changes(c, &s, settings, &t, &changes));
+	TRY(cfn_changes(c, &s, settings, &t, NULL, &changes));
 	bool outputs = !str_eq(settings->template, s.settings->template) && t.outputs, tags = in->tags.v != NULL;
 	if (!changes->length && !outputs && !tags && !str_is(s.status, "UPDATE_FAILED"))
 		return call_fail(c, ERR_VALIDATION, "No updates are to be performed.");

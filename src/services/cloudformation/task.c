@@ -21,6 +21,7 @@ static bool is_due(const struct cloudformation_rec_resource *r, enum cfn_task_ki
 {
 	static const char *const steps[] = {[TASK_CREATE] = "create",
 		[TASK_CREATE_AGAIN] = "create",
+		[TASK_IMPORT] = "import",
 		[TASK_SETTLE] = "settle",
 		[TASK_UPDATE] = "update",
 		[TASK_REMOVE] = "remove",
@@ -118,6 +119,8 @@ static status handle(struct task_run *x)
 	case TASK_UPDATE:
 		TRY(h->update(&x->w));
 		return h->settle ? h->settle(&x->w) : OK;
+	case TASK_IMPORT:
+		return h->read ? h->read(&x->w) : cfn_fail(&x->w, "Resources of this type cannot be imported");
 	case TASK_SETTLE:
 		return h->settle ? h->settle(&x->w) : OK;
 	case TASK_REMOVE:
@@ -132,7 +135,7 @@ static status wait_for_signals(struct task_run *x)
 {
 	struct cloudformation_rec_resource *r = &x->r;
 	int64_t ms = 0;
-	bool creating = str_empty(r->properties) || str_is(r->properties, "{}");
+	bool creating = x->t->kind != TASK_IMPORT && (str_empty(r->properties) || str_is(r->properties, "{}"));
 	if (!str_has(r->creation_policy) || !creating || x->t->kind > TASK_SETTLE) return OK;
 	if (!x->w.deadline_ms) {
 		struct json_value *policy;
@@ -168,15 +171,20 @@ static void finish_made(struct task_run *x, struct store_tx *tx, struct arena *a
 		if (!had && !update)
 			cfn_event(tx, a, s, r, STR("CREATE_IN_PROGRESS"), STR("Resource creation Initiated"),
 				x->w.now_ms);
+		bool imported = x->t->kind == TASK_IMPORT;
 		r->properties = r->wanted;
 		r->wanted = STR_NONE;
 		r->step = STR("done");
-		r->status = update ? STR("UPDATE_COMPLETE") : STR("CREATE_COMPLETE");
+		r->status = imported ? STR("IMPORT_COMPLETE")
+			    : update ? STR("UPDATE_COMPLETE")
+				     : STR("CREATE_COMPLETE");
 		r->reason = STR_NONE;
-		cfn_event(tx, a, s, r, r->status, STR_NONE, x->w.now_ms);
+		cfn_event(tx, a, s, r, r->status, imported ? STR("Resource import completed.") : STR_NONE, x->w.now_ms);
 	} else {
 		r->step = STR("failed");
-		r->status = update ? STR("UPDATE_FAILED") : STR("CREATE_FAILED");
+		r->status = x->t->kind == TASK_IMPORT ? STR("IMPORT_FAILED")
+			    : update                  ? STR("UPDATE_FAILED")
+						      : STR("CREATE_FAILED");
 		r->reason = str_or(x->w.why, STR("Internal Failure"));
 		cfn_event(tx, a, s, r, r->status, r->reason, x->w.now_ms);
 	}

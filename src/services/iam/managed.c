@@ -15,6 +15,9 @@
 
 /* In order of path, then of name: pages walk it so. */
 const struct iam_managed iam_managed_policies[] = {
+	POLICY("AWSCloudFormationReadOnlyAccess", "/", "ANPAJWVBEE4I2POWLODLW",
+		ALL("\"cloudformation:Describe*\",\"cloudformation:EstimateTemplateCost\",\"cloudformation:Get*\","
+		    "\"cloudformation:List*\",\"cloudformation:ValidateTemplate\",\"cloudformation:Detect*\"")),
 	POLICY("AWSKeyManagementServicePowerUser", "/", "ANPAJNPP7PPPPMJRV2SA4",
 		ALL("\"kms:CreateAlias\",\"kms:CreateKey\",\"kms:DeleteAlias\",\"kms:Describe*\",\"kms:GenerateRandom\",\"kms:Get*\","
 		    "\"kms:List*\",\"kms:TagResource\",\"kms:UntagResource\",\"iam:ListGroups\",\"iam:ListRoles\",\"iam:ListUsers\"")),
