@@ -7,6 +7,7 @@ struct reader {
 	const unsigned char *p, *end;
 	const struct wire_tables *t;
 	struct arena *a;
+	bool millis;
 	const char *error;
 };
 struct head {
@@ -237,11 +238,12 @@ static bool value(struct reader *r, uint16_t shape, void *slot, bool pointer, in
 		return true;
 	case WIRE_TIME:
 		if (!head(r, &h)) return false;
-		if (h.major == 6) { /* tag 1: seconds since the epoch (RFC 8949 section 3.4.2) */
+		if (h.major == 6) { /* tag 1: seconds since the epoch (RFC 8949 section 3.4.2), or AWS's milliseconds */
 			if (h.n != 1) return bad(r, "A timestamp was expected");
 			if (!head(r, &h)) return false;
 		}
 		if (!to_double(r, h, &d)) return false;
+		if (r->millis) d /= 1000.0;
 		if (!(d >= -62135596800.0 && d < 253402300800.0)) return bad(r, "Timestamp out of range");
 		*(struct opt_time *)slot = SOME_TIME((int64_t)(d * 1000.0 + (d < 0 ? -0.5 : 0.5)));
 		return true;
@@ -253,10 +255,10 @@ static bool value(struct reader *r, uint16_t shape, void *slot, bool pointer, in
 	return false;
 }
 
-status wire_cbor_read(
-	struct arena *a, const struct wire_tables *t, uint16_t shape, struct str body, void *in, struct str *message)
+status wire_cbor_read(struct arena *a, const struct wire_tables *t, uint16_t shape, bool millis, struct str body,
+	void *in, struct str *message)
 {
-	struct reader r = {(const unsigned char *)body.p, (const unsigned char *)body.p + body.n, t, a, NULL};
+	struct reader r = {(const unsigned char *)body.p, (const unsigned char *)body.p + body.n, t, a, millis, NULL};
 	if (value(&r, shape, in, false, WIRE_CBOR_DEPTH)) {
 		if (r.p == r.end) return OK;
 		(void)bad(&r, "Bytes behind the end");

@@ -46,7 +46,8 @@ static void real(struct buf *b, double d)
 	buf_add(b, t, 9);
 }
 
-static void value(struct buf *b, const struct wire_tables *t, uint16_t shape, const void *slot, bool pointer);
+static void value(
+	struct buf *b, const struct wire_tables *t, uint16_t shape, bool millis, const void *slot, bool pointer);
 
 static bool written(const struct wire_tables *t, const struct wire_member *m, const void *p)
 {
@@ -55,18 +56,19 @@ static bool written(const struct wire_tables *t, const struct wire_member *m, co
 	       !wire_is_absent(s, (const char *)p + m->offset, true);
 }
 
-void wire_cbor_members(struct buf *b, const struct wire_tables *t, uint16_t shape, const void *p)
+void wire_cbor_members(struct buf *b, const struct wire_tables *t, uint16_t shape, bool millis, const void *p)
 {
 	const struct wire_shape *s = &t->shapes[shape];
 	for (uint32_t i = 0; i < s->count; i++) {
 		const struct wire_member *m = &t->members[s->first + i];
 		if (!written(t, m, p)) continue;
 		wire_cbor_text(b, wire_str(t, m->wire_name));
-		value(b, t, m->shape, (const char *)p + m->offset, true);
+		value(b, t, m->shape, millis, (const char *)p + m->offset, true);
 	}
 }
 
-static void value(struct buf *b, const struct wire_tables *t, uint16_t shape, const void *slot, bool pointer)
+static void value(
+	struct buf *b, const struct wire_tables *t, uint16_t shape, bool millis, const void *slot, bool pointer)
 {
 	const struct wire_shape *s = &t->shapes[shape];
 	if (wire_is_absent(s, slot, pointer)) {
@@ -79,14 +81,15 @@ static void value(struct buf *b, const struct wire_tables *t, uint16_t shape, co
 		uint64_t n = 0;
 		for (uint32_t i = 0; i < s->count; i++) n += written(t, &t->members[s->first + i], p);
 		head(b, 5, n);
-		wire_cbor_members(b, t, shape, p);
+		wire_cbor_members(b, t, shape, millis, p);
 		break;
 	}
 	case WIRE_LIST: {
 		const struct wire_list *l = slot;
 		head(b, 4, l->n);
 		for (size_t i = 0; i < l->n; i++)
-			value(b, t, t->members[s->first].shape, wire_element(s, l->v, i), wire_holds_pointers(s));
+			value(b, t, t->members[s->first].shape, millis, wire_element(s, l->v, i),
+				wire_holds_pointers(s));
 		break;
 	}
 	case WIRE_MAP: {
@@ -96,7 +99,7 @@ static void value(struct buf *b, const struct wire_tables *t, uint16_t shape, co
 		for (size_t i = 0; i < l->n; i++) {
 			const struct wire_map_entry *e = wire_element(s, l->v, i);
 			wire_cbor_text(b, e->key);
-			value(b, t, of->shape, (const char *)e + of->offset, wire_holds_pointers(s));
+			value(b, t, of->shape, millis, (const char *)e + of->offset, wire_holds_pointers(s));
 		}
 		break;
 	}
@@ -125,7 +128,9 @@ static void value(struct buf *b, const struct wire_tables *t, uint16_t shape, co
 	case WIRE_TIME: {
 		int64_t ms = ((const struct opt_time *)slot)->ms;
 		head(b, 6, 1);
-		if (ms % 1000 == 0)
+		if (millis)
+			integer(b, ms);
+		else if (ms % 1000 == 0)
 			integer(b, ms / 1000);
 		else
 			real(b, (double)ms / 1000.0);
@@ -139,7 +144,7 @@ static void value(struct buf *b, const struct wire_tables *t, uint16_t shape, co
 	}
 }
 
-void wire_cbor_write(struct buf *b, const struct wire_tables *t, uint16_t shape, const void *out)
+void wire_cbor_write(struct buf *b, const struct wire_tables *t, uint16_t shape, bool millis, const void *out)
 {
-	value(b, t, shape, out, false);
+	value(b, t, shape, millis, out, false);
 }

@@ -253,7 +253,7 @@ static void write_cbor(struct arena *a, struct buf *b, const struct error *e)
 		wire_cbor_text(b, e->message_name);
 		wire_cbor_text(b, e->message);
 	}
-	if (e->t && e->why->members) wire_cbor_members(b, e->t, e->shape, e->why->members);
+	if (e->t && e->why->members) wire_cbor_members(b, e->t, e->shape, e->m->protocol == WIRE_AWS_CBOR, e->why->members);
 	buf_byte(b, (char)0xff);
 }
 
@@ -294,6 +294,12 @@ void wire_encode_error(struct arena *a, const struct wire_match *m, const struct
 		wire_add_header(r, STR("Content-Type"), STR("application/xml"));
 	} else {
 		wire_add_header(r, STR("x-amzn-RequestId"), request_id);
+		if (m->protocol == WIRE_AWS_CBOR) {
+			write_cbor(a, &b, &e);
+			wire_add_header(r, STR("Content-Type"), STR("application/x-amz-cbor-1.1"));
+			r->body = buf_done(&b);
+			return;
+		}
 		switch (m->protocol) {
 		case WIRE_EC2:
 			write_ec2(&b, &e);

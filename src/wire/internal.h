@@ -102,11 +102,14 @@ void wire_json_string(struct buf *b, struct str s);
 /* Body members of a struct, as `"a":1,"b":2` without braces; *comma: whether one is due before the first. */
 void wire_json_members(struct buf *b, const struct wire_tables *t, uint16_t shape, const void *p, bool *comma);
 
-status wire_cbor_read(struct arena *a, const struct wire_tables *t, uint16_t shape, struct str body, void *in,
+/* json11 in CBOR, as AWS's SDKs of Java and C++ ask Kinesis: a request's protocol (wire_match.protocol), never a model's. */
+#define WIRE_AWS_CBOR ((enum wire_protocol)(WIRE_CBOR | WIRE_JSON11))
+/* millis: timestamps are milliseconds, as in AWS's own CBOR; else seconds, as in Smithy's. */
+status wire_cbor_read(struct arena *a, const struct wire_tables *t, uint16_t shape, bool millis, struct str body, void *in,
 	struct str *message) MUST_USE;
-void wire_cbor_write(struct buf *b, const struct wire_tables *t, uint16_t shape, const void *out);
+void wire_cbor_write(struct buf *b, const struct wire_tables *t, uint16_t shape, bool millis, const void *out);
 void wire_cbor_text(struct buf *b, struct str s);
-void wire_cbor_members(struct buf *b, const struct wire_tables *t, uint16_t shape, const void *p);
+void wire_cbor_members(struct buf *b, const struct wire_tables *t, uint16_t shape, bool millis, const void *p);
 
 /* in: struct of `shape`. Pairs of Action and Version are ignored as unknown members are. */
 status wire_query_read(struct arena *a, const struct wire_tables *t, uint16_t shape, bool ec2, struct str query,

@@ -107,19 +107,21 @@ static status route_cbor(
 	return unknown_service(a, why, name);
 }
 
-/* ── json: X-Amz-Target: PREFIX.OPERATION ── */
+/* ── json: X-Amz-Target: PREFIX.OPERATION. AWS's SDKs of Java and C++ ask Kinesis so in CBOR
+ * (application/x-amz-cbor-1.1) ── */
 static status route_target(struct arena *a, const struct hints *h, struct wire_match *out, struct wire_failure *why)
 {
 	ptrdiff_t dot = str_rchr(h->target, '.');
 	struct str prefix = str_sub(h->target, 0, dot < 0 ? 0 : (size_t)dot);
 	struct str name = str_from(h->target, (size_t)(dot + 1));
-	bool one = str_find(h->content_type, STR("json-1.1")) >= 0;
-	out->protocol = one ? WIRE_JSON11 : WIRE_JSON10;
+	bool one = str_find(h->content_type, STR("json-1.1")) >= 0,
+	     cbor = str_find(h->content_type, STR("x-amz-cbor")) >= 0;
+	out->protocol = cbor ? WIRE_AWS_CBOR : one ? WIRE_JSON11 : WIRE_JSON10;
 	out->op_name = name;
 	for (size_t i = 0; i < wire_services_length; i++) {
 		const struct wire_service *s = wire_services[i];
 		if (!(s->protocols & (WIRE_JSON10 | WIRE_JSON11)) || !is_c(s->target_prefix, prefix)) continue;
-		if (!(s->protocols & out->protocol))
+		if (!cbor && !(s->protocols & out->protocol))
 			out->protocol = s->protocols & WIRE_JSON10 ? WIRE_JSON10 : WIRE_JSON11;
 		if (set_op(out, s, name)) return OK;
 		return wire_fail(why, ERR_UNKNOWN_OPERATION, str_fmt(a, "Unknown operation %.*s", STR_ARG(name)));

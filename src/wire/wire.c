@@ -18,12 +18,24 @@ static void queue_url_from_path(struct arena *a, const struct wire_match *m, con
 	if (!slot->p) *slot = str_fmt(a, "http://%.*s%.*s", STR_ARG(r->host), STR_ARG(r->path));
 }
 
+static status read_cbor(
+	struct arena *a, const struct wire_match *m, const struct wire_request *r, void *in, struct wire_failure *why)
+{
+	struct str message = STR("");
+	if (r->body.n == 0) return OK;
+	return is_ok(wire_cbor_read(
+		       a, &m->service->tables, m->op->in, m->protocol == WIRE_AWS_CBOR, r->body, in, &message))
+		       ? OK
+		       : failed(why, message);
+}
+
 status wire_decode(
 	struct arena *a, const struct wire_match *m, const struct wire_request *r, void *in, struct wire_failure *why)
 {
 	const struct wire_tables *t = &m->service->tables;
 	struct str message = STR("");
 	if (m->op->in == WIRE_NO_SHAPE) return OK;
+	if (m->protocol == WIRE_AWS_CBOR) return read_cbor(a, m, r, in, why);
 	switch (m->protocol) {
 	case WIRE_JSON10:
 	case WIRE_JSON11:
@@ -37,9 +49,7 @@ status wire_decode(
 		queue_url_from_path(a, m, r, in);
 		return OK;
 	case WIRE_CBOR:
-		if (r->body.n == 0) return OK;
-		if (!is_ok(wire_cbor_read(a, t, m->op->in, r->body, in, &message))) return failed(why, message);
-		return OK;
+		return read_cbor(a, m, r, in, why);
 	case WIRE_REST_JSON:
 	case WIRE_REST_XML:
 		return wire_rest_read(a, m, r, in, why);
@@ -88,6 +98,19 @@ static void encode_ec2(struct buf *b, const struct wire_match *m, const void *ou
 	wire_xml_close(b, root);
 }
 
+static void encode_cbor(struct buf *b, const struct wire_match *m, const void *out, struct wire_response *r)
+{
+	bool aws = m->protocol == WIRE_AWS_CBOR;
+	if (!aws) wire_add_header(r, STR("smithy-protocol"), STR("rpc-v2-cbor"));
+	if (!aws && m->op->out == WIRE_NO_SHAPE) return;
+	wire_add_header(r, STR("Content-Type"), aws ? STR("application/x-amz-cbor-1.1") : STR("application/cbor"));
+	if (m->op->out == WIRE_NO_SHAPE) return;
+	if (out)
+		wire_cbor_write(b, &m->service->tables, m->op->out, aws, out);
+	else
+		buf_lit(b, "\xa0");
+}
+
 void wire_encode(
 	struct arena *a, const struct wire_match *m, const void *out, struct str request_id, struct wire_response *r)
 {
@@ -100,6 +123,11 @@ void wire_encode(
 		wire_add_header(r, STR("x-amz-id-2"), str_base64(a, request_id));
 	} else {
 		wire_add_header(r, STR("x-amzn-RequestId"), request_id);
+	}
+	if (m->protocol == WIRE_AWS_CBOR) {
+		encode_cbor(&b, m, out, r);
+		r->body = buf_done(&b);
+		return;
 	}
 	switch (m->protocol) {
 	case WIRE_REST_JSON:
@@ -128,13 +156,7 @@ void wire_encode(
 		encode_ec2(&b, m, out, request_id);
 		break;
 	case WIRE_CBOR:
-		wire_add_header(r, STR("smithy-protocol"), STR("rpc-v2-cbor"));
-		if (m->op->out == WIRE_NO_SHAPE) break;
-		wire_add_header(r, STR("Content-Type"), STR("application/cbor"));
-		if (has)
-			wire_cbor_write(&b, t, m->op->out, out);
-		else
-			buf_lit(&b, "\xa0");
+		encode_cbor(&b, m, out, r);
 		break;
 	}
 	r->body = buf_done(&b);

@@ -82,7 +82,7 @@ static struct str write_one(struct arena *a, const struct wire_tables *t, uint16
 	if (format == 0) {
 		wire_json_write(&b, t, shape, p, false);
 	} else if (format == 1) {
-		wire_cbor_write(&b, t, shape, p);
+		wire_cbor_write(&b, t, shape, false, p);
 	} else {
 		wire_xml_open_struct(&b, t, NULL, STR("Root"), &t->shapes[shape], p, STR_NONE);
 		wire_xml_members(&b, t, (struct wire_xml_style){0}, shape, p);
@@ -113,7 +113,7 @@ TEST(every_struct_of_every_service)
 				struct str text = write_one(&a, t, (uint16_t)k, in, format), message = STR("");
 				status st =
 					format == 0   ? wire_json_read(&a, t, (uint16_t)k, text, back, false, &message)
-					: format == 1 ? wire_cbor_read(&a, t, (uint16_t)k, text, back, &message)
+					: format == 1 ? wire_cbor_read(&a, t, (uint16_t)k, false, text, back, &message)
 						      : wire_xml_read(&a, t, (uint16_t)k, text, back, false, &message);
 				struct str again = write_one(&a, t, (uint16_t)k, back, format);
 				test_checks++;
