@@ -235,6 +235,10 @@ static status rebalance(struct as_work *w)
 	struct as_group *g = w->g;
 	struct str low = emptiest(w, false), high = STR_NONE;
 	int32_t most = 0;
+	struct str refreshing;
+	/* A refresh moves instances too: one after the other. */
+	TRY(as_refresh_mark_of(g, &refreshing));
+	if (str_has(refreshing)) return OK;
 	if (!str_has(low) || as_suspended(g, "AZRebalance") || as_suspended(g, "Launch") ||
 		as_suspended(g, "Terminate"))
 		return OK;
