@@ -706,6 +706,122 @@ class Refreshes(Groups):
         self.status(g, "Successful")
 
 
+class Alarms(Groups):
+    """Policies that alarms of CloudWatch ask for."""
+    def setUp(self):
+        self.cw = self.virga.client("cloudwatch")
+
+    def minutes(self, n, name, value):
+        """n minutes, each with this value of the metric."""
+        for _ in range(n):
+            self.cw.put_metric_data(Namespace="App", MetricData=[{"MetricName": name, "Value": value}])
+            self.advance("1m")
+
+    def until_load(self, name, value, what):
+        """Minute by minute, until it has happened."""
+        def step():
+            self.minutes(1, name, value)
+            return what()
+        self.until(step, limit=60)
+
+    def test_target_tracking(self):
+        g = self.make(min=1, max=8, DesiredCapacity=2, DefaultInstanceWarmup=0)
+        metric = {"Namespace": "App", "MetricName": "Load", "Statistic": "Average"}
+        p = self.asg.put_scaling_policy(AutoScalingGroupName=g, PolicyName="track", PolicyType="TargetTrackingScaling",
+                                        TargetTrackingConfiguration={"CustomizedMetricSpecification": metric, "TargetValue": 50.0})
+        names = [a["AlarmName"] for a in p["Alarms"]]
+        self.assertRegex(names[0], rf"^TargetTracking-{g}-AlarmHigh-[-0-9a-f]+$")
+        self.assertRegex(names[1], rf"^TargetTracking-{g}-AlarmLow-[-0-9a-f]+$")
+        high, low = sorted(self.cw.describe_alarms(AlarmNames=names)["MetricAlarms"], key=lambda a: a["AlarmName"])
+        self.assertEqual((high["Threshold"], high["EvaluationPeriods"], high["ComparisonOperator"]), (50.0, 3, "GreaterThanThreshold"))
+        self.assertEqual((low["Threshold"], low["EvaluationPeriods"], low["ComparisonOperator"]), (45.0, 15, "LessThanThreshold"))
+        self.assertEqual((high["Period"], high["MetricName"], high["AlarmActions"]), (60, "Load", [p["PolicyARN"]]))
+        self.until_load("Load", 100, lambda: self.group(g)["DesiredCapacity"] > 2)
+        self.until(lambda: "triggered policy" in " ".join(a["Cause"] for a in self.activities(g)))
+        # Twice the target: twice as many.
+        self.assertIn(f"a monitor alarm {names[0]} in state ALARM triggered policy track changing the desired capacity from 2 to 4.",
+                      " ".join(a["Cause"] for a in self.activities(g)))
+        self.until_load("Load", 5, lambda: self.group(g)["DesiredCapacity"] == 1)
+        self.serving(g, 1)
+        found = self.asg.describe_policies(AutoScalingGroupName=g)["ScalingPolicies"][0]
+        self.assertEqual([a["AlarmName"] for a in found["Alarms"]], names)
+        self.asg.put_scaling_policy(AutoScalingGroupName=g, PolicyName="track", PolicyType="TargetTrackingScaling",
+                                    TargetTrackingConfiguration={"CustomizedMetricSpecification": metric, "TargetValue": 60.0,
+                                                                 "DisableScaleIn": True})
+        left = self.cw.describe_alarms(AlarmNamePrefix=f"TargetTracking-{g}-")["MetricAlarms"]
+        self.assertEqual([(a["AlarmName"], a["Threshold"]) for a in left], [(names[0], 60.0)])
+        self.asg.delete_policy(AutoScalingGroupName=g, PolicyName="track")
+        self.assertEqual(self.cw.describe_alarms(AlarmNamePrefix=f"TargetTracking-{g}-")["MetricAlarms"], [])
+
+    def test_predefined(self):
+        g = self.make(max=2)
+        put = self.asg.put_scaling_policy
+        p = put(AutoScalingGroupName=g, PolicyName="cpu", PolicyType="TargetTrackingScaling", TargetTrackingConfiguration={
+            "PredefinedMetricSpecification": {"PredefinedMetricType": "ASGAverageCPUUtilization"}, "TargetValue": 60.0})
+        a = self.cw.describe_alarms(AlarmNames=[p["Alarms"][0]["AlarmName"]])["MetricAlarms"][0]
+        self.assertEqual((a["Namespace"], a["MetricName"], a["Dimensions"]),
+                         ("AWS/EC2", "CPUUtilization", [{"Name": "AutoScalingGroupName", "Value": g}]))
+        self.drop(g)
+        self.assertEqual(self.cw.describe_alarms(AlarmNames=[x["AlarmName"] for x in p["Alarms"]])["MetricAlarms"], [])
+        g = self.make(max=2)
+        for bad in ({"TargetValue": 50.0}, {"TargetValue": -1.0, "PredefinedMetricSpecification": {
+                "PredefinedMetricType": "ASGAverageCPUUtilization"}}, {"TargetValue": 5.0, "PredefinedMetricSpecification": {
+                    "PredefinedMetricType": "ALBRequestCountPerTarget"}}):
+            self.refused("ValidationError", put, AutoScalingGroupName=g, PolicyName="bad", PolicyType="TargetTrackingScaling",
+                         TargetTrackingConfiguration=bad)
+        self.assertEqual(self.asg.describe_policies(AutoScalingGroupName=g)["ScalingPolicies"], [])
+
+    def test_own_alarm(self):
+        g = self.make(min=1, max=4)
+        arn = self.asg.put_scaling_policy(AutoScalingGroupName=g, PolicyName="up", PolicyType="StepScaling",
+                                          AdjustmentType="ChangeInCapacity", StepAdjustments=[
+                                              {"MetricIntervalLowerBound": 0, "MetricIntervalUpperBound": 20, "ScalingAdjustment": 1},
+                                              {"MetricIntervalLowerBound": 20, "ScalingAdjustment": 2}])["PolicyARN"]
+        self.cw.put_metric_alarm(AlarmName="busy", Namespace="App", MetricName="Depth", Statistic="Average", Period=60, EvaluationPeriods=1,
+                                 Threshold=100, ComparisonOperator="GreaterThanThreshold", AlarmActions=[arn])
+        found = self.asg.describe_policies(PolicyNames=[arn])["ScalingPolicies"][0]
+        self.assertEqual([a["AlarmName"] for a in found["Alarms"]], ["busy"])
+        self.until_load("Depth", 125, lambda: self.group(g)["DesiredCapacity"] == 3)
+        self.serving(g, 3)
+
+
+class Traffic(Groups):
+    def test_target_group(self):
+        elb = self.virga.client("elbv2")
+        vpc = self.ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+        t = elb.create_target_group(Name="web", Protocol="HTTP", Port=80, VpcId=vpc)["TargetGroups"][0]["TargetGroupArn"]
+        other = elb.create_target_group(Name="api", Protocol="HTTP", Port=81, VpcId=vpc)["TargetGroups"][0]["TargetGroupArn"]
+
+        def registered(arn):
+            return sorted(d["Target"]["Id"] for d in elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"])
+        g = self.make(min=2, max=3, TargetGroupARNs=[t])
+        now = sorted(self.serving(g, 2))
+        self.until(lambda: registered(t) == now)
+        self.assertEqual(self.group(g)["TargetGroupARNs"], [t])
+        self.assertEqual(self.group(g)["TrafficSources"], [{"Identifier": t, "Type": "elbv2"}])
+        states = self.asg.describe_load_balancer_target_groups(AutoScalingGroupName=g)["LoadBalancerTargetGroups"]
+        self.assertEqual(states, [{"LoadBalancerTargetGroupARN": t, "State": "InService"}])
+        self.asg.attach_traffic_sources(AutoScalingGroupName=g, TrafficSources=[{"Identifier": other, "Type": "elbv2"}])
+        self.until(lambda: registered(other) == now)
+        self.asg.detach_load_balancer_target_groups(AutoScalingGroupName=g, TargetGroupARNs=[t])
+        self.until(lambda: registered(t) == [])
+        self.asg.attach_load_balancer_target_groups(AutoScalingGroupName=g, TargetGroupARNs=[t])
+        self.until(lambda: registered(t) == now)
+        self.asg.set_desired_capacity(AutoScalingGroupName=g, DesiredCapacity=3)
+        self.until(lambda: registered(t) == sorted(self.serving(g, 3)))
+        self.asg.enter_standby(AutoScalingGroupName=g, InstanceIds=now[:1], ShouldDecrementDesiredCapacity=True)
+        self.until(lambda: now[0] not in registered(t) and now[0] not in registered(other))
+        sources = self.asg.describe_traffic_sources(AutoScalingGroupName=g)["TrafficSources"]
+        self.assertEqual({x["Identifier"] for x in sources}, {t, other})
+        self.asg.detach_traffic_sources(AutoScalingGroupName=g, TrafficSources=[{"Identifier": other}])
+        self.until(lambda: registered(other) == [])
+        # What is ended leaves its target groups first.
+        self.drop(g)
+        self.assertEqual(registered(t), [])
+        self.refused("ValidationError", self.asg.create_auto_scaling_group, AutoScalingGroupName="x", MinSize=0, MaxSize=1,
+                     AvailabilityZones=ZONES, LaunchTemplate={"LaunchTemplateId": self.template}, TargetGroupARNs=[t + "0"])
+
+
 class Crash(Groups):
     def test_nothing_twice(self):
         """kill -9 at every few milliseconds of a group's growing and shrinking."""

@@ -159,7 +159,13 @@ static status on_targets(struct effects *e, struct str arn, bool attached, const
 		bool there = as_has(r->registered.v, r->registered.n, arn);
 		struct target t = {e->a, arn, serves};
 		one = (struct elbv2_target_description){.id = r->id};
-		if (serves && !there && !as_suspended(&e->g, "AddToLoadBalancer")) {
+		if (!serves && !there) continue;
+		if (!health)
+			health = inside_run(
+				e->cloud, &e->who, "elbv2", ELBV2_OP_DESCRIBE_TARGET_HEALTH, &ask_health, NULL);
+		struct str state = health->ok ? health_in(health->out, r->id) : STR_NONE;
+		bool known = str_has(state) && !str_is(state, "draining");
+		if (serves && !known && !as_suspended(&e->g, "AddToLoadBalancer")) {
 			struct elbv2_register_targets_input in = {arn, list};
 			struct inside *done =
 				inside_run(e->cloud, &e->who, "elbv2", ELBV2_OP_REGISTER_TARGETS, &in, NULL);
@@ -169,22 +175,16 @@ static status on_targets(struct effects *e, struct str arn, bool attached, const
 				s = change(e, r->id, set_registered, &t);
 			else
 				again(e, 5000);
-			continue;
-		}
-		if (!there) continue;
-		if (!health)
-			health = inside_run(
-				e->cloud, &e->who, "elbv2", ELBV2_OP_DESCRIBE_TARGET_HEALTH, &ask_health, NULL);
-		struct str state = health->ok ? health_in(health->out, r->id) : STR_NONE;
-		if (serves) {
+		} else if (serves) {
+			if (known && !there) s = change(e, r->id, set_registered, &t);
 			if (!elb) continue;
 			again(e, HEALTH_POLL_MS);
-			if (str_is(state, "unhealthy")) s = change(e, r->id, set_unhealthy, NULL);
-		} else if (!str_has(state) || str_is(state, "unused")) {
+			if (is_ok(s) && str_is(state, "unhealthy")) s = change(e, r->id, set_unhealthy, NULL);
+		} else if (!str_has(state)) {
 			s = change(e, r->id, set_registered, &t);
 		} else {
 			struct elbv2_deregister_targets_input in = {arn, list};
-			if (!str_is(state, "draining"))
+			if (known)
 				inside_free(
 					inside_run(e->cloud, &e->who, "elbv2", ELBV2_OP_DEREGISTER_TARGETS, &in, NULL));
 			again(e, DRAIN_POLL_MS);
