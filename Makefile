@@ -26,6 +26,7 @@ setup: ## install what building needs (Debian packages, by apt; sudo only when n
 setup-test: setup ## also what the tests drive virga with
 	@scripts/setup.sh test
 	@scripts/setup.sh --node tests/clients/js
+	@scripts/setup.sh --node tests/clients/cdk
 
 setup-fuzz: setup
 	@scripts/setup.sh fuzz

@@ -7,7 +7,7 @@ dirs=
 for d in src tools tests bench; do [ ! -d "$d" ] || dirs="$dirs $d"; done
 [ -n "$dirs" ] || { echo "lint: no src, tools, tests or bench here" >&2; exit 2; }
 # shellcheck disable=SC2086
-find $dirs -type f \( -name '*.[ch]' -o -name '*.sh' -o -name '*.py' \) -not -path '*/corpus/*' -print0 | sort -z |
+find $dirs -type f \( -name '*.[ch]' -o -name '*.sh' -o -name '*.py' \) -not -path '*/corpus/*' -not -path '*/node_modules/*' -print0 | sort -z |
 	perl -e '
 use strict;
 use warnings;

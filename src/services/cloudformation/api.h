@@ -6,8 +6,8 @@
 
 /* Both ways by members' names (not by the names on the wire; where only the case differs, that does); texts do for
  * numbers and booleans. *unknown: names of members that are left out because there is no such, or "". */
-void *cfn_api_input(struct arena *a, const struct wire_tables *t, uint16_t shape, const struct json_value *v,
-	struct str *unknown);
+void *cfn_api_input(
+	struct arena *a, const struct wire_tables *t, uint16_t shape, const struct json_value *v, struct str *unknown);
 struct json_value *cfn_api_output(struct arena *a, const struct wire_tables *t, uint16_t shape, const void *v);
 
 struct cfn_api_answer {

@@ -77,12 +77,11 @@ static struct str joined_id(struct arena *a, const struct cfn_type *type,
 	return type->n_ids ? buf_done(&b) : STR_NONE;
 }
 
-status cfn_import_find(struct call *c, const struct cfn_imports *imports, const struct cfn_type *type,
-	struct str logical_id, const struct json_value *wanted, struct str *physical_id)
+status cfn_import_find(struct call *c, const struct inside_caller *who, const struct cfn_imports *imports,
+	const struct cfn_type *type, struct str logical_id, const struct json_value *wanted, struct str *physical_id)
 {
 	struct arena *a = c->arena;
 	const struct cloudformation_resource_to_import *given = NULL;
-	struct inside_caller who = cfn_call_who(c);
 	struct cfn_work w;
 	*physical_id = STR_NONE;
 	for (size_t i = 0; i < imports->given->n; i++)
@@ -97,7 +96,7 @@ status cfn_import_find(struct call *c, const struct cfn_imports *imports, const 
 			"ResourceIdentifier of %.*s has to give the primary identifier of its type",
 			STR_ARG(logical_id));
 	if (!str_has(id)) return OK;
-	status s = cfn_read_live(c->cloud, &who, a, cfn_call_place(c), type->name, id, wanted, &w);
+	status s = cfn_read_live(c->cloud, who, a, cfn_call_place(c), type->name, id, wanted, &w);
 	if (!is_ok(s) && !given) return OK; /* it is created, or its creation tells why not */
 	if (!is_ok(s))
 		return call_fail(c, ERR_VALIDATION, "%.*s cannot be imported: %.*s", STR_ARG(logical_id),

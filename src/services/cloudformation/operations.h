@@ -46,8 +46,9 @@ status cfn_changes(struct call *c, const struct cloudformation_rec_stack *s,
 	const struct cloudformation_rec_settings *settings, const struct cfn_template *t, struct cfn_imports *imports,
 	struct json_value **out) MUST_USE;
 /* The physical id of what the change set imports as this resource, or STR_NONE. FAILED: it cannot be imported. */
-status cfn_import_find(struct call *c, const struct cfn_imports *imports, const struct cfn_type *type,
-	struct str logical_id, const struct json_value *wanted, struct str *physical_id) MUST_USE;
+status cfn_import_find(struct call *c, const struct inside_caller *who, const struct cfn_imports *imports,
+	const struct cfn_type *type, struct str logical_id, const struct json_value *wanted,
+	struct str *physical_id) MUST_USE;
 /* A change set's settings, for GetTemplate. FAILED: ChangeSetNotFound. */
 status cfn_change_set_settings(struct call *c, const struct cloudformation_rec_stack *s, struct str name,
 	const struct cloudformation_rec_settings **out) MUST_USE;

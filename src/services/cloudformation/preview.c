@@ -100,7 +100,7 @@ static status judge(struct preview *p, const struct json_value *c)
 		return OK;
 	case CFN_CREATE: {
 		struct str physical = STR_NONE;
-		if (p->imports) TRY(cfn_import_find(p->c, p->imports, &type, c->name, wanted, &physical));
+		if (p->imports) TRY(cfn_import_find(p->c, &p->view.who, p->imports, &type, c->name, wanted, &physical));
 		if (str_has(physical)) cfn_put(p->imports->found, a, str_z(a, c->name), physical);
 		add_change(p, str_has(physical) ? "Import" : "Add", c->name, physical, name, NULL, NULL);
 		break;
@@ -141,7 +141,13 @@ status cfn_changes(struct call *c, const struct cloudformation_rec_stack *s,
 	next.settings = arena_copy(a, settings, sizeof(*settings));
 	TRY(cfn_resources_load(c->tx, a, s, &p.resources));
 	cfn_view_init(&p.view, c->cloud, a, &next, t, &settings->parameters, &p.resources);
-	p.view.who = cfn_call_who(c);
+	/* With a role given, it is the role that looks things up, as it will be the one that makes them. */
+	struct cloudformation_rec_caller caller;
+	cfn_caller_keep(c, &caller);
+	next.account = c->account;
+	next.region = c->region;
+	next.caller = &caller;
+	if (!is_ok(cfn_who(c->cloud, a, &next, &p.view.who, &why))) return cfn_invalid(c, why);
 	p.view.scope.preview = true;
 	p.view.unknown = &p.unknown;
 	/* Each after what it needs, so that what will be replaced is known to be unknown. */

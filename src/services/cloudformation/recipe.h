@@ -1,7 +1,8 @@
 /* Recipes: how resources of most types are made, told in lines of text (types/NAME.recipes) instead of functions: which
  * operation creates one, from which properties, what its id is, how it is described, changed and removed. The language
  * stands in docs/decisions/0041-cloudformation-recipes.md. All recipes lie in the program as they are; one is read when
- * its type is asked for. What a recipe cannot tell is a function in shapes.c, or a handler of its own (types/NAME.c). */
+ * its type is asked for. What a recipe cannot tell is a function in shapes.c, or a handler of its own (types/NAME.c).
+ */
 #pragma once
 #include "services/cloudformation/handlers.h"
 
@@ -33,10 +34,10 @@ struct str cfn_recipe_wrong(struct arena *a, struct str type, const struct cfn_r
 struct cfn_eval {
 	struct cfn_work *w;
 	const struct cfn_recipe *r;
-	const struct json_value *in, *out;  /* of the last call: '>' and '<' */
-	const struct json_value *item;      /* described: '<', too */
+	const struct json_value *in, *out;   /* of the last call: '>' and '<' */
+	const struct json_value *item;       /* described: '<', too */
 	const struct json_value *each, *was; /* of an "each" line: the element, and what it was before */
-	const struct json_value *add, *del; /* tags: to set, keys to remove */
+	const struct json_value *add, *del;  /* tags: to set, keys to remove */
 };
 /* NULL: nothing there. In the work's arena; not to be changed. */
 const struct json_value *cfn_expr(struct cfn_eval *x, struct str e);
