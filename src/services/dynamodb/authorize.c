@@ -438,5 +438,10 @@ status ddb_authorize(struct call *c, struct store_tx *tx, const void *in, struct
 		       c->match.op_index == DYNAMODB_OP_BATCH_EXECUTE_STATEMENT ||
 		       c->match.op_index == DYNAMODB_OP_EXECUTE_TRANSACTION;
 	if (c->principal.kind != PRINCIPAL_ROOT || partiql) see(&w, in, demands, context);
+	/* "To attach a resource-based policy while creating a table, you need dynamodb:PutResourcePolicy too." */
+	const struct dynamodb_create_table_input *create = in;
+	if (c->match.op_index == DYNAMODB_OP_CREATE_TABLE && str_has(create->resource_policy) && demands->n &&
+		demands->v[0].n)
+		authz_add(c->arena, demands, STR("dynamodb:PutResourcePolicy"), demands->v[0].resources[0].arn);
 	return work_end(&w, attach_policies(&w, demands));
 }

@@ -16,6 +16,9 @@ static const struct service_op operations[DYNAMODB_OP_COUNT] = {
 	[DYNAMODB_OP_DESCRIBE_ENDPOINTS] = OP(dynamodb_describe_endpoints, OP_READ),
 	[DYNAMODB_OP_DESCRIBE_EXPORT] = OP(dynamodb_describe_export, OP_READ),
 	[DYNAMODB_OP_DESCRIBE_IMPORT] = OP(dynamodb_describe_import, OP_READ),
+	[DYNAMODB_OP_DESCRIBE_KINESIS_STREAMING_DESTINATION] = OP(dynamodb_describe_kinesis_streaming_destination, OP_READ),
+	[DYNAMODB_OP_DISABLE_KINESIS_STREAMING_DESTINATION] = OP(dynamodb_disable_kinesis_streaming_destination, 0),
+	[DYNAMODB_OP_ENABLE_KINESIS_STREAMING_DESTINATION] = OP(dynamodb_enable_kinesis_streaming_destination, 0),
 	[DYNAMODB_OP_DESCRIBE_LIMITS] = OP(dynamodb_describe_limits, OP_READ),
 	[DYNAMODB_OP_DESCRIBE_TABLE] = OP(dynamodb_describe_table, OP_READ | OP_BLOCKING),
 	[DYNAMODB_OP_DESCRIBE_TIME_TO_LIVE] = OP(dynamodb_describe_time_to_live, OP_READ),
@@ -44,6 +47,7 @@ static const struct service_op operations[DYNAMODB_OP_COUNT] = {
 	[DYNAMODB_OP_UNTAG_RESOURCE] = OP(dynamodb_untag_resource, 0),
 	[DYNAMODB_OP_UPDATE_CONTINUOUS_BACKUPS] = OP(dynamodb_update_continuous_backups, 0),
 	[DYNAMODB_OP_UPDATE_ITEM] = OP(dynamodb_update_item, 0),
+	[DYNAMODB_OP_UPDATE_KINESIS_STREAMING_DESTINATION] = OP(dynamodb_update_kinesis_streaming_destination, 0),
 	[DYNAMODB_OP_UPDATE_TABLE] = OP(dynamodb_update_table, 0),
 	[DYNAMODB_OP_UPDATE_TIME_TO_LIVE] = OP(dynamodb_update_time_to_live, 0),
 };

@@ -51,7 +51,7 @@ status ddb_write_one(struct work *w, const struct table *t, struct str key, cons
 	for (size_t i = 0; i < t->n_indexes; i++) ddb_write_entry(w, t, &t->indexes[i], old, new, cost);
 	ddb_ttl_write(w, t, key, old, new);
 	if (t->streams) ddb_stream_write(w, t, old, new, expired);
-	return OK;
+	return t->destinations ? ddb_destination_write(w, t, old, new, expired) : OK;
 }
 
 status ddb_write_item(struct work *w, const struct table *t, struct str key, const struct value *old,

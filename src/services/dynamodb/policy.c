@@ -34,21 +34,28 @@ static status expect_revision(struct work *w, struct str expected, const struct 
 		"The expected revision id %.*s does not match the policy's current revision", STR_ARG(expected));
 }
 
+status ddb_policy_set(struct work *w, struct dynamodb_rec_table *r, struct str text)
+{
+	struct policy *p;
+	struct policy_error why;
+	struct policy_source source = {
+		.type = POLICY_RESOURCE, .max_size = POLICY_MAX, .label = ddb_table_arn(w->a, r)};
+	if (!is_ok(policy_parse(text, &source, &p, &why)))
+		return VALIDATION(w, "Invalid policy document: %s", why.message);
+	policy_free(p);
+	r->policy = text;
+	r->policy_revision = str_fmt(w->a, "%lld", (long long)(rand_u64() >> 1));
+	return OK;
+}
+
 static status put(struct work *w, const struct dynamodb_put_resource_policy_input *in,
 	struct dynamodb_put_resource_policy_output *out)
 {
 	struct table *t;
-	struct policy *p;
-	struct policy_error why;
 	TRY(open_table(w, in->resource_arn, &t));
-	struct policy_source source = {.type = POLICY_RESOURCE, .max_size = POLICY_MAX, .label = in->resource_arn};
-	if (!is_ok(policy_parse(in->policy, &source, &p, &why)))
-		return VALIDATION(w, "Invalid policy document: %s", why.message);
-	policy_free(p);
 	struct dynamodb_rec_table r = ddb_edit(t);
 	TRY(expect_revision(w, in->expected_revision_id, &r));
-	r.policy = in->policy;
-	r.policy_revision = str_fmt(w->a, "%lld", (long long)(rand_u64() >> 1));
+	TRY(ddb_policy_set(w, &r, in->policy));
 	ddb_put_table(w, &r);
 	ddb_cache(w, &r, false);
 	out->revision_id = r.policy_revision;

@@ -104,6 +104,7 @@ static status create(
 	n.tags = (struct dynamodb_rec_tags){0};
 	n.policy = n.policy_revision = n.stream_view = n.stream_label = STR_NONE;
 	n.pitr_since = n.restored = (struct opt_i64){0};
+	n.destinations = (struct dynamodb_rec_destinations){0};
 	n.deletion_protection = SOME_BOOL(false);
 	if (str_has(in->table_class_override)) n.table_class = in->table_class_override;
 	if (str_has(in->kms_master_key_id)) n.sse_key = in->kms_master_key_id;
@@ -258,7 +259,7 @@ static status fill(struct work *w, const struct dynamodb_rec_chore *chore, struc
 		if (!status_is(s, STATUS_NOT_FOUND)) return s;
 		/* What was there before the replica is no change of it: its stream begins behind. */
 		struct table silent = *r;
-		silent.streams = false;
+		silent.streams = silent.destinations = false;
 		TRY(ddb_write_one(w, &silent, to, NULL, &item, false, NULL));
 	}
 	*more = n == FILL_AT_ONCE;

@@ -67,6 +67,7 @@ status ddb_restore_record(struct work *w, const struct dynamodb_rec_table *from,
 	r.pitr_days = (struct opt_i32){0};
 	r.tags = (struct dynamodb_rec_tags){0};
 	r.replicas = (struct dynamodb_rec_replicas){0};
+	r.destinations = (struct dynamodb_rec_destinations){0};
 	r.deletion_protection = SOME_BOOL(false);
 	if (str_has(o->billing)) {
 		r.on_demand = SOME_BOOL(str_is(o->billing, "PAY_PER_REQUEST"));

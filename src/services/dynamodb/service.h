@@ -76,6 +76,7 @@ struct table {
 	struct index *indexes;
 	size_t n_indexes;
 	bool has_local, streams, history; /* history: point-in-time recovery is on */
+	bool destinations;                /* Kinesis data streams get its changes */
 	struct str item_prefix; /* encoded (dynamodb, item, id) */
 	struct str arn;
 	struct live *live;
@@ -201,6 +202,14 @@ void ddb_stream_close(struct work *w, struct dynamodb_rec_table *r);
 struct str ddb_stream_arn(struct arena *a, const struct dynamodb_rec_stream *s);
 void ddb_stream_jobs(struct cloud *cloud);
 
+/* ── destination.c ── */
+/* The change goes to the table's Kinesis data streams, some time after the commit. */
+status ddb_destination_write(
+	struct work *w, const struct table *t, const struct value *old, const struct value *new, bool expired) MUST_USE;
+/* The table goes; what is on its way still arrives. */
+void ddb_destination_drop(struct work *w, const struct dynamodb_rec_table *r);
+void ddb_destination_jobs(struct ddb *d);
+
 /* ── ttl.c ── */
 /* The item's expiry in seconds; false where it has none, or one that does not count. */
 bool ddb_expiry(const struct table *t, const struct value *item, int64_t *seconds);
@@ -318,6 +327,10 @@ status ddb_replica_each(struct work *w, const struct dynamodb_rec_table *r,
 status ddb_replica_leave(struct work *w, const struct dynamodb_rec_table *r) MUST_USE;
 void ddb_replica_describe(struct work *w, const struct dynamodb_rec_table *r, struct dynamodb_table_description *d);
 void ddb_replica_jobs(struct ddb *d);
+
+/* ── policy.c ── */
+/* FAILED where it is no policy; the record is not stored. */
+status ddb_policy_set(struct work *w, struct dynamodb_rec_table *r, struct str text) MUST_USE;
 
 /* ── export.c, import.c ── */
 void ddb_export_jobs(struct ddb *d);

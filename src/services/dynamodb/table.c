@@ -84,6 +84,7 @@ static struct table *parse(struct str bytes)
 	t->key = parse_schema(r->schema);
 	t->streams = str_has(r->stream_view);
 	t->history = r->pitr_since.has;
+	for (size_t i = 0; i < r->destinations.n; i++) t->destinations |= r->destinations.v[i].active.v;
 	t->n_indexes = r->indexes.n;
 	t->indexes = arena_new_n(&t->arena, struct index, r->indexes.n);
 	for (size_t i = 0; i < r->indexes.n; i++) {
@@ -341,6 +342,7 @@ status ddb_start(struct cloud *cloud, void **state)
 	ddb_export_jobs(d);
 	ddb_import_jobs(d);
 	ddb_replica_jobs(d);
+	ddb_destination_jobs(d);
 	*state = d;
 	return OK;
 }

@@ -62,10 +62,11 @@ static status create_table(
 	struct work *w, const struct dynamodb_create_table_input *in, struct dynamodb_create_table_output *out)
 {
 	struct dynamodb_rec_table r;
-	if (str_has(in->resource_policy) || str_has(in->global_table_source_arn))
-		return call_fail(w->c, ERR_NOT_IMPLEMENTED, "virga does not implement %s of CreateTable yet.",
-			str_has(in->resource_policy) ? "ResourcePolicy" : "GlobalTableSourceArn");
+	if (str_has(in->global_table_source_arn))
+		return call_fail(
+			w->c, ERR_NOT_IMPLEMENTED, "virga does not implement GlobalTableSourceArn of CreateTable yet.");
 	TRY(ddb_create_record(w, in, &r));
+	if (str_has(in->resource_policy)) TRY(ddb_policy_set(w, &r, in->resource_policy));
 	if (in->stream_specification && in->stream_specification->stream_enabled.v)
 		ddb_stream_open(w, &r, in->stream_specification->stream_view_type);
 	ddb_put_table(w, &r);
@@ -93,6 +94,7 @@ static status delete_table(
 	struct dynamodb_rec_table r = ddb_edit(t);
 	TRY(ddb_replica_leave(w, &r));
 	ddb_stream_close(w, &r);
+	ddb_destination_drop(w, &r);
 	ddb_delete_table_record(w, &r);
 	if (t->history)
 		ddb_backup_deleted(w, t);
