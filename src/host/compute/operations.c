@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "host/compute/compute.h"
 #include "host/compute/door.h"
+#include "host/compute/files.h"
 #include "host/engines/engines.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -80,6 +82,59 @@ static void tell_user_data(struct compute_rec_machine_status *out, int32_t code)
 	if (code >= 0) out->user_data_exit = SOME_I32(code);
 }
 
+/* Fields of numbers, by their places from 0, of a line of text. */
+static uint64_t field(struct str line, size_t which)
+{
+	uint64_t v = 0;
+	while (line.n) {
+		line = str_trim(line);
+		struct str word = str_cut(&line, ' ');
+		if (which-- == 0) return is_ok(str_to_u64(word, &v)) ? v : 0;
+		if (!str_has(line)) break;
+	}
+	return 0;
+}
+
+/* "/sys/block/<dev>/stat": 0 reads, 2 sectors read, 4 writes, 6 sectors written. */
+static void add_disk(dev_t device, struct compute_rec_machine_status *out)
+{
+	char path[64], text[512];
+	size_t n;
+	if (!device) return;
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/stat", major(device), minor(device));
+	if (!is_ok(files_slurp(path, text, sizeof(text), &n))) return;
+	struct str rest = str_n(text, n), line = str_cut(&rest, '\n');
+	out->reads.v += (int64_t)field(line, 0), out->read_bytes.v += (int64_t)field(line, 2) * 512;
+	out->writes.v += (int64_t)field(line, 4), out->written_bytes.v += (int64_t)field(line, 6) * 512;
+}
+
+/* proc(5), /proc/PID/net/dev: "eth0: bytes packets … (8 of what came) bytes packets … (of what went)". */
+static void add_interfaces(pid_t pid, struct compute_rec_machine_status *out)
+{
+	char path[64], text[8192];
+	size_t n;
+	snprintf(path, sizeof(path), "/proc/%d/net/dev", (int)pid);
+	if (!is_ok(files_slurp(path, text, sizeof(text), &n))) return;
+	struct str rest = str_n(text, n);
+	while (str_has(rest)) {
+		struct str line = str_cut(&rest, '\n'), numbers = line, name = str_trim(str_cut(&numbers, ':'));
+		if (!str_has(numbers) || str_is(name, "lo")) continue;
+		out->received_bytes.v += (int64_t)field(numbers, 0),
+			out->received_packets.v += (int64_t)field(numbers, 1);
+		out->sent_bytes.v += (int64_t)field(numbers, 8), out->sent_packets.v += (int64_t)field(numbers, 9);
+	}
+}
+
+static void tell_traffic(const struct machine *m, struct compute_rec_machine_status *out)
+{
+	struct opt_i64 *const all[] = {&out->read_bytes, &out->written_bytes, &out->reads, &out->writes,
+		&out->received_bytes, &out->sent_bytes, &out->received_packets, &out->sent_packets};
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) *all[i] = SOME_I64(0);
+	add_disk(m->root_device, out);
+	for (size_t i = 0; i < m->n_volumes; i++) add_disk(m->volumes[i].device, out);
+	add_interfaces(m->pid, out);
+}
+
 static void tell(struct arena *a, struct machine *m, struct compute_rec_machine_status *out)
 {
 	static const char *const states[] = {"booting", "running", "stopping", "ended"};
@@ -96,6 +151,7 @@ static void tell(struct arena *a, struct machine *m, struct compute_rec_machine_
 	out->memory_bytes = SOME_I64(use.memory_bytes), out->cpu_us = SOME_I64(use.cpu_us);
 	out->processes = SOME_I32((int32_t)use.processes);
 	tell_user_data(out, machine_console(m).user_data);
+	tell_traffic(m, out);
 	out->volumes.v = arena_new_n(a, struct str, m->n_volumes + 1);
 	for (size_t i = 0; i < m->n_volumes; i++) out->volumes.v[out->volumes.n++] = str_c(m->volumes[i].id);
 }

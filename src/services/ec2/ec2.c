@@ -275,9 +275,16 @@ static status start(struct cloud *cloud, void **state)
 	jobs_register(cloud->jobs, EC2_JOB_VOLUME, ec2_volume_job, cloud);
 	jobs_register(cloud->jobs, EC2_JOB_SNAPSHOT, ec2_snapshot_job, cloud);
 	jobs_register(cloud->jobs, EC2_JOB_MACHINE, ec2_machine_job, cloud);
+	ec2_monitor_start(cloud);
 	n->imds = imds_start(cloud);
 	ec2_machines_begin(cloud);
 	return OK;
+}
+
+static void ready(struct cloud *cloud, void *state)
+{
+	(void)state;
+	ec2_monitor_ready(cloud);
 }
 
 static void stop(void *state)
@@ -292,6 +299,7 @@ extern const struct service service_ec2;
 const struct service service_ec2 = {.model = &wire_service_ec2,
 	.ops = operations,
 	.start = start,
+	.ready = ready,
 	.stop = stop,
 	.reset = reset,
 	.before = ec2_before};

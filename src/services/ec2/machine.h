@@ -33,3 +33,7 @@ status ec2_machine_place(struct store_tx *tx, struct arena *a, struct str id, st
 void ec2_machines_begin(struct cloud *cloud);
 /* ── facts.c ── tells on the bus that the record has changed: "ec2.instance", see door.h. */
 void ec2_instance_tell(struct call *c, const struct ec2_rec_instance *i);
+
+/* ── monitor.c ── metrics of real instances, by a job that runs every minute */
+void ec2_monitor_start(struct cloud *cloud);
+void ec2_monitor_ready(struct cloud *cloud);
