@@ -96,10 +96,11 @@ static struct str special(const struct wire_match *m, error_id id, unsigned *htt
 	/* SDKs retry DynamoDB's throttling by this name (Developer Guide, Error handling). */
 	if (id == ERR_THROTTLED && is_service(m, "dynamodb")) return STR("ProvisionedThroughputExceededException");
 	if (id == ERR_ACCESS_DENIED && is_service(m, "sns")) return STR("AuthorizationError");
+	if (id == ERR_VALIDATION && is_service(m, "logs")) return STR("InvalidParameterException");
+	if (id == ERR_VALIDATION && is_service(m, "cloudwatch")) return STR("InvalidParameterValue");
 	if (id == ERR_VALIDATION && m->protocol == WIRE_QUERY) {
 		if (is_service(m, "sns")) return STR("InvalidParameter");
-		if (is_service(m, "rds") || is_service(m, "elasticache") || is_service(m, "redshift") ||
-			is_service(m, "cloudwatch"))
+		if (is_service(m, "rds") || is_service(m, "elasticache") || is_service(m, "redshift"))
 			return STR("InvalidParameterValue");
 	}
 	if (id == ERR_MISSING_PARAMETER && (is_service(m, "sqs") || is_service(m, "cloudwatch")))

@@ -111,7 +111,7 @@ class Data(Case):
         self.assertEqual(put(Value=1, Timestamp=now + datetime.timedelta(hours=3)), "InvalidParameterValue")
         self.assertEqual(put(Value=1, StorageResolution=30), "InvalidParameterValue")
         self.assertEqual(put(Value=1, Dimensions=[{"Name": "a", "Value": "1"}, {"Name": "a", "Value": "2"}]), "InvalidParameterValue")
-        self.assertEqual(put(Value=1, Dimensions=[{"Name": f"d{i}", "Value": "1"} for i in range(31)]), "ValidationException")
+        self.assertEqual(put(Value=1, Dimensions=[{"Name": f"d{i}", "Value": "1"} for i in range(31)]), "InvalidParameterValue")
         self.assertEqual(code_of(self.cw.put_metric_data, Namespace="AWS/EC2", MetricData=[{"MetricName": "m", "Value": 1}]),
                          "InvalidParameterValue")
         self.assertEqual(self.cw.list_metrics(Namespace="bad")["Metrics"], [])

@@ -1,0 +1,62 @@
+/* Events as they lie in the store: what one PutLogEvents brought to a stream is a chunk, compressed by LZ4 and never
+ * changed.
+ *
+ *     ("logs", "head", stream, earliest, number)      when its events are of, how many, when they came
+ *     ("logs", "data", stream, earliest, number)      the events
+ *
+ * stream: its id, random, so that a stream that was deleted and made again finds nothing of the old one. number: the
+ * time of ingestion, and a count. Events are ordered by their time, then number, then place in the chunk: that is a
+ * position. */
+#pragma once
+#include "services/logs/room.h"
+
+struct logs_position {
+	int64_t at;
+	uint64_t number;
+	uint32_t place;
+	uint64_t stream; /* the last to compare: in several streams at once */
+};
+int logs_position_cmp(const struct logs_position *x, const struct logs_position *y);
+struct logs_event {
+	struct logs_position position;
+	int64_t ingested;
+	struct str stream, message;
+};
+struct logs_events {
+	struct logs_event *v;
+	size_t n, capacity;
+};
+
+/* Events in order of time, not none. */
+void logs_chunk_put(struct store_tx *tx, struct arena *a, uint64_t stream, uint64_t number, int64_t now_ms,
+	const struct logs_input_log_event *v, size_t n);
+
+struct logs_scan {
+	struct store_tx *tx;
+	struct arena *a;
+	const struct logs_streams *streams;
+	int64_t from, to; /* from <= time < to */
+	bool backwards;
+	const struct logs_position *after; /* only events behind it (before it, backwards); NULL: all */
+	size_t limit, bytes;               /* stop at so many events, or so many bytes of messages */
+	/* NULL: all pass. literal: what every event that passes holds; STR_NONE where there is no such text. */
+	bool (*passes)(void *ctx, struct arena *scratch, int64_t at, struct str message);
+	void *ctx;
+	struct str literal;
+	/* results */
+	struct logs_events out; /* in the order of the scan */
+	bool more;              /* it stopped before the end */
+	uint64_t scanned, scanned_bytes;
+};
+status logs_scan(struct logs_scan *s) MUST_USE;
+
+/* What heads tell of a stream. n 0: nothing. */
+struct logs_extent {
+	uint64_t n, bytes;
+	int64_t first, last, ingested;
+};
+/* whole: also n and bytes, which reads all heads. */
+status logs_extent(struct store_tx *tx, struct arena *a, uint64_t stream, bool whole, struct logs_extent *out) MUST_USE;
+/* Deletes chunks whose events are all before that time (INT64_MAX: all), at most so many; *n: how many. */
+status logs_chunks_drop(
+	struct store_tx *tx, struct arena *a, uint64_t stream, int64_t before, size_t most, size_t *n) MUST_USE;

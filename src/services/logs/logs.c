@@ -1,0 +1,65 @@
+/* Amazon CloudWatch Logs: what it does, operation by operation. Subscriptions, destinations, live tail, deliveries,
+ * anomaly detection, transformers, data protection and field indexes have no rows. */
+#include "services/logs/room.h"
+#include <stdlib.h>
+
+static const struct service_op operations[LOGS_OP_COUNT] = {
+	[LOGS_OP_CREATE_LOG_GROUP] = OP(logs_create_log_group, 0),
+	[LOGS_OP_CREATE_LOG_STREAM] = OP(logs_create_log_stream, 0),
+	[LOGS_OP_DELETE_LOG_GROUP] = OP(logs_delete_log_group, OP_BLOCKING),
+	[LOGS_OP_DELETE_LOG_STREAM] = OP(logs_delete_log_stream, OP_BLOCKING),
+	[LOGS_OP_DELETE_METRIC_FILTER] = OP(logs_delete_metric_filter, 0),
+	[LOGS_OP_DELETE_QUERY_DEFINITION] = OP(logs_delete_query_definition, 0),
+	[LOGS_OP_DELETE_RESOURCE_POLICY] = OP(logs_delete_resource_policy, 0),
+	[LOGS_OP_DELETE_RETENTION_POLICY] = OP(logs_delete_retention_policy, 0),
+	[LOGS_OP_DESCRIBE_LOG_GROUPS] = OP(logs_describe_log_groups, OP_READ | OP_BLOCKING),
+	[LOGS_OP_DESCRIBE_LOG_STREAMS] = OP(logs_describe_log_streams, OP_READ | OP_BLOCKING),
+	[LOGS_OP_DESCRIBE_METRIC_FILTERS] = OP(logs_describe_metric_filters, OP_READ),
+	[LOGS_OP_DESCRIBE_QUERIES] = OP(logs_describe_queries, OP_READ),
+	[LOGS_OP_DESCRIBE_QUERY_DEFINITIONS] = OP(logs_describe_query_definitions, OP_READ),
+	[LOGS_OP_DESCRIBE_RESOURCE_POLICIES] = OP(logs_describe_resource_policies, OP_READ),
+	[LOGS_OP_FILTER_LOG_EVENTS] = OP(logs_filter_log_events, OP_READ | OP_BLOCKING),
+	[LOGS_OP_GET_LOG_EVENTS] = OP(logs_get_log_events, OP_READ | OP_BLOCKING),
+	[LOGS_OP_GET_LOG_RECORD] = OP(logs_get_log_record, OP_READ | OP_BLOCKING),
+	[LOGS_OP_GET_QUERY_RESULTS] = OP(logs_get_query_results, OP_READ),
+	[LOGS_OP_LIST_TAGS_FOR_RESOURCE] = OP(logs_list_tags_for_resource, OP_READ),
+	[LOGS_OP_LIST_TAGS_LOG_GROUP] = OP(logs_list_tags_log_group, OP_READ),
+	[LOGS_OP_PUT_LOG_EVENTS] = OP(logs_put_log_events, 0),
+	[LOGS_OP_PUT_LOG_GROUP_DELETION_PROTECTION] = OP(logs_put_log_group_deletion_protection, 0),
+	[LOGS_OP_PUT_METRIC_FILTER] = OP(logs_put_metric_filter, 0),
+	[LOGS_OP_PUT_QUERY_DEFINITION] = OP(logs_put_query_definition, 0),
+	[LOGS_OP_PUT_RESOURCE_POLICY] = OP(logs_put_resource_policy, 0),
+	[LOGS_OP_PUT_RETENTION_POLICY] = OP(logs_put_retention_policy, 0),
+	[LOGS_OP_START_QUERY] = OP(logs_start_query, 0),
+	[LOGS_OP_STOP_QUERY] = OP(logs_stop_query, 0),
+	[LOGS_OP_TAG_LOG_GROUP] = OP(logs_tag_log_group, 0),
+	[LOGS_OP_TAG_RESOURCE] = OP(logs_tag_resource, 0),
+	[LOGS_OP_TEST_METRIC_FILTER] = OP(logs_test_metric_filter, OP_READ),
+	[LOGS_OP_UNTAG_LOG_GROUP] = OP(logs_untag_log_group, 0),
+	[LOGS_OP_UNTAG_RESOURCE] = OP(logs_untag_resource, 0),
+};
+
+static status start(struct cloud *cloud, void **state)
+{
+	struct logs *l = mem_new(sizeof(*l));
+	l->cloud = cloud;
+	logs_retention_start(l);
+	logs_query_start(l);
+	*state = l;
+	return OK;
+}
+
+static void ready(struct cloud *cloud, void *state)
+{
+	(void)cloud;
+	logs_retention_ready(state);
+}
+
+static void stop(void *state)
+{
+	free(state);
+}
+
+extern const struct service service_logs;
+const struct service service_logs = {
+	.model = &wire_service_logs, .ops = operations, .start = start, .ready = ready, .stop = stop};
