@@ -90,6 +90,11 @@ static void describe(struct look *l, const struct json_value *c, struct cloudfor
 	r->creation_policy = policy && is_ok(cfn_evaluate(&l->view.scope, policy, &value, &ignored)) && value
 				     ? cfn_json(l->a, value)
 				     : STR_NONE;
+	policy = json_member(c, STR("UpdatePolicy"));
+	value = NULL;
+	r->update_policy = policy && is_ok(cfn_evaluate(&l->view.scope, policy, &value, &ignored)) && value
+				   ? cfn_json(l->a, value)
+				   : STR_NONE;
 	r->needs.v = needs->v;
 	r->needs.n = needs->n;
 }
@@ -146,7 +151,14 @@ static void begin(struct look *l, const struct json_value *c, struct cloudformat
 		*VEC_PUSH(a, &l->begun, &l->capacity) = b;
 		return;
 	}
-	switch (cfn_decide(a, &type, there, wanted, &changed, &replacing)) {
+	enum cfn_action action = cfn_decide(a, &type, there, wanted, &changed, &replacing);
+	bool guarded = !l->back && (action == CFN_UPDATE || action == CFN_REPLACE);
+	if (guarded &&
+		!cfn_policy_allows(a, l->s, action == CFN_UPDATE ? "Update:Modify" : "Update:Replace", there, &why)) {
+		begin_failed(l, &r, why);
+		return;
+	}
+	switch (action) {
 	case CFN_KEEP:
 		r.wanted = STR_NONE;
 		r.step = STR("done");
@@ -352,6 +364,20 @@ static void end_done(struct look *l)
 							       : "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS";
 }
 
+/* The stack policy's reason why a resource that is not in the template any more may not go; STR_NONE: all may. */
+static struct str denied_removal(struct look *l)
+{
+	struct str why = STR_NONE, ignored;
+	if (!str_is(l->s->status, "UPDATE_IN_PROGRESS")) return why;
+	for (size_t i = 0; i < l->r->n; i++) {
+		const struct json_value *c = json_member(l->op->template.resources, l->r->v[i].logical_id);
+		bool applies = c != NULL;
+		if (c && !is_ok(cfn_applies(&l->view.scope, c, &applies, &ignored))) applies = true;
+		if (!applies && !cfn_policy_allows(l->a, l->s, "Update:Delete", &l->r->v[i], &why)) return why;
+	}
+	return STR_NONE;
+}
+
 /* Counts what is done, under way and failed, and begins what can begin. */
 static void look_at_resources(struct look *l)
 {
@@ -407,7 +433,11 @@ static void look_at_resources(struct look *l)
 		begin(l, c, r, &needs);
 		if (l->begun.v[l->begun.n - 1].task) room--;
 	}
-	if (!left && !under_way) end_done(l);
+	if (!left && !under_way && !l->back) why = denied_removal(l);
+	if (str_has(why))
+		end_failed(l, why);
+	else if (!left && !under_way)
+		end_done(l);
 }
 
 bool cfn_build(struct cfn_engine *e, struct cfn_op *op, struct arena *a, struct cloudformation_rec_stack *s,

@@ -304,6 +304,7 @@ status cloudformation_execute_change_set(struct call *c, const struct cloudforma
 	/* The others were made for a stack that will not be the same. */
 	TRY(for_sets(c, &s, true, NULL));
 	s.change_set = set.id;
+	s.policy_during_update = STR_NONE;
 	s.disable_rollback = in->disable_rollback;
 	s.on_failure = set.on_failure;
 	if (!create) {

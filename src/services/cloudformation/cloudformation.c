@@ -15,6 +15,7 @@ static const struct service_op operations[CLOUDFORMATION_OP_COUNT] = {
 	[CLOUDFORMATION_OP_DESCRIBE_STACK_RESOURCES] = OP(cloudformation_describe_stack_resources, OP_READ),
 	[CLOUDFORMATION_OP_DESCRIBE_STACKS] = OP(cloudformation_describe_stacks, OP_READ),
 	[CLOUDFORMATION_OP_EXECUTE_CHANGE_SET] = OP(cloudformation_execute_change_set, 0),
+	[CLOUDFORMATION_OP_GET_STACK_POLICY] = OP(cloudformation_get_stack_policy, OP_READ),
 	[CLOUDFORMATION_OP_GET_TEMPLATE] = OP(cloudformation_get_template, OP_READ | OP_BLOCKING),
 	[CLOUDFORMATION_OP_GET_TEMPLATE_SUMMARY] = OP(cloudformation_get_template_summary, OP_READ | OP_BLOCKING),
 	[CLOUDFORMATION_OP_LIST_CHANGE_SETS] = OP(cloudformation_list_change_sets, OP_READ),
@@ -23,6 +24,7 @@ static const struct service_op operations[CLOUDFORMATION_OP_COUNT] = {
 	[CLOUDFORMATION_OP_LIST_STACK_RESOURCES] = OP(cloudformation_list_stack_resources, OP_READ),
 	[CLOUDFORMATION_OP_LIST_STACKS] = OP(cloudformation_list_stacks, OP_READ),
 	[CLOUDFORMATION_OP_ROLLBACK_STACK] = OP(cloudformation_rollback_stack, 0),
+	[CLOUDFORMATION_OP_SET_STACK_POLICY] = OP(cloudformation_set_stack_policy, OP_BLOCKING),
 	[CLOUDFORMATION_OP_SIGNAL_RESOURCE] = OP(cloudformation_signal_resource, 0),
 	[CLOUDFORMATION_OP_UPDATE_STACK] = OP(cloudformation_update_stack, OP_BLOCKING),
 	[CLOUDFORMATION_OP_UPDATE_TERMINATION_PROTECTION] = OP(cloudformation_update_termination_protection, 0),
@@ -32,6 +34,7 @@ static const struct service_op operations[CLOUDFORMATION_OP_COUNT] = {
 static status start(struct cloud *cloud, void **state)
 {
 	*state = cfn_engine_new(cloud);
+	cfn_notify_start(cloud);
 	return OK;
 }
 

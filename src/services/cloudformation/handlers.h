@@ -33,7 +33,9 @@ struct cfn_work {
 	struct str old_physical_id;
 	bool snapshot; /* of remove: the deletion policy wants one */
 	int64_t now_ms;
-	int64_t deadline_ms; /* kept with the resource; 0: none yet */
+	const struct json_value *update_policy; /* the attribute UpdatePolicy; NULL */
+	bool updating;                          /* an update, or waiting for one */
+	int64_t deadline_ms;                    /* kept with the resource; 0: none yet */
 };
 
 /* OK: done. PENDING: settle is to be asked, now and then, until it says OK. FAILED: w->why. */
@@ -49,7 +51,7 @@ struct cfn_handler {
 /* NULL: virga makes no such resources. */
 const struct cfn_handler *cfn_handler_of(struct str type);
 /* Of types that a recipe does not do for: one file's handlers; ends with an empty row. handlers.c lists the files. */
-extern const struct cfn_handler cfn_sqs[], cfn_ssm[], cfn_stacks[];
+extern const struct cfn_handler cfn_sqs[], cfn_ssm[], cfn_stacks[], cfn_rolling[];
 
 /* ── for handlers ─────────────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -73,6 +75,8 @@ struct json_value *cfn_one(struct arena *a, const char *name, struct str text);
 /* The property, or STACK-LOGICALID-TOKEN cut to max characters (lower: in lower case), as CloudFormation names what has
  * no name. */
 struct str cfn_name(struct cfn_work *w, const char *property, size_t max, bool lower);
+/* "PT5M": milliseconds; INVALID. */
+status cfn_duration_ms(struct str text, int64_t *ms) MUST_USE;
 /* Did this property change (update)? */
 bool cfn_changed(const struct cfn_work *w, const char *name);
 void cfn_attribute(struct cfn_work *w, const char *name, struct str value);

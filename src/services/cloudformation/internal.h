@@ -121,8 +121,6 @@ status cfn_signals_wanted(
 	struct arena *a, const struct cloudformation_rec_resource *r, int64_t now_ms, struct str *why);
 /* {"UniqueId":…,"Status":…,"Data":…,"Reason":…}: parsed ones of a resource. */
 const struct json_value *cfn_signals(struct arena *a, const struct cloudformation_rec_resource *r);
-/* "PT5M": milliseconds; INVALID. */
-status cfn_duration_ms(struct str text, int64_t *ms) MUST_USE;
 /* The URL that takes signals, or a custom resource's answer, for this resource. */
 struct str cfn_signal_url(struct arena *a, const struct cloud *cloud, struct cfn_place p, struct str stack_id,
 	struct str logical_id, struct str token);
@@ -139,6 +137,17 @@ status cfn_read_live(struct cloud *cloud, const struct inside_caller *who, struc
 /* The id of whichever stack has this resource; STR_NONE. */
 struct str cfn_owner_of(
 	struct store_tx *tx, struct arena *a, struct cfn_place p, struct str type, struct str physical_id);
+
+/* ── stack_policy.c ───────────────────────────────────────────────────────────────────────────────────────────── */
+/* action: "Update:Modify", "Update:Replace", "Update:Delete". False: *why. */
+bool cfn_policy_allows(struct arena *a, const struct cloudformation_rec_stack *s, const char *action,
+	const struct cloudformation_rec_resource *r, struct str *why);
+
+/* ── notify.c ─────────────────────────────────────────────────────────────────────────────────────────────────── */
+/* The event goes to the stack's topics after the commit. */
+void cfn_notify(struct store_tx *tx, struct arena *a, const struct cloudformation_rec_stack *s,
+	const struct cloudformation_rec_event *e);
+void cfn_notify_start(struct cloud *cloud);
 
 /* ── plan.c ───────────────────────────────────────────────────────────────────────────────────────────────────── */
 enum cfn_action { CFN_KEEP, CFN_CREATE, CFN_UPDATE, CFN_REPLACE };

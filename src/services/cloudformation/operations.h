@@ -29,6 +29,8 @@ status cfn_settings_read(struct call *c, const struct cfn_request *in, const str
  * says that it is a repeated request. */
 status cfn_stack_new(
 	struct call *c, struct str name, struct cloudformation_rec_stack *out, struct str token, bool *same) MUST_USE;
+/* A stack policy by its text or its URL, checked; *text is STR_NONE where neither is given. */
+status cfn_policy_read(struct call *c, struct str body, struct str url, struct str *text) MUST_USE;
 /* May an operation begin on this stack? FAILED with AWS's words. */
 status cfn_may_update(struct call *c, const struct cloudformation_rec_stack *s) MUST_USE;
 /* The stack's next settings, and the phase that makes them true. */

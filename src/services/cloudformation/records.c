@@ -114,6 +114,7 @@ void cfn_event(struct store_tx *tx, struct arena *a, struct cloudformation_rec_s
 	s->events = SOME_I64(s->events.v + 1);
 	key_u64(&k, (uint64_t)s->events.v);
 	store_put(tx, key_done(&k), cloudformation_rec_event_encode(a, &e));
+	cfn_notify(tx, a, s, &e);
 }
 
 void cfn_stack_status(struct store_tx *tx, struct arena *a, struct cloudformation_rec_stack *s, const char *status_,

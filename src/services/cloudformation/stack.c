@@ -9,8 +9,6 @@ status cloudformation_create_stack(struct call *c, const struct cloudformation_c
 	struct cloudformation_rec_stack s = {0};
 	struct cloudformation_rec_settings *settings = arena_new(a, struct cloudformation_rec_settings);
 	bool same;
-	if (str_has(in->stack_policy_body) || str_has(in->stack_policy_url))
-		return call_fail(c, ERR_NOT_IMPLEMENTED, "virga does not implement stack policies yet.");
 	if (in->on_failure.p && in->disable_rollback.has)
 		return call_fail(
 			c, ERR_VALIDATION, "You can specify either DisableRollback or OnFailure, but not both.");
@@ -28,6 +26,7 @@ status cloudformation_create_stack(struct call *c, const struct cloudformation_c
 		.notification_arns = &in->notification_ar_ns,
 		.role_arn = in->role_arn};
 	TRY(cfn_settings_read(c, &request, NULL, settings, &t));
+	TRY(cfn_policy_read(c, in->stack_policy_body, in->stack_policy_url, &s.policy));
 	s.settings = settings;
 	s.on_failure = in->on_failure;
 	s.disable_rollback = in->disable_rollback;
@@ -68,6 +67,11 @@ status cloudformation_update_stack(struct call *c, const struct cloudformation_u
 	bool outputs = !str_eq(settings->template, s.settings->template) && t.outputs, tags = in->tags.v != NULL;
 	if (!changes->length && !outputs && !tags && !str_is(s.status, "UPDATE_FAILED"))
 		return call_fail(c, ERR_VALIDATION, "No updates are to be performed.");
+	struct str policy;
+	TRY(cfn_policy_read(c, in->stack_policy_body, in->stack_policy_url, &policy));
+	if (str_has(policy)) s.policy = policy;
+	TRY(cfn_policy_read(
+		c, in->stack_policy_during_update_body, in->stack_policy_during_update_url, &s.policy_during_update));
 	s.disable_rollback = in->disable_rollback;
 	cfn_begin_update(c, &s, settings, in->client_request_token);
 	return OK;

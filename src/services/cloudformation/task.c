@@ -90,6 +90,8 @@ static status prepare(struct task_run *x)
 		.old_physical_id = x->r.old_physical_id,
 		.now_ms = clock_now(x->e->cloud->clock),
 		.deadline_ms = x->r.signal_deadline.v,
+		.update_policy = str_has(x->r.update_policy) ? read_json(a, x->r.update_policy) : NULL,
+		.updating = str_starts(x->r.status, STR("UPDATE_")),
 		.snapshot = str_is(str_or(x->r.deletion_policy, STR("")), "Snapshot")};
 	x->handler = cfn_handler_of(type);
 	if (!is_ok(cfn_type_find(a, type, &x->type)) || !x->handler)
