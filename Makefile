@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: help build setup setup-test setup-fuzz run test bench asan tsan fuzz lint tidy format install clean
+.PHONY: help build setup setup-test setup-fuzz run demo demo-down test bench asan tsan fuzz lint tidy format install clean
 
 MINUTES ?= 10
 ARGS ?=
@@ -33,6 +33,13 @@ setup-fuzz: setup
 
 run: setup build ## set up, build, start: make run ARGS='--ephemeral'
 	@exec build/virga serve $(ARGS)
+
+demo: setup-test build ## the three-tier example (examples/three-tier) as one stack; starts virga when none answers
+	@scripts/setup.sh --image build/virga
+	@scripts/demo.sh up
+
+demo-down: ## removes the example's stack
+	@scripts/demo.sh down
 
 test: setup-test build ## set up, build, run every test; make test ARGS='s3' runs those whose name holds s3
 	@scripts/setup.sh --image build/virga
