@@ -93,12 +93,16 @@ static void operation_of(const struct cfn_recipe *r, const struct cfn_line *l, s
 	*op = word;
 }
 
+/* Of several ways to create one, the first has to be built; another that is not fails the resource that needs it. */
 bool cfn_recipe_built(const struct cfn_recipe *r)
 {
+	bool creates = false;
 	for (size_t i = 0; i < r->n; i++) {
 		struct str service, op;
 		struct str kind = r->v[i].kind;
-		if (!str_is(kind, "create") && !str_is(kind, "delete") && !str_is(kind, "each")) continue;
+		bool create = str_is(kind, "create");
+		if ((!create || creates) && !str_is(kind, "delete") && !str_is(kind, "each")) continue;
+		creates |= create;
 		operation_of(r, &r->v[i], &service, &op);
 		if (!cfn_api_built(service, op)) return false;
 	}

@@ -25,7 +25,7 @@ bool cfn_line_has_subject(const struct cfn_line *l);
 bool cfn_is_argument(struct str word);
 /* All names of types, in the order of the files. */
 void cfn_recipe_types(struct arena *a, struct cfn_names *out);
-/* False where virga lacks an operation that creates or removes: then the type is not there. */
+/* False where virga lacks the operation that creates one (the first of several) or removes it: then the type is not there. */
 bool cfn_recipe_built(const struct cfn_recipe *r);
 /* Whether the recipe's operations, and their inputs' members, and the type's properties exist: "" or what is wrong. */
 struct str cfn_recipe_wrong(struct arena *a, struct str type, const struct cfn_recipe *r);
