@@ -3,6 +3,8 @@
 #include "services/cloudformation/recipe.h"
 #include <time.h>
 
+enum { STILL_USED_MS = 60 * 1000 };
+
 static status begin(struct cfn_eval *x, struct cfn_work *w)
 {
 	struct cfn_recipe *r = arena_new(w->a, struct cfn_recipe);
@@ -542,6 +544,15 @@ static status wipe(struct cfn_eval *x, struct str words)
 	return OK;
 }
 
+/* What another resource's end still holds (a balancer's interfaces in a subnet, an address of a network) is asked for
+ * again, until its time is over. */
+static bool still_used(struct cfn_work *w)
+{
+	if (!str_is(w->code, "DependencyViolation")) return false;
+	if (!w->deadline_ms) w->deadline_ms = w->now_ms + STILL_USED_MS;
+	return w->now_ms < w->deadline_ms;
+}
+
 status cfn_recipe_remove(struct cfn_work *w)
 {
 	struct cfn_eval x;
@@ -569,6 +580,7 @@ status cfn_recipe_remove(struct cfn_work *w)
 		const struct cfn_line *l = &x.r->v[i];
 		if (!is(l, "delete") || !conditions_hold(&x, l->words)) continue;
 		status s = call_line(&x, l);
+		if (!is_ok(s) && still_used(w)) return STATUS(PENDING);
 		if (!is_ok(s) && !cfn_says_gone(w->code)) return s;
 	}
 	if (!waits) return OK;

@@ -170,6 +170,7 @@ static void finish_made(struct task_run *x, struct store_tx *tx, struct arena *a
 			cfn_event(tx, a, s, r, STR("CREATE_IN_PROGRESS"), STR("Resource creation Initiated"),
 				x->w.now_ms);
 	} else if (is_ok(x->result)) {
+		r->signal_deadline = (typeof(r->signal_deadline)){0};
 		if (!had && !update)
 			cfn_event(tx, a, s, r, STR("CREATE_IN_PROGRESS"), STR("Resource creation Initiated"),
 				x->w.now_ms);
@@ -183,6 +184,7 @@ static void finish_made(struct task_run *x, struct store_tx *tx, struct arena *a
 		r->reason = STR_NONE;
 		cfn_event(tx, a, s, r, r->status, imported ? STR("Resource import completed.") : STR_NONE, x->w.now_ms);
 	} else {
+		r->signal_deadline = (typeof(r->signal_deadline)){0};
 		r->step = STR("failed");
 		r->status = x->t->kind == TASK_IMPORT ? STR("IMPORT_FAILED")
 			    : update                  ? STR("UPDATE_FAILED")
