@@ -4,8 +4,8 @@
  * newer. */
 #include "base/log.h"
 #include "services/ec2/dns.h"
-#include "services/ec2/imds.h"
 #include "services/ec2/flow_log.h"
+#include "services/ec2/imds.h"
 #include "services/ec2/intent.h"
 #include <stdlib.h>
 
@@ -99,6 +99,22 @@ static status apply_internet(struct cloud *cloud, struct arena *a)
 	return s;
 }
 
+/* Its router without interfaces, and what answers in it: a machine's first packets are for the resolver and the
+ * metadata service, which are there when its interface comes. */
+static status apply_router(struct cloud *cloud, struct ec2_place at, const struct host_rec_vpc *intent)
+{
+	struct host_rec_vpc router = *intent;
+	struct host_rec_applied applied = {0};
+	struct str why = STR_NONE;
+	int64_t generation;
+	TRY(next_generation(at, &generation));
+	router.generation = SOME_I64(generation);
+	router.interfaces.n = 0;
+	TRY(host_vpc_apply(cloud->host, at.a, &router, &applied, &why));
+	ec2_dns_serve(cloud, at, intent->id);
+	return imds_serve(cloud, at.account, at.region, intent->id);
+}
+
 static status apply_vpc(struct cloud *cloud, struct ec2_place at, const struct ec2_rec_intent *r)
 {
 	struct host_rec_vpc intent;
@@ -119,6 +135,8 @@ static status apply_vpc(struct cloud *cloud, struct ec2_place at, const struct e
 	}
 	int64_t generation;
 	TRY(apply_internet(cloud, at.a));
+	if (!standing && !is_ok(apply_router(cloud, at, &intent)))
+		log_info("ec2", "router-first", "vpc=%.*s its metadata service comes later", STR_ARG(r->id));
 	TRY(next_generation(at, &generation));
 	intent.generation = SOME_I64(generation);
 	set_standing(at, r, true);
@@ -129,6 +147,8 @@ static status apply_vpc(struct cloud *cloud, struct ec2_place at, const struct e
 		return status_is(s, STATUS_INVALID) ? OK : s;
 	}
 	ec2_dns_serve(cloud, at, r->id);
+	/* Where it cannot be yet, an instance's controller asks for it again. */
+	(void)!is_ok(imds_serve(cloud, at.account, at.region, r->id));
 	return OK;
 }
 
