@@ -52,9 +52,13 @@ static void tell_stack(struct arena *a, const struct cloudformation_rec_stack *s
 	VEC_PRESENT(a, &out->tags);
 	out->rollback_configuration = arena_new(a, struct cloudformation_rollback_configuration);
 	out->drift_information = arena_new(a, struct cloudformation_stack_drift_information);
-	out->drift_information->stack_drift_status = STR("NOT_CHECKED");
+	out->drift_information->stack_drift_status = str_or(s->drift_status, STR("NOT_CHECKED"));
+	if (s->drift_checked.has) out->drift_information->last_check_timestamp = SOME_TIME(s->drift_checked.v);
 	if (s->settings) {
 		const struct cloudformation_rec_settings *g = s->settings;
+		if (g->notification_arns.n)
+			out->notification_ar_ns = (struct cloudformation_notification_ar_ns){
+				g->notification_arns.v, g->notification_arns.n};
 		out->description = g->description;
 		out->role_arn = g->role_arn;
 		tell_parameters(a, &g->parameters, &out->parameters);
@@ -153,7 +157,7 @@ static bool list_one(void *ctx, const struct cloudformation_rec_stack *s)
 		.parent_id = s->parent,
 		.root_id = s->root};
 	o->drift_information = arena_new(l->a, struct cloudformation_stack_drift_information_summary);
-	o->drift_information->stack_drift_status = STR("NOT_CHECKED");
+	o->drift_information->stack_drift_status = str_or(s->drift_status, STR("NOT_CHECKED"));
 	return true;
 }
 
@@ -241,7 +245,7 @@ status cloudformation_describe_stack_resource(struct call *c,
 		.description = r.description,
 		.metadata = str_or(r.metadata, STR("{}"))};
 	d->drift_information = arena_new(c->arena, struct cloudformation_stack_resource_drift_information);
-	d->drift_information->stack_resource_drift_status = STR("NOT_CHECKED");
+	d->drift_information->stack_resource_drift_status = cfn_drift_status(c->arena, &r);
 	return OK;
 }
 
@@ -273,7 +277,7 @@ status cloudformation_describe_stack_resources(struct call *c,
 			.resource_status_reason = r->reason,
 			.description = r->description};
 		o->drift_information = arena_new(c->arena, struct cloudformation_stack_resource_drift_information);
-		o->drift_information->stack_resource_drift_status = STR("NOT_CHECKED");
+		o->drift_information->stack_resource_drift_status = cfn_drift_status(c->arena, r);
 	}
 	if (str_has(in->logical_resource_id) && !out->stack_resources.n)
 		return call_fail(c, ERR_VALIDATION, "Resource %.*s does not exist for stack %.*s",
@@ -307,7 +311,7 @@ status cloudformation_list_stack_resources(struct call *c, const struct cloudfor
 			.resource_status_reason = r->reason};
 		o->drift_information =
 			arena_new(c->arena, struct cloudformation_stack_resource_drift_information_summary);
-		o->drift_information->stack_resource_drift_status = STR("NOT_CHECKED");
+		o->drift_information->stack_resource_drift_status = cfn_drift_status(c->arena, r);
 	}
 	return OK;
 }

@@ -138,6 +138,10 @@ status cfn_read_live(struct cloud *cloud, const struct inside_caller *who, struc
 struct str cfn_owner_of(
 	struct store_tx *tx, struct arena *a, struct cfn_place p, struct str type, struct str physical_id);
 
+/* ── drift.c ──────────────────────────────────────────────────────────────────────────────────────────────────── */
+/* Of the last detection: IN_SYNC, MODIFIED, DELETED, NOT_CHECKED. */
+struct str cfn_drift_status(struct arena *a, const struct cloudformation_rec_resource *r);
+
 /* ── stack_policy.c ───────────────────────────────────────────────────────────────────────────────────────────── */
 /* action: "Update:Modify", "Update:Replace", "Update:Delete". False: *why. */
 bool cfn_policy_allows(struct arena *a, const struct cloudformation_rec_stack *s, const char *action,
