@@ -4,7 +4,7 @@
 #include "call/inside.h"
 #include "services/ec2/dns.h"
 
-enum { FAILURES_MAX = 5, LONG_MS = 3600000 };
+enum { FAILURES_MAX = 5, EPOCHS_MAX = 200 };
 
 void rds_again(struct rds_work *w, int64_t ms)
 {
@@ -54,10 +54,7 @@ static status give_up(struct rds_work *w, const char *state, struct str why)
 /* A step that the machine refused is tried some times; what else went wrong is the caller's. */
 static status tried(struct rds_work *w, status s, const char *state, struct str why)
 {
-	if (is_ok(s)) {
-		w->r->failures = SOME_I32(0);
-		return OK;
-	}
+	if (is_ok(s)) return OK;
 	if (status_is(s, STATUS_CONFLICT) || status_is(s, STATUS_CORRUPT)) return s;
 	w->r->failures = SOME_I32(w->r->failures.v + 1);
 	log_warn("rds", "step_failed", "instance=%.*s status=%s why=\"%.*s\"", STR_ARG(w->r->db_instance_identifier),
@@ -96,6 +93,7 @@ static status became_available(struct rds_work *w)
 {
 	struct rds_rec_instance *r = w->r;
 	set_state(w, "available");
+	r->failures = SOME_I32(0);
 	publish(w);
 	rds_again(w, 1);
 	if (r->started.has) return OK;
@@ -129,6 +127,10 @@ static status create(struct rds_work *w)
 	if (str_has(r->secret_name) && !str_has(r->secret_arn)) TRY(rds_secret_make(w));
 	if (!w->real) return became_available(w);
 	if (!str_is(n->state, "up")) {
+		if (r->origin && str_is(r->origin->kind, "time") && str_is(n->state, "new")) {
+			TRY(rds_source_archive(w, &ready));
+			if (!ready) return OK;
+		}
 		status s = rds_node_make(w, n, &ready, &why);
 		if (!is_ok(s)) return tried(w, s, "failed", why);
 		if (!ready) return OK;
@@ -141,6 +143,15 @@ static status create(struct rds_work *w)
 			/* It replays the log; it will be promoted at the moment asked for. */
 			pg_close(&p);
 			rds_again(w, RDS_SOON_MS);
+			return OK;
+		}
+		if (is_ok(s) && r->origin && str_is(r->origin->kind, "time")) {
+			/* It has been promoted. It goes on without the source's log before its eyes. */
+			pg_close(&p);
+			r->origin = NULL;
+			TRY(rds_node_stop(w->cloud, w->at.a, r, n->letter, false));
+			TRY(rds_node_settings(w, n, true));
+			rds_again(w, 1);
 			return OK;
 		}
 		if (is_ok(s) && !recovering) s = rds_node_furnish(w, &p, &why);
@@ -174,7 +185,7 @@ static status bring_up(struct rds_work *w, bool *serves)
 		if (str_is(state, "ended")) event(w, "availability", "DB instance restarted");
 	}
 	s = rds_node_make(w, n, serves, &why);
-	return tried(w, s, "failed", why);
+	return tried(w, s, "incompatible-parameters", why);
 }
 
 /* What a modification asks for and a restart brings. */
@@ -242,7 +253,14 @@ static status drop_standbys(struct rds_work *w)
 
 static status modify(struct rds_work *w)
 {
-	bool restart, serves, moved;
+	bool restart, serves, moved, done;
+	if (str_is(w->r->wanted, "promote") || str_is(w->r->wanted, "promoted")) {
+		TRY(rds_promote(w, &done));
+		if (!done) return OK;
+		w->r->wanted = STR_NONE;
+		rds_again(w, 1);
+		return OK;
+	}
 	TRY(apply(w, &restart));
 	if (restart && w->real) {
 		for (size_t i = 0; i < w->r->nodes.n; i++)
@@ -295,7 +313,10 @@ static status reboot(struct rds_work *w)
 	bool serves = true;
 	struct rds_rec_instance *r = w->r;
 	if (str_is(r->wanted, "failover") && w->real) {
-		TRY(rds_failover(w));
+		status s = rds_failover(w);
+		/* Without a standby that may take over it is an ordinary restart. */
+		if (status_is(s, STATUS_NOT_FOUND)) s = rds_node_stop(w->cloud, w->at.a, r, r->primary, false);
+		TRY(s);
 	} else if (w->real && (str_is(r->wanted, "reboot") || str_is(r->wanted, "group"))) {
 		TRY(rds_node_stop(w->cloud, w->at.a, r, r->primary, false));
 	}
@@ -311,7 +332,7 @@ static status reboot(struct rds_work *w)
 	return became_available(w);
 }
 
-static status delete (struct rds_work *w)
+static status take_down(struct rds_work *w)
 {
 	struct rds_rec_instance *r = w->r;
 	if (str_has(r->final_snapshot)) {
@@ -331,6 +352,12 @@ static status delete (struct rds_work *w)
 			return OK;
 		}
 	}
+	bool free;
+	TRY(rds_replicas_free(w, &free));
+	if (!free) {
+		rds_again(w, RDS_LATER_MS);
+		return OK;
+	}
 	if (w->real) {
 		rds_watch(rds_of(w->cloud), r->dbi_resource_id, NULL, 0);
 		rds_forward(rds_of(w->cloud), r->dbi_resource_id, STR_NONE, 0, STR_NONE);
@@ -342,6 +369,7 @@ static status delete (struct rds_work *w)
 		status s = ec2_eni_drop(w->c, r->nodes.v[i].eni);
 		if (!is_ok(s) && !status_is(s, STATUS_FAILED)) return s;
 	}
+	if (str_has(r->read_replica_source_db_instance_identifier)) TRY(rds_source_forget(w));
 	/* "Automated backups are deleted with it" */
 	struct rds_each e = rds_each(w->at, &rds_kind_snapshot);
 	while (rds_next(&e)) {
@@ -360,12 +388,25 @@ static status delete (struct rds_work *w)
 	return OK;
 }
 
+/* What virtual time was the machine's, from now on: asked for by restores to a moment. */
+static void note_epoch(struct rds_work *w)
+{
+	struct rds_rec_epochs *e = &w->r->epochs;
+	int64_t offset = clock_offset(w->cloud->clock);
+	size_t capacity = e->n;
+	if (e->n && e->v[e->n - 1].offset_ms.v == offset) return;
+	if (e->n > EPOCHS_MAX) e->v++, e->n--, capacity--;
+	*VEC_PUSH(w->at.a, e, &capacity) =
+		(struct rds_rec_epoch){.from = SOME_TIME(w->now_ms), .offset_ms = SOME_I64(offset)};
+}
+
 static status keep(struct rds_work *w)
 {
 	struct rds_rec_instance *r = w->r;
 	struct rds_rec_node *n = rds_node(r, r->primary);
 	bool serves = true, moved = false;
 	struct str why = STR_NONE;
+	note_epoch(w);
 	if (w->real && r->multi_az.v) TRY(rds_standby(w, &moved));
 	if (moved) {
 		publish(w);
@@ -387,6 +428,7 @@ static status keep(struct rds_work *w)
 		if (is_ok(s)) s = rds_node_reload(w, n, &p);
 		pg_close(&p);
 		if (!is_ok(s)) return tried(w, s, "available", why);
+		r->failures = SOME_I32(0);
 		TRY(attend(w));
 	} else {
 		r->verifier_due = SOME_BOOL(false);
@@ -418,7 +460,7 @@ static status step(struct rds_work *w)
 	if (str_is(s, "starting")) return start(w);
 	if (str_is(s, "stopping")) return stop(w);
 	if (str_is(s, "rebooting")) return reboot(w);
-	if (str_is(s, "deleting")) return delete (w);
+	if (str_is(s, "deleting")) return take_down(w);
 	if (str_is(s, "available") || str_is(s, "backing-up")) return keep(w);
 	return OK;
 }

@@ -25,6 +25,19 @@ status rds_node_reload(struct rds_work *w, struct rds_rec_node *n, struct pg *p)
 /* Roles, databases, the master's password. */
 status rds_node_furnish(struct rds_work *w, struct pg *p, struct str *why) MUST_USE;
 
+/* ── tls.c ── a server's certificate and key beside its settings, where they are not there yet. */
+status rds_node_certificate(struct rds_work *w, const struct rds_rec_node *n) MUST_USE;
+
+/* ── replica.c ── */
+/* Before a restore to a moment begins: the source's log is archived up to now. *done. */
+status rds_source_archive(struct rds_work *w, bool *done) MUST_USE;
+/* A replica becomes an instance of its own; *done: it has. */
+status rds_promote(struct rds_work *w, bool *done) MUST_USE;
+/* The source forgets a replica. */
+status rds_source_forget(struct rds_work *w) MUST_USE;
+/* Replicas of an instance that goes are promoted; *free: nobody uses its folder any more. */
+status rds_replicas_free(struct rds_work *w, bool *free) MUST_USE;
+
 /* ── standby.c ── */
 /* Looks after a Multi-AZ instance's standby; *moved: the standby has taken over. */
 status rds_standby(struct rds_work *w, bool *moved) MUST_USE;

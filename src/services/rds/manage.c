@@ -242,6 +242,18 @@ status rds_delete_db_instance(
 		TRY(rds_snapshot_begin(rds_here(c), c->now_ms, &r, name, "manual"));
 		r.final_snapshot = name;
 	}
+	/* "its read replicas are promoted" */
+	for (size_t i = 0; i < r.replicas.n; i++) {
+		struct rds_rec_instance replica;
+		status s = rds_load(rds_here(c), &rds_kind_instance, r.replicas.v[i], &replica);
+		if (status_is(s, STATUS_NOT_FOUND)) continue;
+		TRY(s);
+		if (str_is(replica.db_instance_status, "deleting")) continue;
+		replica.db_instance_status = STR("modifying");
+		replica.wanted = STR("promote");
+		rds_instance_put(rds_here(c), &replica);
+		rds_mark(rds_here(c), replica.dbi_resource_id, 0);
+	}
 	r.db_instance_status = STR("deleting");
 	return answer(c, &r, &out->db_instance);
 }
@@ -291,7 +303,8 @@ status rds_reboot_db_instance(
 {
 	struct rds_rec_instance r;
 	TRY(rds_instance_find(c, in->db_instance_identifier, &r));
-	TRY(rds_instance_must_be(c, &r, "available"));
+	if (!str_is(r.db_instance_status, "incompatible-parameters")) TRY(rds_instance_must_be(c, &r, "available"));
+	r.failures = SOME_I32(0);
 	if (in->force_failover.v && !r.multi_az.v)
 		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
 			"Cannot specify ForceFailover when the DB instance is not configured for Multi-AZ.");

@@ -14,7 +14,7 @@
 
 #define BIN "/usr/lib/postgresql/15/bin/"
 #define TEMPLATE STR("rds/template")
-enum { GRACE_MS = 30000, CONNECT_MS = 3000, SAID_MAX = 1000 };
+enum { GRACE_MS = 30000, CONNECT_MS = 3000, SAID_MAX = 1000, RESTARTS_MAX = 4 };
 
 bool rds_real(const struct cloud *cloud)
 {
@@ -103,7 +103,7 @@ status rds_template(struct cloud *cloud, struct arena *a, struct str *why)
 		s = rds_run(cloud, a,
 			&(struct rds_script){.folder = TEMPLATE,
 				.text = STR("rm -rf data\n" BIN "initdb -D data -U rdsadmin -E UTF8 --locale=C.UTF-8 "
-								"-A trust -g -N >/dev/null\n" BIN
+					    "-A trust -g -N >/dev/null\n" BIN
 					    "postgres --single -F -D data postgres >/dev/null <<'SQL'\n" ROLES "SQL\n"
 					    "rm -f data/postgresql.conf data/pg_hba.conf data/pg_ident.conf\n"
 					    "touch data/pg_ident.conf\nsync -f data\nmkdir -m 755 ready\n")},
@@ -168,7 +168,8 @@ status rds_node_start(struct cloud *cloud, struct arena *a, const struct rds_rec
 		.folder = rds_folder(a, r),
 		.vcpus = SOME_I32((int32_t)k.vcpus),
 		.memory_bytes = SOME_I64((int64_t)k.memory_mib << 20),
-		.restart = STR("always"),
+		/* Of two the other one takes over: one that came back by itself would be in the way. */
+		.restart = r->multi_az.v ? STR("never") : STR("always"),
 		/* A fast shutdown: sessions end, what is committed is on disk. */
 		.stop_signal = SOME_I32(SIGINT),
 		.grace_ms = SOME_I64(GRACE_MS)};
@@ -197,6 +198,22 @@ status rds_node_state(
 	TRY(host_engine_list(cloud->host, a, &all));
 	for (size_t i = 0; i < all.engines.n; i++)
 		if (str_eq(all.engines.v[i].id, id)) *state = all.engines.v[i].state;
+	return OK;
+}
+
+status rds_node_failing(
+	struct cloud *cloud, struct arena *a, const struct rds_rec_instance *r, struct str letter, bool *failing)
+{
+	struct compute_rec_engine_statuses all = {0};
+	struct str id = rds_engine_id(a, r, letter);
+	*failing = false;
+	TRY(host_engine_list(cloud->host, a, &all));
+	for (size_t i = 0; i < all.engines.n; i++) {
+		const struct compute_rec_engine_status *e = &all.engines.v[i];
+		if (!str_eq(e->id, id)) continue;
+		*failing =
+			str_is(e->state, "ended") || (str_is(e->state, "restarting") && e->restarts.v >= RESTARTS_MAX);
+	}
 	return OK;
 }
 

@@ -41,6 +41,7 @@ struct rds_settings {
 	const struct rds_rec_node *node;
 	struct str
 		follow; /* of a standby or replica: the folder of whose socket it follows; STR_NONE: it is a primary */
+	int32_t follow_port;    /* 0: its own */
 	struct str synchronous; /* of a primary: the letter of the standby that has to confirm; STR_NONE: none */
 	struct str restore;     /* further lines: recovery's; STR("") for none */
 	bool hidden;            /* nobody may connect from outside: a standby */
@@ -65,5 +66,8 @@ status rds_node_stop(
 /* "running", "restarting", "ended"; "" where there is none. */
 status rds_node_state(struct cloud *cloud, struct arena *a, const struct rds_rec_instance *r, struct str letter,
 	struct str *state) MUST_USE;
+/* It ended soon after each start. */
+status rds_node_failing(struct cloud *cloud, struct arena *a, const struct rds_rec_instance *r, struct str letter,
+	bool *failing) MUST_USE;
 status rds_connect(struct cloud *cloud, struct arena *a, const struct rds_rec_instance *r, struct str letter,
 	struct str database, struct pg *out, struct str *why) MUST_USE;

@@ -13,6 +13,13 @@ static bool is_primary(const struct rds_work *w, const struct rds_rec_node *n)
 	return str_eq(n->letter, w->r->primary);
 }
 
+/* PostgreSQL reads its settings before it knows that Z is a time zone. */
+static struct str target_line(struct arena *a, int64_t ms)
+{
+	struct str t = time_iso8601(a, ms, true);
+	return str_fmt(a, "recovery_target_time = '%.*s %.*s+00'\n", 10, t.p, (int)t.n - 12, t.p + 11);
+}
+
 static status settings_of(struct rds_work *w, struct rds_rec_node *n, struct rds_settings *s)
 {
 	struct rds_rec_parameter_group *g = arena_new(w->at.a, struct rds_rec_parameter_group);
@@ -28,12 +35,12 @@ static status settings_of(struct rds_work *w, struct rds_rec_node *n, struct rds
 		s->hidden = true;
 	} else if (w->r->origin && str_is(w->r->origin->kind, "replica")) {
 		s->follow = STR("/srv/shared/primary/socket");
+		s->follow_port = w->r->origin->port.v;
 		s->restore = STR("restore_command = 'cp /srv/shared/wal/%f %p'\n");
 	} else if (w->r->origin && str_is(w->r->origin->kind, "time")) {
 		s->restore = STR("restore_command = 'cp /srv/shared/wal/%f %p'\nrecovery_target_action = promote\n");
 		if (w->r->origin->until.has)
-			s->restore = str_fmt(a, "%.*srecovery_target_time = '%.*s'\n", STR_ARG(s->restore),
-				STR_ARG(time_iso8601(a, w->r->origin->until.ms, true)));
+			s->restore = str_cat(a, s->restore, target_line(a, w->r->origin->until.ms));
 	}
 	for (size_t i = 0; is_primary(w, n) && i < w->r->nodes.n; i++) {
 		const struct rds_rec_node *other = &w->r->nodes.v[i];
@@ -105,7 +112,7 @@ static status make_data(struct rds_work *w, struct rds_rec_node *n, struct str *
 			"--no-sync\nchmod 750 $1/data\ntouch $1/data/standby.signal" END);
 	} else if (o && str_is(o->kind, "replica")) {
 		s.shared = o->log_folder;
-		args[2] = str_fmt(w->at.a, "%d", w->r->port.v).p;
+		args[2] = str_fmt(w->at.a, "%d", o->port.v).p;
 		s.text = STR(BEGIN BIN
 			"pg_basebackup -D $1/data -h /srv/shared/primary/socket -p $3 -U rdsrepladmin -c fast -X "
 			"stream --no-sync\nchmod 750 $1/data\ntouch $1/data/standby.signal" END);
@@ -119,6 +126,7 @@ static status make_data(struct rds_work *w, struct rds_rec_node *n, struct str *
 		s.text = STR(BEGIN "cp -a --reflink=auto /srv/shared/data $1/data" END);
 	}
 	TRY(rds_node_folders(w->cloud, w->at.a, w->r, n->letter, why));
+	if (is_primary(w, n)) s.text = str_cat(w->at.a, STR("ln -sfn $1 primary\n"), s.text);
 	return rds_run(w->cloud, w->at.a, &s, why);
 }
 
@@ -173,6 +181,7 @@ status rds_node_make(struct rds_work *w, struct rds_rec_node *n, bool *ready, st
 	if (str_is(n->state, "new")) {
 		TRY(rds_template(w->cloud, a, why));
 		TRY(make_data(w, n, why));
+		TRY(rds_node_certificate(w, n));
 		TRY(rds_node_settings(w, n, true));
 		n->state = STR("made");
 	}
@@ -185,6 +194,10 @@ status rds_node_make(struct rds_work *w, struct rds_rec_node *n, bool *ready, st
 	struct pg p;
 	s = rds_connect(w->cloud, a, w->r, n->letter, STR("postgres"), &p, why);
 	if (status_is(s, STATUS_BUSY)) {
+		bool failing;
+		TRY(rds_node_failing(w->cloud, a, w->r, n->letter, &failing));
+		*why = STR("its server does not start: see its log");
+		if (failing) return STATUS(INVALID);
 		rds_again(w, RDS_SOON_MS);
 		return OK;
 	}

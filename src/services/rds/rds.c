@@ -39,6 +39,12 @@ static const struct service_op operations[RDS_OP_COUNT] = {
 	[RDS_OP_REBOOT_DB_INSTANCE] = OP(rds_reboot_db_instance, 0),
 	[RDS_OP_REMOVE_TAGS_FROM_RESOURCE] = OP(rds_remove_tags_from_resource, 0),
 	[RDS_OP_RESET_DB_PARAMETER_GROUP] = OP(rds_reset_db_parameter_group, 0),
+	[RDS_OP_CREATE_DB_INSTANCE_READ_REPLICA] = OP(rds_create_db_instance_read_replica, 0),
+	[RDS_OP_DESCRIBE_CERTIFICATES] = OP(rds_describe_certificates, OP_READ | OP_BLOCKING),
+	[RDS_OP_DESCRIBE_DB_INSTANCE_AUTOMATED_BACKUPS] = OP(rds_describe_db_instance_automated_backups, OP_READ),
+	[RDS_OP_PROMOTE_READ_REPLICA] = OP(rds_promote_read_replica, 0),
+	[RDS_OP_RESTORE_DB_INSTANCE_FROM_DB_SNAPSHOT] = OP(rds_restore_db_instance_from_db_snapshot, 0),
+	[RDS_OP_RESTORE_DB_INSTANCE_TO_POINT_IN_TIME] = OP(rds_restore_db_instance_to_point_in_time, 0),
 	[RDS_OP_START_DB_INSTANCE] = OP(rds_start_db_instance, 0),
 	[RDS_OP_STOP_DB_INSTANCE] = OP(rds_stop_db_instance, 0),
 };

@@ -142,6 +142,9 @@ int64_t rds_window_next(struct str window, int64_t now_ms);
 /* What PostgreSQL keeps of a password (RFC 5803), so that the password itself is kept nowhere. */
 struct str rds_scram_verifier(struct arena *a, struct str password);
 
+/* The one authority that signs servers' certificates, by the name of AWS's default. */
+#define RDS_CA "rds-ca-rsa2048-g1"
+
 /* ── controller.c ── */
 #define RDS_JOB "rds.instance"
 status rds_instance_job(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms);

@@ -107,7 +107,7 @@ struct str rds_settings_text(struct arena *a, const struct rds_settings *s, stru
 		buf_fmt(&b,
 			"primary_conninfo = 'host=%.*s port=%d user=rdsrepladmin application_name=node_%.*s'\n"
 			"wal_retrieve_retry_interval = 200\n",
-			STR_ARG(s->follow), s->r->port.v, STR_ARG(s->node->letter));
+			STR_ARG(s->follow), s->follow_port ? s->follow_port : s->r->port.v, STR_ARG(s->node->letter));
 	buf_fmt(&b, "synchronous_standby_names = '%s%.*s'\n", str_has(s->synchronous) ? "node_" : "",
 		STR_ARG(str_or(s->synchronous, STR(""))));
 	if (s->tls)

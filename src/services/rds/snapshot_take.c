@@ -147,6 +147,8 @@ status rds_snapshot_job(void *ctx, struct store_tx *tx, struct arena *a, const s
 	s.status = is_ok(st) ? STR("available") : STR("failed");
 	s.percent_progress = SOME_I32(is_ok(st) ? 100 : 0);
 	s.source_folder = STR_NONE;
+	/* A restore to a moment begins with a snapshot that was whole by then. */
+	if (str_is(s.snapshot_type, "automated")) s.snapshot_create_time = SOME_TIME(now_ms);
 	rds_put(at, &rds_kind_snapshot, t.name, &s);
 	snapshot_event(at, now_ms, &s,
 		!is_ok(st)                             ? "Snapshot failed"

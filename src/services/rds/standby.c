@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "services/rds/controller.h"
 
-enum { STATEMENT_MS = 5000, PROMOTE_MS = 20000, SETTLE_MS = 500 };
+enum { STATEMENT_MS = 5000, PROMOTE_MS = 20000, SETTLE_MS = 500, LOOK_MS = 1000 };
 
 static struct rds_rec_node *standby_of(const struct rds_rec_instance *r)
 {
@@ -50,7 +50,10 @@ status rds_failover(struct rds_work *w)
 {
 	struct rds_rec_instance *r = w->r;
 	struct rds_rec_node *old = rds_node(r, r->primary), *n = standby_of(r);
+	struct str state;
 	if (!n || !str_is(n->state, "up") || zone_down(w, n)) return STATUS(NOT_FOUND);
+	TRY(rds_node_state(w->cloud, w->at.a, r, n->letter, &state));
+	if (!str_is(state, "running")) return STATUS(NOT_FOUND);
 	rds_instance_event(w->at, w->now_ms, r, "failover", "Multi-AZ instance failover started.");
 	/* It must not go on, wherever it is. */
 	TRY(rds_node_stop(w->cloud, w->at.a, r, old->letter, true));
@@ -73,45 +76,55 @@ status rds_failover(struct rds_work *w)
 	return is_ok(s) ? OK : s;
 }
 
-/* What the primary says of it: whether it streams, whether commits wait for it, and how far it is. */
-static status look(
-	struct rds_work *w, struct pg *p, const struct rds_rec_node *n, bool *streams, bool *waits, bool *whole)
+/* What the primary says of it: whether it streams, whether commits wait for it, whether it has all up to its mark; and
+ * how far the primary itself is. */
+struct sight {
+	bool streams, waits, has_mark;
+	struct str now;
+};
+
+static status look(struct rds_work *w, struct pg *p, const struct rds_rec_node *n, struct sight *out)
 {
 	struct pg_rows rows;
+	*out = (struct sight){.now = STR_NONE};
 	TRY(pg_query(p, w->at.a,
 		str_fmt(w->at.a,
-			"SELECT state = 'streaming', sync_state = 'sync', flush_lsn >= pg_current_wal_flush_lsn() FROM "
-			"pg_stat_replication WHERE application_name = 'node_%.*s' ORDER BY 1 DESC LIMIT 1",
-			STR_ARG(n->letter)),
+			"SELECT state = 'streaming', sync_state = 'sync', flush_lsn >= %.*s::pg_lsn, "
+			"pg_current_wal_flush_lsn() "
+			"FROM pg_stat_replication WHERE application_name = 'node_%.*s' ORDER BY 1 DESC LIMIT 1",
+			STR_ARG(pg_literal(w->at.a, str_or(n->lsn, STR("FFFFFFFF/0")))), STR_ARG(n->letter)),
 		STATEMENT_MS, &rows, NULL));
-	bool known = rows.n == 1 && rows.v[0].n == 3;
-	*streams = known && str_is(rows.v[0].v[0], "t");
-	*waits = *streams && str_is(rows.v[0].v[1], "t");
-	*whole = *waits && str_is(str_or(rows.v[0].v[2], STR("f")), "t");
+	if (rows.n != 1 || rows.v[0].n != 4) return OK;
+	out->streams = str_is(str_or(rows.v[0].v[0], STR("")), "t");
+	out->waits = out->streams && str_is(str_or(rows.v[0].v[1], STR("")), "t");
+	out->has_mark = out->waits && str_is(str_or(rows.v[0].v[2], STR("")), "t");
+	out->now = rows.v[0].v[3];
 	return OK;
 }
 
 static status follow(struct rds_work *w, struct pg *p, struct rds_rec_node *n)
 {
-	bool streams, waits, whole;
-	TRY(look(w, p, n, &streams, &waits, &whole));
+	struct sight sight;
+	TRY(look(w, p, n, &sight));
 	if (str_is(n->state, "up")) {
-		if (streams) return OK;
+		if (sight.streams) return OK;
 		/* Told first, done after: see above. */
-		n->state = STR("made");
+		n->state = STR("made"), n->lsn = STR_NONE;
 		w->r->synced = SOME_BOOL(false);
 		rds_again(w, 1);
 		return OK;
 	}
-	if (str_is(n->state, "made") && streams) {
-		n->state = STR("catching");
+	if (str_is(n->state, "made") && sight.streams) {
+		n->state = STR("catching"), n->lsn = STR_NONE;
 		TRY(rds_node_reload(w, rds_node(w->r, w->r->primary), p));
+		/* Until every session has heard that it has to wait. */
 		rds_again(w, SETTLE_MS);
 		return OK;
 	}
 	if (str_is(n->state, "catching")) {
-		if (!streams) n->state = STR("made");
-		if (whole) {
+		if (!sight.streams) n->state = STR("made"), n->lsn = STR_NONE;
+		if (sight.waits && !str_has(n->lsn)) n->lsn = sight.now;
+		if (sight.has_mark && str_has(n->lsn)) {
 			n->state = STR("up");
 			w->r->synced = SOME_BOOL(true);
 			return OK;
@@ -136,7 +149,8 @@ status rds_standby(struct rds_work *w, bool *moved)
 		rds_again(w, RDS_LATER_MS);
 		return OK;
 	}
-	bool lost = str_is(state, "ended") || str_is(state, "restarting") || zone_down(w, primary);
+	/* One that is not there was stopped by an earlier run of this. */
+	bool lost = !str_is(state, "running") || zone_down(w, primary);
 	if (lost && str_is(n->state, "up")) {
 		s = rds_failover(w);
 		*moved = is_ok(s);
@@ -146,7 +160,7 @@ status rds_standby(struct rds_work *w, bool *moved)
 	if (lost || !str_is(primary->state, "up")) return OK;
 	if (zone_down(w, n)) {
 		if (str_is(n->state, "up") || str_is(n->state, "catching")) {
-			n->state = STR("made");
+			n->state = STR("made"), n->lsn = STR_NONE;
 			r->synced = SOME_BOOL(false);
 			rds_again(w, 1);
 			return OK;
@@ -165,7 +179,7 @@ status rds_standby(struct rds_work *w, bool *moved)
 	} else {
 		s = rds_node_state(w->cloud, w->at.a, r, n->letter, &state);
 		if (is_ok(s) && !str_is(state, "running")) {
-			n->state = STR("made");
+			n->state = STR("made"), n->lsn = STR_NONE;
 			r->synced = SOME_BOOL(false);
 			rds_again(w, 1);
 			return OK;
@@ -178,7 +192,7 @@ status rds_standby(struct rds_work *w, bool *moved)
 	}
 	s = follow(w, &p, n);
 	pg_close(&p);
-	rds_again(w, 2000);
+	rds_again(w, LOOK_MS);
 	if (is_ok(s) || status_is(s, STATUS_CONFLICT)) return s;
 	rds_again(w, RDS_LATER_MS);
 	return OK;

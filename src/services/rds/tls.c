@@ -1,0 +1,83 @@
+/* Servers' certificates, signed by the installation's authority, and that authority as DescribeCertificates shows it.
+ * "Using SSL/TLS to encrypt a connection to a DB instance", the guide. */
+#include "edge/ca.h"
+#include "services/rds/controller.h"
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <sys/stat.h>
+
+#define VALID_MS (825ll * 24 * 60 * 60 * 1000)
+
+static struct str pem_of(struct arena *a, EVP_PKEY *k)
+{
+	char *p = NULL;
+	BIO *b = BIO_new(BIO_s_mem());
+	INVARIANT(b && PEM_write_bio_PrivateKey(b, k, NULL, NULL, 0, NULL, NULL) == 1);
+	long n = BIO_get_mem_data(b, &p);
+	struct str s = str_dup(a, str_n(p, (size_t)n));
+	BIO_free(b);
+	return s;
+}
+
+status rds_node_certificate(struct rds_work *w, const struct rds_rec_node *n)
+{
+	struct arena *a = w->at.a;
+	struct str folder = str_fmt(a, "rds/%.*s/%.*s", STR_ARG(w->r->dbi_resource_id), STR_ARG(n->letter));
+	struct stat st;
+	struct ca_signed made;
+	if (stat(rds_path(w->cloud, a, folder, "server.key"), &st) == 0) return OK;
+	EVP_PKEY *k = EVP_EC_gen("P-256");
+	INVARIANT(k);
+	struct ca_order order = {.key = k,
+		.names = &w->r->name,
+		.n_names = 1,
+		.now_ms = w->now_ms - clock_offset(w->cloud->clock),
+		.valid_ms = VALID_MS};
+	status s = ca_issue(store_dir(w->cloud->store), &order, a, &made);
+	if (is_ok(s)) s = rds_write(w->cloud, a, folder, "server.crt", str_cat(a, made.certificate, made.ca), false);
+	/* The key last: with it TLS is on. The agent gives it to the server's user before the server starts. */
+	if (is_ok(s)) s = rds_write(w->cloud, a, folder, "server.key", pem_of(a, k), true);
+	EVP_PKEY_free(k);
+	return s;
+}
+
+static int64_t time_of(const ASN1_TIME *t)
+{
+	ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+	int days = 0, seconds = 0;
+	int64_t ms = epoch && ASN1_TIME_diff(&days, &seconds, epoch, t) == 1 ? (days * 86400ll + seconds) * 1000 : 0;
+	ASN1_TIME_free(epoch);
+	return ms;
+}
+
+status rds_describe_certificates(
+	struct call *c, const struct rds_describe_certificates_input *in, struct rds_describe_certificates_output *out)
+{
+	static const char *const none[] = {NULL};
+	struct ca_files files;
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
+	size_t capacity = 0;
+	TRY(rds_filters_check(c, &in->filters, none));
+	if (str_has(in->certificate_identifier) && !str_is(in->certificate_identifier, RDS_CA))
+		return RDS_FAIL(c, CERTIFICATE_NOT_FOUND_FAULT, "Certificate not found: %.*s",
+			STR_ARG(in->certificate_identifier));
+	TRY(ca_load(store_dir(c->cloud->store), c->now_ms - clock_offset(c->cloud->clock), c->arena, &files));
+	BIO *b = BIO_new_mem_buf(files.ca_pem.p, (int)files.ca_pem.n);
+	X509 *x = PEM_read_bio_X509(b, NULL, NULL, NULL);
+	BIO_free(b);
+	if (!x) return STATUS(CORRUPT);
+	X509_digest(x, EVP_sha1(), digest, &n);
+	*VEC_PUSH(c->arena, &out->certificates, &capacity) =
+		(struct rds_certificate){.certificate_identifier = STR(RDS_CA),
+			.certificate_type = STR("CA"),
+			.thumbprint = str_hex(c->arena, str_n(digest, n)),
+			.valid_from = SOME_TIME(time_of(X509_get0_notBefore(x))),
+			.valid_till = SOME_TIME(time_of(X509_get0_notAfter(x))),
+			.certificate_arn = str_fmt(c->arena, "arn:aws:rds:%.*s::cert:" RDS_CA, STR_ARG(c->region)),
+			.customer_override = SOME_BOOL(false)};
+	X509_free(x);
+	out->default_certificate_for_new_launches = STR(RDS_CA);
+	return OK;
+}
