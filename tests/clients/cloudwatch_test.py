@@ -456,6 +456,46 @@ class Alarms(Case):
         self.assertEqual([t.startswith("Failed to execute action") for t in told], [True, True], told)
 
 
+class Services(Case):
+    """What other services count of what they are asked."""
+
+    def total(self, space, name, stat="Sum", **dims):
+        now = self.now()
+        got = self.cw.get_metric_statistics(Namespace=space, MetricName=name, StartTime=now - datetime.timedelta(hours=1), EndTime=now,
+                                            Period=3600, Statistics=[stat], Dimensions=[{"Name": k, "Value": v} for k, v in dims.items()])["Datapoints"]
+        return sum(d[stat] for d in got)
+
+    def test_queues_topics_and_tables(self):
+        sqs, sns, ddb = self.v.client("sqs"), self.v.client("sns"), self.v.client("dynamodb")
+        url = sqs.create_queue(QueueName="counted")["QueueUrl"]
+        for i in range(5):
+            sqs.send_message(QueueUrl=url, MessageBody="abc")
+        sqs.send_message_batch(QueueUrl=url, Entries=[{"Id": str(i), "MessageBody": "x"} for i in range(3)])
+        got = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=2)["Messages"]
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=got[0]["ReceiptHandle"])
+        topic = sns.create_topic(Name="counted")["TopicArn"]
+        sns.publish(TopicArn=topic, Message="hello")
+        ddb.create_table(TableName="counted", BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
+                         AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}])
+        ddb.get_waiter("table_exists").wait(TableName="counted", WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+        ddb.put_item(TableName="counted", Item={"k": {"S": "a"}, "v": {"S": "x" * 1500}})
+        ddb.get_item(TableName="counted", Key={"k": {"S": "a"}}, ConsistentRead=True)
+        self.advance("61s")
+        self.assertEqual([self.total("AWS/SQS", n, QueueName="counted") for n in (
+            "NumberOfMessagesSent", "SentMessageSize", "NumberOfMessagesReceived", "NumberOfMessagesDeleted")], [8, 15, len(got), 1])
+        self.assertEqual(self.total("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", QueueName="counted"), 7)  # all but the deleted one
+        self.assertEqual(self.total("AWS/SNS", "NumberOfMessagesPublished", TopicName="counted"), 1)
+        self.assertEqual(self.total("AWS/DynamoDB", "ConsumedWriteCapacityUnits", TableName="counted"), 2)
+        self.assertEqual(self.total("AWS/DynamoDB", "ConsumedReadCapacityUnits", TableName="counted"), 1)
+        self.assertEqual(self.total("AWS/DynamoDB", "SuccessfulRequestLatency", "SampleCount", TableName="counted", Operation="PutItem"), 1)
+        # A restart in order loses nothing of what was counted since.
+        sqs.send_message(QueueUrl=url, MessageBody="abc")
+        self.v.stop()
+        self.v.start(self.v.port)
+        self.advance("61s")
+        self.assertEqual(self.total("AWS/SQS", "NumberOfMessagesSent", QueueName="counted"), 9)
+
+
 class Dashboards(Case):
     def test_life(self):
         body = json.dumps({"widgets": [{"type": "text", "x": 0, "y": 0, "width": 6, "height": 3, "properties": {"markdown": "hello"}},

@@ -1,6 +1,7 @@
 """CloudWatch Logs through boto3: groups and streams, events in and out by time, filter patterns, metric filters, retention on the
 virtual clock, Insights queries, and what a crash leaves."""
 import datetime
+import gzip
 import json
 import subprocess
 import time
@@ -234,6 +235,40 @@ class Events(Case):
         self.put(g, "s", (t, "ERROR two"))
         self.assertEqual(total("Errors"), (1, 2))
         self.assertEqual(code_of(self.logs.delete_metric_filter, logGroupName=g, filterName="errors"), "ResourceNotFoundException")
+
+
+class Export(Case):
+    def finished(self, id):
+        end = time.monotonic() + 60
+        while True:
+            t = self.logs.describe_export_tasks(taskId=id)["exportTasks"][0]
+            if t["status"]["code"] not in ("PENDING", "RUNNING"):
+                return t
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.02)
+
+    def test_export(self):
+        g, t, s3 = self.group("export", "a/1", "b"), self.now() // 1000 * 1000, self.v.client("s3")
+        self.put(g, "a/1", (t - 5000, "first"), (t - 4000, "second"))
+        self.put(g, "b", (t - 3000, "third"), (t, "outside"))
+        s3.create_bucket(Bucket="logs")
+        task = lambda **kw: self.logs.create_export_task(**{**dict(logGroupName=g, fromTime=t - 10000, to=t, destination="logs"), **kw})["taskId"]
+        id = task(destinationPrefix="p")
+        done = self.finished(id)
+        self.assertEqual((done["status"]["code"], done["logGroupName"], done["destination"]), ("COMPLETED", g, "logs"))
+        keys = [o["Key"] for o in s3.list_objects_v2(Bucket="logs")["Contents"]]
+        self.assertIn("p/aws-logs-write-test", keys)
+        keys.remove("p/aws-logs-write-test")
+        self.assertEqual(keys, [f"p/{id}/a-1/000000.gz", f"p/{id}/b/000000.gz"])
+        lines = gzip.decompress(s3.get_object(Bucket="logs", Key=keys[0])["Body"].read()).decode().splitlines()
+        self.assertEqual([l.split(" ", 1)[1] for l in lines], ["first", "second"])
+        self.assertEqual(gzip.decompress(s3.get_object(Bucket="logs", Key=keys[1])["Body"].read()).decode().split(" ", 1)[1], "third\n")
+        self.assertEqual(self.finished(task(destination="missing"))["status"]["code"], "FAILED")
+        self.assertEqual(code_of(self.logs.cancel_export_task, taskId=id), "InvalidOperationException")
+        self.assertEqual(code_of(self.logs.cancel_export_task, taskId="none"), "ResourceNotFoundException")
+        self.assertEqual(code_of(task, fromTime=t, to=t), "InvalidParameterException")
+        self.assertEqual(code_of(task, logStreamNamePrefix="z"), "ResourceNotFoundException")
+        self.assertEqual([x["taskId"] for x in self.logs.describe_export_tasks(statusCode="COMPLETED")["exportTasks"]], [id])
 
 
 class Insights(Case):

@@ -29,7 +29,7 @@ static status start(struct cloud *cloud, void **state)
 {
 	cw_fold_start(cloud);
 	cw_alarms_start(cloud);
-	*state = NULL;
+	*state = cw_collect_start(cloud);
 	return OK;
 }
 
@@ -39,6 +39,22 @@ static void ready(struct cloud *cloud, void *state)
 	cw_fold_ready(cloud);
 }
 
+static void stop(void *state)
+{
+	cw_collect_stop(state);
+}
+
+static status reset(struct cloud *cloud, void *state, bool gone)
+{
+	(void)cloud;
+	if (gone) cw_collect_reset(state);
+	return OK;
+}
+
 extern const struct service service_cloudwatch;
-const struct service service_cloudwatch = {
-	.model = &wire_service_cloudwatch, .ops = operations, .start = start, .ready = ready};
+const struct service service_cloudwatch = {.model = &wire_service_cloudwatch,
+	.ops = operations,
+	.start = start,
+	.ready = ready,
+	.stop = stop,
+	.reset = reset};

@@ -244,6 +244,8 @@ void cw_fold_ready(struct cloud *cloud)
 	jobs_schedule(tx, &job);
 	job.kind = str_c(expire_kind);
 	jobs_schedule(tx, &job);
+	job = cw_collect_job(job.due_ms);
+	jobs_schedule(tx, &job);
 	/* Lost to a job that was due already: then it schedules itself. */
 	status s = store_commit(tx, &ticket);
 	if (!is_ok(s)) log_info("cloudwatch", "fold-not-scheduled", "status=%s", status_name(s));

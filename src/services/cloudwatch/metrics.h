@@ -36,6 +36,20 @@ status metrics_put_in(
 /* In a transaction of its own, not waiting until it is durable. From any thread that may read the store. */
 status metrics_put(struct cloud *cloud, const struct metric_point *points, size_t n) MUST_USE;
 
+/* Counts what happens often: kept in memory by metric and minute, and written once a minute and at the end, so that it
+ * costs no transaction; a crash loses the last minute's. The strings are copied; unit and dimensions' names are static.
+ */
+enum { METRIC_NOTE_DIMENSIONS = 3 };
+struct metric_note {
+	struct str account, region, space, name;
+	struct metric_dimension dimensions[METRIC_NOTE_DIMENSIONS];
+	size_t n_dimensions;
+	const char *unit;
+	double value;
+	int64_t at_ms;
+};
+void metrics_note(struct cloud *cloud, const struct metric_note *n);
+
 /* Statistics over [from, from + period), [from + period, …): n of them; where n is 0 in one, there was no data. from is
  * a multiple of the period; the period one of 1, 5, 10, 30 or a multiple of 60 seconds. Points of any unit count. */
 status metrics_read(struct store_tx *tx, struct arena *a, const struct metric *m, int64_t from_ms, int32_t period_s,

@@ -40,3 +40,9 @@ bool cw_period_legal(int64_t period);
 /* ── data.c ── INVALID and LIMIT of metric math as the client's errors; others as they are. */
 struct cw_math;
 status cw_math_error(struct call *c, const struct cw_math *m, status s) MUST_USE;
+
+/* ── collect.c ── metrics of other services' calls, and what was noted */
+struct cw_collector *cw_collect_start(struct cloud *cloud);
+struct job cw_collect_job(int64_t now_ms);
+void cw_collect_reset(struct cw_collector *k);
+void cw_collect_stop(struct cw_collector *k);

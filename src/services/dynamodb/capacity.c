@@ -1,5 +1,6 @@
 /* Capacity: what operations consume, and what a provisioned table has to give ("DynamoDB provisioned capacity mode",
  * "Burst capacity": up to 300 seconds of what was not used). Buckets fill by virtual time. */
+#include "services/cloudwatch/metrics.h"
 #include "services/dynamodb/service.h"
 #include <math.h>
 
@@ -67,8 +68,28 @@ static void take(struct work *w, const struct table *t, const struct index *x, b
 	pthread_mutex_unlock(&t->live->lock);
 }
 
+/* For CloudWatch: what the table used, and each of its global indexes. */
+static void tell(struct work *w, const struct table *t, const struct index *x, bool write, double units)
+{
+	struct metric_note n = {.account = w->c->account,
+		.region = w->c->region,
+		.space = STR("AWS/DynamoDB"),
+		.name = write ? STR("ConsumedWriteCapacityUnits") : STR("ConsumedReadCapacityUnits"),
+		.dimensions = {{STR("TableName"), t->name}},
+		.n_dimensions = 1,
+		.unit = "Count",
+		.value = units,
+		.at_ms = w->c->now_ms};
+	if (x) n.dimensions[n.n_dimensions++] = (struct metric_dimension){STR("GlobalSecondaryIndexName"), x->name};
+	if (units > 0) metrics_note(w->c->cloud, &n);
+}
+
 void ddb_charge(struct work *w, const struct cost *cost)
 {
+	tell(w, cost->t, NULL, cost->writes, cost->table);
+	for (size_t i = 0; i < cost->t->n_indexes; i++)
+		if (cost->used[i] && cost->t->indexes[i].global)
+			tell(w, cost->t, &cost->t->indexes[i], cost->writes, cost->index[i]);
 	if (cost->t->record.on_demand.v) return;
 	take(w, cost->t, NULL, cost->writes, cost->table);
 	for (size_t i = 0; i < cost->t->n_indexes; i++)

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 static const struct service_op operations[LOGS_OP_COUNT] = {
+	[LOGS_OP_CANCEL_EXPORT_TASK] = OP(logs_cancel_export_task, 0),
+	[LOGS_OP_CREATE_EXPORT_TASK] = OP(logs_create_export_task, 0),
 	[LOGS_OP_CREATE_LOG_GROUP] = OP(logs_create_log_group, 0),
 	[LOGS_OP_CREATE_LOG_STREAM] = OP(logs_create_log_stream, 0),
 	[LOGS_OP_DELETE_LOG_GROUP] = OP(logs_delete_log_group, OP_BLOCKING),
@@ -12,6 +14,7 @@ static const struct service_op operations[LOGS_OP_COUNT] = {
 	[LOGS_OP_DELETE_QUERY_DEFINITION] = OP(logs_delete_query_definition, 0),
 	[LOGS_OP_DELETE_RESOURCE_POLICY] = OP(logs_delete_resource_policy, 0),
 	[LOGS_OP_DELETE_RETENTION_POLICY] = OP(logs_delete_retention_policy, 0),
+	[LOGS_OP_DESCRIBE_EXPORT_TASKS] = OP(logs_describe_export_tasks, OP_READ),
 	[LOGS_OP_DESCRIBE_LOG_GROUPS] = OP(logs_describe_log_groups, OP_READ | OP_BLOCKING),
 	[LOGS_OP_DESCRIBE_LOG_STREAMS] = OP(logs_describe_log_streams, OP_READ | OP_BLOCKING),
 	[LOGS_OP_DESCRIBE_METRIC_FILTERS] = OP(logs_describe_metric_filters, OP_READ),
@@ -44,6 +47,7 @@ static status start(struct cloud *cloud, void **state)
 	struct logs *l = mem_new(sizeof(*l));
 	l->cloud = cloud;
 	logs_retention_start(l);
+	logs_export_start(l);
 	logs_query_start(l);
 	*state = l;
 	return OK;

@@ -5,6 +5,7 @@
  *     ("logs", "filter", account, region, group, name)       metric filters
  *     ("logs", "policy", account, region, name)               resource policies
  *     ("logs", "definition", account, region, id)             saved queries
+ *     ("logs", "export", account, region, id)
  *     ("logs", "query", account, region, id) */
 #pragma once
 #include "base/vec.h"
@@ -51,7 +52,8 @@ status logs_token(struct call *c, struct str token, struct str *after) MUST_USE;
 /* ── metric_filter.c ── Points of the group's filters for these events, with the call's commit. */
 status logs_filters_run(struct call *c, struct str group, const struct logs_input_log_event *v, size_t n) MUST_USE;
 
-/* ── retention.c, query.c ── */
+/* ── retention.c, export.c, query.c ── */
 void logs_retention_start(struct logs *l);
 void logs_retention_ready(struct logs *l);
+void logs_export_start(struct logs *l);
 void logs_query_start(struct logs *l);

@@ -18,7 +18,8 @@ static status judge(struct cloud *cloud, struct arena *a, const struct queue *q,
 {
 	size_t bytes = d->body.n;
 	for (size_t i = 0; i < d->n_attributes; i++)
-		bytes += d->attributes[i].name.n + d->attributes[i].type.n + d->attributes[i].text.n + d->attributes[i].bytes.n;
+		bytes += d->attributes[i].name.n + d->attributes[i].type.n + d->attributes[i].text.n +
+			 d->attributes[i].bytes.n;
 	if ((q->fifo && (!d->group.n || !d->dedup.n)) || (int64_t)bytes > q->message_bytes_max) return STATUS(LIMIT);
 	if (!cloud->policies || (d->by_role && str_eq(d->source_account, q->account))) return OK;
 	struct str text = sqs_strings_get(&q->record.attributes, STR("Policy"));
@@ -116,6 +117,24 @@ status sqs_deliver(struct cloud *cloud, struct arena *a, const struct sqs_delive
 	if (is_ok(st)) {
 		sqs_index_message(q, &m);
 		sqs_wake(q, now);
+	}
+	sqs_queue_unlock(q);
+	sqs_queue_release(q);
+	return st;
+}
+
+status sqs_count(struct cloud *cloud, struct arena *a, struct str queue_arn, struct sqs_counts *out)
+{
+	struct sqs *s = sqs_in(cloud);
+	struct queue *q = s ? sqs_queue_by_arn(s, a, queue_arn) : NULL;
+	if (!q) return STATUS(NOT_FOUND);
+	pthread_mutex_lock(&q->lock);
+	status st = q->deleted ? STATUS(NOT_FOUND) : sqs_queue_load(q);
+	if (is_ok(st)) {
+		sqs_ripen(q, clock_now(cloud->clock));
+		const struct message *oldest = index_oldest(&q->index);
+		*out = (struct sqs_counts){
+			q->index.n_ready, q->index.n_in_flight, q->index.n_delayed, oldest ? oldest->sent_ms : 0};
 	}
 	sqs_queue_unlock(q);
 	sqs_queue_release(q);

@@ -19,6 +19,12 @@ struct sqs_delivery {
 	size_t n_attributes;
 	struct str group, dedup;
 };
+/* What a queue holds, for its metrics. oldest_ms: when the oldest was sent; 0: none. NOT_FOUND. */
+struct sqs_counts {
+	uint64_t visible, in_flight, delayed;
+	int64_t oldest_ms;
+};
+status sqs_count(struct cloud *cloud, struct arena *a, struct str queue_arn, struct sqs_counts *out) MUST_USE;
 /* OK: the queue takes it. NOT_FOUND: there is no such queue. LIMIT: it is a FIFO queue, which takes no messages
  * without a group and a deduplication id, or the message is too large for it. INVALID:
  * where policies are enforced, its policy does not let the service send. body is not looked at. */
