@@ -39,6 +39,8 @@ static status update(struct cfn_work *w)
 	if (cfn_in(w->update_policy, "AutoScalingReplacingUpdate.WillReplace") &&
 		str_is(cfn_at(w->update_policy, "AutoScalingReplacingUpdate.WillReplace"), "true"))
 		return cfn_fail(w, "virga does not replace whole groups (AutoScalingReplacingUpdate) yet");
+	if (str_is(str_or(cfn_at(w->update_policy, "AutoScalingRollingUpdate.WaitOnResourceSignals"), STR("")), "true"))
+		return cfn_fail(w, "virga does not wait for signals during rolling updates (WaitOnResourceSignals) yet");
 	TRY(cfn_recipe_update(w));
 	return wants_rolling(w) ? start_refresh(w) : OK;
 }
