@@ -19,15 +19,24 @@ static bool wants(struct arena *a, const struct sns_rec_subscription *s, const s
 	return !str_has(policy) || sns_filter_passes(a, policy, body, m);
 }
 
-status sns_enqueue(struct store_tx *tx, struct arena *a, const struct sns_rec_topic *t, struct sns_rec_message *m,
-	int64_t now_ms)
+status sns_enqueue(struct cloud *cloud, struct store_tx *tx, struct arena *a, const struct sns_rec_topic *t,
+	struct sns_rec_message *m, int64_t now_ms, struct kms_refusal *why)
 {
-	struct sns_subscriptions list;
+	struct sns_subscriptions list, servers = {0};
 	size_t room = 0;
 	m->receivers = (struct sns_rec_receivers){0};
 	TRY(sns_subscriptions_of(tx, a, t, &list));
-	for (size_t i = 0; i < list.n; i++)
-		if (wants(a, &list.v[i], m)) *VEC_PUSH(a, &m->receivers, &room) = list.v[i].id;
+	for (size_t i = 0; i < list.n; i++) {
+		if (list.v[i].pending.v || !wants(a, &list.v[i], m)) continue;
+		if (sns_is_http(&list.v[i]))
+			*VEC_PUSH(a, &servers, &servers.capacity) = list.v[i];
+		else
+			*VEC_PUSH(a, &m->receivers, &room) = list.v[i].id;
+	}
+	TRY(sns_message_seal(cloud, tx, a, t, m, why));
+	for (size_t i = 0; i < servers.n; i++)
+		TRY(sns_http_enqueue(
+			tx, a, t, &servers.v[i], STR("Notification"), sns_rec_message_encode(a, m), now_ms));
 	if (m->receivers.n == 0) return OK;
 	struct str bytes = sns_rec_message_encode(a, m);
 	struct job job = {.kind = str_c(t->fifo.v ? fifo_kind : standard_kind), .due_ms = now_ms, .payload = bytes};
@@ -66,6 +75,16 @@ static status to_dead_letters(struct sns *s, struct arena *a, const struct sns_r
 	return OK;
 }
 
+status sns_dead_letter(struct sns *s, struct arena *a, const struct sns_rec_topic *t,
+	const struct sns_rec_subscription *to, struct str body)
+{
+	struct sqs_delivery d = {.service = STR("sns.amazonaws.com"),
+		.source_arn = sns_topic_arn(a, t),
+		.source_account = t->account,
+		.body = body};
+	return to_dead_letters(s, a, t, to, &d);
+}
+
 static status deliver_to(struct sns *s, struct store_tx *tx, struct arena *a, const struct sns_rec_topic *t,
 	const struct sns_rec_message *m, const struct sns_rec_subscription *to)
 {
@@ -100,12 +119,13 @@ static status deliver_to(struct sns *s, struct store_tx *tx, struct arena *a, co
 	return to_dead_letters(s, a, t, to, &d);
 }
 
-static status deliver_all(struct sns *s, struct store_tx *tx, struct arena *a, const struct sns_rec_message *m)
+static status deliver_all(struct sns *s, struct store_tx *tx, struct arena *a, struct sns_rec_message *m)
 {
 	struct sns_rec_topic t;
 	status st = sns_topic_get(tx, a, m->account, m->region, m->topic, &t);
 	if (status_is(st, STATUS_NOT_FOUND)) return OK; /* deleted meanwhile */
 	TRY(st);
+	TRY(sns_message_open(s, tx, a, &t, m));
 	for (size_t i = 0; i < m->receivers.n; i++) {
 		struct sns_rec_subscription to = {0};
 		st = sns_subscription_get(tx, a, &t, m->receivers.v[i], &to);

@@ -164,3 +164,40 @@ status sns_envelope(struct sns *s, struct store_tx *tx, struct arena *a, const s
 	*out = buf_done(&b);
 	return OK;
 }
+
+status sns_confirmation(struct sns *s, struct store_tx *tx, struct arena *a, const struct sns_rec_topic *t,
+	const struct sns_rec_subscription *to, struct str id, struct str *out)
+{
+	struct sns_rec_signer r = {0};
+	struct str der, arn = sns_topic_arn(a, t), when = time_iso8601(a, to->created.ms, true);
+	struct buf b = BUF_IN(a), text = BUF_IN(a);
+	bool v2 = str_is(str_or(sns_get(&t->attributes, STR("SignatureVersion")), STR("1")), "2");
+	TRY(load(s, tx, a, &r, &der));
+	struct str says = str_fmt(a,
+		"You have chosen to subscribe to the topic %.*s.\nTo confirm the subscription, visit the SubscribeURL "
+		"included in "
+		"this message.",
+		STR_ARG(arn));
+	struct str url = str_fmt(a, "http://%.*s/?Action=ConfirmSubscription&TopicArn=%.*s&Token=%.*s",
+		STR_ARG(s->cloud->public_host), STR_ARG(arn), STR_ARG(to->token));
+	/* Message, MessageId, SubscribeURL, Timestamp, Token, TopicArn, Type. */
+	buf_fmt(&text,
+		"Message\n%.*s\nMessageId\n%.*s\nSubscribeURL\n%.*s\nTimestamp\n%.*s\nToken\n%.*s\nTopicArn\n%.*s\n",
+		STR_ARG(says), STR_ARG(id), STR_ARG(url), STR_ARG(when), STR_ARG(to->token), STR_ARG(arn));
+	buf_lit(&text, "Type\nSubscriptionConfirmation\n");
+	buf_byte(&b, '{');
+	field(&b, "Type", STR("SubscriptionConfirmation"));
+	field(&b, "MessageId", id);
+	field(&b, "Token", to->token);
+	field(&b, "TopicArn", arn);
+	field(&b, "Message", says);
+	field(&b, "SubscribeURL", url);
+	field(&b, "Timestamp", when);
+	field(&b, "SignatureVersion", v2 ? STR("2") : STR("1"));
+	field(&b, "Signature", sign(a, der, v2, buf_done(&text)));
+	vault_wipe(der);
+	field(&b, "SigningCertURL", str_fmt(a, "http://%.*s/_virga/sns.pem", STR_ARG(s->cloud->public_host)));
+	buf_lit(&b, "\n}");
+	*out = buf_done(&b);
+	return OK;
+}

@@ -189,9 +189,11 @@ static void poke(void *ctx)
 static status send(struct call *c, struct sns_rec_topic *t, struct sns_rec_message *m, struct str *sequence)
 {
 	bool known = false;
+	struct kms_refusal why = {0};
 	if (t->fifo.v) TRY(number(c, t, m, &known));
 	if (m->sequence.has) *sequence = str_fmt(c->arena, "1%019lld", (long long)m->sequence.v);
-	return known ? OK : sns_enqueue(c->tx, c->arena, t, m, c->now_ms);
+	if (known) return OK;
+	return sns_kms_failed(c, sns_enqueue(c->cloud, c->tx, c->arena, t, m, c->now_ms, &why), &why);
 }
 
 /* ── the operations ── */
@@ -345,5 +347,8 @@ status sns_publish_in(struct cloud *cloud, struct store_tx *tx, struct arena *a,
 		.body = p->message,
 		.subject = p->subject,
 		.published = SOME_TIME(now)};
-	return sns_enqueue(tx, a, &t, &m, now);
+	/* What the topic's key refuses is refused as the topic's policy would. */
+	struct kms_refusal why;
+	status s = sns_enqueue(cloud, tx, a, &t, &m, now, &why);
+	return status_is(s, STATUS_FAILED) ? STATUS(INVALID) : s;
 }

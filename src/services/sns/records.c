@@ -105,10 +105,16 @@ void sns_subscription_put(struct call *c, const struct sns_rec_topic *t, const s
 	store_put(c->tx, owned_key(c->arena, t, s), STR(""));
 }
 
+void sns_subscription_remove(
+	struct store_tx *tx, struct arena *a, const struct sns_rec_topic *t, const struct sns_rec_subscription *s)
+{
+	store_delete(tx, subscription_key(a, t, s->id));
+	store_delete(tx, owned_key(a, t, s));
+}
+
 void sns_subscription_drop(struct call *c, const struct sns_rec_topic *t, const struct sns_rec_subscription *s)
 {
-	store_delete(c->tx, subscription_key(c->arena, t, s->id));
-	store_delete(c->tx, owned_key(c->arena, t, s));
+	sns_subscription_remove(c->tx, c->arena, t, s);
 }
 
 status sns_subscriptions_of(

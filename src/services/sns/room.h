@@ -8,6 +8,8 @@
 #pragma once
 #include "base/vec.h"
 #include "call/call.h"
+#include "services/kms/blob.h"
+#include "services/kms/envelope.h"
 #include "services/sns/door.h"
 #include "sns.h"
 #include "sns_state.h"
@@ -42,6 +44,8 @@ status sns_subscription_load(
 	struct call *c, struct str arn, struct sns_rec_topic *t, struct sns_rec_subscription *out) MUST_USE;
 void sns_subscription_put(struct call *c, const struct sns_rec_topic *t, const struct sns_rec_subscription *s);
 void sns_subscription_drop(struct call *c, const struct sns_rec_topic *t, const struct sns_rec_subscription *s);
+void sns_subscription_remove(
+	struct store_tx *tx, struct arena *a, const struct sns_rec_topic *t, const struct sns_rec_subscription *s);
 struct sns_subscriptions {
 	struct sns_rec_subscription *v;
 	size_t n, capacity;
@@ -75,13 +79,43 @@ bool sns_filter_passes(struct arena *a, struct str policy, bool body, const stru
 struct str sns_body_for(struct arena *a, const struct sns_rec_message *m, struct str protocol);
 status sns_envelope(struct sns *s, struct store_tx *tx, struct arena *a, const struct sns_rec_topic *t,
 	const struct sns_rec_message *m, const struct sns_rec_subscription *to, struct str *out) MUST_USE;
+/* The message by which a subscription is confirmed, likewise. */
+status sns_confirmation(struct sns *s, struct store_tx *tx, struct arena *a, const struct sns_rec_topic *t,
+	const struct sns_rec_subscription *to, struct str id, struct str *out) MUST_USE;
 
 /* ── deliver.c ── */
 void sns_deliver_start(struct sns *s);
 /* Writes the message so that it is delivered after the commit, to the subscriptions whose filter lets it through now;
  * FIFO: m->sequence is set. */
-status sns_enqueue(struct store_tx *tx, struct arena *a, const struct sns_rec_topic *t, struct sns_rec_message *m,
-	int64_t now_ms) MUST_USE;
+status sns_enqueue(struct cloud *cloud, struct store_tx *tx, struct arena *a, const struct sns_rec_topic *t,
+	struct sns_rec_message *m, int64_t now_ms, struct kms_refusal *why) MUST_USE;
+
+/* Moves what could not be delivered to the subscription's dead-letter queue, where it has one. */
+status sns_dead_letter(struct sns *s, struct arena *a, const struct sns_rec_topic *t,
+	const struct sns_rec_subscription *to, struct str body) MUST_USE;
+
+/* ── http.c ── */
+bool sns_is_http(const struct sns_rec_subscription *s);
+void sns_http_start(struct sns *s);
+/* A new subscription waits for its confirmation, which is sent. */
+status sns_http_subscribe(struct call *c, const struct sns_rec_topic *t, struct sns_rec_subscription *s) MUST_USE;
+/* message: a record, of type "Notification". */
+status sns_http_enqueue(struct store_tx *tx, struct arena *a, const struct sns_rec_topic *t,
+	const struct sns_rec_subscription *to, struct str type, struct str message, int64_t now_ms) MUST_USE;
+status sns_delivery_policy_check(struct call *c, struct str text, bool of_topic) MUST_USE;
+/* NOT_FOUND. */
+status sns_find_token(struct store_tx *tx, struct arena *a, const struct sns_rec_topic *t, struct str token,
+	int64_t now_ms, struct sns_rec_subscription *out) MUST_USE;
+
+/* ── seal.c: topics with a key of KMS ── */
+/* Seals what the message says, where the topic has a key; FAILED with *why. */
+status sns_message_seal(struct cloud *cloud, struct store_tx *tx, struct arena *a, const struct sns_rec_topic *t,
+	struct sns_rec_message *m, struct kms_refusal *why) MUST_USE;
+/* Opens it, where it is sealed. What the key refuses is an IO error: it is tried again. */
+status sns_message_open(struct sns *s, struct store_tx *tx, struct arena *a, const struct sns_rec_topic *t,
+	struct sns_rec_message *m) MUST_USE;
+/* The client's error of a refusal; what is not FAILED passes. */
+status sns_kms_failed(struct call *c, status s, const struct kms_refusal *why);
 
 /* ── permit.c ── */
 status sns_authorize(struct call *c, struct store_tx *tx, const void *in, struct authz_demands *demands,

@@ -1,10 +1,11 @@
-/* Amazon Simple Notification Service: what it does, operation by operation. Topics deliver to queues; mobile push, text
- * messages and data protection have no rows. */
+/* Amazon Simple Notification Service: what it does, operation by operation. Topics deliver to queues and to HTTP
+ * servers of this machine; mobile push, text messages and data protection have no rows. */
 #include "services/sns/room.h"
 #include <stdlib.h>
 
 static const struct service_op operations[SNS_OP_COUNT] = {
 	[SNS_OP_ADD_PERMISSION] = OP(sns_add_permission, 0),
+	[SNS_OP_CONFIRM_SUBSCRIPTION] = OP(sns_confirm_subscription, 0),
 	[SNS_OP_CREATE_TOPIC] = OP(sns_create_topic, 0),
 	[SNS_OP_DELETE_TOPIC] = OP(sns_delete_topic, 0),
 	[SNS_OP_GET_SUBSCRIPTION_ATTRIBUTES] = OP(sns_get_subscription_attributes, OP_READ),
@@ -29,6 +30,7 @@ static status start(struct cloud *cloud, void **state)
 	struct sns *s = mem_new(sizeof(*s));
 	s->cloud = cloud;
 	sns_deliver_start(s);
+	sns_http_start(s);
 	*state = s;
 	return OK;
 }

@@ -1,7 +1,9 @@
-/* Subscriptions. Queues are the endpoints that are built; a queue of the caller's account needs no confirmation
+/* Subscriptions. Queues and HTTP servers are the endpoints that are built; a queue of the caller's account needs no
+ * confirmation
  * ("Subscribe", API reference). Other protocols say that they are not there. */
 #include "base/json.h"
 #include "base/rand.h"
+#include "edge/loopback.h"
 #include "services/sns/room.h"
 #include "services/sqs/send.h"
 
@@ -54,10 +56,9 @@ status sns_subscription_attribute(struct call *c, const struct sns_rec_topic *t,
 	} else if (str_is(name, "RedrivePolicy")) {
 		if (value.n) TRY(check_redrive(c, t, value));
 	} else if (str_is(name, "DeliveryPolicy")) {
-		struct json_value *json;
-		if (value.n && !is_ok(json_read(c->arena, value, &json)))
-			return invalid(c, "DeliveryPolicy", "failed to parse JSON.");
-		if (value.n) return invalid(c, "DeliveryPolicy", "is only supported for HTTP/S subscriptions");
+		if (value.n && !sns_is_http(s))
+			return invalid(c, "DeliveryPolicy", "is only supported for HTTP/S subscriptions");
+		if (value.n) TRY(sns_delivery_policy_check(c, value, false));
 	} else if (str_is(name, "SubscriptionRoleArn")) {
 		return invalid(c, "SubscriptionRoleArn", "is only supported for Firehose subscriptions");
 	} else {
@@ -69,20 +70,38 @@ status sns_subscription_attribute(struct call *c, const struct sns_rec_topic *t,
 
 static status check_protocol(struct call *c, struct str protocol)
 {
-	static const char *const known[] = {
-		"http", "https", "email", "email-json", "sms", "application", "lambda", "firehose"};
-	if (str_is(protocol, "sqs")) return OK;
+	static const char *const known[] = {"https", "email", "email-json", "sms", "application", "lambda", "firehose"};
+	if (str_is(protocol, "sqs") || str_is(protocol, "http")) return OK;
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
 		if (str_eq(protocol, str_c(known[i])))
 			return call_fail(c, ERR_NOT_IMPLEMENTED,
-				"Subscriptions of protocol %.*s are not implemented yet; queues (sqs) are.",
+				"Subscriptions of protocol %.*s are not implemented yet; queues (sqs) and HTTP servers "
+				"(http) are.",
 				STR_ARG(protocol));
 	return SNS_FAIL(c, INVALID_PARAMETER,
 		"Invalid parameter: Amazon SNS does not support this protocol string: %.*s", STR_ARG(protocol));
 }
 
-static status check_endpoint(struct call *c, const struct sns_rec_topic *t, struct str endpoint)
+static status check_url(struct call *c, const struct sns_rec_topic *t, struct str endpoint)
 {
+	struct loopback_url u;
+	if (t->fifo.v)
+		return SNS_FAIL(c, INVALID_PARAMETER,
+			"Invalid parameter: Invalid parameter: Endpoint Reason: Please use an SQS queue: FIFO topics "
+			"do not deliver to HTTP/S "
+			"endpoints");
+	if (!str_starts(str_or(endpoint, STR("")), STR("http://")))
+		return SNS_FAIL(c, INVALID_PARAMETER, "Invalid parameter: Endpoint must match the specified protocol");
+	if (!is_ok(loopback_url(endpoint, &u)))
+		return SNS_FAIL(c, INVALID_PARAMETER,
+			"Invalid parameter: Endpoint Reason: virga delivers to this machine alone: "
+			"http://localhost:PORT/PATH");
+	return OK;
+}
+
+static status check_endpoint(struct call *c, const struct sns_rec_topic *t, struct str protocol, struct str endpoint)
+{
+	if (str_is(protocol, "http")) return check_url(c, t, endpoint);
 	if (!str_starts(str_or(endpoint, STR("")), STR("arn:")) || str_find(endpoint, STR(":sqs:")) < 0)
 		return SNS_FAIL(c, INVALID_PARAMETER, "Invalid parameter: SQS endpoint ARN");
 	if (!t->fifo.v && str_ends(endpoint, STR(".fifo")))
@@ -101,6 +120,18 @@ static bool same_attributes(const struct sns_rec_subscription *s, const struct s
 	return true;
 }
 
+static void poke(void *ctx)
+{
+	jobs_poke(ctx);
+}
+
+/* "If the subscription is pending …, the response returns pending confirmation", unless the ARN is asked for. */
+static struct str told_arn(
+	struct call *c, const struct sns_rec_topic *t, const struct sns_rec_subscription *s, bool always)
+{
+	return s->pending.v && !always ? STR("pending confirmation") : sns_subscription_arn(c->arena, t, s->id);
+}
+
 /* Of two accounts the queue's owner would have to confirm; here the topic's account vouches for its own queues, and
  * others' policies decide at each delivery. */
 status sns_subscribe(struct call *c, const struct sns_subscribe_input *in, struct sns_subscribe_output *out)
@@ -109,7 +140,7 @@ status sns_subscribe(struct call *c, const struct sns_subscribe_input *in, struc
 	struct sns_subscriptions list;
 	TRY(check_protocol(c, in->protocol));
 	TRY(sns_topic_load(c, in->topic_arn, &t));
-	TRY(check_endpoint(c, &t, in->endpoint));
+	TRY(check_endpoint(c, &t, in->protocol, in->endpoint));
 	TRY(sns_subscriptions_of(c->tx, c->arena, &t, &list));
 	for (size_t i = 0; i < list.n; i++) {
 		if (!str_eq(list.v[i].endpoint, in->endpoint) || !str_eq(list.v[i].protocol, in->protocol)) continue;
@@ -117,7 +148,12 @@ status sns_subscribe(struct call *c, const struct sns_subscribe_input *in, struc
 			return SNS_FAIL(c, INVALID_PARAMETER,
 				"Invalid parameter: Attributes Reason: Subscription already exists with different "
 				"attributes");
-		out->subscription_arn = sns_subscription_arn(c->arena, &t, list.v[i].id);
+		if (list.v[i].pending.v) { /* asked again: confirmed anew */
+			TRY(sns_http_subscribe(c, &t, &list.v[i]));
+			sns_subscription_put(c, &t, &list.v[i]);
+			call_after_commit(c, poke, c->cloud->jobs);
+		}
+		out->subscription_arn = told_arn(c, &t, &list.v[i], in->return_subscription_arn.v);
 		return OK;
 	}
 	struct sns_rec_subscription s = {.id = rand_uuid(c->arena),
@@ -131,8 +167,12 @@ status sns_subscribe(struct call *c, const struct sns_subscribe_input *in, struc
 			TRY(sns_subscription_attribute(c, &t, &s, in->attributes.v[i].key, in->attributes.v[i].value));
 	for (size_t i = 0; i < in->attributes.n; i++)
 		TRY(sns_subscription_attribute(c, &t, &s, in->attributes.v[i].key, in->attributes.v[i].value));
+	if (sns_is_http(&s)) {
+		TRY(sns_http_subscribe(c, &t, &s));
+		call_after_commit(c, poke, c->cloud->jobs);
+	}
 	sns_subscription_put(c, &t, &s);
-	out->subscription_arn = sns_subscription_arn(c->arena, &t, s.id);
+	out->subscription_arn = told_arn(c, &t, &s, in->return_subscription_arn.v);
 	return OK;
 }
 
@@ -147,7 +187,13 @@ status sns_unsubscribe(struct call *c, const struct sns_unsubscribe_input *in, s
 		return OK; /* it is gone already */
 	}
 	TRY(st);
-	if (!str_eq(s.owner, c->account) && !str_eq(t.account, c->account))
+	if (s.pending.v)
+		return SNS_FAIL(c, INVALID_PARAMETER,
+			"Invalid parameter: This operation is not permitted for subscriptions pending confirmation");
+	/* By its UnsubscribeURL anybody who was sent one may, unless it was confirmed with AuthenticateOnUnsubscribe.
+	 */
+	bool by_url = c->principal.kind == PRINCIPAL_ANONYMOUS && sns_is_http(&s) && !s.unsubscribe_authenticated.v;
+	if (!by_url && !str_eq(s.owner, c->account) && !str_eq(t.account, c->account))
 		return SNS_FAIL(c, AUTHORIZATION_ERROR, "User: %.*s is not authorized to unsubscribe",
 			STR_ARG(c->principal.arn));
 	sns_subscription_drop(c, &t, &s);
@@ -181,8 +227,9 @@ status sns_get_subscription_attributes(struct call *c, const struct sns_get_subs
 		{STR("Owner"), s.owner},
 		{STR("Protocol"), s.protocol},
 		{STR("Endpoint"), s.endpoint},
-		{STR("PendingConfirmation"), STR("false")},
-		{STR("ConfirmationWasAuthenticated"), STR("true")},
+		{STR("PendingConfirmation"), s.pending.v ? STR("true") : STR("false")},
+		{STR("ConfirmationWasAuthenticated"),
+			sns_is_http(&s) && !s.authenticated.v ? STR("false") : STR("true")},
 		{STR("RawMessageDelivery"), str_or(sns_get(&s.attributes, STR("RawMessageDelivery")), STR("false"))},
 		{STR("SubscriptionPrincipal"),
 			str_fmt(c->arena, "arn:%.*s:iam::%.*s:root", STR_ARG(c->partition), STR_ARG(s.owner))},
@@ -206,7 +253,8 @@ status sns_get_subscription_attributes(struct call *c, const struct sns_get_subs
 static void tell(struct call *c, const struct sns_rec_topic *t, const struct sns_rec_subscription *s,
 	struct sns_subscription *out)
 {
-	*out = (struct sns_subscription){.subscription_arn = sns_subscription_arn(c->arena, t, s->id),
+	*out = (struct sns_subscription){.subscription_arn = s->pending.v ? STR("PendingConfirmation")
+									  : sns_subscription_arn(c->arena, t, s->id),
 		.owner = s->owner,
 		.protocol = s->protocol,
 		.endpoint = s->endpoint,
