@@ -457,6 +457,68 @@ class Trails(Case):
             c.delete_trail(Name=t)
 
 
+class Organization(Case):
+    """A virga of its own: the account becomes an organization's management account."""
+
+    def member(self, org, name):
+        status = org.create_account(AccountName=name, Email=f"{name}@example.com")["CreateAccountStatus"]
+        while status["State"] == "IN_PROGRESS":
+            time.sleep(0.05)
+            status = org.describe_create_account_status(CreateAccountRequestId=status["Id"])["CreateAccountStatus"]
+        self.assertEqual(status["State"], "SUCCEEDED", status)
+        return status["AccountId"]
+
+    def test_every_members_events_in_the_management_accounts_bucket(self):
+        org, c, s3 = self.client("organizations"), self.client("cloudtrail"), self.client("s3")
+        s3.create_bucket(Bucket="all")
+        s3.put_bucket_policy(Bucket="all", Policy=bucket_policy("all"))
+        make = lambda **kw: c.create_trail(Name="org", S3BucketName="all", IsOrganizationTrail=True, **kw)
+        self.assertEqual(code_of(make), "OrganizationsNotInUseException")
+        id = org.create_organization()["Organization"]["Id"]
+        one, two = self.member(org, "one"), self.member(org, "two")
+        self.advance("8d")  # a new account cannot leave within seven days
+        self.assertEqual(code_of(make), "CloudTrailAccessNotEnabledException")
+        org.enable_aws_service_access(ServicePrincipal="cloudtrail.amazonaws.com")
+        self.assertEqual(code_of(make), "InsufficientS3BucketPolicyException")  # it lets in the account, not the organization
+        s3.put_bucket_policy(Bucket="all", Policy=bucket_policy("all", account=id))
+        made = make(IsMultiRegionTrail=True)
+        arn = made["TrailARN"]
+        self.assertIs(made["IsOrganizationTrail"], True)
+        c.start_logging(Name="org")
+
+        # Members see it, and cannot change it; others do not see it.
+        theirs = self.trail(key=one)
+        self.assertEqual([(t["TrailARN"], t["IsOrganizationTrail"]) for t in theirs.describe_trails()["trailList"]], [(arn, True)])
+        self.assertIs(theirs.get_trail_status(Name=arn)["IsLogging"], True)
+        for call in (theirs.stop_logging, theirs.delete_trail, theirs.update_trail):
+            self.assertEqual(code_of(call, Name=arn), "NotOrganizationMasterAccountException")
+        self.assertEqual(code_of(theirs.create_trail, Name="mine", S3BucketName="all", IsOrganizationTrail=True),
+                         "NotOrganizationMasterAccountException")
+        stranger = self.trail(key="999988887777")
+        self.assertEqual(stranger.describe_trails()["trailList"], [])
+        self.assertEqual(code_of(stranger.get_trail, Name=arn), "AccessDeniedException")
+
+        for account, name in ((one, "of-one"), (two, "of-two"), (ACCOUNT, "of-master"), ("999988887777", "of-stranger")):
+            self.client("sqs", "eu-west-1", key=account).create_queue(QueueName=name)
+        org.remove_account_from_organization(AccountId=two)
+        self.client("sqs", "eu-west-1", key=two).create_queue(QueueName="after-leaving")
+        self.lookup()  # all is filed
+        self.advance("6m")
+        where = {}
+        for o in s3.list_objects_v2(Bucket="all")["Contents"]:
+            if "/CloudTrail/" in o["Key"]:
+                for r in json.loads(gzip.decompress(s3.get_object(Bucket="all", Key=o["Key"])["Body"].read()))["Records"]:
+                    if r["eventName"] == "CreateQueue":
+                        where[r["requestParameters"]["queueName"]] = o["Key"]
+        self.assertEqual(set(where), {"of-one", "of-two", "of-master"})
+        for account, name in ((one, "of-one"), (two, "of-two"), (ACCOUNT, "of-master")):
+            self.assertTrue(where[name].startswith(f"AWSLogs/{id}/{account}/CloudTrail/eu-west-1/"), where[name])
+        c.update_trail(Name="org", IsOrganizationTrail=True)
+        s3.put_bucket_policy(Bucket="all", Policy=bucket_policy("all"))
+        self.assertIs(c.update_trail(Name="org", IsOrganizationTrail=False)["IsOrganizationTrail"], False)
+        self.assertEqual(theirs.describe_trails()["trailList"], [])
+
+
 class Integrity(Case):
     def validate(self, *args):
         env = {**os.environ, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1",

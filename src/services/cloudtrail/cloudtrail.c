@@ -74,4 +74,10 @@ static status reset(struct cloud *cloud, void *state, bool gone)
 }
 
 const struct service service_cloudtrail = {
-	.model = &wire_service_cloudtrail, .ops = operations, .start = start, .stop = stop, .reset = reset};
+	.model = &wire_service_cloudtrail,
+	.ops = operations,
+	.start = start,
+	.stop = stop,
+	.reset = reset,
+	.authorize = ct_authorize,
+};

@@ -157,7 +157,7 @@ static void file(struct ct_recorder *r, struct store_tx *tx, struct arena *a, st
 		return;
 	}
 	if (!str_has(e.data_type)) ct_history_put(tx, a, &e);
-	ct_trails_select(r->ct->trails, &e, a, file_for_trail, &f);
+	ct_trails_select(r->ct->trails, &e, tx, a, file_for_trail, &f);
 }
 
 /* One transaction's worth. *more: the inbox has others. */

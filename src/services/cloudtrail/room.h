@@ -127,8 +127,8 @@ void ct_trails_free(struct ct_trails *t);
 void ct_trails_reload(void *ct);
 /* Does any trail anywhere select data events of this type? Cheap. */
 bool ct_trails_want(const struct ct_trails *t, enum ct_data d);
-/* Calls fn for each trail that selects the event. */
-void ct_trails_select(struct ct_trails *t, const struct cloudtrail_rec_event *e, struct arena *a,
+/* Calls fn for each trail that selects the event, of its account or of its organization. */
+void ct_trails_select(struct ct_trails *t, const struct cloudtrail_rec_event *e, struct store_tx *tx, struct arena *a,
 	void (*fn)(void *ctx, const struct cloudtrail_rec_trail *trail), void *ctx);
 /* Is there one, whoever's account it is of? */
 bool ct_trails_select_any(
@@ -207,6 +207,9 @@ struct ct_signer {
 };
 status ct_signer(struct call *c, struct str region, struct ct_signer *out) MUST_USE;
 struct str ct_sign(struct arena *a, const struct ct_signer *s, struct str text);
+/* ── permit.c ── */
+status ct_authorize(struct call *c, struct store_tx *tx, const void *in, struct authz_demands *demands,
+	struct policy_context *context) MUST_USE;
 /* ── limits.c ── */
 struct ct_limits *ct_limits_new(void);
 void ct_limits_free(struct ct_limits *l);

@@ -1,13 +1,41 @@
 /* Trails: made, changed, deleted, told of ("CreateTrail" and its kin, API reference). */
 #include "services/cloudtrail/room.h"
+#include "services/organizations/door.h"
 #include "services/s3/names.h"
 #include "services/sns/door.h"
 
-static status check_organization(struct call *c, struct opt_bool wanted)
+/* "Creating a trail for an organization": the management account's, in an organization with all features that trusts
+ * CloudTrail. Log files of every account are then below the organization's id. */
+static status set_organization(struct call *c, struct cloudtrail_rec_trail *t, struct opt_bool wanted)
 {
-	if (!wanted.has || !wanted.v) return OK;
-	return call_fail(
-		c, ERR_NOT_IMPLEMENTED, "Trails of organizations (IsOrganizationTrail) are not implemented yet.");
+	struct organizations_place place = {0};
+	struct str service = STR("cloudtrail.amazonaws.com");
+	if (!wanted.has || wanted.v == t->organization.v) return OK;
+	t->organization = wanted;
+	t->organization_id = STR_NONE;
+	if (!wanted.v) return OK;
+	TRY(organizations_place(c->tx, c->arena, c->account, &place));
+	if (!str_has(place.id))
+		return CT_FAIL(c, ORGANIZATIONS_NOT_IN_USE, "The account %.*s is not a member of an organization.",
+			STR_ARG(c->account));
+	if (!str_eq(place.master, c->account)) {
+		if (organizations_delegate(c->tx, c->arena, place.id, c->account, service))
+			return call_fail(c, ERR_NOT_IMPLEMENTED,
+				"Organization trails by delegated administrators are not implemented yet; the "
+				"management "
+				"account's are.");
+		return CT_FAIL(c, NOT_ORGANIZATION_MASTER_ACCOUNT,
+			"The account %.*s is not the management account of its organization.", STR_ARG(c->account));
+	}
+	if (!organizations_has_all_features(c->tx, c->arena, place.id))
+		return CT_FAIL(c, ORGANIZATION_NOT_IN_ALL_FEATURES_MODE,
+			"The organization %.*s does not have all features enabled.", STR_ARG(place.id));
+	if (!organizations_trusts(c->tx, c->arena, place.id, service))
+		return CT_FAIL(c, CLOUD_TRAIL_ACCESS_NOT_ENABLED,
+			"Trusted access of cloudtrail.amazonaws.com is not enabled in organization %.*s.",
+			STR_ARG(place.id));
+	t->organization_id = place.id;
+	return OK;
 }
 
 /* The topic by its name or ARN; it has to let CloudTrail publish ("Amazon SNS topic policy for CloudTrail"). */
@@ -85,7 +113,6 @@ status cloudtrail_create_trail(
 {
 	TRY(ct_check_trail_name(c, in->name));
 	TRY(check_places(c, in->s3_bucket_name, in->s3_key_prefix));
-	TRY(check_organization(c, in->is_organization_trail));
 	TRY(check_targets(c, in->cloud_watch_logs_log_group_arn, in->cloud_watch_logs_role_arn));
 	struct cloudtrail_rec_trail t = {
 		.name = in->name,
@@ -102,6 +129,7 @@ status cloudtrail_create_trail(
 	};
 	TRY(check_flags(c, &t));
 	TRY(check_new(c, &t));
+	TRY(set_organization(c, &t, in->is_organization_trail));
 	TRY(ct_tags_set(c, &t, &in->tags_list));
 	TRY(set_topic(c, &t, in->sns_topic_name));
 	TRY(ct_bucket_check(c, &t));
@@ -127,7 +155,7 @@ status cloudtrail_update_trail(
 {
 	struct cloudtrail_rec_trail t;
 	TRY(ct_trail_find_home(c, in->name, &t));
-	TRY(check_organization(c, in->is_organization_trail));
+	TRY(set_organization(c, &t, in->is_organization_trail));
 	TRY(check_targets(c, in->cloud_watch_logs_log_group_arn, in->cloud_watch_logs_role_arn));
 	if (str_has(in->s3_bucket_name)) t.bucket = in->s3_bucket_name;
 	if (str_has(in->s3_key_prefix)) t.prefix = in->s3_key_prefix.n ? in->s3_key_prefix : STR_NONE;

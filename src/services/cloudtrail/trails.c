@@ -2,6 +2,7 @@
  * select it. The copy in memory is read anew after each commit that changed a trail. */
 #include "base/log.h"
 #include "services/cloudtrail/room.h"
+#include "services/organizations/door.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -52,21 +53,30 @@ void ct_trail_put(struct call *c, const struct cloudtrail_rec_trail *t)
 	call_after_commit(c, ct_trails_reload, c->state);
 }
 
-/* All of an account, of every region. */
-status ct_trails_everywhere(struct call *c, struct ct_trail_list *out)
+static status add_trails(struct call *c, struct str account, bool organizations_only, struct ct_trail_list *out)
 {
 	struct key k = key_begin(c->arena);
 	key_str(&k, STR("cloudtrail"));
 	key_str(&k, STR("trail"));
-	key_str(&k, c->account);
+	key_str(&k, account);
 	struct str from = key_done(&k), key, value;
 	struct store_scan *scan = store_scan_begin(c->tx, from, key_after(c->arena, from), false);
 	while (store_scan_next(scan, &key, &value)) {
 		struct cloudtrail_rec_trail t = {0};
 		TRY(cloudtrail_rec_trail_decode(c->arena, str_dup(c->arena, value), &t));
-		*VEC_PUSH(c->arena, out, &out->capacity) = t;
+		if (!organizations_only || t.organization.v) *VEC_PUSH(c->arena, out, &out->capacity) = t;
 	}
 	return store_scan_end(scan);
+}
+
+/* All of an account, of every region; and those of its organization, which members see but cannot change. */
+status ct_trails_everywhere(struct call *c, struct ct_trail_list *out)
+{
+	struct organizations_place place = {0};
+	TRY(add_trails(c, c->account, false, out));
+	TRY(organizations_place(c->tx, c->arena, c->account, &place));
+	if (!str_has(place.id) || str_eq(place.master, c->account)) return OK;
+	return add_trails(c, place.master, true, out);
 }
 
 status ct_trails_of(struct call *c, bool shadows, struct ct_trail_list *out)
@@ -164,14 +174,19 @@ status ct_trail_find(struct call *c, struct str reference, struct cloudtrail_rec
 	for (size_t i = 0; i < 5 && str_has(rest); i++) part[i] = str_cut(&rest, ':');
 	if (!str_has(rest) || !str_is(part[2], "cloudtrail") || part[4].n != 12 || !str_starts(rest, STR("trail/")))
 		return CT_FAIL(c, CLOUD_TRAIL_ARN_INVALID, "Invalid ARN: %.*s", STR_ARG(reference));
-	if (!str_eq(part[4], c->account)) return unknown(c, reference);
-	status s = ct_trail_get(c->tx, c->arena, c->account, part[3], str_from(rest, 6), out);
+	status s = ct_trail_get(c->tx, c->arena, part[4], part[3], str_from(rest, 6), out);
+	if (is_ok(s) && !str_eq(part[4], c->account) &&
+		(!out->organization.v || !str_eq(organizations_of(c->tx, c->arena, c->account), out->organization_id)))
+		return unknown(c, reference);
 	return status_is(s, STATUS_NOT_FOUND) ? unknown(c, reference) : s;
 }
 
 status ct_trail_find_home(struct call *c, struct str reference, struct cloudtrail_rec_trail *out)
 {
 	TRY(ct_trail_find(c, reference, out));
+	if (!str_eq(out->account, c->account))
+		return CT_FAIL(c, NOT_ORGANIZATION_MASTER_ACCOUNT,
+			"Only the management account can change the organization trail %.*s.", STR_ARG(out->name));
 	if (str_eq(out->region, c->region)) return OK;
 	return CT_FAIL(c, INVALID_HOME_REGION,
 		"Trail %.*s is a shadow trail: it can only be changed from its home Region, %.*s.", STR_ARG(out->name),
@@ -273,14 +288,21 @@ static bool is_global_event(const struct cloudtrail_rec_event *e)
 	       (ct_is_global(str_cut(&rest, '.')) || str_is(e->source, "sts.amazonaws.com"));
 }
 
-void ct_trails_select(struct ct_trails *t, const struct cloudtrail_rec_event *e, struct arena *a,
+/* Its own account's, or an organization's in which the account is now. */
+static bool concerns(const struct cloudtrail_rec_trail *r, const struct cloudtrail_rec_event *e, struct store_tx *tx,
+	struct arena *a)
+{
+	if (str_eq(r->account, e->account)) return true;
+	return r->organization.v && str_eq(organizations_of(tx, a, e->account), r->organization_id);
+}
+
+void ct_trails_select(struct ct_trails *t, const struct cloudtrail_rec_event *e, struct store_tx *tx, struct arena *a,
 	void (*fn)(void *ctx, const struct cloudtrail_rec_trail *trail), void *ctx)
 {
-	(void)a;
 	pthread_rwlock_rdlock(&t->lock);
 	for (size_t i = 0; i < t->now->n; i++) {
 		const struct cloudtrail_rec_trail *r = &t->now->v[i];
-		if (!str_eq(r->account, e->account) || !logged_at(r, e->time.ms)) continue;
+		if (!logged_at(r, e->time.ms) || !concerns(r, e, tx, a)) continue;
 		if (!r->multi.v && !str_eq(r->region, e->region)) continue;
 		if (!r->global.v && is_global_event(e)) continue;
 		if (ct_selects(r, e)) fn(ctx, r);
