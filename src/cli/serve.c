@@ -258,6 +258,7 @@ static void take_apart(struct installation *v)
 static int run_serve(const struct cli_args *args)
 {
 	struct installation v = {.cloud.started_us = clock_monotonic_us()};
+	trim_large_blocks();
 	arena_init(&v.arena);
 	int code = settings_read(&v.arena, args, &v.settings);
 	if (code) {

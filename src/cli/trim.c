@@ -1,7 +1,8 @@
-/* Walks /proc/self/maps. */
+/* Walks /proc/self/maps; and tells malloc what to map by itself. */
 #include "cli/trim.h"
 #include "base/str.h"
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <sys/mman.h>
 
@@ -18,4 +19,9 @@ void trim_text(void)
 		madvise((void *)from, to - from, MADV_DONTNEED); /* advice: whether it is taken does not matter */
 	}
 	fclose(maps);
+}
+
+void trim_large_blocks(void)
+{
+	mallopt(M_MMAP_THRESHOLD, 128 << 10); /* where it begins; set, it stays there */
 }

@@ -9,7 +9,7 @@
 #include "services/s3/config.h"
 #include "services/s3/own.h"
 #include "services/s3/replicate.h"
-#include "services/s3/walk.h"
+#include "services/s3/each.h"
 
 static const char inventory_kind[] = "s3.inventory";
 enum { ROWS_MAX = 100000 };
@@ -198,7 +198,7 @@ static status produce(struct call *c, const struct s3_rec_bucket *from, const st
 	r.base = str_fmt(c->arena, "%.*s%s%.*s/%.*s/", STR_ARG(str_or(d->prefix, STR(""))),
 		str_empty(d->prefix) ? "" : "/", STR_ARG(from->name), STR_ARG(conf->id));
 	struct str only = conf->filter ? str_or(conf->filter->prefix, STR("")) : STR("");
-	s = s3_walk(c, from, only, all_versions(&r), row, &r);
+	s = s3_each_version(c, from, only, all_versions(&r), row, &r);
 	if (is_ok(s)) s = flush(&r);
 	buf_cleanup(&r.rows);
 	TRY(s);

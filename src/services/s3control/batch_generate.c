@@ -6,7 +6,7 @@
 #include "identity/digest.h"
 #include "services/s3/config.h"
 #include "services/s3/replicate.h"
-#include "services/s3/walk.h"
+#include "services/s3/each.h"
 #include "services/s3control/batch.h"
 
 struct generate {
@@ -179,7 +179,7 @@ status batch_generate(struct batch *b, struct batch_rows *r)
 	status s = s3_config_get(c, &from, S3_CONFIG_REPLICATION, STR(""), &conf);
 	if (!is_ok(s) && !status_is(s, STATUS_NOT_FOUND)) return s;
 	if (is_ok(s)) g.replication = conf.replication_configuration;
-	s = s3_walk(c, &from, STR(""), g.replicates, take, &g);
+	s = s3_each_version(c, &from, STR(""), g.replicates, take, &g);
 	if (is_ok(s) && g.keep && r->n) s = keep(&g, asked->manifest_output_location);
 	buf_cleanup(&g.text);
 	return s;

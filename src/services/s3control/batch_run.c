@@ -2,7 +2,7 @@
  * another has a higher priority, Completing, Complete; Failing, Failed; Cancelling, Cancelled.
  *
  * The clock's job looks at the record, does what its status asks for, and commits what came of it in a transaction of
- * its own: tasks are requests, with commits of their own, so they cannot be part of it. A run is short (a second or so
+ * its own: tasks are requests, with commits of their own, so they cannot be part of it. A run is short (a third of a second
  * of tasks) and the next one goes on from the record. Two runs of one job never overlap: the clock's job can be
  * scheduled anew (a status that changed) while it runs, and then waits. */
 #include "base/log.h"
@@ -16,7 +16,7 @@
 #include <stdlib.h>
 
 static const char batch_kind[] = "s3control.batch";
-static const int64_t turn_ms = 1000, step_ms = 200, wait_ms = 300, kept_ms = 90ll * 86400000;
+static const int64_t turn_ms = 300, step_ms = 200, wait_ms = 300, kept_ms = 90ll * 86400000;
 /* "When a job has run at least 1,000 tasks … if the failure rate … exceeds 50 percent, the job fails." */
 enum { THRESHOLD_TASKS = 1000 };
 #define SERVICE "batchoperations.s3.amazonaws.com"
