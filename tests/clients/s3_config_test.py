@@ -1,4 +1,5 @@
 """Buckets' other configurations: payment, acceleration, metrics, analytics, inventory with its reports, access logs."""
+import base64
 import csv
 import gzip
 import hashlib
@@ -124,6 +125,33 @@ class Config(S3Case):
         before = len(self.keys(target))
         self.advance("48h")
         self.assertEqual(len(self.keys(target)), before)
+
+    def test_inventory_fields_and_encryption(self):
+        target, key = self.target(), self.virga.client("kms").create_key()["KeyMetadata"]["Arn"]
+        self.s3.put_bucket_lifecycle_configuration(Bucket=self.bucket, LifecycleConfiguration={
+            "Rules": [{"ID": "r", "Status": "Enabled", "Filter": {"Prefix": "t/"}, "Expiration": {"Days": 40}}]})
+        self.put("t/1", b"1", StorageClass="INTELLIGENT_TIERING")
+        self.put("2", b"2")
+        fields = ["LifecycleExpirationDate", "IntelligentTieringAccessTier", "ObjectAccessControlList"]
+        for id, encryption in (("kms", {"SSEKMS": {"KeyId": key}}), ("s3", {"SSES3": {}})):
+            self.s3.put_bucket_inventory_configuration(Bucket=self.bucket, Id=id, InventoryConfiguration=self.inventory(
+                target, Id=id, OptionalFields=fields, Destination={"S3BucketDestination": {
+                    "Bucket": f"arn:aws:s3:::{target}", "Format": "CSV", "Prefix": "reports", "Encryption": encryption}}))
+        self.advance("24h")
+        self.assertTrue(wait_until(lambda: len(self.keys(target)) == 6))
+        _, rows = self.report(target, "kms")
+        self.assertEqual([(r[1], bool(r[2]), r[3]) for r in rows], [("2", False, ""), ("t/1", True, "FREQUENT")])
+        self.assertRegex(rows[1][2], r"^\d{4}-\d\d-\d\dT00:00:00.000Z$")
+        acl = json.loads(base64.b64decode(rows[0][4]))
+        owner = self.s3.get_bucket_acl(Bucket=self.bucket)["Owner"]["ID"]
+        self.assertEqual(acl, {"version": "2022-11-10", "status": "AVAILABLE",
+                               "grants": [{"canonicalId": owner, "type": "CanonicalUser", "permission": "FULL_CONTROL"}]})
+        for k in self.keys(target):
+            head = self.s3.head_object(Bucket=target, Key=k)
+            self.assertEqual((head["ServerSideEncryption"], head.get("SSEKMSKeyId")),
+                             ("aws:kms", key) if "/kms/" in k else ("AES256", None))
+        self.advance("30d")
+        self.assertTrue(wait_until(lambda: self.report(target, "s3")[1][1][3] == "INFREQUENT"))
 
     def test_inventory_refusals(self):
         target = self.target()

@@ -40,6 +40,21 @@ class Points(S3Case):
         self.fails("NoSuchBucket", self.s3.list_objects_v2, Bucket=self.alias)
         self.s3.delete_bucket(Bucket=self.bucket)
 
+    def test_tags(self):
+        def listed(arn):
+            return {t["Key"]: t["Value"] for t in self.control.list_tags_for_resource(AccountId=OWNER, ResourceArn=arn)["Tags"]}
+        made = self.control.create_access_point(AccountId=OWNER, Name=self.name + "-t", Bucket=self.bucket, Tags=[{"Key": "a", "Value": "1"}])
+        for arn, had in ((made["AccessPointArn"], {"a": "1"}), (f"arn:aws:s3:::{self.bucket}", {})):
+            self.assertEqual(listed(arn), had)
+            self.control.tag_resource(AccountId=OWNER, ResourceArn=arn, Tags=[{"Key": "a", "Value": "2"}, {"Key": "b", "Value": "3"}])
+            self.assertEqual(listed(arn), {"a": "2", "b": "3"})
+            self.control.untag_resource(AccountId=OWNER, ResourceArn=arn, TagKeys=["a", "none"])
+            self.assertEqual(listed(arn), {"b": "3"})
+            self.fails("InvalidRequest", self.control.tag_resource, AccountId=OWNER, ResourceArn=arn, Tags=[{"Key": "aws:x", "Value": ""}])
+        self.assertEqual(self.s3.get_bucket_tagging(Bucket=self.bucket)["TagSet"], [{"Key": "b", "Value": "3"}])
+        self.fails("NoSuchAccessPoint", listed, self.arn + "-none")
+        self.fails("NoSuchBucket", listed, "arn:aws:s3:::none-such-bucket")
+
     def test_pages(self):
         more = [f"{self.name}-{i}" for i in range(3)]
         for n in more:

@@ -276,7 +276,8 @@ void s3_acl_judge(const struct s3_rec_grants *grants, struct str account, unsign
 
 /* ── showing ── */
 
-static void show(struct call *c, const struct s3_rec_grants *grants, bool told, struct str owner, struct s3_grants *out)
+void s3_acl_show(
+	struct call *c, const struct s3_rec_grants *grants, bool told, struct str owner, struct s3_grants *out)
 {
 	size_t capacity = 0;
 	struct s3_rec_grant all = {.account = owner, .permission = STR("FULL_CONTROL")};
@@ -323,7 +324,7 @@ status s3_get_bucket_acl(struct call *c, const struct s3_get_bucket_acl_input *i
 	struct s3_rec_bucket b;
 	TRY(s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b));
 	out->owner = s3_owner_of(c, b.owner);
-	show(c, &b.grants, s3_acl_told(b.acl) && s3_acl_enabled(&b), b.owner, &out->grants);
+	s3_acl_show(c, &b.grants, s3_acl_told(b.acl) && s3_acl_enabled(&b), b.owner, &out->grants);
 	return OK;
 }
 
@@ -356,6 +357,6 @@ status s3_get_object_acl(struct call *c, const struct s3_get_object_acl_input *i
 	TRY(s3_version_find(c, &b, in->key, in->version_id, &o, NULL));
 	struct str owner = s3_acl_enabled(&b) ? o.owner : b.owner;
 	out->owner = s3_owner_of(c, owner);
-	show(c, &o.grants, s3_acl_told(o.acl) && s3_acl_enabled(&b), owner, &out->grants);
+	s3_acl_show(c, &o.grants, s3_acl_told(o.acl) && s3_acl_enabled(&b), owner, &out->grants);
 	return OK;
 }

@@ -39,3 +39,6 @@ static inline bool s3_acl_told(struct str acl)
 {
 	return str_is(acl, "grants");
 }
+/* As answers tell them; told: the grants count, else the owner has full control. */
+void s3_acl_show(
+	struct call *c, const struct s3_rec_grants *grants, bool told, struct str owner, struct s3_grants *out);

@@ -24,6 +24,9 @@ struct s3_restore_status *s3_archive_listed(struct call *c, const struct s3_rec_
 /* tiering.c: the archive tier that Intelligent-Tiering has put the object into by now; STR_NONE: none. */
 status s3_tiering_of(struct call *c, const struct s3_rec_bucket *b, struct str key, const struct s3_rec_object *o,
 	struct str *tier) MUST_USE;
+/* The name that inventories have for its tier of Intelligent-Tiering, of whatever kind; STR_NONE for other classes. */
+status s3_tiering_name(struct call *c, const struct s3_rec_bucket *b, struct str key, const struct s3_rec_object *o,
+	struct str *name) MUST_USE;
 /* A read keeps an object out of the archive tiers: notes it, at most once a day, in a transaction of its own. */
 void s3_tiering_touch(struct call *c, const struct s3_rec_bucket *b, struct str key, const struct s3_rec_object *o);
 /* Registers the job that tells of restores' ends. */

@@ -6,10 +6,12 @@
 #include "base/json.h"
 #include "base/rand.h"
 #include "base/vec.h"
-#include "services/s3/config.h"
+#include "services/s3/acl.h"
+#include "services/s3/archive.h"
+#include "services/s3/each.h"
+#include "services/s3/lifecycle.h"
 #include "services/s3/own.h"
 #include "services/s3/replicate.h"
-#include "services/s3/each.h"
 
 static const char inventory_kind[] = "s3.inventory";
 enum { ROWS_MAX = 100000 };
@@ -62,10 +64,42 @@ static bool field(struct arena *a, struct str name, const struct s3_rec_object *
 	return true;
 }
 
+/* ── fields that more than the object tells ── */
+
+/* {"version":"2022-11-10","status":"AVAILABLE","grants":[…]} in base64 ("Object access control list field" of
+ * inventories). */
+static struct str acl_field(struct call *c, const struct s3_rec_object *o)
+{
+	struct s3_grants grants = {0};
+	struct buf b = BUF_IN(c->arena);
+	buf_lit(&b, "{\"version\":\"2022-11-10\",\"status\":");
+	if (o->marker.v) {
+		buf_lit(&b, "\"UNAVAILABLE\",\"grants\":[]}");
+		return str_base64(c->arena, buf_done(&b));
+	}
+	s3_acl_show(c, &o->grants, s3_acl_told(o->acl), o->owner, &grants);
+	buf_lit(&b, "\"AVAILABLE\",\"grants\":[");
+	for (size_t i = 0; i < grants.n; i++) {
+		const struct s3_grant *g = &grants.v[i];
+		bool user = str_has(g->grantee->id);
+		buf_fmt(&b, "%s{\"%s\":\"%.*s\",\"type\":\"%.*s\",\"permission\":\"%.*s\"}", i ? "," : "",
+			user ? "canonicalId" : "uri", STR_ARG(user ? g->grantee->id : g->grantee->uri),
+			STR_ARG(g->grantee->type), STR_ARG(g->permission));
+	}
+	buf_lit(&b, "]}");
+	return str_base64(c->arena, buf_done(&b));
+}
+
+static bool is_wide(struct str name)
+{
+	return str_is(name, "ObjectAccessControlList") || str_is(name, "IntelligentTieringAccessTier") ||
+	       str_is(name, "LifecycleExpirationDate");
+}
+
 bool s3_inventory_field(struct str name)
 {
 	struct str ignored;
-	return field(NULL, name, NULL, &ignored);
+	return is_wide(name) || field(NULL, name, NULL, &ignored);
 }
 
 /* ── the schedule ── */
@@ -102,12 +136,27 @@ struct report {
 	struct call *c;
 	const struct s3_rec_bucket *from, *to;
 	const struct s3_inventory_configuration *conf;
+	struct s3_lifecycle lifecycle;
 	struct str base; /* prefix/source-bucket/configuration, with a slash at the end */
 	struct buf rows;
 	size_t n_rows;
 	struct file *v;
 	size_t n, capacity;
 };
+
+/* Under the encryption that the configuration asks for, else the destination bucket's default. */
+static status write(struct report *r, struct str key, struct str bytes, struct str type)
+{
+	const struct s3_inventory_encryption *e = r->conf->destination->s3_bucket_destination->encryption;
+	struct s3_own o = {.key = key,
+		.bytes = bytes,
+		.content_type = type,
+		.content_encoding = STR_NONE,
+		.kms_key = e && e->ssekms ? e->ssekms->key_id : STR_NONE,
+		.sse_s3 = e && e->sses3,
+		.kms_context = STR_NONE};
+	return s3_own_put_as(r->c, r->to, &o);
+}
 
 static status flush(struct report *r)
 {
@@ -122,7 +171,7 @@ static status flush(struct report *r)
 	f->md5 = str_hex(a, str_n(md5, sizeof md5));
 	r->rows.n = 0;
 	r->n_rows = 0;
-	return s3_own_put(r->c, r->to, f->key, bytes, STR("application/x-gzip"));
+	return write(r, f->key, bytes, STR("application/x-gzip"));
 }
 
 static void column(struct buf *b, struct str s)
@@ -134,6 +183,24 @@ static void column(struct buf *b, struct str s)
 		buf_byte(b, s.p[i]);
 	}
 	buf_byte(b, '"');
+}
+
+static status wide_field(
+	struct report *r, struct str name, struct str key, const struct s3_rec_object *o, bool latest, struct str *out)
+{
+	struct call *c = r->c;
+	const struct s3_lifecycle_rule *rule;
+	*out = STR_NONE;
+	if (str_is(name, "ObjectAccessControlList")) {
+		*out = acl_field(c, o);
+	} else if (str_is(name, "IntelligentTieringAccessTier")) {
+		TRY(s3_tiering_name(c, r->from, key, o, out));
+	} else if (latest && !o->marker.v) {
+		int64_t at_ms = s3_lifecycle_expires(&r->lifecycle, key, o, &rule);
+		if (at_ms != INT64_MAX) *out = time_iso8601(c->arena, at_ms, true);
+	}
+	*out = str_or(*out, STR(""));
+	return OK;
 }
 
 static bool all_versions(const struct report *r)
@@ -154,8 +221,11 @@ static status row(void *ctx, struct str key, const struct s3_rec_object *o, bool
 		column(b, o->marker.v ? STR("true") : STR("false"));
 	}
 	for (size_t i = 0; i < r->conf->optional_fields.n; i++) {
-		struct str text;
-		INVARIANT(field(a, r->conf->optional_fields.v[i], o, &text));
+		struct str text, name = r->conf->optional_fields.v[i];
+		if (is_wide(name))
+			TRY(wide_field(r, name, key, o, latest, &text));
+		else
+			INVARIANT(field(a, name, o, &text));
 		column(b, text);
 	}
 	buf_byte(b, '\n');
@@ -197,6 +267,8 @@ static status produce(struct call *c, const struct s3_rec_bucket *from, const st
 	struct report r = {.c = c, .from = from, .to = &to, .conf = conf, .rows = BUF_HEAP};
 	r.base = str_fmt(c->arena, "%.*s%s%.*s/%.*s/", STR_ARG(str_or(d->prefix, STR(""))),
 		str_empty(d->prefix) ? "" : "/", STR_ARG(from->name), STR_ARG(conf->id));
+	s = s3_lifecycle_load(c, from, &r.lifecycle);
+	if (!is_ok(s) && !status_is(s, STATUS_NOT_FOUND)) return s;
 	struct str only = conf->filter ? str_or(conf->filter->prefix, STR("")) : STR("");
 	s = s3_each_version(c, from, only, all_versions(&r), row, &r);
 	if (is_ok(s)) s = flush(&r);
@@ -209,9 +281,9 @@ static status produce(struct call *c, const struct s3_rec_bucket *from, const st
 	struct str text = manifest(&r);
 	uint8_t md5[16];
 	digest_md5(text, md5);
-	TRY(s3_own_put(c, &to, str_cat(c->arena, folder, STR("manifest.json")), text, STR("application/json")));
-	return s3_own_put(c, &to, str_cat(c->arena, folder, STR("manifest.checksum")),
-		str_hex(c->arena, str_n(md5, sizeof md5)), STR("text/plain"));
+	TRY(write(&r, str_cat(c->arena, folder, STR("manifest.json")), text, STR("application/json")));
+	return write(&r, str_cat(c->arena, folder, STR("manifest.checksum")), str_hex(c->arena, str_n(md5, sizeof md5)),
+		STR("text/plain"));
 }
 
 static status run(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms)

@@ -185,9 +185,7 @@ static status check_inventory(struct call *c, const struct s3_rec_bucket *b, con
 	if (!str_is(d->format, "CSV"))
 		return call_fail(c, S3_ERR_NOT_IMPLEMENTED,
 			"Inventories in the format %.*s are not implemented; CSV is", STR_ARG(d->format));
-	if (d->encryption)
-		return call_fail(c, S3_ERR_NOT_IMPLEMENTED,
-			"The Encryption of an inventory is not implemented; the destination bucket's default applies");
+	if (d->encryption && (d->encryption->sses3 != NULL) == (d->encryption->ssekms != NULL)) return s3_malformed_xml(c);
 	if (!str_is(i->included_object_versions, "All") && !str_is(i->included_object_versions, "Current"))
 		return s3_malformed_xml(c);
 	if (!str_is(i->schedule->frequency, "Daily") && !str_is(i->schedule->frequency, "Weekly"))

@@ -37,6 +37,7 @@ static status save(struct call *c, const struct s3_rec_bucket *b, const struct s
 		wish.kms_key = own->kms_key;
 		wish.context = own->kms_context;
 	}
+	if (own->sse_s3) wish.algorithm = STR("AES256");
 	status found = s3_object_load(c, b, own->key, &existing);
 	if (!is_ok(found) && !status_is(found, STATUS_NOT_FOUND)) return found;
 	TRY(s3_sse_choose(c, b, &wish, &o.sse));

@@ -7,6 +7,7 @@ struct s3_own {
 	struct str content_encoding; /* or STR_NONE */
 	struct s3_rec_metadata metadata;
 	struct str kms_key;     /* SSE-KMS under this key; STR_NONE: as the bucket's default says */
+	bool sse_s3;            /* SSE-S3, whatever the bucket's default is */
 	struct str kms_context; /* base64 of the JSON of its encryption context; or STR_NONE */
 };
 /* Puts an object as PutObject would: encrypted as the bucket's default says, versioned, with its notifications and

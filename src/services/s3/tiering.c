@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #define DAY_MS (24ll * 60 * 60 * 1000)
+enum { INFREQUENT_DAYS = 30, INSTANT_DAYS = 90 };
 enum { ARCHIVE_DAYS_MIN = 90, DEEP_DAYS_MIN = 180, DAYS_MAX = 730, CONFIGURATIONS_MAX = 1000, ID_MAX = 64 };
 
 /* ── the tier ── */
@@ -68,6 +69,24 @@ status s3_tiering_of(
 	}
 	status ended = store_scan_end(scan);
 	return is_ok(s) ? ended : s;
+}
+
+/* "Objects not accessed for 30 consecutive days move to the Infrequent Access tier …, 90 … to the Archive Instant Access
+ * tier". */
+status s3_tiering_name(
+	struct call *c, const struct s3_rec_bucket *b, struct str key, const struct s3_rec_object *o, struct str *name)
+{
+	struct str tier;
+	*name = STR_NONE;
+	if (!str_is(o->storage_class, "INTELLIGENT_TIERING")) return OK;
+	TRY(s3_tiering_of(c, b, key, o, &tier));
+	int64_t idle_days = (c->now_ms - last_read(c, o)) / DAY_MS;
+	*name = str_is(tier, "DEEP_ARCHIVE_ACCESS") ? STR("DEEP_ARCHIVE")
+		: str_has(tier)                     ? STR("ARCHIVE")
+		: idle_days >= INSTANT_DAYS         ? STR("ARCHIVE_INSTANT_ACCESS")
+		: idle_days >= INFREQUENT_DAYS      ? STR("INFREQUENT")
+						    : STR("FREQUENT");
+	return OK;
 }
 
 /* ── reads ── */

@@ -80,8 +80,7 @@ status s3control_create_access_point(struct call *c, const struct s3control_crea
 	TRY(s3control_check_account(c, in->account_id));
 	if (!is_name(in->name))
 		return call_fail(c, S3CONTROL_ERR_INVALID_REQUEST, "The access point name is not valid");
-	if (in->scope || in->tags.n)
-		return call_fail(c, ERR_NOT_IMPLEMENTED, "Scopes and tags of access points are not implemented");
+	if (in->scope) return call_fail(c, ERR_NOT_IMPLEMENTED, "Scopes of access points are not implemented");
 	status s = s3_point_load(c->tx, c->arena, c->account, c->region, in->name, &p);
 	if (is_ok(s))
 		return call_fail(c, S3CONTROL_ERR_ACCESS_POINT_ALREADY_OWNED_BY_YOU,
@@ -100,6 +99,7 @@ status s3control_create_access_point(struct call *c, const struct s3control_crea
 		.vpc = in->vpc_configuration ? in->vpc_configuration->vpc_id : STR_NONE,
 		.public_access = SOME_I32((int32_t)bits_of(in->public_access_block_configuration)),
 	};
+	TRY(s3control_tags_add(c, &in->tags, &p.tags));
 	p.alias = str_fmt(c->arena, "%.*s-%.*s-s3alias", STR_ARG(str_sub(in->name, 0, ALIAS_NAME_MAX)),
 		STR_ARG(rand_text(c->arena, STR("abcdefghijklmnopqrstuvwxyz0123456789"), ALIAS_RANDOM)));
 	s3_point_save(c->tx, c->arena, &p);

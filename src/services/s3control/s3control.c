@@ -68,6 +68,10 @@ static const struct service_op ops[S3CONTROL_OP_COUNT] = {
 	[S3CONTROL_OP_DELETE_ACCESS_POINT_POLICY] = OP(s3control_delete_access_point_policy, 0),
 	[S3CONTROL_OP_GET_ACCESS_POINT_POLICY_STATUS] = OP(s3control_get_access_point_policy_status, OP_READ),
 
+	[S3CONTROL_OP_TAG_RESOURCE] = OP(s3control_tag_resource, 0),
+	[S3CONTROL_OP_UNTAG_RESOURCE] = OP(s3control_untag_resource, 0),
+	[S3CONTROL_OP_LIST_TAGS_FOR_RESOURCE] = OP(s3control_list_tags_for_resource, OP_READ),
+
 	[S3CONTROL_OP_CREATE_JOB] = OP(s3control_create_job, 0),
 	[S3CONTROL_OP_DESCRIBE_JOB] = OP(s3control_describe_job, OP_READ),
 	[S3CONTROL_OP_LIST_JOBS] = OP(s3control_list_jobs, OP_READ),
