@@ -305,6 +305,40 @@ class Trails(Case):
             c.delete_trail(Name=t["TrailARN"])
         self.assertEqual(code_of(c.delete_trail, Name="one"), "TrailNotFoundException")
 
+    def test_events_go_to_a_log_group(self):
+        self.bucket("logged")
+        c, iam, logs = self.client("cloudtrail"), self.client("iam"), self.client("logs")
+        logs.create_log_group(logGroupName="trail-events")
+        group = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:trail-events:*"
+        role = iam.create_role(RoleName="to-logs", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": {
+            "Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com"}, "Action": "sts:AssumeRole"}}))["Role"]["Arn"]
+        allow = lambda: iam.put_role_policy(RoleName="to-logs", PolicyName="p", PolicyDocument=json.dumps({
+            "Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+                                                   "Resource": f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:trail-events:*"}}))
+        make = lambda group, role: c.create_trail(Name="logged", S3BucketName="logged", CloudWatchLogsLogGroupArn=group,
+                                                  CloudWatchLogsRoleArn=role)
+        self.assertEqual(code_of(make, "trail-events", role), "InvalidCloudWatchLogsLogGroupArnException")
+        self.assertEqual(code_of(make, group, role + "x"), "InvalidCloudWatchLogsRoleArnException")
+        self.assertEqual(make(group, role)["CloudWatchLogsLogGroupArn"], group)
+        self.assertEqual(c.get_trail(Name="logged")["Trail"]["CloudWatchLogsRoleArn"], role)
+        c.start_logging(Name="logged")
+        iam.create_user(UserName="logged-user")
+        self.lookup()
+        self.advance("6m")  # the role may not yet
+        self.assertEqual(c.get_trail_status(Name="logged")["LatestCloudWatchLogsDeliveryError"], "AccessDeniedException")
+        allow()
+        self.lookup()
+        self.advance("6m")
+        status = c.get_trail_status(Name="logged")
+        self.assertNotIn("LatestCloudWatchLogsDeliveryError", status)
+        self.assertIn("LatestCloudWatchLogsDeliveryTime", status)
+        self.assertEqual([s["logStreamName"] for s in logs.describe_log_streams(logGroupName="trail-events")["logStreams"]],
+                         [f"{ACCOUNT}_CloudTrail_us-east-1"])
+        told = [json.loads(e["message"]) for e in logs.filter_log_events(logGroupName="trail-events")["events"]]
+        users = [e for e in told if e["eventName"] == "CreateUser"]
+        self.assertEqual([e["requestParameters"]["userName"] for e in users], ["logged-user"])
+        self.assertNotIn("PutLogEvents", {e["eventName"] for e in told})
+
     def test_a_topic_is_told_of_deliveries(self):
         s3, c, sns, sqs = self.bucket("noted"), self.client("cloudtrail"), self.client("sns"), self.client("sqs")
         topic = sns.create_topic(Name="trail-news")["TopicArn"]

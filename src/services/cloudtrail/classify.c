@@ -121,8 +121,11 @@ struct ct_classes *ct_classes_new(const struct cloud *cloud)
 		c->v[i].of = mem_new((s->tables.n_ops + 1) * sizeof(struct ct_class));
 		for (uint32_t k = 0; k < s->tables.n_ops; k++) {
 			struct str op = wire_str(&s->tables, s->tables.ops[k].name);
-			c->v[i].of[k] = (struct ct_class){
-				.data = (uint8_t)data_of(s->name, op), .read_only = reads(s->name, op), .known = true};
+			/* "Logging Amazon CloudWatch Logs API calls": what is put into logs is no event of CloudTrail's. */
+			bool untold = strcmp(s->name, "logs") == 0 && str_is(op, "PutLogEvents");
+			c->v[i].of[k] = (struct ct_class){.data = (uint8_t)data_of(s->name, op),
+				.read_only = reads(s->name, op),
+				.known = !untold};
 		}
 	}
 	return c;
@@ -137,7 +140,8 @@ void ct_classes_free(struct ct_classes *c)
 const struct ct_class *ct_class_of(const struct ct_classes *c, const struct wire_match *m)
 {
 	for (size_t i = 0; i < c->n; i++)
-		if (c->v[i].service == m->service) return &c->v[i].of[m->op_index];
+		if (c->v[i].service == m->service)
+			return c->v[i].of[m->op_index].known ? &c->v[i].of[m->op_index] : NULL;
 	return NULL;
 }
 

@@ -277,7 +277,9 @@ static status deliver(void *ctx, struct store_tx *tx, struct arena *a, const str
 	ct_recorder_settle(ct->recorder);
 	status s = STATUS(CONFLICT);
 	for (int i = 0; i < TRIES && status_is(s, STATUS_CONFLICT); i++) s = round_of(ct, a, job, again_ms);
-	return s;
+	TRY(s);
+	struct str name = job->id, account = str_cut(&name, '/'), region = str_cut(&name, '/');
+	return ct_logs_deliver(ct, a, account, region, name);
 }
 
 void ct_deliver_start(struct ct *ct)

@@ -45,6 +45,8 @@ status cloudtrail_get_trail_status(struct call *c, const struct cloudtrail_get_t
 		.latest_delivery_error = s.delivery_error,
 		.latest_notification_error = s.notification_error,
 		.latest_delivery_time = s.delivered,
+		.latest_cloud_watch_logs_delivery_time = s.logs_delivered,
+		.latest_cloud_watch_logs_delivery_error = s.logs_error,
 		.latest_notification_time = s.notified,
 		.start_logging_time = t.started,
 		.stop_logging_time = t.stopped,

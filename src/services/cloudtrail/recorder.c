@@ -136,16 +136,22 @@ struct filing {
 	const struct cloudtrail_rec_event *e;
 };
 
-static void file_for_trail(void *ctx, const struct cloudtrail_rec_trail *t)
+static void file_under(const struct filing *f, struct str space)
 {
-	const struct filing *f = ctx;
 	struct key k = key_begin(f->a);
-	key_append(&k, ct_pending_space(f->a, t));
+	key_append(&k, space);
 	key_str(&k, f->e->account);
 	key_str(&k, f->e->region);
 	key_i64(&k, f->e->time.ms);
 	key_u64(&k, rand_u64());
 	store_put(f->tx, key_done(&k), cloudtrail_rec_event_encode(f->a, f->e));
+}
+
+static void file_for_trail(void *ctx, const struct cloudtrail_rec_trail *t)
+{
+	const struct filing *f = ctx;
+	file_under(f, ct_pending_space(f->a, t));
+	if (str_has(t->log_group)) file_under(f, ct_logs_space(f->a, t));
 }
 
 static void file(struct ct_recorder *r, struct store_tx *tx, struct arena *a, struct str bytes)

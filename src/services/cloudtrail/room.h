@@ -7,6 +7,7 @@
  *     ("cloudtrail", "trail", account, home region, name)         trails; "status" and "digest" beside them
  *     ("cloudtrail", "pending", account, home region, name, account, region, time, random)   events of the next log
  * file
+ *     ("cloudtrail", "logs", …)                                   likewise, for the trail's log group
  *     ("cloudtrail", "file", …)                                   log files that the next digest tells of */
 #pragma once
 #include "base/vec.h"
@@ -191,6 +192,14 @@ status ct_status_get(struct store_tx *tx, struct arena *a, const struct cloudtra
 /* Where log files and digests of one account and region lie: ("cloudtrail", kind, trail…, account, region). */
 struct str ct_stream_key(
 	struct arena *a, const char *kind, const struct cloudtrail_rec_trail *t, struct str account, struct str region);
+
+/* ── logs.c ── */
+/* What waits for the trail's log group. */
+struct str ct_logs_space(struct arena *a, const struct cloudtrail_rec_trail *t);
+/* Sends it there, as the trail's role. In transactions of its own; blocks. */
+status ct_logs_deliver(struct ct *ct, struct arena *a, struct str account, struct str region, struct str name) MUST_USE;
+/* What CreateTrail and UpdateTrail are given. */
+status ct_logs_set(struct call *c, struct cloudtrail_rec_trail *t, struct str group, struct str role) MUST_USE;
 
 /* ── digest.c ── */
 

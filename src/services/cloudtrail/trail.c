@@ -63,14 +63,6 @@ static struct str topic_name(const struct cloudtrail_rec_trail *t)
 	return colon < 0 ? STR_NONE : str_from(t->topic, (size_t)colon + 1);
 }
 
-static status check_targets(struct call *c, struct str group, struct str role)
-{
-	if ((str_has(group) && group.n) || (str_has(role) && role.n))
-		return call_fail(c, ERR_NOT_IMPLEMENTED,
-			"Delivery to CloudWatch Logs (CloudWatchLogsLogGroupArn) is not implemented yet.");
-	return OK;
-}
-
 static status check_places(struct call *c, struct str bucket, struct str prefix)
 {
 	if (!s3_name_was_bucket(bucket))
@@ -113,7 +105,6 @@ status cloudtrail_create_trail(
 {
 	TRY(ct_check_trail_name(c, in->name));
 	TRY(check_places(c, in->s3_bucket_name, in->s3_key_prefix));
-	TRY(check_targets(c, in->cloud_watch_logs_log_group_arn, in->cloud_watch_logs_role_arn));
 	struct cloudtrail_rec_trail t = {
 		.name = in->name,
 		.account = c->account,
@@ -130,6 +121,7 @@ status cloudtrail_create_trail(
 	TRY(check_flags(c, &t));
 	TRY(check_new(c, &t));
 	TRY(set_organization(c, &t, in->is_organization_trail));
+	TRY(ct_logs_set(c, &t, in->cloud_watch_logs_log_group_arn, in->cloud_watch_logs_role_arn));
 	TRY(ct_tags_set(c, &t, &in->tags_list));
 	TRY(set_topic(c, &t, in->sns_topic_name));
 	TRY(ct_bucket_check(c, &t));
@@ -146,6 +138,8 @@ status cloudtrail_create_trail(
 		.log_file_validation_enabled = t.validation,
 		.kms_key_id = t.kms_key,
 		.is_organization_trail = t.organization,
+		.cloud_watch_logs_log_group_arn = t.log_group,
+		.cloud_watch_logs_role_arn = t.log_role,
 	};
 	return OK;
 }
@@ -156,7 +150,7 @@ status cloudtrail_update_trail(
 	struct cloudtrail_rec_trail t;
 	TRY(ct_trail_find_home(c, in->name, &t));
 	TRY(set_organization(c, &t, in->is_organization_trail));
-	TRY(check_targets(c, in->cloud_watch_logs_log_group_arn, in->cloud_watch_logs_role_arn));
+	TRY(ct_logs_set(c, &t, in->cloud_watch_logs_log_group_arn, in->cloud_watch_logs_role_arn));
 	if (str_has(in->s3_bucket_name)) t.bucket = in->s3_bucket_name;
 	if (str_has(in->s3_key_prefix)) t.prefix = in->s3_key_prefix.n ? in->s3_key_prefix : STR_NONE;
 	if (in->include_global_service_events.has) t.global = in->include_global_service_events;
@@ -180,6 +174,8 @@ status cloudtrail_update_trail(
 		.log_file_validation_enabled = t.validation,
 		.kms_key_id = t.kms_key,
 		.is_organization_trail = t.organization,
+		.cloud_watch_logs_log_group_arn = t.log_group,
+		.cloud_watch_logs_role_arn = t.log_role,
 	};
 	return OK;
 }
@@ -195,7 +191,7 @@ static status drop_space(struct call *c, struct str space)
 status cloudtrail_delete_trail(
 	struct call *c, const struct cloudtrail_delete_trail_request *in, struct cloudtrail_delete_trail_response *out)
 {
-	static const char *const kinds[] = {"trail", "status", "file", "digest", "pending"};
+	static const char *const kinds[] = {"trail", "status", "file", "digest", "pending", "logs"};
 	struct cloudtrail_rec_trail t;
 	(void)out;
 	TRY(ct_trail_find_home(c, in->name, &t));
@@ -225,6 +221,8 @@ static void tell(struct call *c, const struct cloudtrail_rec_trail *t, struct cl
 		.has_custom_event_selectors = SOME_BOOL(t->selectors.n || t->advanced.n),
 		.has_insight_selectors = SOME_BOOL(false),
 		.is_organization_trail = t->organization,
+		.cloud_watch_logs_log_group_arn = t->log_group,
+		.cloud_watch_logs_role_arn = t->log_role,
 	};
 }
 

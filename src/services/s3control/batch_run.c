@@ -9,7 +9,7 @@
 #include "base/map.h"
 #include "identity/identity.h"
 #include "services/s3control/batch.h"
-#include "sts.h"
+#include "services/sts/inside.h"
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -138,32 +138,12 @@ static status fail(struct batch *b)
 /* A session of the role: its trust policy decides whether Batch Operations may have one. */
 static status assume(struct batch *b)
 {
-	struct arena *a = b->a;
-	struct inside_caller us = inside_service(a, b->job->account, b->job->region, STR(SERVICE));
-	us.trusted = false;
-	struct sts_assume_role_input in = {.role_arn = b->in->role_arn,
-		.role_session_name = str_fmt(a, "s3-batch-operations_%.*s", STR_ARG(b->job->id))};
-	struct inside *i = inside_run(b->cloud, &us, "sts", STS_OP_ASSUME_ROLE, &in, NULL);
-	if (!i->ok) {
-		status s = batch_fails(b, "RoleNotAssumable", "S3 Batch Operations cannot assume the role: %.*s",
-			STR_ARG(str_sub(i->message, 0, 160)));
-		inside_free(i);
-		return s;
-	}
-	const struct sts_credentials *k = ((const struct sts_assume_role_output *)i->out)->credentials;
-	struct sigv4 sig = {.kind = SIG_HEADER, .access_key = k->access_key_id, .session_token = k->session_token};
-	struct wire_failure why = {0};
-	b->who = (struct inside_caller){.region = b->job->region, .agent = STR(SERVICE)};
-	struct store_tx *tx = store_begin(b->cloud->store, a, true);
-	status s = identity_resolve(tx, a, &sig, true, clock_now(b->cloud->clock), &b->who.principal, &why);
-	struct principal *p = &b->who.principal;
-	/* What it points to goes with the transaction and the call. */
-	struct str *const texts[] = {&p->account, &p->arn, &p->user_id, &p->access_key, &p->name, &p->session,
-		&p->secret, &p->session_record};
-	for (size_t n = 0; is_ok(s) && n < sizeof texts / sizeof *texts; n++) *texts[n] = str_dup(a, *texts[n]);
-	store_end(tx);
-	inside_free(i);
-	return s;
+	struct str why = STR("");
+	status s = sts_assume_inside(b->cloud, b->a, b->job->account, b->job->region, STR(SERVICE), b->in->role_arn,
+		str_fmt(b->a, "s3-batch-operations_%.*s", STR_ARG(b->job->id)), &b->who, &why);
+	if (!status_is(s, STATUS_FAILED)) return s;
+	return batch_fails(b, "RoleNotAssumable", "S3 Batch Operations cannot assume the role: %.*s",
+		STR_ARG(str_sub(why, 0, 160)));
 }
 
 /* ── tasks ── */
