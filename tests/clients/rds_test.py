@@ -119,6 +119,12 @@ class Records(Case):
         self.assertEqual({x["StorageType"] for x in o}, {"gp2", "gp3", "io1"})
         self.assertEqual(self.rds.describe_orderable_db_instance_options(Engine="mysql")["OrderableDBInstanceOptions"], [])
 
+    def test_account(self):
+        quotas = {q["AccountQuotaName"]: (q["Used"], q["Max"]) for q in self.rds.describe_account_attributes()["AccountQuotas"]}
+        self.assertEqual((quotas["DBInstances"], quotas["ManualSnapshots"]), ((0, 40), (0, 100)))
+        [m] = self.rds.describe_event_categories(SourceType="db-instance")["EventCategoriesMapList"]
+        self.assertIn("failover", m["EventCategories"])
+
     def test_option_groups(self):
         self.rds.create_option_group(OptionGroupName="opt", EngineName="postgres", MajorEngineVersion="15", OptionGroupDescription="d")
         names = {g["OptionGroupName"] for g in self.rds.describe_option_groups()["OptionGroupsList"]}
@@ -330,6 +336,10 @@ class Servers(Case):
         self.ec2.revoke_security_group_ingress(GroupId=self.db, IpPermissions=[
             {"IpProtocol": "tcp", "FromPort": 6000, "ToPort": 6000, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}])
         self.assertTrue(wait_until(lambda: self.outside("psql", self.url(d), "-c", "SELECT 1").returncode != 0, 30))
+        self.rds.modify_db_instance(DBInstanceIdentifier="public", PubliclyAccessible=False)
+        self.assertTrue(self.describe("public")["Endpoint"]["Address"].endswith(".rds.amazonaws.com"))
+        self.rds.modify_db_instance(DBInstanceIdentifier="public", PubliclyAccessible=True)
+        self.assertEqual(self.describe("public")["Endpoint"], d["Endpoint"])
         self.delete("public")
         self.assertNotEqual(self.outside("psql", self.url(d), "-c", "SELECT 1").returncode, 0)
 

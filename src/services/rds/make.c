@@ -2,14 +2,7 @@
 #include "base/rand.h"
 #include "services/rds/parameters.h"
 
-enum {
-	INSTANCES_MAX = 40,
-	GROUPS_MAX = 5,
-	STORAGE_MAX = 65536,
-	SNAPSHOT_DAYS_MAX = 35,
-	PORT_MIN = 1150,
-	PORT_MAX = 65535
-};
+enum { GROUPS_MAX = 5, STORAGE_MAX = 65536, SNAPSHOT_DAYS_MAX = 35, PORT_MIN = 1150, PORT_MAX = 65535 };
 
 /* The random part of all of an account's endpoints in a region. */
 struct str rds_endpoint_name(struct arena *a, struct rds_place at, struct str id)
@@ -169,9 +162,28 @@ static status check_free(struct call *c, struct str name)
 	struct rds_each e = rds_each(rds_here(c), &rds_kind_instance);
 	while (rds_next(&e)) n++;
 	TRY(rds_each_end(&e));
-	if (n < INSTANCES_MAX) return OK;
+	if (n < RDS_INSTANCES_MAX) return OK;
 	return RDS_FAIL(c, INSTANCE_QUOTA_EXCEEDED_FAULT,
 		"DB instance quota exceeded: the request would exceed the allowed number of DB instances.");
+}
+
+status rds_public_set(struct call *c, struct rds_rec_instance *r, bool public)
+{
+	bool gateway;
+	TRY(has_gateway(c, r->vpc, &gateway));
+	if (public && !gateway)
+		return RDS_FAIL(c, INVALID_VPC_NETWORK_STATE_FAULT,
+			"Cannot create a publicly accessible DBInstance. The specified VPC has no internet gateway "
+			"attached. "
+			"Update the VPC and then try again");
+	r->publicly_accessible = SOME_BOOL(public);
+	/* An address of this machine's own for each, so that all keep their ports. */
+	if (public && !str_has(r->loopback))
+		r->loopback = str_fmt(c->arena, "127.%u.%u.%u", 64 + (unsigned)rand_below(128),
+			(unsigned)rand_below(256), 1 + (unsigned)rand_below(254));
+	for (size_t i = 0; i < r->nodes.n; i++)
+		TRY(public ? ec2_eni_public_give(c, r->nodes.v[i].eni) : ec2_eni_public_take(c, r->nodes.v[i].eni));
+	return OK;
 }
 
 static status fill_network(struct call *c, struct rds_rec_instance *r, const struct rds_make *m)
@@ -183,15 +195,7 @@ static status fill_network(struct call *c, struct rds_rec_instance *r, const str
 	r->vpc = g.vpc_id;
 	TRY(has_gateway(c, g.vpc_id, &gateway));
 	/* "If the VPC has an internet gateway attached to it, the DB instance is public" where nothing is said. */
-	r->publicly_accessible = m->public.has ? m->public : SOME_BOOL(gateway);
-	if (r->publicly_accessible.v && !gateway)
-		return RDS_FAIL(c, INVALID_VPC_NETWORK_STATE_FAULT,
-			"Cannot create a publicly accessible DBInstance. The specified VPC has no internet gateway "
-			"attached. "
-			"Update the VPC and then try again");
-	if (r->publicly_accessible.v) /* An address of this machine's own for each, so that all keep their ports. */
-		r->loopback = str_fmt(c->arena, "127.%u.%u.%u", 64 + (unsigned)rand_below(128),
-			(unsigned)rand_below(256), 1 + (unsigned)rand_below(254));
+	TRY(rds_public_set(c, r, m->public.has ? m->public.v : gateway));
 	if (str_has(m->zone) && r->multi_az.v)
 		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
 			"Requesting a specific availability zone is not valid for Multi-AZ instances.");

@@ -108,8 +108,7 @@ static status change_settings(struct call *c, const struct rds_modify_db_instanc
 	if (in->deletion_protection.has) r->deletion_protection = in->deletion_protection;
 	if (in->max_allocated_storage.has) r->max_allocated_storage = in->max_allocated_storage;
 	if (in->publicly_accessible.has && in->publicly_accessible.v != r->publicly_accessible.v)
-		return call_fail(c, ERR_NOT_IMPLEMENTED,
-			"Changing PubliclyAccessible of an existing DB instance is not implemented.");
+		TRY(rds_public_set(c, r, in->publicly_accessible.v));
 	if (!str_has(in->engine_version)) return OK;
 	if (!rds_engine_find(r->engine, in->engine_version))
 		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION, "Cannot upgrade %.*s from %.*s to %.*s",

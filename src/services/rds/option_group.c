@@ -2,7 +2,6 @@
  * is its record: made, described, given to an instance, deleted. */
 #include "services/rds/room.h"
 
-enum { GROUPS_MAX = 20 };
 #define DEFAULT_GROUP STR("default:postgres-15")
 
 static struct rds_rec_option_group default_group(void)
@@ -58,9 +57,9 @@ status rds_create_option_group(
 	struct rds_each e = rds_each(rds_here(c), &rds_kind_option_group);
 	while (rds_next(&e)) n++;
 	TRY(rds_each_end(&e));
-	if (n >= GROUPS_MAX)
+	if (n >= RDS_OPTION_GROUPS_MAX)
 		return RDS_FAIL(c, OPTION_GROUP_QUOTA_EXCEEDED_FAULT,
-			"The quota of %d option groups was exceeded for this account.", GROUPS_MAX);
+			"The quota of %d option groups was exceeded for this account.", RDS_OPTION_GROUPS_MAX);
 	r = (struct rds_rec_option_group){.option_group_name = name,
 		.option_group_description = in->option_group_description,
 		.engine_name = in->engine_name,

@@ -3,7 +3,7 @@
  * with the next restart; and a group that is given to an instance with its next restart. */
 #include "services/rds/parameters.h"
 
-enum { GROUPS_MAX = 50, CHANGES_MAX = 20 };
+enum { CHANGES_MAX = 20 };
 #define FAMILY STR("postgres15")
 #define DEFAULT_GROUP STR("default.postgres15")
 
@@ -102,7 +102,7 @@ static status make(struct call *c, struct str given, struct rds_rec_parameter_gr
 	struct rds_each e = rds_each(rds_here(c), &rds_kind_parameter_group);
 	while (rds_next(&e)) n++;
 	TRY(rds_each_end(&e));
-	if (n >= GROUPS_MAX)
+	if (n >= RDS_PARAMETER_GROUPS_MAX)
 		return RDS_FAIL(c, DB_PARAMETER_GROUP_QUOTA_EXCEEDED_FAULT,
 			"The request would result in the user exceeding the allowed number of DB parameter groups.");
 	r->tags = (struct rds_rec_pairs){0};

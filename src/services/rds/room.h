@@ -23,6 +23,15 @@ static inline struct rds_place rds_here(const struct call *c)
 	return (struct rds_place){c->tx, c->arena, c->account, c->region};
 }
 
+/* "Quotas in Amazon RDS", the guide: an account's in a region. */
+enum {
+	RDS_INSTANCES_MAX = 40,
+	RDS_PARAMETER_GROUPS_MAX = 50,
+	RDS_SUBNET_GROUPS_MAX = 50,
+	RDS_OPTION_GROUPS_MAX = 20,
+	RDS_SNAPSHOTS_MAX = 100,
+};
+
 /* ── records.c ── */
 struct rds_kind {
 	const char *name; /* of keys and ARNs */
@@ -127,6 +136,8 @@ status rds_make(struct call *c, struct rds_rec_instance *r, const struct rds_mak
 status rds_groups_check(struct call *c, struct str vpc, const struct str *groups, size_t n) MUST_USE;
 /* One more node in a zone of the subnet group where none is yet (zone: STR_NONE for any). */
 status rds_node_add(struct call *c, struct rds_rec_instance *r, struct str zone) MUST_USE;
+/* With a public address and one of this machine's loopback, or without. */
+status rds_public_set(struct call *c, struct rds_rec_instance *r, bool public) MUST_USE;
 status rds_storage_check(struct call *c, struct rds_rec_instance *r) MUST_USE;
 status rds_password_check(struct call *c, struct str password) MUST_USE;
 /* The endpoint's name, for an identifier. */

@@ -2,7 +2,7 @@
  * guide. */
 #include "services/rds/node.h"
 
-enum { MANUAL_MAX = 100, SHARED_MAX = 20 };
+enum { SHARED_MAX = 20 };
 
 static status show(struct call *c, const struct rds_rec_snapshot *r, struct rds_db_snapshot *out)
 {
@@ -70,7 +70,7 @@ static status check_new(struct call *c, struct str given, struct str *name)
 	struct rds_each e = rds_each(rds_here(c), &rds_kind_snapshot);
 	while (rds_next(&e)) n += str_is(((const struct rds_rec_snapshot *)e.record)->snapshot_type, "manual");
 	TRY(rds_each_end(&e));
-	if (n < MANUAL_MAX) return OK;
+	if (n < RDS_SNAPSHOTS_MAX) return OK;
 	return RDS_FAIL(c, SNAPSHOT_QUOTA_EXCEEDED_FAULT,
 		"The request cannot be processed because it would exceed the maximum number of snapshots.");
 }

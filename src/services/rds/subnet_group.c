@@ -1,7 +1,7 @@
 /* DB subnet groups. "Working with DB subnet groups", the guide. */
 #include "services/rds/room.h"
 
-enum { NAME_MAX_LENGTH = 255, SUBNETS_MAX = 20, GROUPS_MAX = 50 };
+enum { NAME_MAX_LENGTH = 255, SUBNETS_MAX = 20 };
 
 /* Spaces, periods, underscores and hyphens may be in its name; "must not be Default". */
 static status check_name(struct call *c, struct str name)
@@ -131,7 +131,7 @@ status rds_create_db_subnet_group(struct call *c, const struct rds_create_db_sub
 	struct rds_each e = rds_each(rds_here(c), &rds_kind_subnet_group);
 	while (rds_next(&e)) n++;
 	TRY(rds_each_end(&e));
-	if (n >= GROUPS_MAX)
+	if (n >= RDS_SUBNET_GROUPS_MAX)
 		return RDS_FAIL(c, DB_SUBNET_GROUP_QUOTA_EXCEEDED_FAULT,
 			"The request would result in the user exceeding the allowed number of DB subnet groups.");
 	r = (struct rds_rec_subnet_group){

@@ -1,0 +1,65 @@
+/* An account's quotas and the categories of events. */
+#include "services/rds/room.h"
+
+static status count(struct call *c, const struct rds_kind *k, int64_t *n)
+{
+	struct rds_each e = rds_each(rds_here(c), k);
+	*n = 0;
+	while (rds_next(&e)) {
+		const struct rds_rec_snapshot *s = e.record;
+		*n += k != &rds_kind_snapshot || str_is(s->snapshot_type, "manual");
+	}
+	return rds_each_end(&e);
+}
+
+status rds_describe_account_attributes(struct call *c, const struct rds_describe_account_attributes_input *in,
+	struct rds_describe_account_attributes_output *out)
+{
+	static const struct {
+		const char *name;
+		const struct rds_kind *kind;
+		int64_t most;
+	} quotas[] = {{"DBInstances", &rds_kind_instance, RDS_INSTANCES_MAX},
+		{"DBParameterGroups", &rds_kind_parameter_group, RDS_PARAMETER_GROUPS_MAX},
+		{"ManualSnapshots", &rds_kind_snapshot, RDS_SNAPSHOTS_MAX},
+		{"DBSubnetGroups", &rds_kind_subnet_group, RDS_SUBNET_GROUPS_MAX},
+		{"OptionGroups", &rds_kind_option_group, RDS_OPTION_GROUPS_MAX}};
+	size_t capacity = 0;
+	(void)in;
+	for (size_t i = 0; i < sizeof(quotas) / sizeof(*quotas); i++) {
+		struct rds_account_quota *q = VEC_PUSH(c->arena, &out->account_quotas, &capacity);
+		int64_t used;
+		TRY(count(c, quotas[i].kind, &used));
+		*q = (struct rds_account_quota){.account_quota_name = str_c(quotas[i].name),
+			.used = SOME_I64(used),
+			.max = SOME_I64(quotas[i].most)};
+	}
+	return OK;
+}
+
+status rds_describe_event_categories(struct call *c, const struct rds_describe_event_categories_input *in,
+	struct rds_describe_event_categories_output *out)
+{
+	/* Those that this RDS tells of. */
+	static const char *const instance[] = {"availability", "configuration change", "creation", "deletion",
+		"failover", "failure", "notification", "read replica"};
+	static const char *const snapshot[] = {"creation"};
+	static const char *const none[] = {NULL};
+	static const struct {
+		const char *type;
+		const char *const *v;
+		size_t n;
+	} sources[] = {{"db-instance", instance, sizeof(instance) / sizeof(*instance)}, {"db-snapshot", snapshot, 1}};
+	size_t capacity = 0;
+	TRY(rds_filters_check(c, &in->filters, none));
+	for (size_t i = 0; i < 2; i++) {
+		if (str_has(in->source_type) && !str_eq(in->source_type, str_c(sources[i].type))) continue;
+		struct rds_event_categories_map *m = VEC_PUSH(c->arena, &out->event_categories_map_list, &capacity);
+		size_t room = 0;
+		m->source_type = str_c(sources[i].type);
+		for (size_t k = 0; k < sources[i].n; k++)
+			*VEC_PUSH(c->arena, &m->event_categories, &room) = str_c(sources[i].v[k]);
+	}
+	VEC_PRESENT(c->arena, &out->event_categories_map_list);
+	return OK;
+}
