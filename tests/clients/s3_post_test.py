@@ -102,6 +102,8 @@ class Post(S3Case):
             self.assertIn("Invalid according to Policy", r.text("Message"))
         wrong = self.policy({"bucket": "another"}, ["starts-with", "$key", ""])
         self.assertEqual(self.form(self.signed(wrong), b"2").error, "AccessDenied")
+        # where the form goes to counts, not what it says of it
+        self.assertEqual(self.form(self.signed(wrong, key="user/b", bucket="another"), b"2").error, "AccessDenied")
         old = self.policy({"bucket": self.bucket}, ["starts-with", "$key", ""], expiration="2020-01-01T00:00:00Z")
         self.assertIn("expired", self.form(self.signed(old), b"2").text("Message"))
         self.assertEqual(self.read("user/a"), b"1")

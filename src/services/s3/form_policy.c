@@ -35,9 +35,10 @@ static status judge(struct judged *j, bool starts, struct str name, struct str v
 {
 	struct call *c = j->c;
 	bool any = false;
-	if (str_ieq(name, STR("bucket")) && !str_has(s3_form_get(j->form, name))) {
+	if (str_ieq(name, STR("bucket"))) {
+		/* The bucket that the form goes to, whatever a field of that name says. */
 		any = starts ? str_starts(j->bucket, value) : str_eq(j->bucket, value);
-		return any ? OK : failed(c, starts ? "starts-with" : "eq", name, value);
+		if (!any) return failed(c, starts ? "starts-with" : "eq", name, value);
 	}
 	for (size_t i = 0; i < j->form->n; i++) {
 		if (!str_ieq(j->form->v[i].name, name)) continue;
