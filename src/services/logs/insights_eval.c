@@ -5,6 +5,8 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#define TIME_MAX_MS 253402300799999.0 /* the year 9999 */
+
 /* 2026-11-29 12:05:00.000 */
 static struct str time_text(struct arena *a, int64_t ms)
 {
@@ -173,6 +175,12 @@ static struct ins_value case_of(struct arena *a, struct str s, bool up)
 	return of_string(buf_done(&b));
 }
 
+/* A number of bytes, at most `most`. */
+static size_t place_of(double d, size_t most)
+{
+	return !(d > 0) ? 0 : d < (double)most ? (size_t)d : most;
+}
+
 static struct ins_value call(struct arena *a, struct ins_row *r, const struct ins_expr *e)
 {
 	struct ins_value v[3] = {{0}};
@@ -207,7 +215,7 @@ static struct ins_value call(struct arena *a, struct ins_row *r, const struct in
 	if (str_is(f, "bin") || str_is(f, "datefloor") || str_is(f, "dateceil")) {
 		double at = str_is(f, "bin") ? (r->event ? (double)r->event->position.at : NAN) : x,
 		       step = str_is(f, "bin") ? x : y;
-		if (isnan(at) || !(step >= 1)) return (struct ins_value){0};
+		if (!(fabs(at) < TIME_MAX_MS) || !(step >= 1 && step < TIME_MAX_MS)) return (struct ins_value){0};
 		return of_string(
 			time_text(a, (int64_t)((str_is(f, "dateceil") ? ceil(at / step) : floor(at / step)) * step)));
 	}
@@ -216,7 +224,8 @@ static struct ins_value call(struct arena *a, struct ins_row *r, const struct in
 	if (str_is(f, "floor")) return of_number(floor(x));
 	if (str_is(f, "log")) return of_number(log(x));
 	if (str_is(f, "sqrt")) return of_number(sqrt(x));
-	if (str_is(f, "frommillis")) return isnan(x) ? (struct ins_value){0} : of_string(time_text(a, (int64_t)x));
+	if (str_is(f, "frommillis"))
+		return !(fabs(x) < TIME_MAX_MS) ? (struct ins_value){0} : of_string(time_text(a, (int64_t)x));
 	if (str_is(f, "tomillis")) return of_number(x);
 	if (str_is(f, "ispresent")) return of_number(v[0].has);
 	if (str_is(f, "isempty")) return of_number(!v[0].has || !t[0].n);
@@ -233,8 +242,8 @@ static struct ins_value call(struct arena *a, struct ins_row *r, const struct in
 	if (str_is(f, "strcontains")) return of_number(str_find(t[0], t[1]) >= 0);
 	if (str_is(f, "replace")) return replace(a, t[0], t[1], t[2]);
 	if (str_is(f, "substr")) {
-		size_t from = y >= 0 ? (size_t)y : 0;
-		return of_string(str_sub(t[0], from, n > 2 && as_number(v[2]) >= 0 ? (size_t)as_number(v[2]) : t[0].n));
+		size_t from = place_of(y, t[0].n);
+		return of_string(str_sub(t[0], from, n > 2 ? place_of(as_number(v[2]), t[0].n) : t[0].n));
 	}
 	return (struct ins_value){0};
 }
