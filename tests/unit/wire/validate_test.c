@@ -120,7 +120,7 @@ TEST(enumerations_and_numbers)
 		"ValidationException: 1 validation error detected: Value '0' at 'limit' failed to satisfy constraint: "
 		"Member must have value greater than or equal to 1");
 	CHECK_JSON("logs", "GetLogEvents", "{\"logStreamName\":\"s\",\"logGroupName\":\"g\",\"limit\":10001}",
-		"ValidationException: 1 validation error detected: Value '10001' at 'limit' failed to satisfy "
+		"InvalidParameterException: 1 validation error detected: Value '10001' at 'limit' failed to satisfy "
 		"constraint: Member must have value less than or equal to 10000");
 }
 
