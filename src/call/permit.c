@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "call/exchange.h"
+#include "edge/arrival.h"
 #include "identity/digest.h"
 #include "policy/provider.h"
 #include "vault/vault.h"
@@ -54,12 +55,21 @@ static void describe_s3(const struct exchange *e, struct policy_context *k)
 }
 
 /* What every request has ("AWS global condition context keys"). */
-static void describe(const struct exchange *e, const struct policy_principal *who, struct policy_context *k)
+static void describe(const struct exchange *e, const struct policy_principal *who, const struct policy_way *way,
+	struct policy_context *k)
 {
 	const struct call *c = &e->call;
 	policy_context_set_principal(k, who);
 	policy_context_set_now(k, c->now_ms);
-	policy_context_set(k, STR("aws:SourceIp"), address_of(c->http->peer));
+	if (!str_has(way->endpoint)) {
+		policy_context_set(k, STR("aws:SourceIp"), address_of(c->http->peer));
+	} else {
+		/* "The aws:SourceIp condition key can't be used if the request passes through a VPC endpoint". */
+		policy_context_set(k, STR("aws:VpcSourceIp"), address_of(c->http->peer));
+		policy_context_set(k, STR("aws:SourceVpce"), way->endpoint);
+		policy_context_set(k, STR("aws:SourceVpc"), way->vpc);
+		policy_context_set(k, STR("aws:VpceAccount"), way->owner);
+	}
 	policy_context_set_bool(k, STR("aws:SecureTransport"), c->http->tls);
 	policy_context_set(k, STR("aws:RequestedRegion"), c->region);
 	policy_context_set_bool(k, STR("aws:ViaAWSService"), false);
@@ -134,6 +144,8 @@ void call_attach_policy(struct call *c, struct authz_demands *d, struct policy_r
 
 struct permit {
 	struct policy_principal who;
+	struct policy_way way;
+	struct policy *endpoint;
 	struct policy_context context;
 	struct authz_demands demands;
 	struct policy_bundle *bundle;
@@ -156,9 +168,35 @@ static bool of_closed_account(const struct permit *p)
 	return p->bundle && policy_context_get(policy_bundle_context(p->bundle), STR("virga:AccountSuspended"));
 }
 
+/* "Control access to VPC endpoints using endpoint policies": one that is gone, or cannot be read, allows nothing. */
+static status arrive(struct exchange *e, struct permit *p, struct store_tx *tx)
+{
+	struct call *c = &e->call;
+	struct policy_error why = {0};
+	struct policy_source source = {.type = POLICY_ENDPOINT};
+	uint8_t hash[32];
+	const struct policy_provider *from = c->cloud->policies;
+	struct str local;
+	uint64_t netns = e->x ? edge_arrival(e->x, &local) : 0;
+	if (!netns || !tx || !from || !from->arrive) return OK;
+	TRY(from->arrive(from->ctx, tx, c->arena, netns, local, &p->way));
+	if (!str_has(p->way.policy)) return OK;
+	digest_sha256(p->way.policy, hash);
+	struct str key = str_cat(c->arena, STR("endpoint/"), str_n(hash, sizeof(hash)));
+	source.label = p->way.endpoint;
+	if (!is_ok(c->cloud->documents
+			    ? policy_library_get(c->cloud->documents, key, p->way.policy, &source, &p->endpoint, &why)
+			    : policy_parse(p->way.policy, &source, &p->endpoint, &why)))
+		log_warn(
+			"call", "policy-unreadable", "endpoint=%.*s why=\"%s\"", STR_ARG(p->way.endpoint), why.message);
+	return OK;
+}
+
 static status gather(struct exchange *e, struct permit *p, struct store_tx *tx)
 {
 	struct call *c = &e->call;
+	TRY(arrive(e, p, tx));
+	describe(e, &p->who, &p->way, &p->context);
 	const struct policy_provider *from = c->cloud->policies;
 	if (!from && c->principal.kind != PRINCIPAL_ANONYMOUS) p->who.kind = POLICY_CALLER_ROOT;
 	if (from && c->principal.kind != PRINCIPAL_ANONYMOUS)
@@ -212,22 +250,25 @@ static status permit(struct exchange *e, struct str action, struct str arn)
 		authz_add(c->arena, &p.demands, action, arn);
 	else
 		authz_demands(c->arena, &c->match, e->in, &place, &p.demands);
-	describe(e, &p.who, &p.context);
 	struct store_tx *tx = c->cloud->store ? store_begin(c->cloud->store, c->arena, true) : NULL;
 	status s = gather(e, &p, tx);
 	if (tx) store_end(tx);
 	if (is_ok(s)) {
 		struct policy_verdict v;
+		const struct policy *const endpoint[] = {p.endpoint};
+		struct policy_list through = {endpoint, p.endpoint ? 1 : 0};
 		describe_resources(e, &p.demands);
 		if (of_closed_account(&p))
 			s = call_fail(c, ERR_UNKNOWN_KEY, "The security token included in the request is invalid.");
-		else if (!policy_authorize(c->arena, &p.who, p.bundle, &p.demands, &p.context, e->s3_dialect, &v))
+		else if (!policy_authorize(c->arena, &p.who, p.bundle, str_has(p.way.endpoint) ? &through : NULL,
+				 &p.demands, &p.context, e->s3_dialect, &v))
 			s = refuse(e, &p.who, &v);
 	} else if (!status_is(s, STATUS_FAILED)) {
 		s = call_fail(c, ERR_INTERNAL, "The caller's policies could not be read.");
 	}
 	authz_release(&p.demands);
 	policy_bundle_release(p.bundle);
+	policy_free(p.endpoint);
 	/* A call that waits long should not keep what it was judged by, unless the service has put something aside. */
 	if (is_ok(s) && e->at_end == kept && !c->noted) arena_release(c->arena, mark);
 	return s;

@@ -1,6 +1,7 @@
 /* The server as a whole: two libmicrohttpd daemons without listening sockets (plain, and TLS where there is a
  * certificate), the acceptor in front of them, connections, start, stop and figures. */
 #include "base/log.h"
+#include "edge/arrival.h"
 #include "edge/internal.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -10,6 +11,31 @@
 #include <unistd.h>
 
 enum { CONNECTION_LIMIT = 200 * 1000 };
+
+uint64_t edge_netns(int socket)
+{
+	uint64_t cookie = 0;
+	socklen_t n = sizeof(cookie);
+	return getsockopt(socket, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &n) == 0 ? cookie : 0;
+}
+
+uint64_t edge_arrival(const struct edge_exchange *x, struct str *local)
+{
+	*local = x->local;
+	return x->netns;
+}
+
+static void read_local(struct edge_conn *k)
+{
+	struct sockaddr_storage a;
+	socklen_t n = sizeof(a);
+	if (getsockname(k->fd, (struct sockaddr *)&a, &n) != 0) return;
+	const struct sockaddr_in *v4 = (const void *)&a;
+	const struct sockaddr_in6 *v6 = (const void *)&a;
+	if (inet_ntop(a.ss_family, a.ss_family == AF_INET ? (const void *)&v4->sin_addr : &v6->sin6_addr, k->local,
+		    sizeof(k->local)))
+		k->local_n = (uint8_t)strlen(k->local);
+}
 
 void edge_on_connection(void *side, struct MHD_Connection *c, void **socket_context,
 	enum MHD_ConnectionNotificationCode how)
@@ -54,6 +80,11 @@ void edge_on_connection(void *side, struct MHD_Connection *c, void **socket_cont
 		n = snprintf(k->peer, sizeof(k->peer), "[%s]:%u", text, ntohs(v6->sin6_port));
 	}
 	k->peer_n = (uint8_t)(n > 0 && n < (int)sizeof(k->peer) ? n : 0);
+	k->netns = edge_netns(k->fd);
+	if (k->netns == e->netns)
+		k->netns = 0;
+	else
+		read_local(k);
 	atomic_fetch_add_explicit(&e->connections, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&e->open_connections, 1, memory_order_relaxed);
 	pthread_mutex_lock(&e->lock);
@@ -142,6 +173,7 @@ status edge_start(const struct edge_options *o, struct edge **out, struct str *w
 			s = STATUS(IO);
 		}
 	}
+	if (is_ok(s)) e->netns = edge_netns(e->listeners[0]);
 	if (is_ok(s)) s = edge_acceptor_start(e, why);
 	if (!is_ok(s)) {
 		edge_acceptor_stop(e);

@@ -72,7 +72,7 @@ static struct edge_exchange *exchange_new(
 	*too_many = h.too_many;
 
 	size_t head = sizeof(struct edge_exchange) + h.n * sizeof(struct edge_header);
-	size_t bytes = head + h.bytes + method_n + k->target_n + k->peer_n;
+	size_t bytes = head + h.bytes + method_n + k->target_n + k->peer_n + k->local_n;
 	struct edge_exchange *x = malloc(bytes); /* lint:allow(raw-allocation): its tail is written at once */
 	INVARIANT(x);
 	memset(x, 0, sizeof(*x));
@@ -87,6 +87,8 @@ static struct edge_exchange *exchange_new(
 	r->method = put(&at, str_n(method, method_n));
 	r->target = put(&at, str_n(k->target, k->target_n));
 	r->peer = put(&at, str_n(k->peer, k->peer_n));
+	x->local = put(&at, str_n(k->local, k->local_n));
+	x->netns = k->netns;
 	r->headers = x->headers;
 	r->n_headers = h.n;
 	r->tls = k->tls;

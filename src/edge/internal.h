@@ -44,8 +44,9 @@ struct edge_conn {
 	char *target;                    /* the raw target of the head that is being read */
 	size_t target_n, target_capacity;
 	bool tls;
-	uint8_t peer_n;
-	char peer[56];
+	uint8_t peer_n, local_n;
+	char peer[56], local[46];
+	uint64_t netns; /* 0: ours */
 };
 
 struct edge_exchange {
@@ -57,6 +58,8 @@ struct edge_exchange {
 	struct edge_request request;
 	void *state;
 	uint64_t received; /* bytes of the body; event thread only */
+	uint64_t netns;    /* arrival.h */
+	struct str local;
 	pthread_mutex_t lock; /* guards what follows */
 	enum edge_park park;
 	struct MHD_Response *response; /* NULL until edge_respond */
@@ -80,6 +83,7 @@ struct edge {
 	size_t n_listeners;
 	uint16_t port;
 	int epoll_fd, wake_fd;
+	uint64_t netns; /* ours */
 	struct edge_silent *silent, *silent_last; /* accepted, without a first byte; the acceptor's own, oldest first */
 	pthread_t acceptor;
 	bool acceptor_runs;

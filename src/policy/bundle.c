@@ -127,10 +127,14 @@ void policy_bundle_release(struct policy_bundle *b)
 }
 
 bool policy_authorize(struct arena *a, const struct policy_principal *who, const struct policy_bundle *bundle,
-	const struct authz_demands *demands, const struct policy_context *context, bool quoted,
-		struct policy_verdict *v)
+	const struct policy_list *endpoint, const struct authz_demands *demands, const struct policy_context *context,
+	bool quoted, struct policy_verdict *v)
 {
-	static const struct policy_subject nothing;
+	struct policy_subject subject = bundle ? bundle->subject : (struct policy_subject){0};
+	if (endpoint) {
+		subject.endpoint = *endpoint;
+		subject.has_endpoint = true;
+	}
 	*v = (struct policy_verdict){0};
 	struct policy_principal known = *who;
 	if (bundle && str_has(bundle->issuer_arn)) known.issuer_arn = bundle->issuer_arn;
@@ -142,7 +146,7 @@ bool policy_authorize(struct arena *a, const struct policy_principal *who, const
 			.n_resources = d->n,
 			.context = context,
 			.caller_context = bundle ? &bundle->context : NULL};
-		bool allowed = policy_evaluate(a, &r, bundle ? &bundle->subject : &nothing, &v->decision);
+		bool allowed = policy_evaluate(a, &r, &subject, &v->decision);
 		if (allowed && i) continue;
 		v->action = d->action;
 		v->resource = d->n ? d->resources[v->decision.resource].arn : STR("*");

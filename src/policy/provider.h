@@ -62,8 +62,18 @@ status policy_library_get(struct policy_library *l, struct str key, struct str t
 
 /* ── the provider ─────────────────────────────────────────────────────────────────────────────────────────────── */
 
+/* A request's way through a VPC endpoint. */
+struct policy_way {
+	struct str endpoint, vpc, owner; /* STR_NONE: it came through none */
+	struct str policy;               /* the endpoint's; STR_NONE: it is gone, and lets nothing pass */
+};
+
 struct policy_provider {
 	void *ctx;
+	/* Optional: the way of a request that ended in another network namespace (edge/arrival.h). Leaves *out as it is
+	 * where that is no endpoint's. */
+	status (*arrive)(void *ctx, struct store_tx *tx, struct arena *a, uint64_t netns, struct str local,
+		struct policy_way *out);
 	/* What binds `who`,
 		with a reference for the caller. session_record: the bytes that were stored with the caller's key.
 	 * *out NULL: nothing is attached. tx: a read-only transaction. A status other than OK is answered as an internal
@@ -85,7 +95,7 @@ struct policy_verdict {
 	struct str resource_account;
 };
 /* Every demand has to be allowed. bundle may be NULL (nothing attached: only root, and whom resources allow,
-	passes). */
+	passes). endpoint: the policies of the VPC endpoint that the request came through, or NULL. */
 bool policy_authorize(struct arena *a, const struct policy_principal *who, const struct policy_bundle *bundle,
-	const struct authz_demands *demands, const struct policy_context *context, bool quoted,
-		struct policy_verdict *v);
+	const struct policy_list *endpoint, const struct authz_demands *demands, const struct policy_context *context,
+	bool quoted, struct policy_verdict *v);

@@ -1,9 +1,13 @@
 """VPCs by real packets: the interfaces of two endpoints talk to each other through what EC2's API has said, ask the VPC's
 resolver, and are refused as soon as a group, an ACL or a zone says so. Needs root; no machine is started."""
 import gzip
+import json
 import os
 import subprocess
+import sys
 import unittest
+
+from botocore.exceptions import ClientError
 
 from virga import BINARY, Virga, wait_until
 
@@ -34,6 +38,22 @@ print(s.recv(64))
 """
 
 
+CALL = """
+import boto3, json, sys
+from botocore.config import Config
+from botocore.exceptions import ClientError
+service, operation = sys.argv[1].split(".")
+request = json.loads(sys.argv[2])
+c = boto3.client(service, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test",
+                 endpoint_url=request.pop("endpoint"), config=Config(connect_timeout=1, retries={"max_attempts": 0}))
+try:
+    getattr(c, operation)(**request)
+    print(json.dumps({"code": "OK"}))
+except ClientError as e:
+    print(json.dumps({"code": e.response["Error"]["Code"], "message": e.response["Error"]["Message"]}))
+"""
+
+
 @unittest.skipUnless(os.geteuid() == 0, "needs root for network namespaces")
 class Packets(unittest.TestCase):
     @classmethod
@@ -59,13 +79,13 @@ class Packets(unittest.TestCase):
         [n] = cls.ec2.describe_network_interfaces(NetworkInterfaceIds=e["NetworkInterfaceIds"])["NetworkInterfaces"]
         return {"id": e["VpcEndpointId"], "eni": n["NetworkInterfaceId"], "ip": n["PrivateIpAddress"]}
 
-    def inside(self, eni, code, *args):
+    def inside(self, eni, code, *args, python="python3"):
         """Runs Python in the namespace of an interface; its output, or None where it failed."""
         names = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True).stdout.split()
         found = [n for n in names if n.endswith(eni)]
         if not found:
             return None
-        run = subprocess.run(["ip", "netns", "exec", found[0], "python3", "-c", code, *args], capture_output=True, text=True)
+        run = subprocess.run(["ip", "netns", "exec", found[0], python, "-c", code, *args], capture_output=True, text=True)
         return run.stdout if run.returncode == 0 else None
 
     def reaches(self, a, b, port=80):
@@ -153,6 +173,58 @@ class Packets(unittest.TestCase):
 
         refused = f"{self.b['eni']} {self.a['ip']} {self.b['ip']} 81 REJECT"
         self.assertTrue(wait_until(lambda: refused in lines(), every=1), self.virga.read_log()[-2000:])
+
+    def test_endpoint_policies(self):
+        def called(operation, **request):
+            out = self.inside(self.a["eni"], CALL, operation, json.dumps(request), python=sys.executable)
+            return json.loads(out) if out else None
+
+        kms = f"http://{self.b['ip']}"
+        self.assertEqual(called("kms.list_aliases", endpoint=kms)["code"], "OK")
+        policy = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "kms:ListAliases", "Resource": "*"}]}
+        self.ec2.modify_vpc_endpoint(VpcEndpointId=self.b["id"], PolicyDocument=json.dumps(policy))
+        self.assertEqual(called("kms.list_aliases", endpoint=kms)["code"], "OK")
+        told = called("kms.list_keys", endpoint=kms)
+        self.assertEqual(told["code"], "AccessDeniedException")
+        self.assertIn("because no VPC endpoint policy allows the kms:ListKeys action", told["message"])
+        self.virga.client("kms").list_keys()  # by another way
+        with self.assertRaises(ClientError) as refused:
+            self.ec2.modify_vpc_endpoint(VpcEndpointId=self.b["id"], PolicyDocument="{}")
+        self.assertEqual(refused.exception.response["Error"]["Code"], "InvalidPolicyDocument")
+        self.ec2.modify_vpc_endpoint(VpcEndpointId=self.b["id"], ResetPolicy=True)
+        self.assertEqual(called("kms.list_keys", endpoint=kms)["code"], "OK")
+
+    def test_conditions_of_a_gateway_endpoint(self):
+        def called(operation, **request):
+            out = self.inside(self.a["eni"], CALL, operation, json.dumps(dict(request, endpoint="http://198.18.1.10")),
+                              python=sys.executable)
+            return json.loads(out)["code"] if out else None
+
+        s3 = self.virga.client("s3")
+        s3.create_bucket(Bucket="inner")
+        [table] = self.ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [self.v]}])["RouteTables"]
+        e = self.ec2.create_vpc_endpoint(VpcId=self.v, ServiceName="com.amazonaws.us-east-1.s3",
+                                         RouteTableIds=[table["RouteTableId"]])["VpcEndpoint"]["VpcEndpointId"]
+        self.addCleanup(self.ec2.delete_vpc_endpoints, VpcEndpointIds=[e])
+
+        def only_if(key, value):
+            s3.delete_bucket_policy(Bucket="inner")
+            s3.put_bucket_policy(Bucket="inner", Policy=json.dumps({"Version": "2012-10-17", "Statement": [{
+                "Effect": "Deny", "Principal": "*", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::inner",
+                "Condition": {"StringNotEquals": {key: value}}}]}))
+
+        self.assertTrue(wait_until(lambda: called("s3.list_objects_v2", Bucket="inner") == "OK", limit=60), self.virga.read_log()[-2000:])
+        for key, right in (("aws:SourceVpce", e), ("aws:SourceVpc", self.v), ("aws:VpcSourceIp", self.a["ip"])):
+            only_if(key, right)
+            self.assertEqual(called("s3.list_objects_v2", Bucket="inner"), "OK", key)
+            with self.assertRaises(ClientError):
+                s3.list_objects_v2(Bucket="inner")
+            only_if(key, "other")
+            self.assertEqual(called("s3.list_objects_v2", Bucket="inner"), "AccessDenied", key)
+        s3.delete_bucket_policy(Bucket="inner")
+        self.ec2.modify_vpc_endpoint(VpcEndpointId=e, PolicyDocument=json.dumps({"Statement": [
+            {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::other"}]}))
+        self.assertEqual(called("s3.list_objects_v2", Bucket="inner"), "AccessDenied")
 
     def test_survives_a_crash(self):
         self.virga.restart()

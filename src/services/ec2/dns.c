@@ -2,7 +2,7 @@
  * for AWS's services where its endpoints are; connections to these go to the edge as any client's. See dns.h. */
 #include "services/ec2/dns.h"
 #include "base/log.h"
-#include "edge/edge.h"
+#include "edge/arrival.h"
 #include "services/ec2/endpoint.h"
 #include "services/ec2/intent.h"
 #include <errno.h>
@@ -22,7 +22,8 @@ struct served {
 	char *vpc, *account, *region;
 	int resolver; /* -1: none */
 	struct {
-		char *place;
+		char *place, *endpoint; /* endpoint "": the gateways' */
+		uint64_t netns;
 		int fds[2];
 	} places[PLACES_MAX];
 	size_t n_places;
@@ -50,6 +51,7 @@ static void close_all(struct served *s)
 		for (size_t k = 0; k < 2; k++)
 			if (s->places[i].fds[k] >= 0) close(s->places[i].fds[k]);
 		free(s->places[i].place);
+		free(s->places[i].endpoint);
 	}
 	free(s->vpc);
 	free(s->account);
@@ -137,7 +139,7 @@ static struct ec2_dns *dns_of(struct cloud *cloud)
 	return ec2_network_of(cloud)->dns;
 }
 
-static void listen_at(struct ec2_dns *d, struct served *s, struct str place)
+static void listen_at(struct ec2_dns *d, struct served *s, struct str place, struct str endpoint)
 {
 	static const uint16_t ports[] = {443, 80};
 	for (size_t i = 0; i < s->n_places; i++)
@@ -152,9 +154,11 @@ static void listen_at(struct ec2_dns *d, struct served *s, struct str place)
 			fds[i] = -1;
 		} else {
 			edge_adopt(d->cloud->edge, fds[i]);
+			s->places[s->n_places].netns = edge_netns(fds[i]);
 		}
 	}
 	s->places[s->n_places].place = copy(place);
+	s->places[s->n_places].endpoint = copy(endpoint);
 	memcpy(s->places[s->n_places++].fds, fds, sizeof(fds));
 }
 
@@ -201,13 +205,30 @@ void ec2_dns_serve(struct cloud *cloud, struct ec2_place at, struct str vpc)
 	while (ec2_next(&e)) {
 		const struct ec2_rec_endpoint *p = e.item.record;
 		if (!str_eq(p->vpc_id, vpc)) continue;
-		if (str_is(p->vpc_endpoint_type, "Gateway")) listen_at(d, s, host_place_aws(at.a, vpc));
-		for (size_t i = 0; i < p->network_interface_ids.n; i++) listen_at(d, s, p->network_interface_ids.v[i]);
+		if (str_is(p->vpc_endpoint_type, "Gateway")) listen_at(d, s, host_place_aws(at.a, vpc), STR(""));
+		for (size_t i = 0; i < p->network_interface_ids.n; i++)
+			listen_at(d, s, p->network_interface_ids.v[i], e.item.id);
 	}
 	status st = ec2_each_end(&e);
 	if (!is_ok(st)) log_warn("ec2", "endpoint-listen", "status=%s", status_name(st));
-	listen_at(d, internet_for(d), HOST_INTERNET);
+	listen_at(d, internet_for(d), HOST_INTERNET, STR(""));
 	pthread_mutex_unlock(&d->lock);
+}
+
+bool ec2_dns_whose(struct cloud *cloud, struct arena *a, uint64_t netns, struct ec2_dns_place *out)
+{
+	struct ec2_dns *d = dns_of(cloud);
+	bool found = false;
+	pthread_mutex_lock(&d->lock);
+	for (struct served *s = d->served; s && !found; s = s->next)
+		for (size_t i = 0; i < s->n_places && !found; i++) {
+			found = s->places[i].netns == netns;
+			if (found)
+				*out = (struct ec2_dns_place){str_dup(a, str_c(s->account)), str_dup(a, str_c(s->region)),
+					str_dup(a, str_c(s->vpc)), str_dup(a, str_c(s->places[i].endpoint))};
+		}
+	pthread_mutex_unlock(&d->lock);
+	return found;
 }
 
 void ec2_dns_forget(struct cloud *cloud, struct str vpc)

@@ -10,6 +10,11 @@ struct ec2_dns;
 void ec2_dns_serve(struct cloud *cloud, struct ec2_place at, struct str vpc);
 /* Closes what is open for a VPC; for all where vpc is STR_NONE. */
 void ec2_dns_forget(struct cloud *cloud, struct str vpc);
+/* Whose namespace (edge_netns) that is; account "" for the internet's, endpoint "" for a VPC's gateway endpoints. */
+struct ec2_dns_place {
+	struct str account, region, vpc, endpoint;
+};
+bool ec2_dns_whose(struct cloud *cloud, struct arena *a, uint64_t netns, struct ec2_dns_place *out);
 struct ec2_dns *ec2_dns_start(struct cloud *cloud);
 void ec2_dns_stop(struct ec2_dns *d);
 

@@ -266,6 +266,7 @@ status ec2_create_vpc_endpoint(
 	if (!service || (str_is(type, "Gateway") && !service->gateway))
 		return call_fail(c, EC2_ERR_INVALID_SERVICE_NAME, "The Vpc Endpoint Service '%.*s' does not exist",
 			STR_ARG(in->service_name));
+	TRY(ec2_endpoint_policy_check(c, in->policy_document));
 	TRY(look_around(c, in->client_token, type, in->vpc_id, &same, &n));
 	out->client_token = in->client_token;
 	out->vpc_endpoint = arena_new(c->arena, struct ec2_vpc_endpoint);
@@ -319,6 +320,7 @@ status ec2_modify_vpc_endpoint(
 	if (is_gateway(&e) ? of_interface : of_gateway)
 		return call_fail(c, EC2_ERR_INVALID_PARAMETER,
 			"The parameters are not those of a VPC endpoint of type %.*s.", STR_ARG(e.vpc_endpoint_type));
+	TRY(ec2_endpoint_policy_check(c, in->policy_document));
 	if (in->reset_policy.v) e.policy_document = STR(FULL_ACCESS);
 	if (str_has(in->policy_document)) e.policy_document = in->policy_document;
 	for (size_t i = 0; i < in->remove_route_table_ids.n; i++)

@@ -3,6 +3,9 @@
 #include "services/ec2/gateways.h"
 
 EC2_TYPES_DECLARE(endpoint);
+/* ── endpoint_way.c ── */
+/* FAILED: it is no policy. */
+status ec2_endpoint_policy_check(struct call *c, struct str text) MUST_USE;
 /* An AWS service that endpoints reach: the end of its name (com.amazonaws.REGION.NAME) and the names that private DNS
  * gives it, of which "*" alone stands for any label. */
 struct ec2_endpoint_service {

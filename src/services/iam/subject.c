@@ -4,6 +4,7 @@
 #include "services/iam/subject.h"
 #include "base/log.h"
 #include "identity/digest.h"
+#include "services/ec2/endpoint_way.h"
 #include "services/iam/internal.h"
 #include "services/iam/managed.h"
 #include "services/organizations/door.h"
@@ -15,6 +16,7 @@
 
 struct subjects {
 	struct policy_provider provider;
+	struct cloud *cloud;
 	struct policy_cache *bundles;
 	struct policy_cache *owners; /* by account: what its organization adds to its resources */
 	struct policy_library *documents;
@@ -294,13 +296,21 @@ static status provide(void *ctx, struct store_tx *tx, struct arena *a, const str
 	return OK;
 }
 
+static status arrive(
+	void *ctx, struct store_tx *tx, struct arena *a, uint64_t netns, struct str local, struct policy_way *out)
+{
+	const struct subjects *s = ctx;
+	return ec2_arrive(s->cloud, tx, a, netns, local, out);
+}
+
 struct subjects *iam_subjects_new(struct cloud *cloud)
 {
 	struct subjects *s = mem_new(sizeof(*s));
+	s->cloud = cloud;
 	s->bundles = policy_cache_new(BUNDLES_MAX);
 	s->owners = policy_cache_new(ACCOUNTS_MAX);
 	s->documents = policy_library_new(DOCUMENTS_MAX);
-	s->provider = (struct policy_provider){.ctx = s, .bundle = provide, .account = of_owner};
+	s->provider = (struct policy_provider){.ctx = s, .arrive = arrive, .bundle = provide, .account = of_owner};
 	cloud->documents = s->documents;
 	cloud->policies = &s->provider;
 	return s;

@@ -170,7 +170,7 @@ static bool allowed(struct room *r, const struct principal *who, struct str refe
 	policy_context_set_principal(&k, &p);
 	policy_context_set_now(&k, r->u.now_ms);
 	struct policy_verdict v;
-	bool yes = policy_authorize(&r->a, &p, NULL, &d, &k, false, &v);
+	bool yes = policy_authorize(&r->a, &p, NULL, NULL, &d, &k, false, &v);
 	authz_release(&d);
 	return yes;
 }

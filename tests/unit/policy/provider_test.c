@@ -22,7 +22,7 @@ static bool may(const struct policy_bundle *b, const char *action, struct policy
 	struct policy_resource r = {.arn = STR("*")};
 	struct authz_demand d = {.action = str_c(action), .resources = &r, .n = 1};
 	struct authz_demands demands = {&d, 1};
-	return policy_authorize(&arena, &who, b, &demands, NULL, false, v);
+	return policy_authorize(&arena, &who, b, NULL, &demands, NULL, false, v);
 }
 
 TEST(bundles)
@@ -70,13 +70,13 @@ TEST(every_demand_counts)
 	struct authz_demand v[] = {{STR("s3:GetObject"), &from, 1, 0}, {STR("s3:PutObject"), &to, 1, 0}};
 	struct authz_demands demands = {v, 2};
 	struct policy_verdict verdict;
-	CHECK(!policy_authorize(&arena, &who, b, &demands, NULL, false, &verdict));
+	CHECK(!policy_authorize(&arena, &who, b, NULL, &demands, NULL, false, &verdict));
 	CHECK_STR(verdict.action, STR("s3:PutObject"));
 	CHECK_STR(verdict.resource, STR("arn:aws:s3:::to/k"));
 	demands.n = 1;
-	CHECK(policy_authorize(&arena, &who, b, &demands, NULL, false, &verdict) && verdict.allowed);
+	CHECK(policy_authorize(&arena, &who, b, NULL, &demands, NULL, false, &verdict) && verdict.allowed);
 	demands.n = 0;
-	CHECK(!policy_authorize(&arena, &who, b, &demands, NULL, false, &verdict));
+	CHECK(!policy_authorize(&arena, &who, b, NULL, &demands, NULL, false, &verdict));
 	policy_bundle_release(b);
 	policy_free(get);
 }
