@@ -157,6 +157,8 @@ static void listen_at(struct ec2_dns *d, struct served *s, struct str place, str
 			s->places[s->n_places].netns = edge_netns(fds[i]);
 		}
 	}
+	/* A place that does not stand yet is tried again with the VPC's next intent. */
+	if (fds[0] < 0 && fds[1] < 0) return;
 	s->places[s->n_places].place = copy(place);
 	s->places[s->n_places].endpoint = copy(endpoint);
 	memcpy(s->places[s->n_places++].fds, fds, sizeof(fds));
