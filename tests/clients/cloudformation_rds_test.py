@@ -1,0 +1,57 @@
+"""A database in a stack: its master's password from a generated secret, and the secret told where the database is."""
+import glob
+import json
+import os
+import unittest
+
+from cloudformation_case import Case, outputs
+
+TEMPLATE = """
+Resources:
+  Vpc: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.0.0.0/16}}
+  A: {Type: AWS::EC2::Subnet, Properties: {VpcId: !Ref Vpc, CidrBlock: 10.0.1.0/24, AvailabilityZone: us-east-1a}}
+  B: {Type: AWS::EC2::Subnet, Properties: {VpcId: !Ref Vpc, CidrBlock: 10.0.2.0/24, AvailabilityZone: us-east-1b}}
+  Subnets: {Type: AWS::RDS::DBSubnetGroup, Properties: {DBSubnetGroupDescription: both, SubnetIds: [!Ref A, !Ref B]}}
+  Secret:
+    Type: AWS::SecretsManager::Secret
+    Properties: {GenerateSecretString: {SecretStringTemplate: '{"username": "master"}', GenerateStringKey: password, ExcludePunctuation: true}}
+  Database:
+    Type: AWS::RDS::DBInstance
+    Properties:
+      Engine: postgres
+      DBInstanceClass: db.t3.micro
+      AllocatedStorage: '20'
+      DBName: shop
+      DBSubnetGroupName: !Ref Subnets
+      MasterUsername: !Sub '{{resolve:secretsmanager:${Secret}:SecretString:username}}'
+      MasterUserPassword: !Sub '{{resolve:secretsmanager:${Secret}:SecretString:password}}'
+  Attachment:
+    Type: AWS::SecretsManager::SecretTargetAttachment
+    Properties: {SecretId: !Ref Secret, TargetId: !Ref Database, TargetType: AWS::RDS::DBInstance}
+Outputs:
+  Secret: {Value: !Ref Secret}
+  Host: {Value: !GetAtt Database.Endpoint.Address}
+  Database: {Value: !Ref Database}
+"""
+
+
+@unittest.skipIf(os.geteuid() != 0 or not glob.glob("/usr/lib/postgresql/*/bin/postgres"), "servers need root and PostgreSQL")
+class Database(Case):
+    SERVICES = ("secretsmanager", "rds")
+
+    def settle(self, name, limit=300):
+        return super().settle(name, limit)
+
+    def test_a_database_and_its_secret(self):
+        stack = self.create("database", TEMPLATE)
+        out = outputs(stack)
+        self.assertEqual(self.rds.describe_db_instances(DBInstanceIdentifier=out["Database"])["DBInstances"][0]["DBInstanceStatus"], "available")
+        secret = json.loads(self.secretsmanager.get_secret_value(SecretId=out["Secret"])["SecretString"])
+        self.assertEqual((secret["username"], secret["host"], secret["port"], secret["dbname"], secret["engine"], secret["dbInstanceIdentifier"]),
+                         ("master", out["Host"], 5432, "shop", "postgres", out["Database"]))
+        self.assertEqual(self.remove(stack["StackId"])["StackStatus"], "DELETE_COMPLETE", self.failures(stack["StackId"]))
+        self.assertEqual(self.rds.describe_db_instances()["DBInstances"], [])
+
+
+if __name__ == "__main__":
+    unittest.main()
