@@ -59,6 +59,29 @@ class Case(unittest.TestCase):
 
 
 class Instances(Case):
+    def test_further_interfaces(self):
+        i = self.run_one()
+        first = self.describe(i)["NetworkInterfaces"][0]
+        e = self.ec2.create_network_interface(SubnetId=first["SubnetId"])["NetworkInterface"]["NetworkInterfaceId"]
+        self.refused("InvalidParameterValue", self.ec2.attach_network_interface, NetworkInterfaceId=e, InstanceId=i, DeviceIndex=0)
+        a = self.ec2.attach_network_interface(NetworkInterfaceId=e, InstanceId=i, DeviceIndex=1)["AttachmentId"]
+        shown = {n["NetworkInterfaceId"]: n["Attachment"] for n in self.describe(i)["NetworkInterfaces"]}
+        self.assertEqual((shown[e]["DeviceIndex"], shown[e]["AttachmentId"], shown[e]["DeleteOnTermination"]), (1, a, False))
+        self.refused("InvalidNetworkInterface.InUse", self.ec2.attach_network_interface, NetworkInterfaceId=e, InstanceId=i,
+                     DeviceIndex=2)
+        f = self.ec2.create_network_interface(SubnetId=first["SubnetId"])["NetworkInterface"]["NetworkInterfaceId"]
+        self.refused("AttachmentLimitExceeded", self.ec2.attach_network_interface, NetworkInterfaceId=f, InstanceId=i, DeviceIndex=2)
+        self.refused("OperationNotPermitted", self.ec2.detach_network_interface, AttachmentId=first["Attachment"]["AttachmentId"])
+        self.ec2.detach_network_interface(AttachmentId=a)
+        self.refused("InvalidAttachmentID.NotFound", self.ec2.detach_network_interface, AttachmentId=a)
+        self.assertEqual(len(self.describe(i)["NetworkInterfaces"]), 1)
+        self.assertEqual(self.ec2.describe_network_interfaces(NetworkInterfaceIds=[e])["NetworkInterfaces"][0]["Status"], "available")
+        other = self.ec2.describe_subnets(Filters=[{"Name": "availability-zone", "Values": ["us-east-1f"]}])["Subnets"]
+        if other and other[0]["SubnetId"] != first["SubnetId"]:
+            g = self.ec2.create_network_interface(SubnetId=other[0]["SubnetId"])["NetworkInterface"]["NetworkInterfaceId"]
+            self.refused("InvalidParameterCombination", self.ec2.attach_network_interface, NetworkInterfaceId=g, InstanceId=i,
+                         DeviceIndex=1)
+
     def test_life(self):
         r = self.ec2.run_instances(
             ImageId=self.image, InstanceType="t3.micro", MinCount=2, MaxCount=2, UserData="#!/bin/sh\necho hi",

@@ -160,6 +160,8 @@ static const struct service_op operations[EC2_OP_COUNT] = {
 	[EC2_OP_DESCRIBE_NETWORK_INSIGHTS_PATHS] = OP(ec2_describe_network_insights_paths, OP_READ),
 	[EC2_OP_START_NETWORK_INSIGHTS_ANALYSIS] = OP(ec2_start_network_insights_analysis, OP_BLOCKING),
 	/* ── instances, volumes, images ── */
+	[EC2_OP_ATTACH_NETWORK_INTERFACE] = OP(ec2_attach_network_interface, 0),
+	[EC2_OP_DETACH_NETWORK_INTERFACE] = OP(ec2_detach_network_interface, 0),
 	[EC2_OP_ASSOCIATE_IAM_INSTANCE_PROFILE] = OP(ec2_associate_iam_instance_profile, 0),
 	[EC2_OP_ATTACH_VOLUME] = OP(ec2_attach_volume, 0),
 	[EC2_OP_CANCEL_IMAGE_LAUNCH_PERMISSION] = OP(ec2_cancel_image_launch_permission, 0),
