@@ -181,6 +181,12 @@ static status bring_up(struct rds_work *w, bool *serves)
 		return OK;
 	}
 	if (!str_is(state, "running") && !str_is(state, "restarting")) {
+		/* It may have ended since the standby was looked after: the one that may take over does, the next time.
+		 */
+		if (rds_standby_runs(w)) {
+			rds_again(w, 1);
+			return OK;
+		}
 		TRY(rds_node_settings(w, n, true));
 		if (str_is(state, "ended")) event(w, "availability", "DB instance restarted");
 	}

@@ -44,6 +44,8 @@ status rds_standby(struct rds_work *w, bool *moved) MUST_USE;
 /* The standby takes over, whatever the primary does. NOT_FOUND: there is none that may. */
 status rds_failover(struct rds_work *w) MUST_USE;
 bool rds_standby_ready(const struct rds_rec_instance *r);
+/* An available instance has a standby that may take over now: it is "up", its server runs, its zone works. */
+bool rds_standby_runs(struct rds_work *w);
 
 /* ── secret.c ── the master user's secret in Secrets Manager. */
 status rds_secret_make(struct rds_work *w) MUST_USE;

@@ -27,6 +27,14 @@ static bool zone_down(struct rds_work *w, const struct rds_rec_node *n)
 	return ec2_zone_is_down(w->at.tx, w->at.a, n->zone);
 }
 
+bool rds_standby_runs(struct rds_work *w)
+{
+	const struct rds_rec_node *n = standby_of(w->r);
+	struct str state;
+	return n && str_is(w->r->db_instance_status, "available") && str_is(n->state, "up") && !zone_down(w, n) &&
+	       is_ok(rds_node_state(w->cloud, w->at.a, w->r, n->letter, &state)) && str_is(state, "running");
+}
+
 /* With the old primary out of the way: its promotion. */
 static status promote(struct rds_work *w, struct rds_rec_node *n)
 {
