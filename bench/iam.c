@@ -180,7 +180,7 @@ static bool one(struct cloud *cloud, struct arena *a, const struct wire_request 
 	policy_context_set_bool(&c, STR("aws:SecureTransport"), false);
 	policy_context_set(&c, STR("aws:RequestedRegion"), STR("us-east-1"));
 	authz_request_tags(a, &m, &in, &c);
-	good = policy_authorize(a, &who, bundle, &d, &c, true, &v);
+	good = policy_authorize(a, &who, bundle, NULL, &d, &c, true, &v);
 	policy_bundle_release(bundle);
 	return good;
 }

@@ -127,7 +127,7 @@ static void measure_step(size_t in_account)
 		policy_context_set_bool(&c, STR("aws:SecureTransport"), false);
 		policy_context_set(&c, STR("s3:prefix"), STR("home/alice"));
 		authz_request_tags(&scratch, &m, &in, &c);
-		INVARIANT(b && policy_authorize(&scratch, &who, b, &d, &c, true, &v));
+		INVARIANT(b && policy_authorize(&scratch, &who, b, NULL, &d, &c, true, &v));
 		policy_bundle_release(b);
 		arena_reset(&scratch);
 	}
