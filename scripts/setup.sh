@@ -45,6 +45,7 @@ packages() {
 		test nodejs cmd:node
 		test npm cmd:npm
 		test ca-certificates file:/etc/ssl/certs/ca-certificates.crt
+		test haproxy cmd:haproxy
 		test nginx-light cmd:nginx
 		test rclone cmd:rclone
 		test s3cmd cmd:s3cmd

@@ -161,7 +161,7 @@ static void write_gates(struct writing *w)
 	struct ruleset_part *in = ruleset_set(w->out, STR("receivers"), "{ type ifname : verdict; }");
 	for (size_t i = 0; i < w->m->n_interfaces; i++) {
 		const struct model_interface *x = &w->m->interfaces[i];
-		if (x->kind == MODEL_NAT) continue;
+		if (x->kind == MODEL_NAT || x->in->open.v) continue;
 		write_gate(w, x);
 		LINE(w, out, "\"%s\" : goto %.*s.out", x->link, STR_ARG(x->gate));
 		LINE(w, in, "\"%s\" : goto %.*s.in", x->link, STR_ARG(x->gate));

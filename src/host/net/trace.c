@@ -86,7 +86,7 @@ static const struct model_rule *find_rule(const struct model_rules *rules, bool 
 
 static void pass_groups(struct walk *w, const struct model_interface *i, bool egress)
 {
-	if (i->kind == MODEL_NAT || w->ended) return;
+	if (i->kind == MODEL_NAT || i->in->open.v || w->ended) return;
 	const char *way = egress ? "outbound" : "inbound";
 	for (size_t k = 0; k < i->n_groups; k++) {
 		const struct model_rule *r = find_rule(&i->groups[k]->rules, egress, &w->p);

@@ -150,6 +150,11 @@ static struct str mac_new(struct arena *a)
 	return str_fmt(a, "02:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3], b[4]);
 }
 
+bool ec2_eni_is_open(const struct ec2_rec_eni *e)
+{
+	return str_is(e->interface_type, "network_load_balancer") && !e->groups.n;
+}
+
 static status make(struct call *c, const struct ec2_eni_make *m, struct ec2_rec_eni *out)
 {
 	struct ec2_rec_subnet s;
@@ -169,7 +174,8 @@ static status make(struct call *c, const struct ec2_eni_make *m, struct ec2_rec_
 		.kind = m->kind,
 		.token = m->token,
 		.created = SOME_TIME(c->now_ms)};
-	if (!str_is(out->interface_type, "nat_gateway"))
+	bool open = str_is(out->interface_type, "network_load_balancer") && !m->n_groups;
+	if (!str_is(out->interface_type, "nat_gateway") && !open)
 		TRY(ec2_groups_for(c, s.vpc_id, m->groups, m->n_groups, &out->groups));
 	TRY(ec2_eni_add_address(c, &s, out, m->address));
 	for (size_t i = 0; i < m->n_addresses + m->more; i++)

@@ -249,6 +249,7 @@ static void add_interface(struct intent *i, const struct ec2_rec_eni *e)
 		*VEC_PUSH(i->at.a, &h->ipv6, &ipv6) = e->ipv6_addresses.v[k].ipv6_address;
 	h->groups.v = e->groups.v;
 	h->groups.n = e->groups.n;
+	if (ec2_eni_is_open(e)) h->open = SOME_BOOL(true);
 }
 
 static status add_interfaces(struct intent *i)

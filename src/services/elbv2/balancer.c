@@ -171,7 +171,7 @@ static status add_zone(struct call *c, struct elbv2_rec_balancer *b, const struc
 	struct ec2_eni_attach how = {.eni = e.network_interface_id,
 		.place = e.network_interface_id,
 		.kind = STR("service"),
-		.device = app ? 0 : 1};
+		.device = 0};
 	TRY(ec2_eni_attach(c, &how, NULL));
 	if (str_has(p->allocation)) {
 		struct str association;

@@ -2,6 +2,8 @@
  * and at what the host says, and comes again until both agree; it may be killed anywhere. */
 #include "base/log.h"
 #include "call/inside.h"
+#include "host/host.h"
+#include "services/acm/door.h"
 #include "services/elbv2/node.h"
 
 #define JOB "elbv2.balancer"
@@ -49,6 +51,16 @@ static status drain(struct ec2_place at, const struct elbv2_rec_balancer *b, int
 		int64_t delay = elbv2_number(elbv2_group_attribute(&g, "deregistration_delay.timeout_seconds"), 300);
 		for (size_t k = 0; k < targets.n; k++) {
 			struct elbv2_rec_target *t = &targets.v[k];
+			struct elbv2_spot spot;
+			/* A terminated instance is deregistered by that. */
+			if (str_is(g.target_type, "instance")) {
+				s = elbv2_target_spot(at, &g, t, &spot);
+				if (status_is(s, STATUS_NOT_FOUND)) {
+					elbv2_target_drop(at, g.id, t);
+					continue;
+				}
+				if (!status_is(s, STATUS_BUSY)) TRY(s);
+			}
 			if (!t->draining.has) continue;
 			int64_t over = t->draining.ms + delay * 1000;
 			if (over <= now)
@@ -56,6 +68,23 @@ static status drain(struct ec2_place at, const struct elbv2_rec_balancer *b, int
 			else if (!*next || over < *next)
 				*next = over;
 		}
+	}
+	return OK;
+}
+
+/* ── nodes ── */
+
+/* FAILED: *why. */
+static status apply(
+	struct cloud *cloud, struct ec2_place at, const struct elbv2_rec_balancer *b, bool *busy, struct str *why)
+{
+	for (size_t i = 0; i < b->zones.n; i++) {
+		struct elbv2_plan p;
+		TRY(elbv2_plan(cloud, at, b, &b->zones.v[i], &p));
+		status s = elbv2_node_apply(cloud, at.a, &p, why);
+		bool later = status_is(s, STATUS_BUSY) || status_is(s, STATUS_NOT_FOUND) || status_is(s, STATUS_IO);
+		*busy = *busy || later;
+		if (!later) TRY(s);
 	}
 	return OK;
 }
@@ -73,11 +102,27 @@ static status balancer_job(void *ctx, struct store_tx *tx, struct arena *a, cons
 	if (status_is(s, STATUS_NOT_FOUND)) return OK;
 	TRY(s);
 	TRY(drain(at, &b, now, &next));
-	if (!str_is(b.state, "active")) {
-		b.state = STR("active");
+	struct str state = STR("active"), why = STR_NONE;
+	if (host_available(e->cloud->host)) {
+		bool busy = false;
+		s = apply(e->cloud, at, &b, &busy, &why);
+		if (status_is(s, STATUS_FAILED))
+			state = STR("failed");
+		else
+			TRY(s);
+		if (busy) {
+			next = !next || next > now + LATER_MS / 10 ? now + LATER_MS / 10 : next;
+			/* Something that serves goes on serving. */
+			state = b.state;
+		}
+	}
+	if (!str_eq(b.state, state) || !str_eq(b.reason, why)) {
+		b.state = state;
+		b.reason = why;
 		elbv2_balancer_put(at, &b);
 	}
 	*again_ms = next;
+	elbv2_watch_poke(e->watch);
 	return OK;
 }
 
@@ -112,6 +157,7 @@ static status gone_job(void *ctx, struct store_tx *tx, struct arena *a, const st
 		call_for_job(a, e->cloud, tx, at.account, at.region, STR("elasticloadbalancing.amazonaws.com"));
 	for (size_t i = 0; i < g.zones.n; i++) {
 		struct ec2_rec_eni n;
+		if (host_available(e->cloud->host)) elbv2_node_remove(e->cloud, a, g.zones.v[i].eni);
 		s = ec2_load(at, &ec2_type_eni, g.zones.v[i].eni, &n);
 		if (status_is(s, STATUS_NOT_FOUND)) continue;
 		TRY(s);
@@ -127,9 +173,67 @@ static status gone_job(void *ctx, struct store_tx *tx, struct arena *a, const st
 	return OK;
 }
 
+/* ── after what happened elsewhere ── */
+
+/* Every balancer that there is. */
+static void mark_all(struct elbv2 *e)
+{
+	struct arena a;
+	store_ticket ticket;
+	struct str key, value;
+	arena_init(&a);
+	struct store_tx *tx = store_begin(e->cloud->store, &a, false);
+	struct key k = key_for(&a, STR("elbv2"), STR("index"), STR(""), STR(""));
+	struct str from = key_done(&k);
+	struct store_scan *scan = store_scan_begin(tx, from, key_after(&a, from), false);
+	while (store_scan_next(scan, &key, &value)) {
+		struct elbv2_rec_whose w = {0};
+		if (!is_ok(elbv2_rec_whose_decode(&a, str_dup(&a, value), &w))) continue;
+		elbv2_mark((struct ec2_place){tx, &a, w.account, w.region}, w.name);
+	}
+	if (!is_ok(store_scan_end(scan)) || !is_ok(store_commit(tx, &ticket)))
+		log_debug("elbv2", "mark_again", "all=1");
+	store_end(tx);
+	arena_cleanup(&a);
+	jobs_poke(e->cloud->jobs);
+}
+
+static void on_host(void *ctx, enum host_event_kind kind, const void *detail)
+{
+	(void)detail;
+	if (kind == HOST_AGENT_RESTARTED) mark_all(ctx);
+}
+
+/* A certificate was renewed or imported again: who serves it takes the new one. */
+static void on_certificate(void *ctx, enum bus_phase phase, struct store_tx *tx, const struct bus_event *event)
+{
+	const struct acm_event *d = event->detail;
+	struct arena a;
+	(void)ctx;
+	(void)phase;
+	arena_init(&a);
+	for (size_t i = 0; i < d->n_users; i++) {
+		/* …:loadbalancer/app/NAME/ID */
+		struct str user = d->users[i];
+		ptrdiff_t at = str_find(user, STR(":loadbalancer/"));
+		if (at < 0) continue;
+		struct str rest = str_from(user, (size_t)at + 14);
+		(void)str_cut(&rest, '/');
+		elbv2_mark((struct ec2_place){tx, &a, event->account, event->region}, str_cut(&rest, '/'));
+	}
+	arena_cleanup(&a);
+}
+
 status elbv2_controller_start(struct elbv2 *e)
 {
 	jobs_register(e->cloud->jobs, JOB, balancer_job, e);
 	jobs_register(e->cloud->jobs, JOB_GONE, gone_job, e);
+	bus_subscribe(e->cloud->bus, BUS_COMMITTING, "acm.certificate", on_certificate, e);
+	if (e->cloud->host) host_subscribe(e->cloud->host, on_host, e);
 	return OK;
+}
+
+void elbv2_controller_ready(struct elbv2 *e)
+{
+	mark_all(e);
 }

@@ -1,6 +1,7 @@
 /* Elastic Load Balancing (v2): what it does, operation by operation. Trust stores (mutual TLS), resource policies and
  * IPAM pools have no rows; docs/decisions/0051-elbv2.md tells what else is left out. */
-#include "services/elbv2/room.h"
+#include "host/host.h"
+#include "services/elbv2/node.h"
 #include <stdlib.h>
 
 static const struct service_op operations[ELBV2_OP_COUNT] = {
@@ -52,10 +53,20 @@ static status start(struct cloud *cloud, void **state)
 	return elbv2_controller_start(e);
 }
 
+static void ready(struct cloud *cloud, void *state)
+{
+	struct elbv2 *e = state;
+	if (host_available(cloud->host)) e->watch = elbv2_watch_start(e);
+	elbv2_controller_ready(e);
+}
+
 static void stop(void *state)
 {
-	free(state);
+	struct elbv2 *e = state;
+	elbv2_watch_stop(e->watch);
+	free(e);
 }
 
 extern const struct service service_elbv2;
-const struct service service_elbv2 = {.model = &wire_service_elbv2, .ops = operations, .start = start, .stop = stop};
+const struct service service_elbv2 = {
+	.model = &wire_service_elbv2, .ops = operations, .start = start, .ready = ready, .stop = stop};

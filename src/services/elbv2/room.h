@@ -173,7 +173,11 @@ status elbv2_zone_used(struct ec2_place at, const struct elbv2_rec_group *g, str
 void elbv2_mark(struct ec2_place at, struct str balancer_name);
 /* Deleted: the job takes down what stands and drops its interfaces. */
 void elbv2_mark_gone(struct ec2_place at, const struct elbv2_rec_balancer *b);
+struct elbv2_watch;
 struct elbv2 {
 	struct cloud *cloud;
+	struct elbv2_watch *watch; /* NULL where nothing real stands */
 };
 status elbv2_controller_start(struct elbv2 *e) MUST_USE;
+/* Looks at all balancers: what stands is adopted. */
+void elbv2_controller_ready(struct elbv2 *e);

@@ -253,7 +253,7 @@ static status health_of(struct call *c, const struct elbv2_rec_group *g, const s
 			STR("Target is in an Availability Zone that is not enabled for the load balancer"));
 		return OK;
 	}
-	elbv2_seen_health(c, g, t, seen, h);
+	elbv2_seen_health(c, t, seen, h);
 	return OK;
 }
 

@@ -1,0 +1,328 @@
+/* How a frontend decides: the first rule that fits names itself in txn.rule, and what it does follows from there; so a
+ * later rule's redirect cannot overtake an earlier rule's forward. */
+#include "services/elbv2/node.h"
+
+#define IF_NONE_YET " if !{ var(txn.rule) -m found }"
+
+/* ── conditions ── */
+
+/* '*' any run, '?' one character; the rest is meant as it stands. within: what a wildcard may not cross. */
+static void glob_to_regex(struct buf *b, struct str s, const char *any)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		char ch = s.p[i];
+		bool plain = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9');
+		if (ch == '*')
+			buf_fmt(b, "%s*", any);
+		else if (ch == '?')
+			buf_fmt(b, "%s", any);
+		else
+			buf_fmt(b, "%s%c", plain ? "" : "\\", ch);
+	}
+}
+
+static void patterns(struct buf *b, const struct elbv2_rec_condition *k)
+{
+	const struct elbv2_rec_strings *v = elbv2_condition_values(k), *r = elbv2_condition_regexes(k);
+	for (size_t i = 0; i < v->n; i++) {
+		struct buf one = BUF_IN(b->arena);
+		buf_lit(&one, "^");
+		glob_to_regex(&one, v->v[i], ".");
+		buf_lit(&one, "$");
+		buf_byte(b, ' ');
+		elbv2_word(b, buf_done(&one), false);
+	}
+	for (size_t i = 0; i < r->n; i++) {
+		buf_byte(b, ' ');
+		elbv2_word(b, r->v[i], false);
+	}
+}
+
+static void condition(struct buf *b, const struct elbv2_rec_condition *k)
+{
+	struct str f = k->field;
+	if (str_is(f, "host-header")) {
+		buf_lit(b, " { var(txn.host) -m reg -i --");
+		patterns(b, k);
+	} else if (str_is(f, "path-pattern")) {
+		buf_lit(b, " { path -m reg --");
+		patterns(b, k);
+	} else if (str_is(f, "http-header")) {
+		buf_fmt(b, " { req.fhdr(%.*s) -m reg -i --", STR_ARG(k->http_header_config->http_header_name));
+		patterns(b, k);
+	} else if (str_is(f, "http-request-method")) {
+		const struct elbv2_rec_strings *v = elbv2_condition_values(k);
+		buf_lit(b, " { method");
+		for (size_t i = 0; i < v->n; i++) buf_fmt(b, " %.*s", STR_ARG(v->v[i]));
+	} else if (str_is(f, "source-ip")) {
+		const struct elbv2_rec_strings *v = elbv2_condition_values(k);
+		buf_lit(b, " { src --");
+		for (size_t i = 0; i < v->n; i++) buf_fmt(b, " %.*s", STR_ARG(v->v[i]));
+	} else {
+		buf_lit(b, " { query -m reg -i --");
+		for (size_t i = 0; i < k->query_string_config->values.n; i++) {
+			const struct elbv2_rec_query_pair *q = &k->query_string_config->values.v[i];
+			struct buf one = BUF_IN(b->arena);
+			buf_lit(&one, "(^|&)");
+			if (str_has(q->key) && q->key.n)
+				glob_to_regex(&one, q->key, "[^&=]");
+			else
+				buf_lit(&one, "[^&=]*");
+			buf_lit(&one, "=");
+			glob_to_regex(&one, q->value, "[^&]");
+			buf_lit(&one, "(&|$)");
+			buf_byte(b, ' ');
+			elbv2_word(b, buf_done(&one), false);
+		}
+	}
+	buf_lit(b, " }");
+}
+
+/* ── actions ── */
+
+/* "#{host}" and the like become what they stand for. */
+static void expand(struct buf *b, struct str s, const struct elbv2_rec_listener *l)
+{
+	static const char *const names[][2] = {
+		{"#{host}", "%[var(txn.host)]"}, {"#{path}", "%[path,regsub(^/,)]"}, {"#{query}", "%[var(txn.query)]"}};
+	while (s.n) {
+		bool done = false;
+		for (size_t i = 0; !done && i < 3; i++) {
+			if (!str_starts(s, str_c(names[i][0]))) continue;
+			buf_str(b, str_c(names[i][1]));
+			s = str_from(s, strlen(names[i][0]));
+			done = true;
+		}
+		if (!done && str_starts(s, STR("#{port}"))) {
+			buf_fmt(b, "%d", l->port.v);
+			s = str_from(s, 7);
+			done = true;
+		}
+		if (done) continue;
+		struct buf one = BUF_IN(b->arena);
+		elbv2_word(&one, str_sub(s, 0, 1), true);
+		struct str word = buf_done(&one);
+		buf_str(b, str_sub(word, 1, word.n - 2)); /* without its quotes */
+		s = str_from(s, 1);
+	}
+}
+
+static void redirect(struct buf *b, const struct elbv2_plan_listener *l, const struct elbv2_rec_rule *r,
+	const struct elbv2_rec_redirect *to)
+{
+	const char *code = str_is(to->status_code, "HTTP_301") ? "301" : "302";
+	bool only_query = str_is(to->query, "#{query}"), https = str_is(l->l.protocol, "HTTPS");
+	for (int with = 1; with >= 0; with--) {
+		if (with ? !to->query.n : to->query.n && !only_query) continue;
+		struct str protocol = str_is(to->protocol, "#{protocol}") ? (https ? STR("https") : STR("http"))
+									  : str_lower(b->arena, to->protocol);
+		buf_fmt(b, "\thttp-request redirect location \"%.*s://", STR_ARG(protocol));
+		expand(b, to->host, &l->l);
+		buf_lit(b, ":");
+		expand(b, to->port, &l->l);
+		expand(b, to->path, &l->l);
+		if (with) {
+			buf_lit(b, "?");
+			expand(b, to->query, &l->l);
+		}
+		buf_fmt(b, "\" code %s if { var(txn.rule) -m str r%.*s }%s\n", code, STR_ARG(r->id),
+			with && only_query ? " { var(txn.query) -m len gt 0 }" : "");
+	}
+}
+
+static void fixed_response(
+	struct elbv2_plan *p, struct buf *b, const struct elbv2_rec_rule *r, const struct elbv2_rec_fixed_response *f)
+{
+	buf_fmt(b, "\thttp-request return status %.*s", STR_ARG(f->status_code));
+	if (str_has(f->message_body) && f->message_body.n) {
+		struct str name = str_fmt(p->at.a, "body-%.*s", STR_ARG(r->id));
+		struct str type = str_has(f->content_type) && f->content_type.n ? f->content_type : STR("text/plain");
+		*VEC_PUSH(p->at.a, &p->files, &p->files.capacity) =
+			(struct elbv2_plan_file){.name = name, .bytes = f->message_body};
+		buf_fmt(b, " content-type \"%.*s; charset=utf-8\" file /srv/engine/%.*s", STR_ARG(type), STR_ARG(name));
+	}
+	buf_fmt(b, " if { var(txn.rule) -m str r%.*s }\n", STR_ARG(r->id));
+}
+
+/* What AWSALBTG says of a group: nothing that tells anything. */
+static struct str token_of(struct arena *a, const struct elbv2_rec_rule *r, struct str group)
+{
+	return str_fmt(a, "%.*s%.*s", STR_ARG(r->id), STR_ARG(group));
+}
+
+static const char *scope(const struct elbv2_plan *p)
+{
+	return elbv2_is_app(p->b) ? "http-request" : "tcp-request content";
+}
+
+static void forward(
+	struct elbv2_plan *p, struct buf *b, const struct elbv2_rec_rule *r, const struct elbv2_rec_forward *f)
+{
+	int64_t total = 0, at = 0;
+	bool sticky = elbv2_is_app(p->b) && f->target_groups.n > 1 && f->target_group_stickiness_config &&
+		      f->target_group_stickiness_config->enabled.v;
+	for (size_t i = 0; i < f->target_groups.n; i++) total += f->target_groups.v[i].weight.v;
+	struct str rule = str_fmt(p->at.a, "{ var(txn.rule) -m str r%.*s }", STR_ARG(r->id));
+	if (f->target_groups.n > 1 && total)
+		buf_fmt(b, "\t%s set-var(txn.w) rand(%lld) if %.*s\n", scope(p), (long long)total, STR_ARG(rule));
+	for (size_t i = 0; i < f->target_groups.n; i++) {
+		const struct elbv2_plan_group *g = elbv2_plan_group_of(p, f->target_groups.v[i].target_group_arn);
+		if (!g) continue;
+		struct str token = token_of(p->at.a, r, g->g.id);
+		if (sticky && f->target_groups.v[i].weight.v)
+			buf_fmt(b,
+				"\thttp-request set-var(txn.be) str(%.*s) if %.*s { req.cook(AWSALBTG) -m str %.*s }\n",
+				STR_ARG(g->g.id), STR_ARG(rule), STR_ARG(token));
+	}
+	for (size_t i = 0; i < f->target_groups.n; i++) {
+		const struct elbv2_plan_group *g = elbv2_plan_group_of(p, f->target_groups.v[i].target_group_arn);
+		if (!f->target_groups.v[i].weight.v) continue;
+		at += f->target_groups.v[i].weight.v;
+		if (!g) continue;
+		buf_fmt(b, "\t%s set-var(txn.be) str(%.*s) if %.*s !{ var(txn.be) -m found }", scope(p),
+			STR_ARG(g->g.id), STR_ARG(rule));
+		if (f->target_groups.n > 1) buf_fmt(b, " { var(txn.w) -m int lt %lld }", (long long)at);
+		buf_lit(b, "\n");
+	}
+	if (!sticky) return;
+	int32_t seconds = f->target_group_stickiness_config->duration_seconds.v;
+	for (size_t i = 0; i < f->target_groups.n; i++) {
+		const struct elbv2_plan_group *g = elbv2_plan_group_of(p, f->target_groups.v[i].target_group_arn);
+		if (!g) continue;
+		struct str token = token_of(p->at.a, r, g->g.id);
+		buf_fmt(b,
+			"\thttp-response add-header Set-Cookie \"AWSALBTG=%.*s; Expires=%%[date(%d),http_date]; "
+			"Path=/\" if %.*s { "
+			"var(txn.be) -m str %.*s }\n",
+			STR_ARG(token), seconds, STR_ARG(rule), STR_ARG(g->g.id));
+	}
+}
+
+static void transforms(struct buf *b, const struct elbv2_rec_rule *r)
+{
+	for (size_t i = 0; i < r->transforms.n; i++) {
+		const struct elbv2_rec_transform *t = &r->transforms.v[i];
+		bool url = str_is(t->type, "url-rewrite");
+		const struct elbv2_rec_rewrite *w =
+			url ? &t->url_rewrite_config->rewrites.v[0] : &t->host_header_rewrite_config->rewrites.v[0];
+		struct buf to = BUF_IN(b->arena);
+		for (size_t k = 0; k < w->replace.n; k++) {
+			char ch = w->replace.p[k];
+			if (ch == '\\') buf_byte(&to, '\\');
+			buf_byte(&to, ch == '$' ? '\\' : ch);
+		}
+		buf_fmt(b, "\thttp-request %s ", url ? "replace-pathq" : "replace-header Host");
+		elbv2_word(b, w->regex, false);
+		buf_byte(b, ' ');
+		elbv2_word(b, buf_done(&to), true);
+		buf_fmt(b, " if { var(txn.rule) -m str r%.*s }\n", STR_ARG(r->id));
+	}
+}
+
+/* ── headers ("HTTP headers and Application Load Balancers", the ALB guide) ── */
+
+static void request_headers(const struct elbv2_plan *p, const struct elbv2_plan_listener *l, struct buf *b)
+{
+	struct str mode = elbv2_balancer_attribute(p->b, "routing.http.xff_header_processing.mode");
+	bool port = str_is(elbv2_balancer_attribute(p->b, "routing.http.xff_client_port.enabled"), "true");
+	bool https = str_is(l->l.protocol, "HTTPS");
+	const char *who = port ? "%[src]:%[src_port]" : "%[src]";
+	if (str_is(elbv2_balancer_attribute(p->b, "routing.http.drop_invalid_header_fields.enabled"), "true"))
+		buf_lit(b, "\thttp-request del-header \"[^-A-Za-z0-9]\" -m reg\n");
+	if (str_is(mode, "append"))
+		buf_fmt(b,
+			"\thttp-request set-var(txn.xff) req.fhdr(X-Forwarded-For)\n"
+			"\thttp-request set-header X-Forwarded-For \"%%[var(txn.xff)], %s\" if { var(txn.xff) -m found "
+			"}\n"
+			"\thttp-request set-header X-Forwarded-For \"%s\" if !{ var(txn.xff) -m found }\n",
+			who, who);
+	if (str_is(mode, "remove")) buf_lit(b, "\thttp-request del-header X-Forwarded-For\n");
+	buf_fmt(b,
+		"\thttp-request set-header X-Forwarded-Proto %s\n\thttp-request set-header X-Forwarded-Port %d\n"
+		"\thttp-request set-var(txn.trace) req.fhdr(X-Amzn-Trace-Id)\n"
+		"\thttp-request set-var-fmt(txn.root) "
+		"\"1-%%[date,hex,lower,bytes(8,8)]-%%[uuid,regsub(-,,g),bytes(0,24)]\"\n"
+		"\thttp-request set-header X-Amzn-Trace-Id \"Self=%%[var(txn.root)];%%[var(txn.trace)]\" if { "
+		"var(txn.trace) -m "
+		"sub Root= }\n"
+		"\thttp-request set-header X-Amzn-Trace-Id \"Root=%%[var(txn.root)]\" if !{ var(txn.trace) -m sub "
+		"Root= }\n",
+		https ? "https" : "http", l->l.port.v);
+	if (https && str_is(elbv2_balancer_attribute(p->b, "routing.http.x_amzn_tls_version_and_cipher_suite.enabled"),
+			     "true"))
+		buf_lit(b, "\thttp-request set-header X-Amzn-Tls-Version %[ssl_fc_protocol]\n"
+			   "\thttp-request set-header X-Amzn-Tls-Cipher-Suite %[ssl_fc_cipher]\n");
+}
+
+static void response_headers(const struct elbv2_rec_listener *l, struct buf *b)
+{
+	static const char *const names[][2] = {{"strict_transport_security", "Strict-Transport-Security"},
+		{"access_control_allow_origin", "Access-Control-Allow-Origin"},
+		{"access_control_allow_methods", "Access-Control-Allow-Methods"},
+		{"access_control_allow_headers", "Access-Control-Allow-Headers"},
+		{"access_control_allow_credentials", "Access-Control-Allow-Credentials"},
+		{"access_control_expose_headers", "Access-Control-Expose-Headers"},
+		{"access_control_max_age", "Access-Control-Max-Age"},
+		{"content_security_policy", "Content-Security-Policy"},
+		{"x_content_type_options", "X-Content-Type-Options"}, {"x_frame_options", "X-Frame-Options"}};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct str value = elbv2_listener_attribute(
+			l, str_fmt(b->arena, "routing.http.response.%s.header_value", names[i][0]).p);
+		if (!value.n) continue;
+		buf_fmt(b, "\thttp-response set-header %s ", names[i][1]);
+		elbv2_word(b, value, true);
+		buf_lit(b, "\n");
+	}
+	if (str_is(elbv2_listener_attribute(l, "routing.http.response.server.enabled"), "true"))
+		buf_lit(b, "\thttp-after-response set-header Server awselb/2.0 if !{ res.hdr(Server) -m found } !{ "
+			   "srv_id -m found "
+			   "}\n\thttp-after-response set-header Server awselb/2.0 if !{ res.hdr(Server) -m found } { "
+			   "status "
+			   "502:504 }\n");
+}
+
+/* ── all of it ── */
+
+static void choose(const struct elbv2_plan *p, struct buf *b)
+{
+	for (size_t i = 0; i < p->groups.n; i++) {
+		struct str id = p->groups.v[i].g.id;
+		if (elbv2_is_app(p->b))
+			buf_fmt(b, "\tuse_backend none if { var(txn.be) -m str %.*s } { nbsrv(o_%.*s) eq 0 }\n",
+				STR_ARG(id), STR_ARG(id));
+		buf_fmt(b, "\tuse_backend o_%.*s if { var(txn.be) -m str %.*s } { nbsrv(g_%.*s) eq 0 }\n", STR_ARG(id),
+			STR_ARG(id), STR_ARG(id));
+		buf_fmt(b, "\tuse_backend g_%.*s if { var(txn.be) -m str %.*s }\n", STR_ARG(id), STR_ARG(id));
+	}
+	if (elbv2_is_app(p->b)) buf_lit(b, "\tdefault_backend none\n");
+}
+
+void elbv2_config_rules(struct elbv2_plan *p, const struct elbv2_plan_listener *l, struct buf *b)
+{
+	bool app = elbv2_is_app(p->b);
+	if (app)
+		buf_lit(b, "\thttp-request set-var(txn.host) req.hdr(host),field(1,:)\n"
+			   "\thttp-request set-var(txn.query) query\n");
+	for (size_t i = 0; i < l->rules.n; i++) {
+		const struct elbv2_rec_rule *r = &l->rules.v[i];
+		buf_fmt(b, "\t%s set-var(txn.rule) str(r%.*s)" IF_NONE_YET, scope(p), STR_ARG(r->id));
+		for (size_t k = 0; k < r->conditions.n; k++) condition(b, &r->conditions.v[k]);
+		buf_lit(b, "\n");
+	}
+	for (size_t i = 0; i < l->rules.n; i++) {
+		const struct elbv2_rec_rule *r = &l->rules.v[i];
+		const struct elbv2_rec_action *a = &r->actions.v[0];
+		if (a->redirect_config)
+			redirect(b, l, r, a->redirect_config);
+		else if (a->fixed_response_config)
+			fixed_response(p, b, r, a->fixed_response_config);
+		else if (a->forward_config)
+			forward(p, b, r, a->forward_config);
+		transforms(b, r);
+	}
+	if (app) {
+		request_headers(p, l, b);
+		response_headers(&l->l, b);
+	}
+	choose(p, b);
+}
