@@ -2,24 +2,25 @@
 each request passes the VPC's rules. Needs root; no machine is started."""
 import json
 import os
-import shutil
 import subprocess
-import threading
 import unittest
 
 from elbv2_test import Case
-from virga import Virga, wait_until
+from virga import wait_until
 
 NEEDS_BOTO3 = (1, 40)
 
 # A target: what it is asked, it tells as JSON. /slow waits, /status/N answers N, /reset resets, /garbage is none; health by a file.
 SERVER = r"""
-import http.server, json, os, socket, socketserver, struct, sys, time
+import base64, hashlib, http.server, json, os, socket, socketserver, struct, sys, time
 class H(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
         if self.headers.get("Upgrade") == "websocket":
-            self.wfile.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+            key = self.headers["Sec-WebSocket-Key"].encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+            accept = base64.b64encode(hashlib.sha1(key).digest())
+            self.wfile.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                             b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n")
             self.wfile.flush()
             self.wfile.write(self.connection.recv(100).upper())
             self.close_connection = True
@@ -43,6 +44,7 @@ class H(http.server.BaseHTTPRequestHandler):
     def log_message(self, *a): pass
 class S(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads, request_queue_size = True, 128
+    def handle_error(self, *a): pass
 S(("0.0.0.0", int(sys.argv[1])), H).serve_forever()
 """
 
@@ -122,21 +124,217 @@ class Nodes(Case):
         return self.targets(**{"HealthCheckIntervalSeconds": 5, "HealthCheckTimeoutSeconds": 2, "HealthyThresholdCount": 2,
                                "UnhealthyThresholdCount": 2, "HealthCheckPath": "/health", **kw})
 
-    def test_serves(self):
-        a, b = self.places[:2]
-        for place, name in ((a, "one"), (b, "two")):
-            self.serve(place, 8001, name)
-        tg = self.quick(Port=8001)
-        lb, ips = self.inside()
-        self.listener(lb, [{"Type": "forward", "TargetGroupArn": tg}])
-        self.elb.register_targets(TargetGroupArn=tg, Targets=[{"Id": a["ip"]}, {"Id": b["ip"]}])
-        self.healthy(tg, 2)
-        names = [self.told(f"http://{ips[i % 2]}/x")["name"] for i in range(8)]
+    @classmethod
+    def shared(cls):
+        """One balancer with all that the tests ask of it: its groups' first checks take the most time."""
+        if cls.lb:
+            return
+        self = cls("test_balances")
+        self.setUp()
+        cls.keep = self
+        a, b = cls.places[:2]
+        for place, port, name in ((a, 8001, "one"), (b, 8001, "two"), (a, 8002, "three"), (b, 8002, "four"), (a, 8003, "five")):
+            cls.ill[name] = self.serve(place, port, name)[1]
+        open(cls.ill["five"], "w").close()
+        cls.lb, cls.ips = self.inside(clean=False)
+        cls.main, cls.odd, cls.sticky, cls.app = (self.quick(Port=p) for p in (8001, 8002, 8001, 8001))
+        cls.dead, cls.empty = self.quick(Port=8009), self.quick(Port=8001)
+        for tg in (cls.main, cls.sticky, cls.app, cls.odd):
+            self.elb.register_targets(TargetGroupArn=tg, Targets=[{"Id": a["ip"]}, {"Id": b["ip"]}])
+        cls.weak = self.quick(Port=8003)
+        self.elb.register_targets(TargetGroupArn=cls.weak, Targets=[{"Id": a["ip"]}, {"Id": b["ip"], "Port": 8001}])
+        self.elb.register_targets(TargetGroupArn=cls.dead, Targets=[{"Id": a["ip"]}])
+        for tg, kind in ((cls.sticky, "lb_cookie"), (cls.app, "app_cookie")):
+            self.elb.modify_target_group_attributes(TargetGroupArn=tg, Attributes=[
+                {"Key": "stickiness.enabled", "Value": "true"}, {"Key": "stickiness.type", "Value": kind},
+                *([{"Key": "stickiness.app_cookie.cookie_name", "Value": "app"}] if kind == "app_cookie" else [])])
+        listener = self.listener(cls.lb, [{"Type": "forward", "TargetGroupArn": cls.main}])
+
+        def to(tg):
+            return [{"Type": "forward", "TargetGroupArn": tg}]
+
+        def path(*v):
+            return {"Field": "path-pattern", "Values": list(v)}
+
+        weighted = {"TargetGroups": [{"TargetGroupArn": cls.main, "Weight": 0}, {"TargetGroupArn": cls.odd, "Weight": 5}]}
+        split = {"TargetGroups": [{"TargetGroupArn": cls.main, "Weight": 1}, {"TargetGroupArn": cls.odd, "Weight": 1}],
+                 "TargetGroupStickinessConfig": {"Enabled": True, "DurationSeconds": 60}}
+        rules = [
+            ([path("/old/*")], [{"Type": "redirect", "RedirectConfig": {
+                "Protocol": "HTTPS", "Port": "443", "Host": "new.#{host}", "Path": "/x/#{path}", "StatusCode": "HTTP_302"}}]),
+            ([path("/fixed")], [{"Type": "fixed-response", "FixedResponseConfig": {
+                "StatusCode": "418", "ContentType": "application/json", "MessageBody": '{"100%": "it\'s\n\\"'}}]),
+            ([{"Field": "host-header", "Values": ["*.odd.example"]}], to(cls.odd)),
+            ([{"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": "X-Canary", "Values": ["yes*"]}}], to(cls.odd)),
+            ([{"Field": "query-string", "QueryStringConfig": {"Values": [{"Key": "v", "Value": "2?"}]}}], to(cls.odd)),
+            ([{"Field": "http-request-method", "HttpRequestMethodConfig": {"Values": ["POST"]}}, path("/post")], to(cls.odd)),
+            ([{"Field": "source-ip", "SourceIpConfig": {"Values": ["10.99.0.0/16"]}}], to(cls.odd)),
+            ([path("/weak")], to(cls.weak)), ([path("/dead")], to(cls.dead)), ([path("/empty")], to(cls.empty)), ([path("/sticky")], to(cls.sticky)),
+            ([path("/cookie", "/app")], to(cls.app)), ([path("/weighted")], [{"Type": "forward", "ForwardConfig": weighted}]),
+            ([path("/split")], [{"Type": "forward", "ForwardConfig": split}])]
+        for i, (conditions, actions) in enumerate(rules):
+            self.elb.create_rule(ListenerArn=listener, Priority=i + 1, Conditions=conditions, Actions=actions)
+        self.elb.create_rule(ListenerArn=listener, Priority=99, Conditions=[path("/api/*")], Actions=to(cls.main), Transforms=[
+            {"Type": "url-rewrite", "UrlRewriteConfig": {"Rewrites": [{"Regex": "^/api/(.*)$", "Replace": "/v1/$1"}]}}])
+        cls.certificates = [self.acm.request_certificate(DomainName=n, ValidationMethod="DNS", KeyAlgorithm="EC_prime256v1")["CertificateArn"]
+                            for n in ("one.example.com", "two.example.com")]
+        self.until(lambda: all(self.acm.describe_certificate(CertificateArn=x)["Certificate"]["Status"] == "ISSUED"
+                               for x in cls.certificates))
+        cls.secure = self.listener(cls.lb, to(cls.main), Protocol="HTTPS", Port=443, SslPolicy="ELBSecurityPolicy-TLS13-1-2-2021-06",
+                                   Certificates=[{"CertificateArn": cls.certificates[0]}])
+        self.elb.add_listener_certificates(ListenerArn=cls.secure, Certificates=[{"CertificateArn": cls.certificates[1]}])
+        for tg in (cls.main, cls.sticky, cls.app, cls.odd):
+            self.healthy(tg, 2)
+        self.healthy(cls.weak, 1)
+        self.until(lambda: self.health(cls.weak)[a["ip"] + ":8003"] == ("unhealthy", "Target.ResponseCodeMismatch"))
+        self.assertEqual({self.told(self.url + "/weak")["name"] for _ in range(4)}, {"two"})
+        os.unlink(cls.ill["five"])
+
+    lb, ill = None, {}
+
+    if os.environ.get("TIMES"):
+        def run(self, *a):
+            import sys, time
+            t = time.time(); r = super().run(*a); print(self.id().split(".")[-1], round(time.time() - t, 1), file=sys.stderr); return r
+
+    @property
+    def url(self):
+        return f"http://{self.ips[0]}"
+
+    def test_balances(self):
+        self.shared()
+        names = [self.told(f"http://{self.ips[i % 2]}/x")["name"] for i in range(8)]
         self.assertEqual(sorted(set(names)), ["one", "two"])
-        h = self.told(f"http://{ips[0]}/x", "-H", "X-Forwarded-For: 1.2.3.4")["headers"]
+        h = self.told(self.url + "/x", "-H", "X-Forwarded-For: 1.2.3.4", "-H", "X-Amzn-Trace-Id: Root=1-2-3")["headers"]
         self.assertEqual((h["x-forwarded-for"], h["x-forwarded-proto"], h["x-forwarded-port"]),
                          (f"1.2.3.4, {self.places[2]['ip']}", "http", "80"))
-        self.assertRegex(h["x-amzn-trace-id"], r"^Root=1-[0-9a-f]{8}-[0-9a-f]{24}$")
+        self.assertRegex(h["x-amzn-trace-id"], r"^Self=1-[0-9a-f]{8}-[0-9a-f]{24};Root=1-2-3$")
+        self.assertRegex(self.told(self.url + "/x")["headers"]["x-amzn-trace-id"], r"^Root=1-[0-9a-f]{8}-[0-9a-f]{24}$")
+
+    def test_rules(self):
+        self.shared()
+        odd = {"three", "four"}
+        self.assertIn(self.told(self.url + "/x", "-H", "Host: a.ODD.example:80")["name"], odd)
+        self.assertIn(self.told(self.url + "/x", "-H", "X-Canary: YES please")["name"], odd)
+        self.assertIn(self.told(self.url + "/x?a=1&v=23")["name"], odd)
+        self.assertNotIn(self.told(self.url + "/x?v=2")["name"], odd)
+        self.assertIn(self.told(self.url + "/post", "-X", "POST", "-d", "")["name"], odd)
+        self.assertNotIn(self.told(self.url + "/post")["name"], odd)
+        self.assertEqual({self.told(self.url + "/weighted")["name"] in odd for _ in range(4)}, {True})
+        self.assertEqual(self.told(self.url + "/api/things?q=1")["path"], "/v1/things?q=1")
+        code, h, _ = self.curl(self.url + "/old/a?b=c", "-H", "Host: site.example")
+        self.assertEqual((code, h["location"]), (302, "https://new.site.example:443/x/old/a?b=c"))
+        self.assertEqual(self.curl(self.url + "/old/a", "-H", "Host: s.example")[1]["location"], "https://new.s.example:443/x/old/a")
+        code, h, body = self.curl(self.url + "/fixed")
+        self.assertEqual((code, body.decode()), (418, '{"100%": "it\'s\n\\"'))
+        self.assertEqual((h["content-type"], h["server"]), ("application/json; charset=utf-8", "awselb/2.0"))
+
+    def test_sticks(self):
+        self.shared()
+        _, h, body = self.curl(self.url + "/sticky")
+        first, cookie = json.loads(body)["name"], h["set-cookie"]
+        self.assertTrue(cookie.startswith("AWSALB=") and "Max-Age=86400" in cookie, cookie)
+        value = cookie.split(";")[0]
+        self.assertEqual({self.told(f"http://{self.ips[i % 2]}/sticky", "-H", "Cookie: " + value)["name"] for i in range(6)}, {first})
+        _, h, body = self.curl(self.url + "/cookie")
+        first = json.loads(body)["name"]
+        self.assertEqual({self.told(self.url + "/app", "-H", f"Cookie: app={first}")["name"] for _ in range(6)}, {first})
+        _, h, body = self.curl(self.url + "/split")
+        group = json.loads(body)["name"] in ("three", "four")
+        value = h["set-cookie"].split(";")[0]
+        self.assertTrue(value.startswith("AWSALBTG="), value)
+        self.assertEqual({self.told(self.url + "/split", "-H", "Cookie: " + value)["name"] in ("three", "four") for _ in range(8)}, {group})
+
+    def test_failures(self):
+        self.shared()
+        for path, want in (("/dead", 502), ("/empty", 503), ("/garbage", 502), ("/reset", 502), ("/status/404", 404)):
+            code, h, body = self.curl(self.url + path)
+            self.assertEqual(code, want, (path, body))
+            if want > 500:
+                self.assertIn(str(want).encode(), body)
+                self.assertEqual(h["server"], "awselb/2.0")
+        self.elb.modify_load_balancer_attributes(LoadBalancerArn=self.lb["LoadBalancerArn"], Attributes=[
+            {"Key": "idle_timeout.timeout_seconds", "Value": "1"}])
+        self.until(lambda: self.curl(self.url + "/slow5")[0] == 504)
+        self.elb.modify_load_balancer_attributes(LoadBalancerArn=self.lb["LoadBalancerArn"], Attributes=[
+            {"Key": "idle_timeout.timeout_seconds", "Value": "60"}])
+        self.assertEqual(self.health(self.dead)[self.places[0]["ip"] + ":8009"], ("unhealthy", "Target.FailedHealthChecks"))
+
+    def test_secure(self):
+        self.shared()
+        ca = os.path.join(self.virga.data, "ca.pem")
+
+        def ask(name, *args):
+            return self.told(f"https://{name}/x", "--cacert", ca, "--resolve", f"{name}:443:{self.ips[1]}", *args)
+
+        self.assertEqual(ask("one.example.com")["headers"]["x-forwarded-proto"], "https")
+        self.until(lambda: self.curl("https://two.example.com/x", "--cacert", ca, "--resolve", f"two.example.com:443:{self.ips[1]}")[0] == 200)
+        self.assertIn(ask("two.example.com", "--http2")["name"], ("one", "two"))
+        self.assertEqual(self.curl("https://three.example.com/", "--cacert", ca, "--resolve", f"three.example.com:443:{self.ips[1]}")[0], 0)
+        self.assertEqual(self.curl(f"https://{self.ips[1]}/x", "-k", "--tls-max", "1.1")[0], 0)
+
+    def test_websocket(self):
+        self.shared()
+        code = """
+import socket, sys
+s = socket.create_connection((sys.argv[1], 80), timeout=10)
+s.sendall(b"GET /ws HTTP/1.1\\r\\nHost: x\\r\\nConnection: Upgrade\\r\\nUpgrade: websocket\\r\\n"
+          b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\\r\\n\\r\\n")
+b = b""
+while b"\\r\\n\\r\\n" not in b: b += s.recv(1000)
+assert b.startswith(b"HTTP/1.1 101"), b
+s.sendall(b"echo")
+print(s.recv(100).decode())
+"""
+        run = subprocess.run(["ip", "netns", "exec", self.space(self.places[2]["eni"]), "python3", "-c", code, self.ips[0]],
+                             capture_output=True, text=True)
+        self.assertEqual(run.stdout.strip(), "ECHO", run.stderr)
+
+    def test_groups_guard(self):
+        """The balancer's security group decides who reaches it, the targets' who reaches them."""
+        self.shared()
+        shut = self.group([(81, 81)])
+        self.elb.set_security_groups(LoadBalancerArn=self.lb["LoadBalancerArn"], SecurityGroups=[shut])
+        self.until(lambda: self.curl(self.url + "/x", limit="1")[0] == 0)
+        self.elb.set_security_groups(LoadBalancerArn=self.lb["LoadBalancerArn"], SecurityGroups=[self.sg])
+        self.until(lambda: self.curl(self.url + "/x", limit="1")[0] == 200)
+
+    def test_crash(self):
+        """The death of virga is not the balancer's; who comes after it takes it over."""
+        self.shared()
+        pids = self.haproxies()
+        self.virga.kill()
+        for i in range(4):
+            self.assertEqual(self.curl(f"http://{self.ips[i % 2]}/x")[0], 200)
+        self.virga.start(self.virga.port)
+        self.until(lambda: len(self.health(self.main)) == 2 and all(s == "healthy" for s, _ in self.health(self.main).values()))
+        self.elb.deregister_targets(TargetGroupArn=self.odd, Targets=[{"Id": self.places[0]["ip"]}])
+        self.until(lambda: {self.told(self.url + "/weighted")["name"] for _ in range(4)} == {"four"})
+        self.assertEqual(self.health(self.odd)[self.places[0]["ip"] + ":8002"], ("draining", "Target.DeregistrationInProgress"))
+        self.elb.register_targets(TargetGroupArn=self.odd, Targets=[{"Id": self.places[0]["ip"]}])
+        self.healthy(self.odd, 2)
+        self.assertEqual(self.haproxies(), pids)
+
+    def haproxies(self):
+        found = set()
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/cmdline", "rb") as f, open(f"/proc/{pid}/stat") as g:
+                    folder = os.stat(f"/proc/{pid}/root/srv/engine").st_ino
+                    if b"haproxy\0-W" in f.read() and folder in {os.stat(e).st_ino for e in os.scandir(self.virga.data + "/elb")}:
+                        if os.readlink(f"/proc/{pid}/exe").endswith("haproxy") and "\tNSpid" not in g.read():
+                            with open(f"/proc/{pid}/status") as s:
+                                if any(x.startswith("NSpid") and x.split()[-1] == "1" for x in s):
+                                    found.add(int(pid))
+            except (FileNotFoundError, ProcessLookupError, NotADirectoryError, PermissionError):
+                continue
+        self.assertEqual(len(found), 2)
+        return found
+
+    def test_recovers(self):
+        self.shared()
+        self.healthy(self.weak, 2)
+        self.assertEqual({self.told(self.url + "/weak")["name"] for _ in range(4)}, {"two", "five"})
 
 
 if __name__ == "__main__":

@@ -168,10 +168,8 @@ static status add_zone(struct call *c, struct elbv2_rec_balancer *b, const struc
 		.type = app ? STR_NONE : STR("network_load_balancer"),
 		.requester_id = STR("amazon-elb")};
 	TRY(ec2_eni_make(c, &m, &e));
-	struct ec2_eni_attach how = {.eni = e.network_interface_id,
-		.place = e.network_interface_id,
-		.kind = STR("service"),
-		.device = 0};
+	struct ec2_eni_attach how = {
+		.eni = e.network_interface_id, .place = e.network_interface_id, .kind = STR("service"), .device = 0};
 	TRY(ec2_eni_attach(c, &how, NULL));
 	if (str_has(p->allocation)) {
 		struct str association;

@@ -12,8 +12,10 @@ struct str elbv2_server_name(struct arena *a, const struct elbv2_rec_target *t)
 }
 
 /* One node's servers, joined to what others said: up anywhere is up. */
-static void join(struct call *c, const struct elbv2_rec_group *g, struct str text, struct elbv2_seen *out)
+static void join(
+	struct call *c, const struct elbv2_rec_group *g, struct str folder, struct str text, struct elbv2_seen *out)
 {
+	struct elbv2 *e = c->state;
 	struct elbv2_table t = {.rest = text};
 	struct str backend = str_fmt(c->arena, "g_%.*s", STR_ARG(g->id)), line;
 	while (elbv2_table_next(&t, &line)) {
@@ -24,7 +26,8 @@ static void join(struct call *c, const struct elbv2_rec_group *g, struct str tex
 			.code = elbv2_number(elbv2_column(&t, line, "check_code"), 0)};
 		/* "* L7OK": a check is under way, and this was the last one's end. */
 		if (str_starts(s.check, STR("* "))) s.check = str_from(s.check, 2);
-		s.checked = s.check.n && !str_is(s.check, "INI") && !str_is(s.check, "UNK");
+		s.checked = s.check.n && !str_is(s.check, "INI") && !str_is(s.check, "UNK") &&
+			    !elbv2_watch_is_fresh(e->watch, c->arena, folder, backend, s.name);
 		struct elbv2_seen_target *had = NULL;
 		for (size_t i = 0; i < out->n; i++)
 			if (str_eq(out->v[i].name, s.name)) had = &out->v[i];
@@ -46,7 +49,8 @@ status elbv2_see(struct call *c, const struct elbv2_rec_group *g, struct elbv2_s
 		for (size_t k = 0; k < all.v[i].zones.n; k++) {
 			struct elbv2_socket s = {c->cloud, elbv2_folder(c->arena, all.v[i].zones.v[k].eni)};
 			struct str text;
-			if (is_ok(elbv2_ask(c->arena, &s, STR("show stat -1 4 -1"), &text))) join(c, g, text, out);
+			if (is_ok(elbv2_ask(c->arena, &s, STR("show stat -1 4 -1"), &text)))
+				join(c, g, s.folder, text, out);
 		}
 	}
 	return OK;

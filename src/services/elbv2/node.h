@@ -120,3 +120,6 @@ struct elbv2_watch;
 struct elbv2_watch *elbv2_watch_start(struct elbv2 *e);
 void elbv2_watch_stop(struct elbv2_watch *w);
 void elbv2_watch_poke(struct elbv2_watch *w);
+/* Down, and no check has failed yet: it is new. Any thread. */
+bool elbv2_watch_is_fresh(
+	struct elbv2_watch *w, struct arena *a, struct str folder, struct str backend, struct str server);

@@ -23,30 +23,56 @@ struct elbv2_watch {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	bool stopping, poked;
+	pthread_mutex_t servers_lock;
 	struct map servers; /* by "ENI BACKEND/SERVER": struct history */
 	struct map targets; /* by balancer's id: the text that describes its instances */
 };
 
 /* ── one node ── */
 
+static struct str server_name(struct arena *a, struct str folder, struct str backend, struct str server)
+{
+	return str_fmt(a, "%.*s %.*s/%.*s", STR_ARG(folder), STR_ARG(backend), STR_ARG(server));
+}
+
+/* Takes in what a server is; true where it waits for its first check. */
+static bool remember(struct elbv2_watch *w, struct str name, const struct elbv2_row *r)
+{
+	pthread_mutex_lock(&w->servers_lock);
+	struct history *h = map_get(&w->servers, name);
+	bool down = r->state == DOWN && !r->admin, fresh = false;
+	if (!down && h) {
+		map_remove(&w->servers, name);
+		free(h);
+	} else if (down) {
+		if (!h) {
+			h = mem_new(sizeof(*h));
+			h->fresh = r->check_result != FAILED && r->check_result != PASSED;
+			map_set(&w->servers, name, h);
+		}
+		if (r->check_result == FAILED) h->fresh = false;
+		fresh = h->fresh;
+	}
+	pthread_mutex_unlock(&w->servers_lock);
+	return fresh;
+}
+
+bool elbv2_watch_is_fresh(
+	struct elbv2_watch *w, struct arena *a, struct str folder, struct str backend, struct str server)
+{
+	if (!w) return false;
+	pthread_mutex_lock(&w->servers_lock);
+	const struct history *h = map_get(&w->servers, server_name(a, folder, backend, server));
+	bool fresh = h && h->fresh;
+	pthread_mutex_unlock(&w->servers_lock);
+	return fresh;
+}
+
 static bool look_at_server(
 	struct elbv2_watch *w, struct arena *a, const struct elbv2_socket *s, const struct elbv2_row *r)
 {
-	struct str name = str_fmt(a, "%.*s %.*s/%.*s", STR_ARG(s->folder), STR_ARG(r->backend), STR_ARG(r->server)),
-		   said;
-	struct history *h = map_get(&w->servers, name);
-	if (r->state != DOWN || r->admin) {
-		map_remove(&w->servers, name);
-		free(h);
-		return false;
-	}
-	if (!h) {
-		h = mem_new(sizeof(*h));
-		h->fresh = r->check_result != FAILED && r->check_result != PASSED;
-		map_set(&w->servers, name, h);
-	}
-	if (r->check_result == FAILED) h->fresh = false;
-	if (!h->fresh) return false;
+	struct str said;
+	if (!remember(w, server_name(a, s->folder, r->backend, r->server), r)) return false;
 	if (r->check_result != PASSED) return true;
 	struct str command = str_fmt(a, "set server %.*s/%.*s health up", STR_ARG(r->backend), STR_ARG(r->server));
 	return !is_ok(elbv2_ask(a, s, command, &said));
@@ -167,6 +193,7 @@ struct elbv2_watch *elbv2_watch_start(struct elbv2 *e)
 	struct elbv2_watch *w = mem_new(sizeof(*w));
 	pthread_condattr_t attributes;
 	w->e = e;
+	pthread_mutex_init(&w->servers_lock, NULL);
 	map_init(&w->servers);
 	map_init(&w->targets);
 	pthread_mutex_init(&w->lock, NULL);
@@ -199,5 +226,6 @@ void elbv2_watch_stop(struct elbv2_watch *w)
 	map_cleanup(&w->targets, free);
 	pthread_cond_destroy(&w->wake);
 	pthread_mutex_destroy(&w->lock);
+	pthread_mutex_destroy(&w->servers_lock);
 	free(w);
 }
