@@ -117,9 +117,15 @@ static const char *balance(const struct elbv2_rec_group *g)
 	return str_is(type, "weighted_random") ? "random(1)" : "roundrobin";
 }
 
-#define PAGE(title)                                                                                                    \
-	"<html>\\r\\n<head><title>" title "</title></head>\\r\\n<body>\\r\\n<center><h1>" title                        \
-	"</h1></center>\\r\\n</body>\\r\\n</html>\\r\\n"
+/* HAProxy says it of `status`; the page that AWS's balancers send is of `text`. */
+static void page(struct buf *b, int status, const char *text)
+{
+	buf_fmt(b,
+		"\thttp-error status %d content-type text/html string "
+		"\"<html>\\r\\n<head><title>%s</title></head>\\r\\n"
+		"<body>\\r\\n<center><h1>%s</h1></center>\\r\\n</body>\\r\\n</html>\\r\\n\"\n",
+		status, text, text);
+}
 
 static void backend(const struct elbv2_plan_group *g, bool open, struct buf *text, struct buf *all)
 {
@@ -130,10 +136,8 @@ static void backend(const struct elbv2_plan_group *g, bool open, struct buf *tex
 	if (is_http(r)) {
 		stick(r, &b);
 		/* A target was chosen, and could not be reached: "HTTP 502: Bad gateway", the ALB guide. */
-		buf_lit(&b, "\thttp-error status 503 content-type text/html string \"" PAGE(
-				    "502 Bad Gateway") "\"\n"
-						       "\thttp-after-response set-status 502 if { status 503 } { "
-						       "srv_id -m found }\n");
+		page(&b, 503, "502 Bad Gateway");
+		buf_lit(&b, "\thttp-after-response set-status 502 if { status 503 } { srv_id -m found }\n");
 	}
 	if (!open) check(r, &b);
 	/* Every kind of server is in the hash, and none of them. */
@@ -200,35 +204,18 @@ static void head(struct elbv2_plan *p, struct buf *b)
 {
 	bool app = elbv2_is_app(p->b);
 	struct str idle = app ? elbv2_balancer_attribute(p->b, "idle_timeout.timeout_seconds") : STR("350");
-	buf_fmt(b,
-		"defaults\n\tmode http\n\ttimeout connect 10s\n\ttimeout client %.*ss\n\ttimeout server "
-		"%.*ss\n\ttimeout tunnel "
-		"%.*ss\n\ttimeout http-keep-alive %.*ss\n\ttimeout http-request 60s\n\ttimeout queue 10s\n\toption "
-		"idle-close-on-response\n\toption redispatch 1\n\tretries 3\n\tload-server-state-from-file global\n"
-		"\thttp-error status 503 content-type text/html string \"" PAGE(
-			"503 Service Temporarily Unavailable") "\"\n"
-							       "\thttp-error status 502 content-type text/html string "
-							       "\"" PAGE(
-								       "502 Bad Gateway") "\"\n"
-											  "\thttp-error status 504 "
-											  "content-type text/html "
-											  "string \"" PAGE(
-												  "504 Gateway "
-												  "Time-out") "\"\n"
-													      "\thttp-"
-													      "error "
-													      "status "
-													      "400 "
-													      "content-"
-													      "type "
-													      "text/"
-													      "html "
-													      "string "
-													      "\"" PAGE(
-														      "400 Bad Request") "\"\n"
-																	 "\thttp-error status 408 content-type text/html string \"" PAGE(
-																		 "408 Request Time-out") "\"\n",
-		STR_ARG(idle), STR_ARG(idle), STR_ARG(idle), STR_ARG(idle));
+	static const char *const waits[] = {"client", "server", "tunnel", "http-keep-alive"};
+	buf_lit(b,
+		"defaults\n\tmode http\n\ttimeout connect 10s\n\ttimeout http-request 60s\n\ttimeout queue "
+		"10s\n\toption "
+		"idle-close-on-response\n\toption redispatch 1\n\tretries 3\n\tload-server-state-from-file global\n");
+	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++)
+		buf_fmt(b, "\ttimeout %s %.*ss\n", waits[i], STR_ARG(idle));
+	page(b, 400, "400 Bad Request");
+	page(b, 408, "408 Request Time-out");
+	page(b, 502, "502 Bad Gateway");
+	page(b, 503, "503 Service Temporarily Unavailable");
+	page(b, 504, "504 Gateway Time-out");
 }
 
 struct elbv2_config elbv2_config(struct elbv2_plan *p)
