@@ -118,13 +118,13 @@ static const char *balance(const struct elbv2_rec_group *g)
 }
 
 /* HAProxy says it of `status`; the page that AWS's balancers send is of `text`. */
-static void page(struct buf *b, int status, const char *text)
+static void page(struct buf *b, int code, const char *text)
 {
 	buf_fmt(b,
 		"\thttp-error status %d content-type text/html string "
 		"\"<html>\\r\\n<head><title>%s</title></head>\\r\\n"
 		"<body>\\r\\n<center><h1>%s</h1></center>\\r\\n</body>\\r\\n</html>\\r\\n\"\n",
-		status, text, text);
+		code, text, text);
 }
 
 static void backend(const struct elbv2_plan_group *g, bool open, struct buf *text, struct buf *all)
