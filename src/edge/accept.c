@@ -2,6 +2,7 @@
  * begins with 0x16, which no HTTP method does), and hands the connection to the plain or the secure daemon. It also
  * cuts clients that take too long for a head, which libmicrohttpd, that only knows inactivity, does not (slowloris). */
 #include "base/log.h"
+#include "edge/hello.h"
 #include "edge/internal.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TLS_HANDSHAKE = 0x16, BACKLOG = 4096, EVENTS = 64 };
+enum { TLS_HANDSHAKE = 0x16, BACKLOG = 4096, EVENTS = 64, FIRST_BYTES = 4096 };
 
 struct edge_silent {
 	int fd;
@@ -120,6 +121,29 @@ static void silent_remove(struct edge *e, struct edge_silent *s)
 	free(s);
 }
 
+void edge_divert(struct edge *e, const struct edge_diverter *d)
+{
+	pthread_mutex_lock(&e->divert_lock);
+	e->diverter = d ? *d : (struct edge_diverter){0};
+	pthread_mutex_unlock(&e->divert_lock);
+}
+
+/* What came first is looked at, and left unread. A head that does not come in one piece is not diverted. */
+static bool diverted(struct edge *e, int fd, bool tls)
+{
+	char first[FIRST_BYTES];
+	bool taken = false;
+	pthread_mutex_lock(&e->divert_lock);
+	if (e->diverter.take) {
+		ssize_t n = recv(fd, first, sizeof(first), MSG_PEEK | MSG_DONTWAIT);
+		struct str bytes = str_n(first, n > 0 ? (size_t)n : 0);
+		struct str name = tls ? edge_hello_name(bytes) : edge_host_name(bytes);
+		if (str_has(name)) taken = e->diverter.take(e->diverter.ctx, fd, name, tls);
+	}
+	pthread_mutex_unlock(&e->divert_lock);
+	return taken;
+}
+
 /* True when the first byte has decided (or the client has left). */
 static bool decide(struct edge *e, int fd, const struct sockaddr_storage *a, socklen_t n)
 {
@@ -129,7 +153,7 @@ static bool decide(struct edge *e, int fd, const struct sockaddr_storage *a, soc
 	if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;
 	if (got <= 0)
 		close(fd);
-	else
+	else if (!diverted(e, fd, first == TLS_HANDSHAKE))
 		hand_over(e, fd, first == TLS_HANDSHAKE, a, n);
 	return true;
 }

@@ -136,6 +136,7 @@ static void stop_daemons(struct edge *e)
 void edge_release(struct edge *e)
 {
 	if (atomic_fetch_sub(&e->references, 1) != 1) return;
+	pthread_mutex_destroy(&e->divert_lock);
 	pthread_mutex_destroy(&e->lock);
 	free(e);
 }
@@ -162,6 +163,7 @@ status edge_start(const struct edge_options *o, struct edge **out, struct str *w
 	e->epoll_fd = e->wake_fd = -1;
 	atomic_store(&e->references, 1);
 	pthread_mutex_init(&e->lock, NULL);
+	pthread_mutex_init(&e->divert_lock, NULL);
 	s = edge_listen(e, o->listen, why);
 	if (is_ok(s)) {
 		e->plain.daemon = start_daemon(&e->plain, o, threads);

@@ -88,6 +88,8 @@ struct edge {
 	pthread_t acceptor;
 	bool acceptor_runs;
 	_Atomic bool stopping, abandoning;
+	pthread_mutex_t divert_lock;
+	struct edge_diverter diverter; /* take NULL: none */
 
 	pthread_mutex_t lock; /* the list of connections; taken before a connection's, which is taken before an exchange's */
 	struct edge_conn *conns;

@@ -4,6 +4,7 @@
 #include "services/ec2/dns.h"
 #include "services/ec2/endpoint.h"
 #include "services/ec2/intent.h"
+#include "services/elbv2/door.h"
 
 /* "The DNS name's TTL is 5 seconds" of databases, 60 of balancers: the shorter one serves both. */
 enum { TTL_S = 60, PUBLISHED_TTL_S = 5 };
@@ -167,6 +168,19 @@ struct str ec2_service_address(struct str service)
 	if (str_is(service, "s3")) return STR("198.18.1.10");
 	if (str_is(service, "dynamodb")) return STR("198.18.2.10");
 	return STR("198.18.0.10");
+}
+
+/* A load balancer's nodes, by the name that its owner sees: for any VPC. */
+static status balancer_name(struct look *l, struct str label)
+{
+	struct elbv2_addresses found;
+	struct cidr address;
+	status s = elbv2_addresses(l->at.tx, l->at.a, label, &found);
+	if (status_is(s, STATUS_NOT_FOUND)) return OK;
+	TRY(s);
+	for (size_t i = 0; i < found.n; i++)
+		if (is_ok(cidr_parse_address(found.v[i], &address))) add_address(l, address);
+	return OK;
 }
 
 /* "5.1.0.10.in-addr.arpa" */

@@ -56,17 +56,27 @@ static status start(struct cloud *cloud, void **state)
 static void ready(struct cloud *cloud, void *state)
 {
 	struct elbv2 *e = state;
-	if (host_available(cloud->host)) e->watch = elbv2_watch_start(e);
+	if (host_available(cloud->host)) {
+		e->watch = elbv2_watch_start(e);
+		e->outside = elbv2_outside_start(cloud);
+	}
 	elbv2_controller_ready(e);
+}
+
+static void drain(void *state)
+{
+	struct elbv2 *e = state;
+	elbv2_outside_quiet(e->outside);
 }
 
 static void stop(void *state)
 {
 	struct elbv2 *e = state;
+	elbv2_outside_stop(e->outside);
 	elbv2_watch_stop(e->watch);
 	free(e);
 }
 
 extern const struct service service_elbv2;
 const struct service service_elbv2 = {
-	.model = &wire_service_elbv2, .ops = operations, .start = start, .ready = ready, .stop = stop};
+	.model = &wire_service_elbv2, .ops = operations, .start = start, .ready = ready, .drain = drain, .stop = stop};

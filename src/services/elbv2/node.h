@@ -123,3 +123,8 @@ void elbv2_watch_poke(struct elbv2_watch *w);
 /* Down, and no check has failed yet: it is new. Any thread. */
 bool elbv2_watch_is_fresh(
 	struct elbv2_watch *w, struct arena *a, struct str folder, struct str backend, struct str server);
+
+/* ── outside.c ── the edge's connections to internet-facing balancers, by name. quiet: before the edge stops. */
+struct elbv2_outside *elbv2_outside_start(struct cloud *cloud);
+void elbv2_outside_quiet(struct elbv2_outside *o);
+void elbv2_outside_stop(struct elbv2_outside *o);

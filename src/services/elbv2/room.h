@@ -174,9 +174,11 @@ void elbv2_mark(struct ec2_place at, struct str balancer_name);
 /* Deleted: the job takes down what stands and drops its interfaces. */
 void elbv2_mark_gone(struct ec2_place at, const struct elbv2_rec_balancer *b);
 struct elbv2_watch;
+struct elbv2_outside;
 struct elbv2 {
 	struct cloud *cloud;
-	struct elbv2_watch *watch; /* NULL where nothing real stands */
+	struct elbv2_watch *watch; /* both NULL where nothing real stands */
+	struct elbv2_outside *outside;
 };
 status elbv2_controller_start(struct elbv2 *e) MUST_USE;
 /* Looks at all balancers: what stands is adopted. */
