@@ -224,6 +224,8 @@ status ec2_dns_answer(struct ec2_place at, const struct ec2_rec_vpc *vpc, const 
 		TRY(private_name(&l, label));
 	else if (str_ends(q->name, STR(".in-addr.arpa")))
 		TRY(reverse_name(&l, q->name));
+	else if (str_find(str_or(rest, STR("")), STR("elb.")) >= 0 && str_ends(q->name, STR(".localhost")))
+		TRY(balancer_name(&l, label));
 	else if (str_ends(q->name, STR(".vpce.amazonaws.com")))
 		TRY(endpoint_name(&l, label));
 	else if (str_ends(q->name, STR(".compute.amazonaws.com")) || str_ends(q->name, STR(".compute-1.amazonaws.com")))

@@ -2,3 +2,12 @@
  * the operations themselves (call/inside.h: ELBV2_OP_REGISTER_TARGETS, …). */
 #pragma once
 #include "call/call.h"
+
+/* The addresses of a balancer's nodes, by its DNS name's first label: public ones where it faces the internet (as AWS's
+ * resolvers say inside of VPCs too), private ones where it is internal. Without those of zones that are down, unless
+ * all are. NOT_FOUND. */
+struct elbv2_addresses {
+	struct str *v;
+	size_t n;
+};
+status elbv2_addresses(struct store_tx *tx, struct arena *a, struct str label, struct elbv2_addresses *out) MUST_USE;

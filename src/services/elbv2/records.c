@@ -168,6 +168,22 @@ status elbv2_whose(struct store_tx *tx, struct arena *a, const char *kind, struc
 	return elbv2_rec_whose_decode(a, bytes, out);
 }
 
+status elbv2_addresses(struct store_tx *tx, struct arena *a, struct str label, struct elbv2_addresses *out)
+{
+	struct elbv2_rec_whose w;
+	struct elbv2_rec_balancer b;
+	*out = (struct elbv2_addresses){0};
+	TRY(elbv2_whose(tx, a, "name", str_lower(a, label), &w));
+	TRY(elbv2_balancer_get((struct ec2_place){tx, a, w.account, w.region}, w.name, &b));
+	for (int any = 0; any < 2 && !out->n; any++) {
+		size_t capacity = 0;
+		for (size_t i = 0; i < b.zones.n; i++)
+			if (any || !ec2_zone_is_down(tx, a, b.zones.v[i].zone))
+				*VEC_PUSH(a, out, &capacity) = str_or(b.zones.v[i].public, b.zones.v[i].address);
+	}
+	return OK;
+}
+
 /* ── listeners and rules ── */
 
 status elbv2_listeners(struct ec2_place at, struct str balancer, struct elbv2_all_listeners *out)
