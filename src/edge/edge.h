@@ -75,14 +75,6 @@ status edge_start(const struct edge_options *o, struct edge **out, struct str *w
 /* Accepts at this listening socket too (one in another network namespace, say). It stays the caller's, who
  * closes it to end that. */
 void edge_adopt(struct edge *e, int listener);
-/* Connections that somebody else serves, by the name that the client says first (TLS: the server name; else the Host
- * header, with its port). `take` is asked once for each new connection, in the acceptor's thread, and must not block. True:
- * the socket is its own from now on, with nothing read from it. Copied; NULL ends it: no call runs when that returns. */
-struct edge_diverter {
-	void *ctx;
-	bool (*take)(void *ctx, int fd, struct str name, bool tls);
-};
-void edge_divert(struct edge *e, const struct edge_diverter *d);
 /* The port that it listens on (for port 0). */
 uint16_t edge_port(const struct edge *e);
 /* Stops accepting; answers in flight are finished (at most grace_ms), idle connections closed. Frees `e`; exchanges whose

@@ -6,6 +6,7 @@
  * Who suspends: only an event thread, inside MHD's callback. Who resumes: whoever finds the exchange PARKED and moves it
  * out of that state, so there is exactly one MHD_resume_connection per MHD_suspend_connection. */
 #pragma once
+#include "edge/divert.h"
 #include "edge/edge.h"
 #include <microhttpd.h>
 #include <pthread.h>

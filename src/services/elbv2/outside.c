@@ -4,6 +4,7 @@
  * security groups and ACLs decide as for any other client; WebSocket and HTTP/2 pass. A port is named by a label before
  * it (8080.NAME-HASH.…); else it is 443, or 80, or the first of its listeners that fits. */
 #include "base/log.h"
+#include "edge/divert.h"
 #include "host/host.h"
 #include "services/elbv2/node.h"
 #include <errno.h>
