@@ -5,6 +5,7 @@ import os
 import subprocess
 import unittest
 
+from ec2_network_test import ASK
 from elbv2_test import Case
 from virga import wait_until
 
@@ -46,6 +47,29 @@ class S(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads, request_queue_size = True, 128
     def handle_error(self, *a): pass
 S(("0.0.0.0", int(sys.argv[1])), H).serve_forever()
+"""
+
+# Keep-alive clients: until the file is there; how many requests went well, and what went wrong.
+LOAD = r"""
+import http.client, json, os, sys, threading
+good, bad = [0] * 4, []
+def client(i):
+    c = None
+    while not os.path.exists(sys.argv[2]):
+        try:
+            c = c or http.client.HTTPConnection(sys.argv[1], 80, timeout=20)
+            c.request("GET", "/load")
+            r = c.getresponse()
+            body = r.read()
+            if r.status == 200: good[i] += 1
+            else: bad.append([r.status, body.decode()])
+            if r.will_close: c.close(); c = None
+        except Exception as e:
+            bad.append(repr(e)); c = None
+threads = [threading.Thread(target=client, args=(i,)) for i in range(4)]
+for t in threads: t.start()
+for t in threads: t.join()
+print(json.dumps({"good": sum(good), "bad": bad[:5], "n_bad": len(bad)}))
 """
 
 
@@ -330,6 +354,57 @@ print(s.recv(100).decode())
                 continue
         self.assertEqual(len(found), 2)
         return found
+
+    def test_changes_lose_nothing(self):
+        self.shared()
+        stop = os.path.join(self.virga.folder, "stop")
+        spare = [{"Id": p["ip"], "Port": 8002} for p in self.places[:2]]
+        load = subprocess.Popen(["ip", "netns", "exec", self.space(self.places[2]["eni"]), "python3", "-c", LOAD, self.ips[0], stop],
+                                stdout=subprocess.PIPE, text=True)
+        try:
+            for i in range(50):
+                self.elb.register_targets(TargetGroupArn=self.main, Targets=[spare[i % 2]])
+                self.elb.deregister_targets(TargetGroupArn=self.main, Targets=[spare[(i + 1) % 2]])
+        finally:
+            open(stop, "w").close()
+            said = json.loads(load.communicate()[0])
+        self.assertEqual(said["n_bad"], 0, said)
+        self.assertGreater(said["good"], 100)
+        self.elb.deregister_targets(TargetGroupArn=self.main, Targets=spare)
+
+    def test_names(self):
+        """From the user's machine through the edge's port, and in the VPC by its resolver; internal ones only there."""
+        lb, tg = self.balancer(), self.quick(Port=8001)
+        self.listener(lb, [{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200", "MessageBody": "out here"}}])
+        name = lb["DNSName"]
+
+        def get(*args):
+            return subprocess.run(["curl", "-s", "-m", "5", "--noproxy", "*", *args], capture_output=True, text=True).stdout
+
+        edge = f"{self.virga.port}"
+        self.until(lambda: get("--resolve", f"{name}:{edge}:127.0.0.1", f"http://{name}:{edge}/") == "out here")
+        self.shared()
+        inside = self.lb["DNSName"]
+        self.assertIn("No internet-facing", get("--resolve", f"{inside}:{edge}:127.0.0.1", f"http://{inside}:{edge}/x"))
+        found = self.resolve(inside)
+        self.assertEqual(sorted(found), sorted(self.ips))
+        self.assertEqual(len(self.resolve(name)), 2)
+        self.assertFalse(set(self.resolve(name)) & set(self.ips))
+        self.elb.delete_target_group(TargetGroupArn=tg)
+
+    def resolve(self, name):
+        run = subprocess.run(["ip", "netns", "exec", self.space(self.places[2]["eni"]), "python3", "-c", ASK, name, "1", "10.20.0.2"],
+                             capture_output=True, text=True)
+        return run.stdout.split("\n")[1:-1]
+
+    def test_network(self):
+        self.shared()
+        lb, ips = self.inside(Type="network", Subnets=self.subnets[:1])
+        tg = self.quick(Protocol="TCP", Port=8001, HealthCheckPath="/health", HealthCheckProtocol="HTTP")
+        self.listener(lb, [{"Type": "forward", "TargetGroupArn": tg}], Protocol="TCP", Port=8100)
+        self.elb.register_targets(TargetGroupArn=tg, Targets=[{"Id": self.places[0]["ip"]}])
+        self.healthy(tg, 1)
+        self.assertEqual(self.told(f"http://{ips[0]}:8100/x")["name"], "one")
 
     def test_recovers(self):
         self.shared()

@@ -124,6 +124,11 @@ void elbv2_watch_poke(struct elbv2_watch *w);
 bool elbv2_watch_is_fresh(
 	struct elbv2_watch *w, struct arena *a, struct str folder, struct str backend, struct str server);
 
+/* ── measure.c ── puts what a node has counted since the last call into CloudWatch. counters: the caller's memory. */
+struct map;
+void elbv2_measure(struct elbv2 *e, struct map *counters, struct ec2_place at, const struct elbv2_rec_balancer *b,
+	const struct elbv2_rec_zone *zone);
+
 /* ── outside.c ── the edge's connections to internet-facing balancers, by name. quiet: before the edge stops. */
 struct elbv2_outside *elbv2_outside_start(struct cloud *cloud);
 void elbv2_outside_quiet(struct elbv2_outside *o);

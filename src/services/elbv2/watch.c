@@ -10,7 +10,7 @@
 #include <time.h>
 
 /* states: of "show servers state"; passed, failed: srv_check_result. */
-enum { FAST_MS = 250, SLOW_MS = 2000, IDLE_MS = 60000, DOWN = 0, FAILED = 2, PASSED = 3 };
+enum { FAST_MS = 250, SLOW_MS = 2000, IDLE_MS = 60000, MEASURE_MS = 5000, DOWN = 0, FAILED = 2, PASSED = 3 };
 
 /* What is remembered of a server while it is down. */
 struct history {
@@ -25,7 +25,9 @@ struct elbv2_watch {
 	bool stopping, poked;
 	pthread_mutex_t servers_lock;
 	struct map servers; /* by "ENI BACKEND/SERVER": struct history */
-	struct map targets; /* by balancer's id: the text that describes its instances */
+	int64_t measured_us;
+	struct map counters; /* measure.c's */
+	struct map targets;  /* by balancer's id: the text that describes its instances */
 };
 
 /* ── one node ── */
@@ -141,7 +143,9 @@ static int64_t look(struct elbv2_watch *w)
 {
 	struct arena a;
 	struct str key, value;
-	int64_t next = IDLE_MS;
+	int64_t next = IDLE_MS, now_us = clock_monotonic_us();
+	bool measures = now_us - w->measured_us >= MEASURE_MS * 1000;
+	if (measures) w->measured_us = now_us;
 	arena_init(&a);
 	struct store_tx *tx = store_begin(w->e->cloud->store, &a, true);
 	struct key k = key_for(&a, STR("elbv2"), STR("index"), STR(""), STR(""));
@@ -156,6 +160,8 @@ static int64_t look(struct elbv2_watch *w)
 		if (next > SLOW_MS) next = SLOW_MS;
 		for (size_t i = 0; i < b.zones.n; i++)
 			if (look_at_node(w, &a, b.zones.v[i].eni)) next = FAST_MS;
+		for (size_t i = 0; measures && i < b.zones.n; i++)
+			elbv2_measure(w->e, &w->counters, at, &b, &b.zones.v[i]);
 		look_at_targets(w, at, &b);
 	}
 	if (!is_ok(store_scan_end(scan))) log_warn("elbv2", "scan_failed", "what=balancers");
@@ -196,6 +202,7 @@ struct elbv2_watch *elbv2_watch_start(struct elbv2 *e)
 	pthread_mutex_init(&w->servers_lock, NULL);
 	map_init(&w->servers);
 	map_init(&w->targets);
+	map_init(&w->counters);
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -224,6 +231,7 @@ void elbv2_watch_stop(struct elbv2_watch *w)
 	pthread_join(w->thread, NULL);
 	map_cleanup(&w->servers, free);
 	map_cleanup(&w->targets, free);
+	map_cleanup(&w->counters, free);
 	pthread_cond_destroy(&w->wake);
 	pthread_mutex_destroy(&w->lock);
 	pthread_mutex_destroy(&w->servers_lock);
