@@ -82,7 +82,13 @@ static const struct attribute attributes[] = {
 #undef L
 /* What needs something that is not there: recorded nowhere, refused with what is missing. */
 static const char *const unbuilt[][2] = {
+	{"access_logs.s3.enabled", "true"},
 	{"connection_logs.s3.enabled", "true"},
+	{"waf.fail_open.enabled", "true"},
+	{"ipv6.deny_all_igw_traffic", "true"},
+	{"routing.http.preserve_host_header.enabled", "true"},
+	{"dns_record.client_routing_policy", "availability_zone_affinity"},
+	{"dns_record.client_routing_policy", "partial_availability_zone_affinity"},
 	{"zonal_shift.config.enabled", "true"},
 	{"load_balancing.algorithm.anomaly_mitigation", "on"},
 	{"preserve_client_ip.enabled", "true"},
@@ -243,9 +249,6 @@ status elbv2_modify_load_balancer_attributes(struct call *c,
 	struct elbv2_rec_balancer b;
 	TRY(elbv2_balancer_find(c, in->load_balancer_arn, &b));
 	TRY(set(c, ELBV2_OF_BALANCER, elbv2_is_app(&b) ? APP : NET, &in->attributes, &b.attributes));
-	bool logs = str_is(elbv2_balancer_attribute(&b, "access_logs.s3.enabled"), "true");
-	if (logs && !elbv2_balancer_attribute(&b, "access_logs.s3.bucket").n)
-		return call_fail(c, ERR_VALIDATION, "The value of 'access_logs.s3.bucket' cannot be empty");
 	if (elbv2_is_app(&b) && str_is(elbv2_balancer_attribute(&b, "load_balancing.cross_zone.enabled"), "false"))
 		return ELBV2_FAIL(c, INVALID_CONFIGURATION_REQUEST,
 			"Cross-zone load balancing cannot be turned off for Application Load Balancers");
