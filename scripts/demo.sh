@@ -66,7 +66,9 @@ CREATE_COMPLETE | UPDATE_COMPLETE) ;;
 	;;
 esac
 deployed=$(date +%s.%N)
-url=$(field "Outputs[?OutputKey=='Url'].OutputValue | [0]")
+# From this machine a balancer is reached by its name at virga's own port.
+port=${AWS_ENDPOINT_URL##*:}
+url=http://$(field "Outputs[?OutputKey=='Balancer'].OutputValue | [0]"):${port%%/*}/
 for ((i = 0; i < 600; i++)); do curl -sf -o /dev/null --max-time 5 "${url}api/products" && break; sleep 0.1; done
 curl -sf -o /dev/null --max-time 5 "${url}api/products" || { echo "The shop does not answer at $url"; exit 1; }
 awk -v a="$begun" -v b="$deployed" -v c="$(date +%s.%N)" \
