@@ -534,6 +534,7 @@ class Organization(Case):
 
         for account, name in ((one, "of-one"), (two, "of-two"), (ACCOUNT, "of-master"), ("999988887777", "of-stranger")):
             self.client("sqs", "eu-west-1", key=account).create_queue(QueueName=name)
+        self.lookup()  # all is filed, while they are members
         org.remove_account_from_organization(AccountId=two)
         self.client("sqs", "eu-west-1", key=two).create_queue(QueueName="after-leaving")
         self.lookup()  # all is filed

@@ -154,7 +154,8 @@ static status check_create(struct call *c, const struct elbv2_create_target_grou
 		return call_fail(c, ERR_VALIDATION,
 			"Protocol '%.*s' is not supported for target groups with target type 'alb'",
 			STR_ARG(g->protocol));
-	struct str version = in->protocol_version;
+	/* Terraform sends it empty for what has none. */
+	struct str version = in->protocol_version.n ? in->protocol_version : STR_NONE;
 	if (str_has(version) && !is_http(g->protocol))
 		return call_fail(c, ERR_VALIDATION,
 			"A protocol version cannot be specified for target groups with protocol '%.*s'",
@@ -197,7 +198,7 @@ status elbv2_create_target_group(
 	struct elbv2_all_groups all;
 	size_t capacity = 0;
 	TRY(check_create(c, in, &g));
-	if (is_http(g.protocol)) g.protocol_version = str_or(in->protocol_version, STR("HTTP1"));
+	if (is_http(g.protocol)) g.protocol_version = in->protocol_version.n ? in->protocol_version : STR("HTTP1");
 	defaults(in, &g);
 	if (in->matcher) {
 		g.matcher = arena_new(c->arena, struct elbv2_rec_matcher);

@@ -79,6 +79,12 @@ static status read_password(struct call *c, const struct rds_create_db_instance_
 	return OK;
 }
 
+/* Clients send what they leave to RDS as an empty text, too. */
+static struct str given(struct str s)
+{
+	return s.n ? s : STR_NONE;
+}
+
 status rds_create_db_instance(
 	struct call *c, const struct rds_create_db_instance_input *in, struct rds_create_db_instance_output *out)
 {
@@ -99,28 +105,28 @@ status rds_create_db_instance(
 	struct rds_rec_instance r = {.db_instance_identifier = in->db_instance_identifier,
 		.db_instance_class = in->db_instance_class,
 		.engine = in->engine,
-		.engine_version = in->engine_version,
+		.engine_version = given(in->engine_version),
 		.master_username = in->master_username,
-		.db_name = in->db_name.n ? in->db_name : STR_NONE,
+		.db_name = given(in->db_name),
 		.allocated_storage = in->allocated_storage,
-		.preferred_backup_window = in->preferred_backup_window,
+		.preferred_backup_window = given(in->preferred_backup_window),
 		.backup_retention_period = in->backup_retention_period.has ? in->backup_retention_period : SOME_I32(1),
-		.parameter_group = in->db_parameter_group_name,
-		.preferred_maintenance_window = in->preferred_maintenance_window,
+		.parameter_group = given(in->db_parameter_group_name),
+		.preferred_maintenance_window = given(in->preferred_maintenance_window),
 		.multi_az = in->multi_az,
 		.auto_minor_version_upgrade = in->auto_minor_version_upgrade,
-		.license_model = in->license_model,
+		.license_model = given(in->license_model),
 		.iops = in->iops,
 		.storage_throughput = in->storage_throughput,
-		.option_group = in->option_group_name,
-		.storage_type = in->storage_type,
-		.ca_certificate_identifier = in->ca_certificate_identifier,
+		.option_group = given(in->option_group_name),
+		.storage_type = given(in->storage_type),
+		.ca_certificate_identifier = given(in->ca_certificate_identifier),
 		.copy_tags_to_snapshot = in->copy_tags_to_snapshot,
 		.deletion_protection = in->deletion_protection,
 		.max_allocated_storage = in->max_allocated_storage,
 		.port = in->port};
-	struct rds_make m = {.zone = in->availability_zone,
-		.subnet_group = in->db_subnet_group_name,
+	struct rds_make m = {.zone = given(in->availability_zone),
+		.subnet_group = given(in->db_subnet_group_name),
 		.groups = in->vpc_security_group_ids.v,
 		.n_groups = in->vpc_security_group_ids.n,
 		.public = in->publicly_accessible,
