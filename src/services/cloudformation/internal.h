@@ -98,6 +98,9 @@ struct cfn_view {
 void cfn_view_init(struct cfn_view *v, struct cloud *cloud, struct arena *a, const struct cloudformation_rec_stack *s,
 	const struct cfn_template *t, const struct cloudformation_rec_parameters *parameters,
 	const struct cfn_resources *resources);
+/* *out, with account and region, becomes a session of the stack's role. FAILED: *why. */
+status cfn_as_role(struct cloud *cloud, struct arena *a, struct str role_arn, struct inside_caller *out,
+	struct str *why) MUST_USE;
 /* The principal that the stack works as: its role's, or whoever asked. FAILED with *why. */
 status cfn_who(struct cloud *cloud, struct arena *a, const struct cloudformation_rec_stack *s,
 	struct inside_caller *out, struct str *why) MUST_USE;

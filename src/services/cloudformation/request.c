@@ -177,7 +177,11 @@ status cfn_settings_read(struct call *c, const struct cfn_request *in, const str
 		given[i] = (struct cfn_given){p->parameter_key, p->parameter_value, p->use_previous_value.v};
 	}
 	struct cloudformation_rec_parameters parameters;
-	if (!is_ok(cfn_parameters_read(c->cloud, &who, a, t, given, in->parameters->n,
+	/* What parameters name is looked up as the stack's role, where it has one; the template was read as the caller. */
+	struct inside_caller acting = who;
+	if (str_has(out->role_arn) && !is_ok(cfn_as_role(c->cloud, a, out->role_arn, &acting, &why)))
+		return cfn_invalid(c, why);
+	if (!is_ok(cfn_parameters_read(c->cloud, &acting, a, t, given, in->parameters->n,
 		    before ? &before->settings->parameters : NULL, &parameters, &why)))
 		return cfn_invalid(c, why);
 	out->parameters = parameters;

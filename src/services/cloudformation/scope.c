@@ -43,6 +43,11 @@ static status ask(struct cfn_view *v, const char *service, const char *op, const
 	cfn_api(v->cloud, &v->who, v->scope.a, service, op, in, &answer);
 	*value = answer.ok ? cfn_at(answer.out, path) : STR_NONE;
 	if (str_has(*value)) return OK;
+	if (v->scope.preview) {
+		/* Of a secret that the change itself makes. */
+		*value = str_c(CFN_UNKNOWN);
+		return OK;
+	}
 	*why = answer.ok ? str_fmt(v->scope.a, "Could not read a value of %s", service) : answer.message;
 	return STATUS(INVALID);
 }
@@ -65,7 +70,7 @@ static status resolve_secret(struct cfn_view *v, struct str reference, struct st
 	if (part[2].n) cfn_put(in, a, "VersionStage", part[2]);
 	if (part[3].n) cfn_put(in, a, "VersionId", part[3]);
 	TRY(ask(v, "secretsmanager", "GetSecretValue", in, "SecretString", value, why));
-	if (!part[1].n) return OK;
+	if (!part[1].n || str_is(*value, CFN_UNKNOWN)) return OK;
 	struct json_value *secret;
 	if (is_ok(json_read(a, *value, &secret)) && str_has(*value = json_scalar(json_member(secret, part[1]))))
 		return OK;
@@ -152,7 +157,7 @@ void cfn_caller_keep(const struct call *c, struct cloudformation_rec_caller *out
 }
 
 /* "CloudFormation … uses the role's credentials": a session of the role. */
-static status role_session(
+status cfn_as_role(
 	struct cloud *cloud, struct arena *a, struct str role_arn, struct inside_caller *out, struct str *why)
 {
 	struct inside_caller us =
@@ -201,5 +206,5 @@ status cfn_who(struct cloud *cloud, struct arena *a, const struct cloudformation
 		.name = str_or(c->name, STR("")),
 		.session = str_or(c->session, STR("")),
 		.session_record = str_or(c->session_record, STR(""))};
-	return str_has(s->settings->role_arn) ? role_session(cloud, a, s->settings->role_arn, out, why) : OK;
+	return str_has(s->settings->role_arn) ? cfn_as_role(cloud, a, s->settings->role_arn, out, why) : OK;
 }
