@@ -1,6 +1,9 @@
 // The shop of ../template.yaml as a CDK app.
 //
-//     npm install && npx cdk bootstrap && npx cdk deploy     (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID=test, AWS_SECRET_ACCESS_KEY=test)
+//     npm install && npx cdk bootstrap && npx cdk deploy
+//
+// with AWS_ENDPOINT_URL=https://127.0.0.1:4566 (CDK's buckets refuse plain http), AWS_CA_BUNDLE and NODE_EXTRA_CA_CERTS a file
+// with what `virga ca` prints, AWS_ACCESS_KEY_ID=test, AWS_SECRET_ACCESS_KEY=test, AWS_REGION=us-east-1.
 import { App, CfnOutput, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib'
 import * as autoscaling from 'aws-cdk-lib/aws-autoscaling'
 import * as ec2 from 'aws-cdk-lib/aws-ec2'
