@@ -34,7 +34,8 @@ setup-fuzz: setup
 run: setup build ## set up, build, start: make run ARGS='--ephemeral'
 	@exec build/virga serve $(ARGS)
 
-demo: setup-test build ## the three-tier example (examples/three-tier) as one stack; starts virga when none answers
+demo: setup build ## the three-tier example (examples/three-tier) as one stack; starts virga when none answers
+	@scripts/setup.sh test
 	@scripts/setup.sh --image build/virga
 	@scripts/demo.sh up
 

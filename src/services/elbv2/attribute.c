@@ -93,6 +93,14 @@ static const char *const unbuilt[][2] = {
 	{"load_balancing.algorithm.anomaly_mitigation", "on"},
 	{"preserve_client_ip.enabled", "true"},
 };
+/* What is told as AWS has it by default, and cannot be anything else here. */
+static const char *const fixed[] = {"client_keep_alive.seconds", "routing.http.desync_mitigation_mode",
+	"target_group_health.dns_failover.minimum_healthy_targets.count",
+	"target_group_health.dns_failover.minimum_healthy_targets.percentage",
+	"target_group_health.unhealthy_state_routing.minimum_healthy_targets.count",
+	"target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage",
+	"target_health_state.unhealthy.connection_termination.enabled",
+	"target_health_state.unhealthy.draining_interval_seconds"};
 
 static const struct attribute *attribute_find(enum elbv2_attributes of, uint8_t whom, struct str name)
 {
@@ -187,6 +195,10 @@ static status check(struct call *c, const struct attribute *a, struct str name, 
 		if (str_eq(name, str_c(unbuilt[i][0])) && str_eq(value, str_c(unbuilt[i][1])))
 			return call_fail(
 				c, ERR_NOT_IMPLEMENTED, "%s=%s is not implemented.", unbuilt[i][0], unbuilt[i][1]);
+	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
+		if (str_eq(name, str_c(fixed[i])) && !str_eq(value, str_c(a->otherwise)))
+			return call_fail(
+				c, ERR_NOT_IMPLEMENTED, "%s other than %s is not implemented.", fixed[i], a->otherwise);
 	return OK;
 }
 
