@@ -2,7 +2,7 @@
  * decided before any operation runs: permit.c. */
 #include "services/s3/access.h"
 #include "services/s3/names.h"
-#include "services/s3/logs.h"
+#include "services/s3/noted.h"
 #include "services/s3/point.h"
 #include "services/s3/records.h"
 #include "services/s3/settings.h"
@@ -91,7 +91,7 @@ status s3_bucket_load_anywhere(struct call *c, struct str name, struct str expec
 			"The value of the expected bucket owner parameter must be an AWS account ID.");
 	if (str_has(expected_owner) && !str_eq(expected_owner, out->owner))
 		return call_fail(c, ERR_ACCESS_DENIED, "Access Denied");
-	s3_logs_note(c, out);
+	s3_note(c, c->tx, out);
 	TRY(s3_payment_check(c, out));
 	return s3_accelerate_check(c, out);
 }

@@ -1,5 +1,6 @@
 /* Configurations as documents: stored as they came, read by the wire room's reader. */
 #include "services/s3/config.h"
+#include "base/rand.h"
 #include "services/s3/checksum.h"
 
 struct kind {
@@ -68,6 +69,7 @@ status s3_config_put(struct call *c, struct s3_rec_bucket *b, enum s3_config kin
 	TRY(s3_config_check_digest(c));
 	store_put(c->tx, key_of(c->arena, b, kind, id), c->body);
 	b->configured = SOME_I64((int64_t)((uint64_t)b->configured.v | 1ull << kind));
+	if (kind == S3_CONFIG_METRICS) b->metrics_revision = SOME_I64((int64_t)(rand_u64() >> 1));
 	/* Rewritten also where the bit stood: whoever is writing an object by the old configuration does so again. */
 	store_put(c->tx, s3_key_bucket(c->arena, c->partition, b->name), s3_rec_bucket_encode(c->arena, b));
 	return OK;
@@ -81,6 +83,7 @@ status s3_config_drop(struct call *c, struct s3_rec_bucket *b, enum s3_config ki
 	if (status_is(s, STATUS_NOT_FOUND)) return OK;
 	TRY(s);
 	store_delete(c->tx, key);
+	if (kind == S3_CONFIG_METRICS) b->metrics_revision = SOME_I64((int64_t)(rand_u64() >> 1));
 	if (str_empty(id)) b->configured = SOME_I64((int64_t)((uint64_t)b->configured.v & ~(1ull << kind)));
 	store_put(c->tx, s3_key_bucket(c->arena, c->partition, b->name), s3_rec_bucket_encode(c->arena, b));
 	return OK;

@@ -25,14 +25,6 @@ status s3_lifecycle_load(struct call *c, const struct s3_rec_bucket *b, struct s
 	return OK;
 }
 
-static bool has_tag(const struct s3_rec_object *o, const struct s3_tag *t)
-{
-	for (size_t i = 0; i < o->tags.n; i++)
-		if (str_eq(o->tags.v[i].key, t->key) && str_eq(o->tags.v[i].value, str_or(t->value, STR(""))))
-			return true;
-	return false;
-}
-
 static bool sized(struct opt_i64 above, struct opt_i64 below, const struct s3_rec_object *o)
 {
 	return (!above.has || o->size.v > above.v) && (!below.has || o->size.v < below.v);
@@ -50,10 +42,10 @@ bool s3_lifecycle_applies(const struct s3_lifecycle_rule *r, struct str key, con
 	bool picks = f->tag || f->object_size_greater_than.has || f->object_size_less_than.has ||
 		     (and&&(and->tags.n || and->object_size_greater_than.has || and->object_size_less_than.has));
 	if (!o || o->marker.v) return !picks;
-	if (f->tag && !has_tag(o, f->tag)) return false;
+	if (f->tag && !s3_tags_hold(&o->tags, f->tag)) return false;
 	if (!sized(f->object_size_greater_than, f->object_size_less_than, o)) return false;
 	for (size_t i = 0; and&&i < and->tags.n; i++)
-		if (!has_tag(o, &and->tags.v[i])) return false;
+		if (!s3_tags_hold(&o->tags, &and->tags.v[i])) return false;
 	return !and || sized(and->object_size_greater_than, and->object_size_less_than, o);
 }
 

@@ -8,19 +8,13 @@
 #include "base/log.h"
 #include "base/rand.h"
 #include "call/workers.h"
+#include "services/s3/noted.h"
 #include "services/s3/own.h"
 #include <stdlib.h>
 
 static const char logs_kind[] = "s3.logs";
 enum { LINES_AT_ONCE = 5000, TRIES = 50 };
 static const int64_t minute_ms = 60000;
-
-void s3_logs_note(struct call *c, const struct s3_rec_bucket *b)
-{
-	/* The first is the request's own; a copy's source comes later. */
-	if (c->noted || !s3_config_may(b, S3_CONFIG_LOGGING) || !c->http) return;
-	c->noted = arena_copy(c->arena, b, sizeof *b);
-}
 
 /* ── a line ── */
 
@@ -41,18 +35,11 @@ static struct str upper(struct arena *a, struct str s)
 	return str_n(p, s.n);
 }
 
-static struct str label(const struct call *c, const char *name)
-{
-	for (size_t i = 0; i < c->match.n_labels; i++)
-		if (str_eq(c->match.labels[i].name, str_c(name))) return c->match.labels[i].value;
-	return STR_NONE;
-}
-
 /* REST.METHOD.RESOURCE */
 static struct str operation(struct call *c)
 {
 	struct str q = c->http->query, method = c->http->method;
-	bool object = str_has(label(c, "Key"));
+	bool object = str_has(s3_noted_label(c, "Key"));
 	struct str what = object ? STR("OBJECT") : STR("BUCKET");
 	if (wire_read_host(c->http->host).website) return str_fmt(c->arena, "WEBSITE.%.*s.OBJECT", STR_ARG(method));
 	if (c->match.op_index == S3_OP_COPY_OBJECT) method = STR("COPY");
@@ -134,7 +121,7 @@ static void line(struct call *c, const struct s3_rec_bucket *b, struct buf *out)
 							: c->principal.arn);
 	word(out, c->request_id);
 	word(out, operation(c));
-	word(out, label(c, "Key"));
+	word(out, s3_noted_label(c, "Key"));
 	quoted(out, str_fmt(a, "%.*s %.*s HTTP/1.1", STR_ARG(c->http->method), STR_ARG(c->http->target)));
 	word(out, str_fmt(a, "%u", c->answered_code));
 	word(out, code);
@@ -215,8 +202,9 @@ static void answered(void *ctx, enum bus_phase phase, struct store_tx *tx, const
 	(void)phase;
 	(void)tx;
 	memcpy(&c, &e->detail, sizeof(struct call *));
-	const struct s3_rec_bucket *b = c->noted;
-	if (!b || c->match.service != &wire_service_s3) return;
+	const struct s3_noted *n = s3_noted(c);
+	if (!n || !s3_config_may(&n->bucket, S3_CONFIG_LOGGING)) return;
+	const struct s3_rec_bucket *b = &n->bucket;
 	struct buf text = BUF_IN(c->arena);
 	line(c, b, &text);
 	struct kept *l = mem_new(sizeof *l + text.n + b->name.n);

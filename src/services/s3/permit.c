@@ -9,7 +9,7 @@
 #include "services/s3/access.h"
 #include "services/s3/acl.h"
 #include "services/s3/lock.h"
-#include "services/s3/logs.h"
+#include "services/s3/noted.h"
 #include "services/s3/object.h"
 #include "services/s3/point.h"
 #include "services/s3/public.h"
@@ -110,7 +110,7 @@ static status load_bucket(struct permission *p, struct str name)
 	if (status_is(s, STATUS_NOT_FOUND)) return OK;
 	TRY(s);
 	TRY(s3_rec_bucket_decode(a, bytes, &p->bucket));
-	s3_logs_note(p->c, &p->bucket); /* what is denied is logged, too */
+	s3_note(p->c, p->tx, &p->bucket); /* what is denied is logged, too */
 	return OK;
 }
 

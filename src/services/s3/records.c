@@ -202,3 +202,10 @@ void s3_object_rewrite(struct call *c, const struct s3_rec_bucket *b, struct str
 {
 	store_put(c->tx, s3_key_object(c->arena, b, key), s3_rec_object_encode(c->arena, o));
 }
+
+bool s3_tags_hold(const struct s3_rec_tags *tags, const struct s3_tag *t)
+{
+	for (size_t i = 0; i < tags->n; i++)
+		if (str_eq(tags->v[i].key, t->key) && str_eq(tags->v[i].value, str_or(t->value, STR("")))) return true;
+	return false;
+}

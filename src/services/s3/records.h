@@ -63,3 +63,6 @@ void s3_extents_slice(
 /* The whole of a received body becomes the transaction's. Empty where the body is. */
 void s3_extents_adopt(struct call *c, const struct body *body, struct s3_rec_extents *out);
 struct blob_ref s3_extent_ref(const struct s3_rec_extent *x);
+
+/* Is that pair among them? What filters of rules ask. */
+bool s3_tags_hold(const struct s3_rec_tags *tags, const struct s3_tag *t);

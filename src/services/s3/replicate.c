@@ -13,14 +13,6 @@ enum { THRESHOLD_MS = 15 * 60 * 1000 };
 
 /* ── which rules ── */
 
-static bool has_tag(const struct s3_rec_object *o, const struct s3_tag *t)
-{
-	for (size_t i = 0; i < o->tags.n; i++)
-		if (str_eq(o->tags.v[i].key, t->key) && str_eq(o->tags.v[i].value, str_or(t->value, STR(""))))
-			return true;
-	return false;
-}
-
 /* Is this version the rule's, whether it is new or has long been there? */
 static bool covers(const struct s3_replication_rule *r, struct str key, bool marker, const struct s3_rec_object *o)
 {
@@ -30,9 +22,9 @@ static bool covers(const struct s3_replication_rule *r, struct str key, bool mar
 	/* The old form has always replicated markers. */
 	if (!r->filter) return true;
 	if (marker) return r->delete_marker_replication && str_is(r->delete_marker_replication->status, "Enabled");
-	if (r->filter->tag && !has_tag(o, r->filter->tag)) return false;
+	if (r->filter->tag && !s3_tags_hold(&o->tags, r->filter->tag)) return false;
 	for (size_t i = 0; r->filter->and &&i < r->filter->and->tags.n; i++)
-		if (!has_tag(o, &r->filter->and->tags.v[i])) return false;
+		if (!s3_tags_hold(&o->tags, &r->filter->and->tags.v[i])) return false;
 	return true;
 }
 

@@ -8,6 +8,7 @@
 #include "services/s3/lifecycle.h"
 #include "services/s3/logs.h"
 #include "services/s3/multipart.h"
+#include "services/s3/noted.h"
 #include "services/s3/object.h"
 #include "services/s3/put.h"
 #include "services/s3/raw.h"
@@ -15,6 +16,7 @@
 #include "services/s3/room.h"
 #include "services/s3/scrub.h"
 #include "services/s3/sse.h"
+#include "services/s3/storage_metrics.h"
 #include <stdlib.h>
 
 enum { POLICIES_KEPT = 4096 /* compiled */ };
@@ -135,7 +137,15 @@ static status start(struct cloud *cloud, void **state)
 	s3_replication_metrics_register(cloud);
 	s3_inventory_register(cloud);
 	s3_logs_register(cloud);
+	st->request_metrics = s3_request_metrics_new(cloud);
+	s3_storage_metrics_register(cloud);
 	return s3_keyring_open(cloud->store, cloud->vault, &st->keyring);
+}
+
+static void ready(struct cloud *cloud, void *state)
+{
+	(void)state;
+	s3_storage_metrics_ready(cloud);
 }
 
 static void stop(void *state)
@@ -143,6 +153,7 @@ static void stop(void *state)
 	struct s3_state *st = state;
 	if (!st) return;
 	s3_keyring_free(st->keyring);
+	s3_request_metrics_free(st->request_metrics);
 	policy_library_free(st->policies);
 	free(st);
 }
@@ -151,6 +162,7 @@ const struct service service_s3 = {
 	.model = &wire_service_s3,
 	.ops = ops,
 	.start = start,
+	.ready = ready,
 	.stop = stop,
 	.reset = s3_reset,
 	.scrub = s3_scrub,

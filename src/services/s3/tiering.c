@@ -17,14 +17,6 @@ enum { ARCHIVE_DAYS_MIN = 90, DEEP_DAYS_MIN = 180, DAYS_MAX = 730, CONFIGURATION
 
 /* ── the tier ── */
 
-static bool has_tag(const struct s3_rec_object *o, const struct s3_tag *t)
-{
-	for (size_t i = 0; i < o->tags.n; i++)
-		if (str_eq(o->tags.v[i].key, t->key) && str_eq(o->tags.v[i].value, str_or(t->value, STR(""))))
-			return true;
-	return false;
-}
-
 static bool applies(
 	const struct s3_intelligent_tiering_configuration *conf, struct str key, const struct s3_rec_object *o)
 {
@@ -32,11 +24,11 @@ static bool applies(
 	if (!str_is(conf->status, "Enabled")) return false;
 	if (!f) return true;
 	if (str_has(f->prefix) && !str_starts(key, f->prefix)) return false;
-	if (f->tag && !has_tag(o, f->tag)) return false;
+	if (f->tag && !s3_tags_hold(&o->tags, f->tag)) return false;
 	if (!f->and) return true;
 	if (str_has(f->and->prefix) && !str_starts(key, f->and->prefix)) return false;
 	for (size_t i = 0; i < f->and->tags.n; i++)
-		if (!has_tag(o, &f->and->tags.v[i])) return false;
+		if (!s3_tags_hold(&o->tags, &f->and->tags.v[i])) return false;
 	return true;
 }
 
