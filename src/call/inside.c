@@ -121,6 +121,7 @@ static struct inside_call *begin(struct cloud *cloud, const struct inside_caller
 	c->now_ms = clock_now(cloud->clock);
 	c->principal = who->principal;
 	c->system_tags = who->system_tags;
+	e->source_arn = who->source_arn;
 	c->account = who->principal.account;
 	c->region = who->region;
 	c->partition = partition_of(who->region);

@@ -17,6 +17,9 @@ struct inside_caller {
 	bool system_tags; /* tags may begin with aws:, as those that CloudFormation sets do */
 	/* "autoscaling.amazonaws.com": what CloudTrail tells as source and agent. */
 	struct str agent;
+	/* Of a service that acts for a resource of somebody's: aws:SourceArn and, from it, aws:SourceAccount. STR_NONE: for
+	 * none. */
+	struct str source_arn;
 };
 
 struct inside {

@@ -75,6 +75,12 @@ static void describe(const struct exchange *e, const struct policy_principal *wh
 	policy_context_set_bool(k, STR("aws:ViaAWSService"), false);
 	set_header(e, k, STR("aws:UserAgent"), STR("User-Agent"));
 	set_header(e, k, STR("aws:referer"), STR("Referer"));
+	if (str_has(e->source_arn)) {
+		struct str rest = e->source_arn;
+		for (int i = 0; i < 4; i++) (void)str_cut(&rest, ':');
+		policy_context_set(k, STR("aws:SourceArn"), e->source_arn);
+		if (str_has(rest)) policy_context_set(k, STR("aws:SourceAccount"), str_cut(&rest, ':'));
+	}
 	if (e->s3_dialect) describe_s3(e, k);
 	authz_request_tags(c->arena, &c->match, e->in, k);
 }

@@ -34,8 +34,6 @@ int logs_position_cmp(const struct logs_position *x, const struct logs_position 
 	return x->stream < y->stream ? -1 : x->stream > y->stream;
 }
 
-/* ── writing ── */
-
 struct head {
 	int64_t latest, ingested;
 	uint64_t bytes; /* as AWS counts: 26 for each event, and its message */
@@ -43,11 +41,42 @@ struct head {
 };
 _Static_assert(sizeof(struct head) == HEAD_BYTES, "heads are stored as they are");
 
-void logs_chunk_put(struct store_tx *tx, struct arena *a, uint64_t stream, uint64_t number, int64_t now_ms,
+/* ── sealing ── */
+
+#define SEALED 0x80000000u /* in the size that a chunk begins with; what follows is an envelope of the packed bytes */
+
+static struct kms_use use_of(struct store_tx *tx, struct arena *a, const struct logs_owner *o)
+{
+	return (struct kms_use){o->cloud, tx, a, o->group->account, o->group->region, o->now_ms};
+}
+
+static struct kms_pair context_of(struct arena *a, const struct logs_owner *o)
+{
+	return (struct kms_pair){
+		STR("aws:logs:arn"), logs_group_arn(a, o->group->account, o->group->region, o->group->name)};
+}
+
+static status seal(struct store_tx *tx, struct arena *a, struct logs_owner *o, struct str plain, struct str *out)
+{
+	struct kms_use u = use_of(tx, a, o);
+	struct kms_pair context = context_of(a, o);
+	struct str key;
+	return kms_envelope_seal(&u, o->group->kms_key, &context, 1, plain, out, &key, &o->why);
+}
+
+status logs_sealed_failed(struct call *c, status s, const struct logs_owner *owner)
+{
+	if (!status_is(s, STATUS_FAILED)) return s;
+	return LOGS_FAIL(c, ACCESS_DENIED, "%.*s", STR_ARG(owner->why.message));
+}
+
+/* ── writing ── */
+
+status logs_chunk_put(struct store_tx *tx, struct arena *a, struct logs_owner *owner, uint64_t stream, uint64_t number,
 	const struct logs_input_log_event *v, size_t n)
 {
 	size_t size = 0;
-	struct head h = {.latest = v[n - 1].timestamp.v, .ingested = now_ms, .n = n};
+	struct head h = {.latest = v[n - 1].timestamp.v, .ingested = owner->now_ms, .n = n};
 	for (size_t i = 0; i < n; i++) {
 		size += EVENT_HEAD + v[i].message.n;
 		h.bytes += 26 + v[i].message.n;
@@ -66,9 +95,17 @@ void logs_chunk_put(struct store_tx *tx, struct arena *a, uint64_t stream, uint6
 	memcpy(packed, &raw_size, 4);
 	int packed_size = LZ4_compress_default(raw, packed + 4, (int)size, bound);
 	INVARIANT(packed_size > 0);
+	struct str data = str_n(packed, (size_t)packed_size + 4);
+	if (str_has(owner->group->kms_key)) {
+		struct str sealed;
+		TRY(seal(tx, a, owner, str_from(data, 4), &sealed));
+		raw_size |= SEALED;
+		data = str_cat(a, str_n(&raw_size, 4), sealed);
+	}
 	store_put(tx, key_of(a, "head", stream, v[0].timestamp.v, number),
 		str_n(arena_copy(a, &h, sizeof(h)), sizeof(h)));
-	store_put(tx, key_of(a, "data", stream, v[0].timestamp.v, number), str_n(packed, (size_t)packed_size + 4));
+	store_put(tx, key_of(a, "data", stream, v[0].timestamp.v, number), data);
+	return OK;
 }
 
 /* ── heads ── */
@@ -148,18 +185,25 @@ struct unpacked {
 	size_t n, capacity;
 };
 
-static status unpack(struct unpacked *u, struct str value)
+static status unpack(struct unpacked *u, struct logs_scan *s, struct arena *scratch, struct str value)
 {
 	uint32_t size;
 	if (value.n < 4) return STATUS(CORRUPT);
 	memcpy(&size, value.p, 4);
+	struct str packed = str_from(value, 4);
+	if (size & SEALED) {
+		struct kms_use use = use_of(s->tx, scratch, s->owner);
+		struct kms_pair context = context_of(scratch, s->owner);
+		size &= ~SEALED;
+		TRY(kms_envelope_open(&use, packed, &context, 1, &packed, &s->owner->why));
+	}
 	if (size > (64u << 20)) return STATUS(CORRUPT);
 	if (size > u->capacity) {
 		u->p = mem_grow(u->p, size);
 		u->capacity = size;
 	}
 	u->n = size;
-	return LZ4_decompress_safe(value.p + 4, u->p, (int)value.n - 4, (int)size) == (int)size ? OK : STATUS(CORRUPT);
+	return LZ4_decompress_safe(packed.p, u->p, (int)packed.n, (int)size) == (int)size ? OK : STATUS(CORRUPT);
 }
 
 static bool wanted(const struct logs_scan *s, const struct logs_position *p)
@@ -256,7 +300,7 @@ status logs_scan(struct logs_scan *s)
 			break;
 		}
 		size_t before = s->out.n;
-		st = unpack(&u, value);
+		st = unpack(&u, s, &scratch, value);
 		if (is_ok(st)) st = take(s, &chunks.v[i], &u, &scratch);
 		arena_reset(&scratch);
 		if (!is_ok(st)) break;

@@ -8,6 +8,7 @@
  * time of ingestion, and a count. Events are ordered by their time, then number, then place in the chunk: that is a
  * position. */
 #pragma once
+#include "services/kms/envelope.h"
 #include "services/logs/room.h"
 
 struct logs_position {
@@ -17,6 +18,8 @@ struct logs_position {
 	uint64_t stream; /* the last to compare: in several streams at once */
 };
 int logs_position_cmp(const struct logs_position *x, const struct logs_position *y);
+/* As clients see it: 56 digits (events.c). */
+struct str logs_event_id(struct arena *a, const struct logs_position *p);
 struct logs_event {
 	struct logs_position position;
 	int64_t ingested;
@@ -27,13 +30,23 @@ struct logs_events {
 	size_t n, capacity;
 };
 
-/* Events in order of time, not none. */
-void logs_chunk_put(struct store_tx *tx, struct arena *a, uint64_t stream, uint64_t number, int64_t now_ms,
-	const struct logs_input_log_event *v, size_t n);
+/* Whose events they are, for those of a group under a KMS key: each chunk is sealed under a data key of its own, with
+ * the encryption context aws:logs:arn = the group's ARN ("Encrypt log data in CloudWatch Logs using AWS KMS"). A chunk
+ * tells by itself whether it is sealed: a group may get its key late, get another, or lose it. */
+struct logs_owner {
+	struct cloud *cloud;
+	const struct logs_rec_group *group;
+	int64_t now_ms;
+	struct kms_refusal why; /* filled with FAILED */
+};
+/* Events in order of time, not none. FAILED: the group's key does not serve. */
+status logs_chunk_put(struct store_tx *tx, struct arena *a, struct logs_owner *owner, uint64_t stream, uint64_t number,
+	const struct logs_input_log_event *v, size_t n) MUST_USE;
 
 struct logs_scan {
 	struct store_tx *tx;
 	struct arena *a;
+	struct logs_owner *owner;
 	const struct logs_streams *streams;
 	int64_t from, to; /* from <= time < to */
 	bool backwards;
@@ -48,7 +61,10 @@ struct logs_scan {
 	bool more;              /* it stopped before the end */
 	uint64_t scanned, scanned_bytes;
 };
+/* FAILED: what is sealed cannot be read: owner->why. */
 status logs_scan(struct logs_scan *s) MUST_USE;
+/* For handlers: FAILED as the client's error; what is not FAILED passes. */
+status logs_sealed_failed(struct call *c, status s, const struct logs_owner *owner);
 
 /* What heads tell of a stream. n 0: nothing. */
 struct logs_extent {

@@ -53,7 +53,11 @@ status logs_put_log_events(
 	out->next_sequence_token = str_fmt(c->arena, "49%054llu", (unsigned long long)(c->now_ms + 1));
 	if (first >= end) return OK;
 	uint64_t number = ((uint64_t)c->now_ms << 20) | (atomic_fetch_add(&l->chunks, 1) & 0xfffff);
-	logs_chunk_put(c->tx, c->arena, (uint64_t)s.id.v, number, c->now_ms, list->v + first, end - first);
+	struct logs_owner owner = {.cloud = c->cloud, .group = &g, .now_ms = c->now_ms};
+	TRY(logs_sealed_failed(c,
+		logs_chunk_put(c->tx, c->arena, &owner, (uint64_t)s.id.v, number, list->v + first, end - first),
+		&owner));
+	TRY(logs_subscriptions_run(c, &g, &s, number, list->v + first, end - first));
 	return logs_filters_run(c, g.name, list->v + first, end - first);
 }
 
@@ -106,8 +110,10 @@ status logs_get_log_events(
 	if (str_has(in->next_token) && !read_token(c->arena, in->next_token, &direction, &at))
 		return LOGS_FAIL(c, INVALID_PARAMETER, "The specified nextToken is invalid.");
 	struct logs_streams one = {&r, 1, 1};
+	struct logs_owner owner = {.cloud = c->cloud, .group = &g, .now_ms = c->now_ms};
 	struct logs_scan s = {.tx = c->tx,
 		.a = c->arena,
+		.owner = &owner,
 		.streams = &one,
 		.from = range_from(&g, in->start_time, c->now_ms),
 		.to = in->end_time.has ? in->end_time.v : INT64_MAX,
@@ -115,7 +121,7 @@ status logs_get_log_events(
 		.after = direction ? &at : NULL,
 		.limit = in->limit.has ? (size_t)in->limit.v : EVENTS_MAX,
 		.bytes = ANSWER_MAX};
-	TRY(logs_scan(&s));
+	TRY(logs_sealed_failed(c, logs_scan(&s), &owner));
 	VEC_PRESENT(c->arena, &out->events);
 	for (size_t i = 0; i < s.out.n; i++)
 		show(c, &s.out.v[s.backwards ? s.out.n - 1 - i : i], &out->events, &capacity);
@@ -156,7 +162,7 @@ static status choose_streams(
 	return OK;
 }
 
-static struct str event_id(struct arena *a, const struct logs_position *p)
+struct str logs_event_id(struct arena *a, const struct logs_position *p)
 {
 	return str_fmt(a, "%016lld%020llu%020llu", (long long)p->at, (unsigned long long)p->number,
 		(unsigned long long)((p->stream & 0xffffffffffull) << 20 | p->place));
@@ -179,8 +185,10 @@ status logs_filter_log_events(
 		return LOGS_FAIL(c, INVALID_PARAMETER, "The specified nextToken is invalid.");
 	if (!is_ok(logs_pattern_read(c->arena, str_or(in->filter_pattern, STR("")), &pattern, &why)))
 		return LOGS_FAIL(c, INVALID_PARAMETER, "%.*s", STR_ARG(why));
+	struct logs_owner owner = {.cloud = c->cloud, .group = &g, .now_ms = c->now_ms};
 	struct logs_scan s = {.tx = c->tx,
 		.a = c->arena,
+		.owner = &owner,
 		.streams = &streams,
 		.from = range_from(&g, in->start_time, c->now_ms),
 		/* endTime is inclusive here: "events with a timestamp later than this time are not returned". */
@@ -193,13 +201,14 @@ status logs_filter_log_events(
 		.literal = logs_pattern_literal(pattern)};
 	status st = logs_scan(&s);
 	logs_pattern_end(pattern);
-	TRY(st);
+	TRY(logs_sealed_failed(c, st, &owner));
 	VEC_PRESENT(c->arena, &out->events);
 	VEC_PRESENT(c->arena, &out->searched_log_streams); /* "always an empty list" by now */
 	for (size_t i = 0; i < s.out.n; i++) {
 		const struct logs_event *e = &s.out.v[i];
-		*VEC_PUSH(c->arena, &out->events, &capacity) = (struct logs_filtered_log_event){e->stream,
-			SOME_I64(e->position.at), e->message, SOME_I64(e->ingested), event_id(c->arena, &e->position)};
+		*VEC_PUSH(c->arena, &out->events, &capacity) =
+			(struct logs_filtered_log_event){e->stream, SOME_I64(e->position.at), e->message,
+				SOME_I64(e->ingested), logs_event_id(c->arena, &e->position)};
 	}
 	if (s.more && s.out.n) out->next_token = token_of(c->arena, 'f', &s.out.v[s.out.n - 1].position);
 	return OK;

@@ -76,14 +76,16 @@ static struct str folder_of(struct arena *a, struct str stream)
 }
 
 static status export_stream(struct logs *l, struct store_tx *tx, struct arena *a, const struct exported *e,
-	const struct logs_rec_stream *r, struct str *why)
+	const struct logs_rec_group *g, const struct logs_rec_stream *r, struct str *why)
 {
 	struct logs_streams one = {(struct logs_rec_stream *)arena_copy(a, r, sizeof(*r)), 1, 1};
+	struct logs_owner owner = {.cloud = l->cloud, .group = g, .now_ms = clock_now(l->cloud->clock)};
 	struct logs_position at;
 	bool more = true;
 	for (unsigned part = 0; more; part++) {
 		struct logs_scan s = {.tx = tx,
 			.a = a,
+			.owner = &owner,
 			.streams = &one,
 			.from = e->task.from.v,
 			.to = e->task.to.v,
@@ -91,7 +93,12 @@ static status export_stream(struct logs *l, struct store_tx *tx, struct arena *a
 			.limit = SIZE_MAX,
 			.bytes = OBJECT_BYTES};
 		struct buf text = BUF_IN(a);
-		TRY(logs_scan(&s));
+		status st = logs_scan(&s);
+		if (status_is(st, STATUS_FAILED)) {
+			*why = str_dup(a, owner.why.message);
+			return OK;
+		}
+		TRY(st);
 		if (!s.out.n) return OK;
 		for (size_t i = 0; i < s.out.n; i++) {
 			buf_str(&text, time_iso8601(a, s.out.v[i].position.at, true));
@@ -113,6 +120,7 @@ static status run(void *ctx, struct store_tx *tx, struct arena *a, const struct 
 	struct logs *l = ctx;
 	struct str id = job->id, account = str_cut(&id, '/'), region = str_cut(&id, '/'), bytes, why = STR_NONE;
 	struct exported e;
+	struct logs_rec_group g = {0};
 	struct logs_streams streams = {0};
 	(void)again_ms;
 	status s = store_get(tx, logs_key_of(a, "export", account, region, id), &bytes);
@@ -122,8 +130,14 @@ static status run(void *ctx, struct store_tx *tx, struct arena *a, const struct 
 	if (!is_open(&e)) return OK;
 	TRY(logs_streams_of(
 		tx, a, account, region, e.task.log_group_name, str_or(e.r.stream_prefix, STR("")), &streams));
-	(void)write_object(l, a, &e, STR("aws-logs-write-test"), STR("Permission Check Successful"), &why);
-	for (size_t i = 0; i < streams.n && !str_has(why); i++) TRY(export_stream(l, tx, a, &e, &streams.v[i], &why));
+	s = store_peek(tx, logs_key_of(a, "group", account, region, e.task.log_group_name), &bytes);
+	if (is_ok(s)) s = logs_rec_group_decode(a, bytes, &g);
+	if (status_is(s, STATUS_NOT_FOUND)) why = STR("The specified log group does not exist.");
+	if (!is_ok(s) && !str_has(why)) return s;
+	if (!str_has(why))
+		(void)write_object(l, a, &e, STR("aws-logs-write-test"), STR("Permission Check Successful"), &why);
+	for (size_t i = 0; i < streams.n && !str_has(why); i++)
+		TRY(export_stream(l, tx, a, &e, &g, &streams.v[i], &why));
 	e.task.status->code = str_has(why) ? STR("FAILED") : STR("COMPLETED");
 	e.task.status->message = str_or(why, STR("Completed successfully"));
 	e.task.execution_info->completion_time = SOME_I64(clock_now(l->cloud->clock));

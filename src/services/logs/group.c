@@ -1,5 +1,6 @@
-/* Log groups: made, listed, deleted, their retention, tags and protection. Groups under a KMS key are not built, and
- * refused. */
+/* Log groups: made, listed, deleted, their KMS key, retention, tags and protection. */
+#include "call/inside.h"
+#include "kms.h"
 #include "services/logs/chunk.h"
 
 enum { PAGE = 50, TAGS_MAX = 50 };
@@ -15,6 +16,35 @@ static status set_tags(struct call *c, struct logs_rec_group *g, const struct lo
 	return g->tags.n > TAGS_MAX ? LOGS_FAIL(c, INVALID_PARAMETER, "A log group may have 50 tags at most.") : OK;
 }
 
+/* "The CMK must be a symmetric key that is there and enabled", and its policy has to let logs.REGION.amazonaws.com use
+ * it for the group ("Encrypt log data in CloudWatch Logs using AWS KMS"). */
+static status check_key(struct call *c, struct str key, struct str group)
+{
+	struct kms_use u = kms_use_of(c);
+	struct kms_refusal why;
+	struct str arn;
+	status s = kms_use_resolve(&u, key, &arn, &why);
+	if (status_is(s, STATUS_FAILED) && why.why == KMS_WHY_NOT_FOUND)
+		return LOGS_FAIL(c, INVALID_PARAMETER, "The specified KMS Key Id could not be found.");
+	if (status_is(s, STATUS_FAILED)) return LOGS_FAIL(c, INVALID_PARAMETER, "%.*s", STR_ARG(why.message));
+	TRY(s);
+	struct inside_caller who = inside_service(
+		c->arena, c->account, c->region, str_fmt(c->arena, "logs.%.*s.amazonaws.com", STR_ARG(c->region)));
+	struct str group_arn = logs_group_arn(c->arena, c->account, c->region, group);
+	who.trusted = false;
+	who.source_arn = group_arn;
+	struct kms_encryption_context_type_entry pair = {STR("aws:logs:arn"), group_arn};
+	struct kms_generate_data_key_without_plaintext_input in = {
+		.key_id = arn, .key_spec = STR("AES_256"), .encryption_context = {&pair, 1}};
+	struct inside *i = inside_run(c->cloud, &who, "kms", KMS_OP_GENERATE_DATA_KEY_WITHOUT_PLAINTEXT, &in, NULL);
+	bool ok = i->ok;
+	inside_free(i);
+	if (ok) return OK;
+	return LOGS_FAIL(c, ACCESS_DENIED,
+		"The specified KMS key does not exist or is not allowed to be used with Arn '%.*s'",
+		STR_ARG(group_arn));
+}
+
 status logs_create_log_group(
 	struct call *c, const struct logs_create_log_group_input *in, struct logs_create_log_group_output *out)
 {
@@ -26,8 +56,6 @@ status logs_create_log_group(
 		.protected = in->deletion_protection_enabled,
 		.account = c->account,
 		.region = c->region};
-	if (str_has(in->kms_key_id))
-		return call_fail(c, ERR_NOT_IMPLEMENTED, "Log groups under a KMS key are not implemented yet.");
 	if (!str_is(g.class, "STANDARD") && !str_is(g.class, "INFREQUENT_ACCESS"))
 		return call_fail(
 			c, ERR_NOT_IMPLEMENTED, "Log groups of class %.*s are not implemented yet.", STR_ARG(g.class));
@@ -35,8 +63,39 @@ status logs_create_log_group(
 	if (is_ok(s)) return LOGS_FAIL(c, RESOURCE_ALREADY_EXISTS, "The specified log group already exists");
 	if (!status_is(s, STATUS_NOT_FOUND)) return s;
 	TRY(set_tags(c, &g, &in->tags));
+	if (str_has(in->kms_key_id)) TRY(check_key(c, in->kms_key_id, g.name));
+	g.kms_key = in->kms_key_id;
 	logs_group_put(c, &g);
 	return OK;
+}
+
+/* What came before stays as it is: "All previously ingested log data … is not encrypted" by it. */
+static status set_key(struct call *c, struct str name, struct str identifier, struct str key)
+{
+	struct logs_rec_group g;
+	struct str group;
+	if (str_find(str_or(identifier, STR("")), STR(":query-result:")) >= 0)
+		return call_fail(c, ERR_NOT_IMPLEMENTED, "Keys for query results are not implemented yet.");
+	TRY(logs_group_name(c, name, identifier, &group));
+	TRY(logs_group_load(c, group, &g));
+	if (str_has(key)) TRY(check_key(c, key, g.name));
+	g.kms_key = key;
+	logs_group_put(c, &g);
+	return OK;
+}
+
+status logs_associate_kms_key(
+	struct call *c, const struct logs_associate_kms_key_input *in, struct logs_associate_kms_key_output *out)
+{
+	(void)out;
+	return set_key(c, in->log_group_name, in->resource_identifier, in->kms_key_id);
+}
+
+status logs_disassociate_kms_key(
+	struct call *c, const struct logs_disassociate_kms_key_input *in, struct logs_disassociate_kms_key_output *out)
+{
+	(void)out;
+	return set_key(c, in->log_group_name, in->resource_identifier, STR_NONE);
 }
 
 status logs_delete_log_group(
@@ -44,6 +103,7 @@ status logs_delete_log_group(
 {
 	struct logs_rec_group g;
 	struct logs_streams streams = {0};
+	struct logs_subscriptions wanted = {0};
 	(void)out;
 	TRY(logs_group_load(c, in->log_group_name, &g));
 	if (g.protected.v)
@@ -55,6 +115,10 @@ status logs_delete_log_group(
 	}
 	TRY(logs_drop(c->tx, c->arena, logs_key_in(c->arena, "stream", c->account, c->region, g.name, STR_NONE)));
 	TRY(logs_drop(c->tx, c->arena, logs_key_in(c->arena, "filter", c->account, c->region, g.name, STR_NONE)));
+	TRY(logs_subscriptions_of(c->tx, c->arena, c->account, c->region, g.name, &wanted));
+	for (size_t i = 0; i < wanted.n; i++)
+		if (wanted.v[i].group.n) TRY(logs_delivery_end(c, g.name, wanted.v[i].name));
+	TRY(logs_drop(c->tx, c->arena, logs_key_in(c->arena, "subscription", c->account, c->region, g.name, STR_NONE)));
 	store_delete(c->tx, logs_key_of(c->arena, "group", c->account, c->region, g.name));
 	return OK;
 }
@@ -86,6 +150,7 @@ static status show(struct call *c, const struct logs_rec_group *g, struct logs_l
 	out->log_group_name = g->name;
 	out->creation_time = SOME_I64(g->created.ms);
 	out->retention_in_days = g->retention_days;
+	out->kms_key_id = g->kms_key;
 	out->metric_filter_count = SOME_I32(n);
 	out->log_group_arn = logs_group_arn(c->arena, g->account, g->region, g->name);
 	out->arn = str_fmt(c->arena, "%.*s:*", STR_ARG(out->log_group_arn));

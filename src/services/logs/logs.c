@@ -1,19 +1,25 @@
-/* Amazon CloudWatch Logs: what it does, operation by operation. Subscriptions, destinations, live tail, deliveries,
- * anomaly detection, transformers, data protection and field indexes have no rows. */
+/* Amazon CloudWatch Logs: what it does, operation by operation. Deliveries of vended logs, anomaly detection,
+ * transformers, data protection and field indexes have no rows. */
 #include "services/logs/room.h"
 #include <stdlib.h>
 
 static const struct service_op operations[LOGS_OP_COUNT] = {
+	[LOGS_OP_ASSOCIATE_KMS_KEY] = OP(logs_associate_kms_key, OP_BLOCKING),
 	[LOGS_OP_CANCEL_EXPORT_TASK] = OP(logs_cancel_export_task, 0),
 	[LOGS_OP_CREATE_EXPORT_TASK] = OP(logs_create_export_task, 0),
-	[LOGS_OP_CREATE_LOG_GROUP] = OP(logs_create_log_group, 0),
+	[LOGS_OP_CREATE_LOG_GROUP] = OP(logs_create_log_group, OP_BLOCKING),
 	[LOGS_OP_CREATE_LOG_STREAM] = OP(logs_create_log_stream, 0),
+	[LOGS_OP_DELETE_ACCOUNT_POLICY] = OP(logs_delete_account_policy, 0),
+	[LOGS_OP_DELETE_DESTINATION] = OP(logs_delete_destination, 0),
 	[LOGS_OP_DELETE_LOG_GROUP] = OP(logs_delete_log_group, OP_BLOCKING),
 	[LOGS_OP_DELETE_LOG_STREAM] = OP(logs_delete_log_stream, OP_BLOCKING),
 	[LOGS_OP_DELETE_METRIC_FILTER] = OP(logs_delete_metric_filter, 0),
 	[LOGS_OP_DELETE_QUERY_DEFINITION] = OP(logs_delete_query_definition, 0),
 	[LOGS_OP_DELETE_RESOURCE_POLICY] = OP(logs_delete_resource_policy, 0),
 	[LOGS_OP_DELETE_RETENTION_POLICY] = OP(logs_delete_retention_policy, 0),
+	[LOGS_OP_DELETE_SUBSCRIPTION_FILTER] = OP(logs_delete_subscription_filter, 0),
+	[LOGS_OP_DESCRIBE_ACCOUNT_POLICIES] = OP(logs_describe_account_policies, OP_READ),
+	[LOGS_OP_DESCRIBE_DESTINATIONS] = OP(logs_describe_destinations, OP_READ),
 	[LOGS_OP_DESCRIBE_EXPORT_TASKS] = OP(logs_describe_export_tasks, OP_READ),
 	[LOGS_OP_DESCRIBE_LOG_GROUPS] = OP(logs_describe_log_groups, OP_READ | OP_BLOCKING),
 	[LOGS_OP_DESCRIBE_LOG_STREAMS] = OP(logs_describe_log_streams, OP_READ | OP_BLOCKING),
@@ -21,18 +27,24 @@ static const struct service_op operations[LOGS_OP_COUNT] = {
 	[LOGS_OP_DESCRIBE_QUERIES] = OP(logs_describe_queries, OP_READ),
 	[LOGS_OP_DESCRIBE_QUERY_DEFINITIONS] = OP(logs_describe_query_definitions, OP_READ),
 	[LOGS_OP_DESCRIBE_RESOURCE_POLICIES] = OP(logs_describe_resource_policies, OP_READ),
+	[LOGS_OP_DESCRIBE_SUBSCRIPTION_FILTERS] = OP(logs_describe_subscription_filters, OP_READ),
+	[LOGS_OP_DISASSOCIATE_KMS_KEY] = OP(logs_disassociate_kms_key, 0),
 	[LOGS_OP_FILTER_LOG_EVENTS] = OP(logs_filter_log_events, OP_READ | OP_BLOCKING),
 	[LOGS_OP_GET_LOG_EVENTS] = OP(logs_get_log_events, OP_READ | OP_BLOCKING),
 	[LOGS_OP_GET_LOG_RECORD] = OP(logs_get_log_record, OP_READ | OP_BLOCKING),
 	[LOGS_OP_GET_QUERY_RESULTS] = OP(logs_get_query_results, OP_READ),
 	[LOGS_OP_LIST_TAGS_FOR_RESOURCE] = OP(logs_list_tags_for_resource, OP_READ),
 	[LOGS_OP_LIST_TAGS_LOG_GROUP] = OP(logs_list_tags_log_group, OP_READ),
+	[LOGS_OP_PUT_ACCOUNT_POLICY] = OP(logs_put_account_policy, OP_BLOCKING),
+	[LOGS_OP_PUT_DESTINATION] = OP(logs_put_destination, OP_BLOCKING),
+	[LOGS_OP_PUT_DESTINATION_POLICY] = OP(logs_put_destination_policy, 0),
 	[LOGS_OP_PUT_LOG_EVENTS] = OP(logs_put_log_events, 0),
 	[LOGS_OP_PUT_LOG_GROUP_DELETION_PROTECTION] = OP(logs_put_log_group_deletion_protection, 0),
 	[LOGS_OP_PUT_METRIC_FILTER] = OP(logs_put_metric_filter, 0),
 	[LOGS_OP_PUT_QUERY_DEFINITION] = OP(logs_put_query_definition, 0),
 	[LOGS_OP_PUT_RESOURCE_POLICY] = OP(logs_put_resource_policy, 0),
 	[LOGS_OP_PUT_RETENTION_POLICY] = OP(logs_put_retention_policy, 0),
+	[LOGS_OP_PUT_SUBSCRIPTION_FILTER] = OP(logs_put_subscription_filter, OP_BLOCKING),
 	[LOGS_OP_START_QUERY] = OP(logs_start_query, 0),
 	[LOGS_OP_STOP_QUERY] = OP(logs_stop_query, 0),
 	[LOGS_OP_TAG_LOG_GROUP] = OP(logs_tag_log_group, 0),
@@ -49,6 +61,7 @@ static status start(struct cloud *cloud, void **state)
 	logs_retention_start(l);
 	logs_export_start(l);
 	logs_query_start(l);
+	logs_delivery_start(l);
 	*state = l;
 	return OK;
 }
@@ -65,5 +78,9 @@ static void stop(void *state)
 }
 
 extern const struct service service_logs;
-const struct service service_logs = {
-	.model = &wire_service_logs, .ops = operations, .start = start, .ready = ready, .stop = stop};
+const struct service service_logs = {.model = &wire_service_logs,
+	.ops = operations,
+	.start = start,
+	.ready = ready,
+	.stop = stop,
+	.authorize = logs_authorize};

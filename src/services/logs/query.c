@@ -47,8 +47,8 @@ static struct str pointer_of(struct arena *a, struct str group, const struct log
 	return str_base64(a, buf_done(&b));
 }
 
-static status gather(struct store_tx *tx, struct arena *a, struct logs_rec_query *q, struct str group, int64_t now,
-	struct ins_rows *rows)
+static status gather(struct logs *l, struct store_tx *tx, struct arena *a, struct logs_rec_query *q, struct str group,
+	int64_t now, struct ins_rows *rows)
 {
 	struct str bytes;
 	struct logs_rec_group g = {0};
@@ -59,8 +59,10 @@ static status gather(struct store_tx *tx, struct arena *a, struct logs_rec_query
 	TRY(logs_rec_group_decode(a, bytes, &g));
 	TRY(logs_streams_of(tx, a, q->account, q->region, group, STR(""), &streams));
 	int64_t kept = logs_kept_since(&g, now);
+	struct logs_owner owner = {.cloud = l->cloud, .group = &g, .now_ms = now};
 	struct logs_scan scan = {.tx = tx,
 		.a = a,
+		.owner = &owner,
 		.streams = &streams,
 		.from = kept > q->from.ms ? kept : q->from.ms,
 		.to = q->to.ms + 1000, /* the end's second is in it */
@@ -99,11 +101,11 @@ static status run(void *ctx, struct store_tx *tx, struct arena *a, const struct 
 		return OK;
 	}
 	s = ins_parse(a, q.text, &query, &why);
-	for (size_t i = 0; is_ok(s) && i < q.groups.n; i++) s = gather(tx, a, &q, q.groups.v[i], now, &rows);
+	for (size_t i = 0; is_ok(s) && i < q.groups.n; i++) s = gather(l, tx, a, &q, q.groups.v[i], now, &rows);
 	if (is_ok(s)) ins_run(a, query, &rows, q.limit.has ? (size_t)q.limit.v : ROWS_DEFAULT, &results, &matched);
 	ins_end(query);
-	TRY(s);
-	q.status = STR("Complete");
+	if (!is_ok(s) && !status_is(s, STATUS_FAILED)) return s;
+	q.status = is_ok(s) ? STR("Complete") : STR("Failed"); /* a group's key does not serve */
 	q.matched = SOME_F64(matched);
 	q.millis = SOME_I64((clock_monotonic_us() - begun) / 1000);
 	struct logs_get_query_results_output kept = {.results = results};
@@ -256,6 +258,7 @@ status logs_get_log_record(
 {
 	struct str bytes, rest;
 	struct logs_position p;
+	struct logs_rec_group g;
 	struct logs_rec_stream r;
 	size_t capacity = 0;
 	if (!is_ok(str_unbase64(c->arena, in->log_record_pointer, &bytes)) || bytes.n < sizeof(p))
@@ -264,16 +267,19 @@ status logs_get_log_record(
 	struct str group = str_cut(&rest, '\n'), stream = str_cut(&rest, '\n');
 	if (!str_has(stream)) return LOGS_FAIL(c, INVALID_PARAMETER, "The log record pointer is invalid.");
 	memcpy(&p, bytes.p + bytes.n - sizeof(p), sizeof(p));
+	TRY(logs_group_load(c, group, &g));
 	TRY(logs_stream_load(c, group, stream, &r));
 	struct logs_streams one = {&r, 1, 1};
+	struct logs_owner owner = {.cloud = c->cloud, .group = &g, .now_ms = c->now_ms};
 	struct logs_scan s = {.tx = c->tx,
 		.a = c->arena,
+		.owner = &owner,
 		.streams = &one,
 		.from = p.at,
 		.to = p.at + 1,
 		.limit = SIZE_MAX,
 		.bytes = SIZE_MAX};
-	TRY(logs_scan(&s));
+	TRY(logs_sealed_failed(c, logs_scan(&s), &owner));
 	for (size_t i = 0; i < s.out.n; i++) {
 		if (logs_position_cmp(&s.out.v[i].position, &p)) continue;
 		struct ins_row row = {.event = &s.out.v[i],

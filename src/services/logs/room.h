@@ -6,7 +6,12 @@
  *     ("logs", "policy", account, region, name)               resource policies
  *     ("logs", "definition", account, region, id)             saved queries
  *     ("logs", "export", account, region, id)
- *     ("logs", "query", account, region, id) */
+ *     ("logs", "query", account, region, id)
+ *     ("logs", "subscription", account, region, group, name)
+ *     ("logs", "account-policy", account, region, type)        one of a type
+ *     ("logs", "destination", account, region, name)
+ *
+ * and what waits for delivery: see delivery.c. */
 #pragma once
 #include "base/vec.h"
 #include "call/call.h"
@@ -51,6 +56,55 @@ status logs_token(struct call *c, struct str token, struct str *after) MUST_USE;
 
 /* ── metric_filter.c ── Points of the group's filters for these events, with the call's commit. */
 status logs_filters_run(struct call *c, struct str group, const struct logs_input_log_event *v, size_t n) MUST_USE;
+
+/* ── subscription.c, account_policy.c: who wants a group's events ── */
+struct logs_subscription {
+	struct str group; /* "": the account's policy */
+	struct str name, pattern, destination, role;
+	bool random;
+};
+struct logs_subscriptions {
+	struct logs_subscription *v;
+	size_t n, capacity;
+};
+/* Of the group and of the account. */
+status logs_subscriptions_of(struct store_tx *tx, struct arena *a, struct str account, struct str region,
+	struct str group, struct logs_subscriptions *out) MUST_USE;
+/* One; NOT_FOUND. */
+status logs_subscription_get(struct store_tx *tx, struct arena *a, struct str account, struct str region,
+	struct str group, struct str name, struct logs_subscription *out) MUST_USE;
+/* The account's own policy, for all groups but those that it leaves out; NOT_FOUND. group: STR_NONE: whatever group. */
+status logs_account_subscription(struct store_tx *tx, struct arena *a, struct str account, struct str region,
+	struct str group, struct logs_subscription *out) MUST_USE;
+
+/* ── destination.c ── */
+/* Where a subscription's ARN leads: a stream, and the role (of which account) that may put into it. */
+struct logs_target {
+	struct str account, region, stream, role;
+};
+/* NOT_FOUND: there is no such logical destination. INVALID: the ARN leads nowhere that is known. */
+status logs_target_of(struct store_tx *tx, struct arena *a, struct str account, struct str region,
+	const struct logs_subscription *s, struct logs_target *out) MUST_USE;
+status logs_destination_get(struct store_tx *tx, struct arena *a, struct str account, struct str region,
+	struct str name, struct logs_rec_destination *out) MUST_USE;
+/* May the role put into the stream? Blocks, and commits by itself. FAILED: *why. */
+status logs_target_permits(struct cloud *cloud, struct arena *a, const struct logs_target *t, struct str *why) MUST_USE;
+
+/* ── delivery.c ── */
+/* What of these events the group's and the account's subscriptions want, with the call's commit. */
+status logs_subscriptions_run(struct call *c, const struct logs_rec_group *g, const struct logs_rec_stream *s,
+	uint64_t number, const struct logs_input_log_event *v, size_t n) MUST_USE;
+/* A subscription that is new; of one that goes, what waits goes too. */
+void logs_delivery_begin(struct call *c, struct str group, struct str name);
+status logs_delivery_end(struct call *c, struct str group, struct str name) MUST_USE;
+/* Is the destination there, and does it take the test message that CloudWatch Logs puts into it? Otherwise the failure
+ * is recorded. */
+status logs_delivery_try(struct call *c, const struct logs_subscription *s) MUST_USE;
+void logs_delivery_start(struct logs *l);
+
+/* ── permit.c ── */
+status logs_authorize(struct call *c, struct store_tx *tx, const void *in, struct authz_demands *demands,
+	struct policy_context *context) MUST_USE;
 
 /* ── retention.c, export.c, query.c ── */
 void logs_retention_start(struct logs *l);

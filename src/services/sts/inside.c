@@ -2,11 +2,12 @@
 #include "services/sts/inside.h"
 #include "sts.h"
 
-status sts_assume_inside(struct cloud *cloud, struct arena *a, struct str account, struct str region,
-	struct str service, struct str role_arn, struct str session, struct inside_caller *out, struct str *why)
+status sts_assume_for(struct cloud *cloud, struct arena *a, struct str account, struct str region, struct str service,
+	struct str source_arn, struct str role_arn, struct str session, struct inside_caller *out, struct str *why)
 {
 	struct inside_caller us = inside_service(a, account, region, service);
 	us.trusted = false;
+	us.source_arn = source_arn;
 	struct sts_assume_role_input in = {.role_arn = role_arn, .role_session_name = session};
 	struct inside *i = inside_run(cloud, &us, "sts", STS_OP_ASSUME_ROLE, &in, NULL);
 	if (!i->ok) {
@@ -29,4 +30,10 @@ status sts_assume_inside(struct cloud *cloud, struct arena *a, struct str accoun
 	inside_free(i);
 	if (status_is(s, STATUS_FAILED)) *why = str_dup(a, failure.message);
 	return s;
+}
+
+status sts_assume_inside(struct cloud *cloud, struct arena *a, struct str account, struct str region,
+	struct str service, struct str role_arn, struct str session, struct inside_caller *out, struct str *why)
+{
+	return sts_assume_for(cloud, a, account, region, service, STR_NONE, role_arn, session, out, why);
 }

@@ -7,3 +7,7 @@
 status sts_assume_inside(struct cloud *cloud, struct arena *a, struct str account, struct str region,
 	struct str service, struct str role_arn, struct str session, struct inside_caller *out,
 	struct str *why) MUST_USE;
+/* The same for a resource of somebody's, which trust policies may ask for: aws:SourceArn, aws:SourceAccount. */
+status sts_assume_for(struct cloud *cloud, struct arena *a, struct str account, struct str region, struct str service,
+	struct str source_arn, struct str role_arn, struct str session, struct inside_caller *out,
+	struct str *why) MUST_USE;
