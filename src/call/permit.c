@@ -7,6 +7,7 @@
 #include "edge/arrival.h"
 #include "identity/digest.h"
 #include "policy/provider.h"
+#include "policy/tag_policy.h"
 #include "vault/vault.h"
 #include <stddef.h>
 
@@ -155,6 +156,7 @@ struct permit {
 	struct policy_context context;
 	struct authz_demands demands;
 	struct policy_bundle *bundle;
+	struct str tag_policy; /* of the account, where the request has tags */
 };
 
 /* The caller's sessions tell when they were authenticated with MFA; the age of that is of this instant. */
@@ -209,11 +211,54 @@ static status gather(struct exchange *e, struct permit *p, struct store_tx *tx)
 		TRY(from->bundle(from->ctx, tx, c->arena, &p->who, c->principal.session_record, &p->bundle));
 	set_mfa_age(c, p);
 	if (e->service && e->service->authorize) TRY(e->service->authorize(c, tx, e->in, &p->demands, &p->context));
+	if (from && from->tags && policy_context_get(&p->context, STR("aws:TagKeys")))
+		TRY(from->tags(from->ctx, tx, c->arena, c->account, &p->tag_policy));
 	for (size_t i = 0; from && from->account && i < p->demands.n; i++)
 		for (size_t j = 0; j < p->demands.v[i].n; j++)
 			TRY(from->account(from->ctx, tx, c->arena, p->who.account, p->demands.v[i].action, &p->demands,
 				&p->demands.v[i].resources[j]));
 	return OK;
+}
+
+/* How services name what a tag policy refuses; the others' errors of input stand for it. */
+static status refuse_tag(struct call *c, enum tag_fault fault, struct str key)
+{
+	static const struct {
+		const char *service, *code, *before;
+	} own[] = {
+		{"acm", "TagPolicyException", ""},
+		{"dynamodb", "ValidationException", "One or more parameter values were invalid: "},
+		{"ec2", "TagPolicyViolation", ""},
+		{"iam", "InvalidInput", ""},
+		{"kms", "TagException", ""},
+		{"organizations", "ConstraintViolationException", ""},
+		{"s3", "TagPolicyException", ""},
+		{"s3control", "TagPolicyException", ""},
+		{"sns", "TagPolicy", ""},
+	};
+	const char *code = NULL, *before = "";
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		if (strcmp(own[i].service, c->match.service->name) == 0) {
+			code = own[i].code;
+			before = own[i].before;
+		}
+	status s = call_fail(c, ERR_VALIDATION,
+		"%sThe tag policy does not allow the specified %s for the following tag key: '%.*s'.", before,
+		fault == TAG_FAULT_VALUE ? "value" : "capitalization", STR_ARG(key));
+	if (code) {
+		c->failure.code = str_c(code);
+		c->failure.http_status = 400;
+	}
+	return s;
+}
+
+static status judge_tags(struct exchange *e, const struct permit *p)
+{
+	struct str key;
+	if (!str_has(p->tag_policy)) return OK;
+	enum tag_fault fault =
+		tag_policy_judge(e->call.arena, p->tag_policy, &e->call.match, e->in, &p->demands, &key);
+	return fault == TAG_FAULT_NONE ? OK : refuse_tag(&e->call, fault, key);
 }
 
 /* aws:ResourceAccount and S3's own name of it. Resources of one owner that have no keys of their own share a context.
@@ -269,6 +314,8 @@ static status permit(struct exchange *e, struct str action, struct str arn)
 		else if (!policy_authorize(c->arena, &p.who, p.bundle, str_has(p.way.endpoint) ? &through : NULL,
 				 &p.demands, &p.context, e->s3_dialect, &v))
 			s = refuse(e, &p.who, &v);
+		else
+			s = judge_tags(e, &p);
 	} else if (!status_is(s, STATUS_FAILED)) {
 		s = call_fail(c, ERR_INTERNAL, "The caller's policies could not be read.");
 	}

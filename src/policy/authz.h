@@ -122,5 +122,16 @@ void authz_attach(struct arena *a, struct authz_demands *d, struct policy_resour
 /* Takes over a reference to a bundle whose policies the resources point at. */
 void authz_hold_bundle(struct arena *a, struct authz_demands *d, struct policy_bundle *b);
 void authz_release(struct authz_demands *d);
+/* The tags in a decoded input, in its order; they point into it. */
+struct authz_tag {
+	struct str key;
+	struct str value; /* STR_NONE: a bare key, as for removal */
+	struct str type;  /* the resource type that a specification names ("instance"); or STR_NONE */
+};
+struct authz_tags {
+	struct authz_tag *v;
+	size_t n, capacity;
+};
+void authz_tags(struct arena *a, const struct wire_match *m, const void *in, struct authz_tags *out);
 /* aws:RequestTag/KEY for each tag in the input and aws:TagKeys ("Controlling access during AWS requests"). */
 void authz_request_tags(struct arena *a, const struct wire_match *m, const void *in, struct policy_context *c);

@@ -3,36 +3,22 @@
  * "Controlling access during AWS requests"). A model has them as a list of key and value, as a map,
 	as EC2's specifications
  * or as bare keys. */
-#include "policy/authz.h"
 #include "base/vec.h"
+#include "policy/authz.h"
 
 struct tags {
 	struct arena *arena;
 	const struct wire_tables *t;
-	struct policy_context *context;
-	struct str *v;
-	size_t n, capacity;
-	bool found;
+	struct authz_tags *out;
+	struct str type; /* of the specification that is read */
 };
 
-static void add_key(struct tags *g, struct str key)
+/* value STR_NONE: a bare key. */
+static void add_tag(struct tags *g, struct str key, struct str value, struct str type)
 {
-	if (!str_has(key)) return;
-	struct {
-		struct str *v;
-		size_t n;
-	} list = {g->v, g->n};
-	*(struct str *)VEC_PUSH(g->arena, &list, &g->capacity) = key;
-	g->v = list.v;
-	g->n = list.n;
-	g->found = true;
-}
-
-static void add_tag(struct tags *g, struct str key, struct str value)
-{
-	if (!str_has(key)) return;
-	add_key(g, key);
-	policy_context_set_tag(g->context, STR("aws:RequestTag/"), key, str_or(value, STR("")));
+	if (str_has(key))
+		*VEC_PUSH(g->arena, g->out, &g->out->capacity) =
+			(struct authz_tag){key, value, str_has(type) ? type : g->type};
 }
 
 static bool is_any(struct str name, const char *const *names)
@@ -42,8 +28,8 @@ static bool is_any(struct str name, const char *const *names)
 	return false;
 }
 
-static const struct wire_member *string_member(const struct tags *g, const struct wire_shape *s,
-	const char *const *names)
+static const struct wire_member *string_member(
+	const struct tags *g, const struct wire_shape *s, const char *const *names)
 {
 	for (uint32_t i = 0; i < s->count; i++) {
 		const struct wire_member *m = &g->t->members[s->first + i];
@@ -65,18 +51,26 @@ static void read_list(struct tags *g, const struct wire_shape *s, const struct w
 {
 	static const char *const keys[] = {"Key", "TagKey", NULL};
 	static const char *const values[] = {"Value", "TagValue", NULL};
+	static const char *const types[] = {"ResourceType", NULL};
 	const struct wire_shape *element = &g->t->shapes[g->t->members[s->first].shape];
 	bool sparse = s->flags & WIRE_S_SPARSE;
 	if (element->kind == WIRE_STRING)
-		for (size_t i = 0; i < list->n; i++) add_key(g, ((const struct str *)list->v)[i]);
+		for (size_t i = 0; i < list->n; i++) add_tag(g, ((const struct str *)list->v)[i], STR_NONE, STR_NONE);
 	if (element->kind != WIRE_STRUCT) return;
 	const struct wire_member *key = string_member(g, element, keys), *value = string_member(g, element, values);
+	const struct wire_member *type = string_member(g, element, types);
 	for (size_t i = 0; i < list->n; i++) {
 		const char *p = (const char *)list->v + i * s->size;
 		if (sparse) memcpy(&p, (const void *)p, sizeof p);
 		if (!p) continue;
-		if (key) add_tag(g, string_at(p, key), value ? string_at(p, value) : STR_NONE);
-		else if (depth) read_members(g, element, p, depth - 1);
+		struct str of = type ? string_at(p, type) : STR_NONE;
+		if (key) {
+			add_tag(g, string_at(p, key), value ? str_or(string_at(p, value), STR("")) : STR_NONE, of);
+		} else if (depth) {
+			g->type = of;
+			read_members(g, element, p, depth - 1);
+			g->type = STR_NONE;
+		}
 	}
 }
 
@@ -89,15 +83,15 @@ static void read_map(struct tags *g, const struct wire_shape *s, const struct wi
 		struct str k, v;
 		memcpy(&k, entry, sizeof k);
 		memcpy(&v, entry + 16, sizeof v);
-		add_tag(g, k, v);
+		add_tag(g, k, str_or(v, STR("")), STR_NONE);
 	}
 }
 
 static void read_members(struct tags *g, const struct wire_shape *s, const char *p, int depth)
 {
 	static const char *const names[] = {"Tags", "TagKeys", "TagSet", "TagList", "TagsList", "TagSpecifications",
-		"TagSpecification",
-		"Tagging", "TagsToAdd", "TagKeyList", "RemoveTags", "AddTags", NULL};
+		"TagSpecification", "Tagging", "CreateBucketConfiguration", "TagsToAdd", "TagKeyList", "RemoveTags",
+		"AddTags", NULL};
 	for (uint32_t i = 0; i < s->count; i++) {
 		const struct wire_member *m = &g->t->members[s->first + i];
 		if (!is_any(wire_str(g->t, m->name), names)) continue;
@@ -113,10 +107,24 @@ static void read_members(struct tags *g, const struct wire_shape *s, const char 
 	}
 }
 
+void authz_tags(struct arena *a, const struct wire_match *m, const void *in, struct authz_tags *out)
+{
+	*out = (struct authz_tags){0};
+	if (!in || m->op->in == WIRE_NO_SHAPE) return;
+	struct tags g = {.arena = a, .t = &m->service->tables, .out = out, .type = STR_NONE};
+	read_members(&g, &g.t->shapes[m->op->in], in, 2);
+}
+
 void authz_request_tags(struct arena *a, const struct wire_match *m, const void *in, struct policy_context *c)
 {
-	if (!in || m->op->in == WIRE_NO_SHAPE) return;
-	struct tags g = {.arena = a, .t = &m->service->tables, .context = c};
-	read_members(&g, &g.t->shapes[m->op->in], in, 2);
-	if (g.found) policy_context_set_list(c, STR("aws:TagKeys"), g.v, g.n);
+	struct authz_tags tags;
+	authz_tags(a, m, in, &tags);
+	if (!tags.n) return;
+	struct str *keys = arena_new_n(a, struct str, tags.n);
+	for (size_t i = 0; i < tags.n; i++) {
+		keys[i] = tags.v[i].key;
+		if (str_has(tags.v[i].value))
+			policy_context_set_tag(c, STR("aws:RequestTag/"), tags.v[i].key, tags.v[i].value);
+	}
+	policy_context_set_list(c, STR("aws:TagKeys"), keys, tags.n);
 }

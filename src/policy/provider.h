@@ -84,6 +84,8 @@ struct policy_provider {
 	 * this action, and keys such as aws:ResourceOrgID in its context. */
 	status (*account)(void *ctx, struct store_tx *tx, struct arena *a, struct str caller, struct str action,
 		struct authz_demands *d, struct policy_resource *r);
+	/* Optional: the effective tag policy of an account, in `a`; STR_NONE where none binds it. */
+	status (*tags)(void *ctx, struct store_tx *tx, struct arena *a, struct str account, struct str *policy);
 };
 
 struct policy_verdict {

@@ -13,6 +13,8 @@
 #define BUNDLES_MAX 20000
 #define ACCOUNTS_MAX 5000
 #define DOCUMENTS_MAX 20000
+/* What an owner's bundle keeps beside condition keys. */
+#define TAG_POLICY_KEY STR("virga:TagPolicy")
 
 struct subjects {
 	struct policy_provider provider;
@@ -226,8 +228,11 @@ static status owner_bundle(
 	if (is_ok(st)) {
 		policy_bundle_key(b.bundle, STR("aws:ResourceOrgID"), place.id);
 		policy_bundle_key(b.bundle, STR("aws:ResourceOrgPaths"), place.path);
-		st = add_controls(&b, STR("RESOURCE_CONTROL_POLICY"), true);
+		struct str tags;
+		st = organizations_effective(tx, a, account, STR("TAG_POLICY"), &tags);
+		if (is_ok(st) && str_has(tags)) policy_bundle_key(b.bundle, TAG_POLICY_KEY, tags);
 	}
+	if (is_ok(st)) st = add_controls(&b, STR("RESOURCE_CONTROL_POLICY"), true);
 	if (!is_ok(st)) {
 		policy_bundle_release(b.bundle);
 		return st;
@@ -251,10 +256,23 @@ static status of_owner(void *ctx, struct store_tx *tx, struct arena *a, struct s
 	}
 	for (size_t i = 0; i < keys->n; i++) {
 		const struct policy_key *k = &keys->keys[i];
+		if (str_eq(k->name, TAG_POLICY_KEY)) continue;
 		policy_context_set(r->context, k->name, k->values ? k->values[0] : k->one);
 	}
 	if (has_rcps(action)) r->rcps = policy_bundle_subject(b)->scps;
 	authz_hold_bundle(a, d, b);
+	return OK;
+}
+
+static status tag_policy(void *ctx, struct store_tx *tx, struct arena *a, struct str account, struct str *policy)
+{
+	struct policy_bundle *b;
+	*policy = STR_NONE;
+	TRY(owner_bundle(ctx, tx, a, account, &b));
+	if (!b) return OK;
+	const struct policy_key *k = policy_context_get(policy_bundle_context(b), TAG_POLICY_KEY);
+	if (k) *policy = str_dup(a, k->values ? k->values[0] : k->one);
+	policy_bundle_release(b);
 	return OK;
 }
 
@@ -310,7 +328,8 @@ struct subjects *iam_subjects_new(struct cloud *cloud)
 	s->bundles = policy_cache_new(BUNDLES_MAX);
 	s->owners = policy_cache_new(ACCOUNTS_MAX);
 	s->documents = policy_library_new(DOCUMENTS_MAX);
-	s->provider = (struct policy_provider){.ctx = s, .arrive = arrive, .bundle = provide, .account = of_owner};
+	s->provider = (struct policy_provider){
+		.ctx = s, .arrive = arrive, .bundle = provide, .account = of_owner, .tags = tag_policy};
 	cloud->documents = s->documents;
 	cloud->policies = &s->provider;
 	return s;

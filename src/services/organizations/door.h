@@ -32,6 +32,10 @@ struct organizations_controls {
 status organizations_controls(struct store_tx *tx, struct arena *a, struct str account, struct str type,
 	struct organizations_controls *out) MUST_USE;
 
+/* The effective management policy of that type for an account; STR_NONE where none binds it, or the type is not enabled. */
+status organizations_effective(
+	struct store_tx *tx, struct arena *a, struct str account, struct str type, struct str *out) MUST_USE;
+
 /* Has this service trusted access? Is that account its delegated administrator? */
 bool organizations_trusts(struct store_tx *tx, struct arena *a, struct str id, struct str service);
 bool organizations_delegate(

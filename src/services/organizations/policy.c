@@ -200,40 +200,48 @@ status organizations_list_policies_for_target(struct call *c,
 
 /* ── what comes of management policies ────────────────────────────────────────────────────────────────────────── */
 
+status orgs_effective(struct store_tx *tx, struct arena *a, const struct organizations_rec_organization *o,
+	struct str account, struct str type, struct str *content, int64_t *updated_ms)
+{
+	struct orgs_chain chain;
+	TRY(orgs_chain(tx, a, o, account, &chain));
+	size_t n = 0, most = chain.n * 10;
+	struct str *contents = arena_new_n(a, struct str, most);
+	size_t *levels = arena_new_n(a, size_t, most);
+	*updated_ms = 0;
+	for (size_t i = 0; i < chain.n; i++) {
+		struct orgs_ids ids = {0};
+		TRY(orgs_attached(tx, a, o->id, chain.id[i], type, &ids));
+		for (size_t j = 0; j < ids.n && n < most; j++) {
+			struct organizations_rec_policy p;
+			TRY(orgs_policy_load(tx, a, o->id, ids.v[j], &p));
+			contents[n] = p.content;
+			levels[n++] = i;
+			if (p.updated.ms > *updated_ms) *updated_ms = p.updated.ms;
+		}
+	}
+	return n ? orgs_merge(a, contents, levels, n, content) : STATUS(NOT_FOUND);
+}
+
 status organizations_describe_effective_policy(struct call *c,
 	const struct organizations_describe_effective_policy_input *in,
 	struct organizations_describe_effective_policy_output *out)
 {
 	struct organizations_rec_organization o;
-	struct orgs_chain chain;
 	struct str target = str_or(in->target_id, c->account);
 	TRY(orgs_any(c, &o));
 	if (!str_eq(target, c->account)) TRY(orgs_read(c, &o));
 	struct organizations_rec_account account;
 	if (!is_ok(orgs_account_load(c->tx, c->arena, o.id, target, &account)))
 		return ORGS_FAIL(c, TARGET_NOT_FOUND, "You specified a target that doesn't exist.");
-	TRY(orgs_chain(c->tx, c->arena, &o, target, &chain));
-	size_t n = 0, most = chain.n * 10;
-	struct str *contents = arena_new_n(c->arena, struct str, most);
-	size_t *levels = arena_new_n(c->arena, size_t, most);
-	int64_t updated = 0;
-	for (size_t i = 0; i < chain.n; i++) {
-		struct orgs_ids ids = {0};
-		TRY(orgs_attached(c->tx, c->arena, o.id, chain.id[i], in->policy_type, &ids));
-		for (size_t j = 0; j < ids.n && n < most; j++) {
-			struct organizations_rec_policy p;
-			TRY(orgs_policy_load(c->tx, c->arena, o.id, ids.v[j], &p));
-			contents[n] = p.content;
-			levels[n++] = i;
-			if (p.updated.ms > updated) updated = p.updated.ms;
-		}
-	}
-	if (!n)
+	struct organizations_effective_policy *e = arena_new(c->arena, struct organizations_effective_policy);
+	int64_t updated_ms;
+	status s = orgs_effective(c->tx, c->arena, &o, target, in->policy_type, &e->policy_content, &updated_ms);
+	if (status_is(s, STATUS_NOT_FOUND))
 		return ORGS_FAIL(c, EFFECTIVE_POLICY_NOT_FOUND,
 			"There is no effective policy of the specified type for the account.");
-	struct organizations_effective_policy *e = arena_new(c->arena, struct organizations_effective_policy);
-	TRY(orgs_merge(c->arena, contents, levels, n, &e->policy_content));
-	e->last_updated_timestamp = SOME_TIME(updated);
+	TRY(s);
+	e->last_updated_timestamp = SOME_TIME(updated_ms);
 	e->target_id = target;
 	e->policy_type = in->policy_type;
 	out->effective_policy = e;

@@ -141,6 +141,9 @@ status orgs_check_content(struct call *c, struct str type, struct str content) M
  * not as its grammar wants. */
 status orgs_merge(
 	struct arena *a, const struct str *contents, const size_t *levels, size_t n, struct str *out) MUST_USE;
+/* What comes of a type's policies for an account, and when the youngest of them was changed. NOT_FOUND: none is attached. */
+status orgs_effective(struct store_tx *tx, struct arena *a, const struct organizations_rec_organization *o,
+	struct str account, struct str type, struct str *content, int64_t *updated_ms) MUST_USE;
 
 /* Before the organization ends. */
 status orgs_cancel_handshakes(struct call *c, struct str organization) MUST_USE;

@@ -68,6 +68,20 @@ status organizations_controls(
 	return OK;
 }
 
+status organizations_effective(
+	struct store_tx *tx, struct arena *a, struct str account, struct str type, struct str *out)
+{
+	struct organizations_rec_organization o;
+	int64_t updated_ms;
+	*out = STR_NONE;
+	struct str id = organizations_of(tx, a, account);
+	if (!str_has(id)) return OK;
+	TRY(orgs_load(tx, a, id, &o));
+	if (!orgs_all_features(&o) || !orgs_type_enabled(&o, type)) return OK;
+	status s = orgs_effective(tx, a, &o, account, type, out, &updated_ms);
+	return status_is(s, STATUS_NOT_FOUND) ? OK : s;
+}
+
 static ptrdiff_t service_at(const struct organizations_rec_services *l, struct str principal)
 {
 	for (size_t i = 0; i < l->n; i++)
