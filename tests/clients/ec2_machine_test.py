@@ -52,6 +52,12 @@ class Machines(Case):
         python = "import urllib.request as u; print(u.urlopen('https://s3.us-east-1.amazonaws.com/_virga/status').status)"
         self.assertEqual(self.ssh(i, f'python3 -c "{python}"').strip(), "200")
         self.ssh(i, "exit 7", code=7)
+        # A second interface, plugged in while it runs.
+        n = self.ec2.create_network_interface(SubnetId=self.describe(i)["SubnetId"])["NetworkInterface"]
+        a = self.ec2.attach_network_interface(NetworkInterfaceId=n["NetworkInterfaceId"], InstanceId=i, DeviceIndex=1)["AttachmentId"]
+        self.until(lambda: n["PrivateIpAddress"] in self.ssh(i, "cat /proc/net/fib_trie"))
+        self.ec2.detach_network_interface(AttachmentId=a)
+        self.until(lambda: n["PrivateIpAddress"] not in self.ssh(i, "cat /proc/net/fib_trie"))
         self.assertNotIn(self.virga.data, self.ssh(i, "cat /proc/mounts"))
         self.ssh(i, "echo kept > /root/file; sync")
         v = self.ec2.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"]

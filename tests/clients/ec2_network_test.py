@@ -226,6 +226,78 @@ class Packets(unittest.TestCase):
             {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::other"}]}))
         self.assertEqual(called("s3.list_objects_v2", Bucket="inner"), "AccessDenied")
 
+    def test_endpoint_service(self):
+        """A service of another VPC, which even has the same addresses, through its network load balancer."""
+        ec2, elb = self.ec2, self.virga.client("elbv2")
+        v = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        subnet = ec2.create_subnet(VpcId=v, CidrBlock="10.0.1.0/24", AvailabilityZone="us-east-1a")["Subnet"]["SubnetId"]
+        near = ec2.create_security_group(GroupName="near", Description="near", VpcId=v)["GroupId"]
+        ec2.authorize_security_group_ingress(GroupId=near, IpProtocol="tcp", FromPort=80, ToPort=80, CidrIp="10.0.0.0/16")
+        t = ec2.create_vpc_endpoint(VpcId=v, VpcEndpointType="Interface", ServiceName="com.amazonaws.us-east-1.sqs", SubnetIds=[subnet],
+                                    SecurityGroupIds=[near], PrivateDnsEnabled=False)["VpcEndpoint"]["NetworkInterfaceIds"]
+        target = ec2.describe_network_interfaces(NetworkInterfaceIds=t)["NetworkInterfaces"][0]["PrivateIpAddress"]
+        lb = elb.create_load_balancer(Name="offered", Type="network", Scheme="internal", Subnets=[subnet])["LoadBalancers"][0]["LoadBalancerArn"]
+        group = elb.create_target_group(Name="offered", Protocol="TCP", Port=80, VpcId=v, TargetType="ip")["TargetGroups"][0]["TargetGroupArn"]
+        elb.register_targets(TargetGroupArn=group, Targets=[{"Id": target}])
+        elb.create_listener(LoadBalancerArn=lb, Protocol="TCP", Port=8080, DefaultActions=[{"Type": "forward", "TargetGroupArn": group}])
+
+        service = ec2.create_vpc_endpoint_service_configuration(NetworkLoadBalancerArns=[lb])["ServiceConfiguration"]
+        self.assertEqual((service["AcceptanceRequired"], service["AvailabilityZones"]), (True, ["us-east-1a"]))
+        abroad = self.virga.client("ec2", key="111122223333")
+        names = lambda c: c.describe_vpc_endpoint_services(Filters=[{"Name": "owner", "Values": ["000000000000"]}])["ServiceNames"]
+        self.assertEqual((names(ec2), names(abroad)), ([service["ServiceName"]], []))
+        ec2.modify_vpc_endpoint_service_permissions(ServiceId=service["ServiceId"],
+                                                    AddAllowedPrincipals=["arn:aws:iam::111122223333:root"])
+        [allowed] = ec2.describe_vpc_endpoint_service_permissions(ServiceId=service["ServiceId"])["AllowedPrincipals"]
+        self.assertEqual((allowed["PrincipalType"], names(abroad)), ("Account", [service["ServiceName"]]))
+
+        linked = ec2.create_security_group(GroupName="linked", Description="linked", VpcId=self.v)["GroupId"]
+        ec2.authorize_security_group_ingress(GroupId=linked, IpPermissions=[
+            {"IpProtocol": "tcp", "FromPort": 8080, "ToPort": 8080, "UserIdGroupPairs": [{"GroupId": self.open}]}])
+        new = {"VpcId": self.v, "VpcEndpointType": "Interface", "ServiceName": service["ServiceName"], "SecurityGroupIds": [linked]}
+        with self.assertRaises(ClientError) as refused:
+            ec2.create_vpc_endpoint(SubnetIds=[self.subnets[1]], **new)
+        self.assertIn("does not support the availability zone", str(refused.exception))
+        made = ec2.create_vpc_endpoint(SubnetIds=[self.subnets[0]], **new)["VpcEndpoint"]
+        self.assertEqual(made["State"], "pendingAcceptance")
+        e = {"eni": made["NetworkInterfaceIds"][0]}
+        e["ip"] = ec2.describe_network_interfaces(NetworkInterfaceIds=[e["eni"]])["NetworkInterfaces"][0]["PrivateIpAddress"]
+
+        def state():
+            [there] = ec2.describe_vpc_endpoint_connections(Filters=[{"Name": "service-id", "Values": [service["ServiceId"]]}])["VpcEndpointConnections"]
+            [here] = ec2.describe_vpc_endpoints(VpcEndpointIds=[made["VpcEndpointId"]])["VpcEndpoints"]
+            self.assertEqual(there["VpcEndpointState"], here["State"])
+            return here["State"]
+
+        def reaches():
+            return "HTTP/1" in (self.inside(self.a["eni"], CONNECT, e["ip"], "8080") or "")
+
+        ids = {"ServiceId": service["ServiceId"], "VpcEndpointIds": [made["VpcEndpointId"]]}
+        self.assertEqual((state(), reaches()), ("pendingAcceptance", False))
+        self.assertEqual(ec2.accept_vpc_endpoint_connections(**ids)["Unsuccessful"], [])
+        self.assertEqual(state(), "available")
+        if not wait_until(reaches, limit=20 if os.path.exists("/usr/sbin/haproxy") else 0.1):
+            # No balancer's node runs here: something else that listens in its place.
+            [node] = ec2.describe_network_interfaces(Filters=[{"Name": "description", "Values": ["ELB net/offered/*"]}])["NetworkInterfaces"]
+            self.assertTrue(wait_until(lambda: self.inside(node["NetworkInterfaceId"], "pass") is not None), self.virga.read_log()[-2000:])
+            names = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True).stdout.split()
+            [space] = [n for n in names if n.endswith(node["NetworkInterfaceId"])]
+            server = subprocess.Popen(["ip", "netns", "exec", space, sys.executable, "-m", "http.server", "8080"],
+                                      cwd=self.virga.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            self.addCleanup(server.wait)
+            self.addCleanup(server.kill)
+        self.assertTrue(wait_until(reaches, limit=60), self.virga.read_log()[-3000:])
+        name = made["DnsEntries"][0]["DnsName"]
+        self.assertEqual((self.inside(self.a["eni"], ASK, name, "1", "10.0.0.2") or "").splitlines(), ["code 0", e["ip"]])
+        [kept] = ec2.delete_vpc_endpoint_service_configurations(ServiceIds=[service["ServiceId"]])["Unsuccessful"]
+        self.assertEqual(kept["Error"]["Code"], "ExistingVpcEndpointConnections")
+        ec2.reject_vpc_endpoint_connections(**ids)
+        self.assertEqual(state(), "rejected")
+        self.assertTrue(wait_until(lambda: not reaches()))
+        self.assertEqual([u["Error"]["Code"] for u in ec2.accept_vpc_endpoint_connections(**ids)["Unsuccessful"]], ["InvalidState"])
+        self.assertEqual(ec2.delete_vpc_endpoint_service_configurations(ServiceIds=[service["ServiceId"]])["Unsuccessful"], [])
+        ec2.delete_vpc_endpoints(VpcEndpointIds=[made["VpcEndpointId"]])
+
     def test_survives_a_crash(self):
         self.virga.restart()
         self.assertTrue(wait_until(lambda: self.reaches(self.a, self.b)), self.virga.read_log()[-2000:])

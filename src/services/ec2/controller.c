@@ -7,6 +7,7 @@
 #include "services/ec2/flow_log.h"
 #include "services/ec2/imds.h"
 #include "services/ec2/intent.h"
+#include "services/ec2/private_link.h"
 #include <stdlib.h>
 
 #define JOB "ec2.intent"
@@ -149,6 +150,7 @@ static status apply_vpc(struct cloud *cloud, struct ec2_place at, const struct e
 	ec2_dns_serve(cloud, at, r->id);
 	/* Where it cannot be yet, an instance's controller asks for it again. */
 	(void)!is_ok(imds_serve(cloud, at.account, at.region, r->id));
+	ec2_relay_wake(ec2_network_of(cloud)->relay, false);
 	return OK;
 }
 
@@ -242,6 +244,7 @@ static void on_host(void *ctx, enum host_event_kind kind, const void *detail)
 	} else if (kind == HOST_AGENT_RESTARTED) {
 		ec2_dns_forget(cloud, STR_NONE);
 		imds_forget(cloud, STR_NONE);
+		ec2_relay_wake(ec2_network_of(cloud)->relay, true);
 		ec2_network_of(cloud)->internet = 0;
 		status s = ec2_intent_mark_all(cloud);
 		if (!is_ok(s)) log_error("ec2", "intent-mark", "status=%s", status_name(s));
@@ -255,9 +258,15 @@ static void on_call(void *ctx, enum bus_phase phase, struct store_tx *tx, const 
 	const struct call *c = e->detail;
 	(void)phase;
 	(void)tx;
-	if (c->match.service != &wire_service_ec2) return;
-	struct str op = wire_str(&wire_service_ec2.tables, c->match.op->name);
-	if (!str_starts(op, STR("Describe")) && !str_starts(op, STR("Get"))) jobs_poke(cloud->jobs);
+	if (!c->match.service || !c->match.op) return;
+	struct str op = wire_str(&c->match.service->tables, c->match.op->name);
+	bool ours = c->match.service == &wire_service_ec2;
+	if (str_starts(op, STR("Describe")) || str_starts(op, STR("Get"))) return;
+	if (ours) jobs_poke(cloud->jobs);
+	/* What endpoint services offer: they themselves, and the listeners of their balancers. */
+	if ((ours && str_find(op, STR("VpcEndpoint")) >= 0) ||
+		(strcmp(c->match.service->name, "elbv2") == 0 && str_find(op, STR("Listener")) >= 0))
+		ec2_relay_wake(ec2_network_of(cloud)->relay, false);
 }
 
 struct ec2_network *ec2_network_of(struct cloud *cloud)
@@ -278,11 +287,13 @@ status ec2_network_start(struct cloud *cloud, struct ec2_network **out)
 	if (!host_available(cloud->host)) return OK;
 	host_subscribe(cloud->host, on_host, cloud);
 	bus_subscribe(cloud->bus, BUS_DONE, "call", on_call, cloud);
+	n->relay = ec2_relay_start(cloud);
 	return ec2_intent_mark_all(cloud);
 }
 
 void ec2_network_stop(struct ec2_network *n)
 {
+	ec2_relay_stop(n->relay);
 	ec2_dns_stop(n->dns);
 	free(n);
 }

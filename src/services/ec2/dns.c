@@ -208,7 +208,9 @@ void ec2_dns_serve(struct cloud *cloud, struct ec2_place at, struct str vpc)
 		const struct ec2_rec_endpoint *p = e.item.record;
 		if (!str_eq(p->vpc_id, vpc)) continue;
 		if (str_is(p->vpc_endpoint_type, "Gateway")) listen_at(d, s, host_place_aws(at.a, vpc), STR(""));
-		for (size_t i = 0; i < p->network_interface_ids.n; i++)
+		/* Endpoint services are served by relay.c. */
+		bool aws = ec2_endpoint_service_find(at.region, p->service_name) != NULL;
+		for (size_t i = 0; aws && i < p->network_interface_ids.n; i++)
 			listen_at(d, s, p->network_interface_ids.v[i], e.item.id);
 	}
 	status st = ec2_each_end(&e);

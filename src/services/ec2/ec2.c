@@ -7,6 +7,16 @@
 
 static const struct service_op operations[EC2_OP_COUNT] = {
 	/* ── the network, regions and tags ── */
+	[EC2_OP_ACCEPT_VPC_ENDPOINT_CONNECTIONS] = OP(ec2_accept_vpc_endpoint_connections, 0),
+	[EC2_OP_CREATE_VPC_ENDPOINT_SERVICE_CONFIGURATION] = OP(ec2_create_vpc_endpoint_service_configuration, 0),
+	[EC2_OP_DELETE_VPC_ENDPOINT_SERVICE_CONFIGURATIONS] = OP(ec2_delete_vpc_endpoint_service_configurations, 0),
+	[EC2_OP_DESCRIBE_VPC_ENDPOINT_CONNECTIONS] = OP(ec2_describe_vpc_endpoint_connections, OP_READ),
+	[EC2_OP_DESCRIBE_VPC_ENDPOINT_SERVICE_CONFIGURATIONS] =
+		OP(ec2_describe_vpc_endpoint_service_configurations, OP_READ),
+	[EC2_OP_DESCRIBE_VPC_ENDPOINT_SERVICE_PERMISSIONS] = OP(ec2_describe_vpc_endpoint_service_permissions, OP_READ),
+	[EC2_OP_MODIFY_VPC_ENDPOINT_SERVICE_CONFIGURATION] = OP(ec2_modify_vpc_endpoint_service_configuration, 0),
+	[EC2_OP_MODIFY_VPC_ENDPOINT_SERVICE_PERMISSIONS] = OP(ec2_modify_vpc_endpoint_service_permissions, 0),
+	[EC2_OP_REJECT_VPC_ENDPOINT_CONNECTIONS] = OP(ec2_reject_vpc_endpoint_connections, 0),
 	[EC2_OP_ACCEPT_VPC_PEERING_CONNECTION] = OP(ec2_accept_vpc_peering_connection, 0),
 	[EC2_OP_ALLOCATE_ADDRESS] = OP(ec2_allocate_address, 0),
 	[EC2_OP_ASSIGN_IPV6_ADDRESSES] = OP(ec2_assign_ipv6_addresses, 0),

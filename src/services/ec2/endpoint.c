@@ -1,6 +1,6 @@
 /* VPC endpoints to AWS's services: gateway endpoints are routes from a prefix list, interface endpoints are interfaces
  * with names. "Access AWS services through AWS PrivateLink" and "Gateway endpoints", AWS PrivateLink Guide. */
-#include "services/ec2/endpoint.h"
+#include "services/ec2/private_link.h"
 #include "base/rand.h"
 
 enum { GATEWAYS_MAX = 20, INTERFACES_MAX = 50 };
@@ -21,8 +21,9 @@ static status show_names(struct call *c, const struct ec2_item *item, struct ec2
 	const struct ec2_endpoint_service *s = ec2_endpoint_service_find(item->at.region, e->service_name);
 	size_t capacity = 0;
 	struct str zone_id = STR("Z7HUB22UULQXV");
-	if (!s) return OK;
-	struct str base = str_fmt(c->arena, "%s.%.*s.vpce.amazonaws.com", s->name, STR_ARG(item->at.region));
+	struct str id = str_from(e->service_name, (size_t)str_rchr(e->service_name, '.') + 1);
+	struct str base = s ? str_fmt(c->arena, "%s.%.*s.vpce.amazonaws.com", s->name, STR_ARG(item->at.region))
+			    : ec2_private_service_domain(c->arena, item->at.region, id);
 	*VEC_PUSH(c->arena, &out->dns_entries, &capacity) = (struct ec2_dns_entry){
 		str_fmt(c->arena, "%.*s-%.*s.%.*s", STR_ARG(item->id), STR_ARG(e->suffix), STR_ARG(base)), zone_id};
 	for (size_t i = 0; i < e->subnet_ids.n; i++) {
@@ -33,7 +34,7 @@ static status show_names(struct call *c, const struct ec2_item *item, struct ec2
 				STR_ARG(subnet.availability_zone), STR_ARG(base)),
 			zone_id};
 	}
-	struct str dns = str_c(s->dns);
+	struct str dns = s ? str_c(s->dns) : STR_NONE;
 	while (e->private_dns_enabled.v && str_has(dns)) {
 		struct str one = str_cut(&dns, ',');
 		*VEC_PUSH(c->arena, &out->dns_entries, &capacity) = (struct ec2_dns_entry){
@@ -237,13 +238,35 @@ static struct str address_given(const struct ec2_create_vpc_endpoint_input *in, 
 	return STR_NONE;
 }
 
+/* "The subnets have to be in zones that the service has". */
+static status check_zones(
+	struct call *c, const struct ec2_private_service *p, const struct ec2_create_vpc_endpoint_input *in)
+{
+	struct ec2_rec_strings zones;
+	TRY(ec2_private_service_zones(p->at, &p->record, &zones));
+	for (size_t i = 0; i < in->subnet_ids.n; i++) {
+		struct ec2_rec_subnet s;
+		TRY(ec2_find(c, &ec2_type_subnet, in->subnet_ids.v[i], &s));
+		if (!ec2_is_among(zones.v, zones.n, s.availability_zone))
+			return call_fail(c, EC2_ERR_INVALID_PARAMETER,
+				"The VPC endpoint service %.*s does not support the availability zone of the subnet: %.*s.",
+				STR_ARG(in->service_name), STR_ARG(in->subnet_ids.v[i]));
+	}
+	return OK;
+}
+
 static status make_interface(struct call *c, const struct ec2_create_vpc_endpoint_input *in,
-	const struct ec2_rec_vpc *vpc, struct ec2_rec_endpoint *e)
+	const struct ec2_rec_vpc *vpc, const struct ec2_private_service *private, struct ec2_rec_endpoint *e)
 {
 	if (in->route_table_ids.n)
 		return call_fail(c, EC2_ERR_INVALID_PARAMETER,
 			"Route table IDs are only supported for Gateway type VPC Endpoints.");
-	e->private_dns_enabled = SOME_BOOL(!in->private_dns_enabled.has || in->private_dns_enabled.v);
+	if (private && in->private_dns_enabled.v)
+		return call_fail(c, EC2_ERR_INVALID_PARAMETER,
+			"Private DNS can't be enabled because the service %.*s does not provide a private DNS name.",
+			STR_ARG(e->service_name));
+	if (private) TRY(check_zones(c, private, in));
+	e->private_dns_enabled = SOME_BOOL(!private && (!in->private_dns_enabled.has || in->private_dns_enabled.v));
 	if (e->private_dns_enabled.v) TRY(check_private_dns(c, e, vpc));
 	TRY(ec2_groups_for(c, vpc->vpc_id, in->security_group_ids.v, in->security_group_ids.n, &e->security_groups));
 	for (size_t i = 0; i < in->subnet_ids.n; i++)
@@ -258,12 +281,19 @@ status ec2_create_vpc_endpoint(
 	struct ec2_rec_vpc vpc;
 	struct str type = str_or(in->vpc_endpoint_type, STR("Gateway")), same;
 	const struct ec2_endpoint_service *service = ec2_endpoint_service_find(c->region, in->service_name);
+	struct ec2_private_service private;
+	bool is_private = false;
 	size_t n;
 	TRY(ec2_specified_only(c, &in->tag_specifications, taggable, 1));
 	TRY(ec2_vpc_take(c, in->vpc_id, &vpc));
 	if (!str_is(type, "Gateway") && !str_is(type, "Interface"))
 		return call_fail(c, ERR_NOT_IMPLEMENTED, "Endpoints of type %.*s are not implemented.", STR_ARG(type));
-	if (!service || (str_is(type, "Gateway") && !service->gateway))
+	if (!service && str_is(type, "Interface")) {
+		status s = ec2_private_service_named(c, in->service_name, &private);
+		if (!is_ok(s) && !status_is(s, STATUS_NOT_FOUND)) return s;
+		is_private = is_ok(s);
+	}
+	if ((!service && !is_private) || (str_is(type, "Gateway") && !service->gateway))
 		return call_fail(c, EC2_ERR_INVALID_SERVICE_NAME, "The Vpc Endpoint Service '%.*s' does not exist",
 			STR_ARG(in->service_name));
 	TRY(ec2_endpoint_policy_check(c, in->policy_document));
@@ -292,12 +322,13 @@ status ec2_create_vpc_endpoint(
 				"Endpoints.");
 		for (size_t i = 0; i < in->route_table_ids.n; i++) TRY(add_table(c, &e, in->route_table_ids.v[i]));
 	} else {
-		TRY(make_interface(c, in, &vpc, &e));
+		TRY(make_interface(c, in, &vpc, is_private ? &private : NULL, &e));
+		if (is_private) TRY(ec2_private_connect(c, &private, &e));
 	}
 	save(c, &e);
 	TRY(ec2_tags_specified(c, &in->tag_specifications, &ec2_type_endpoint, e.vpc_endpoint_id));
 	TRY(ec2_describe_one(c, &ec2_type_endpoint, e.vpc_endpoint_id, out->vpc_endpoint));
-	if (!is_gateway(&e)) out->vpc_endpoint->state = STR("pending");
+	if (!is_gateway(&e) && str_is(e.state, "available")) out->vpc_endpoint->state = STR("pending");
 	return OK;
 }
 
@@ -367,6 +398,7 @@ static status delete_one(struct call *c, struct str id)
 	TRY(ec2_vpc_touch(ec2_here(c), e.vpc_id));
 	while (e.route_table_ids.n) TRY(drop_table(c, &e, e.route_table_ids.v[0]));
 	while (e.subnet_ids.n) TRY(drop_subnet(c, &e, e.subnet_ids.v[0]));
+	TRY(ec2_private_disconnect(c, &e));
 	ec2_drop(ec2_here(c), &ec2_type_endpoint, id);
 	return OK;
 }

@@ -1,6 +1,6 @@
 /* AWS's services as VPC endpoints reach them: their names, in the two ways. "AWS services that integrate with AWS
  * PrivateLink" and "Gateway endpoints", AWS PrivateLink Guide. */
-#include "services/ec2/endpoint.h"
+#include "services/ec2/private_link.h"
 
 const struct ec2_endpoint_service ec2_endpoint_services[] = {
 	{"s3", "s3,*.s3", true},
@@ -106,15 +106,57 @@ static bool asked(const struct ec2_value_string_list *names, struct str name)
 	return names->n == 0;
 }
 
+struct offering {
+	struct call *c;
+	const struct ec2_describe_vpc_endpoint_services_input *in;
+	struct ec2_describe_vpc_endpoint_services_output *out;
+	size_t capacity, names;
+};
+
+/* An endpoint service that the caller may use. */
+static bool offer(void *ctx, const struct ec2_private_service *s)
+{
+	struct offering *o = ctx;
+	struct arena *a = o->c->arena;
+	struct ec2_rec_strings zones = {0};
+	size_t capacity = 0, types = 0, base = 0, ip = 0;
+	struct ec2_service_detail d = {
+		.service_name = ec2_private_service_name(a, s->at.region, s->record.service_id),
+		.service_id = s->record.service_id,
+		.service_region = s->at.region,
+		.owner = s->at.account,
+		.vpc_endpoint_policy_supported = SOME_BOOL(false),
+		.acceptance_required = s->record.acceptance_required,
+		.manages_vpc_endpoints = SOME_BOOL(false)};
+	VEC_PUSH(a, &d.service_type, &types)->service_type = STR("Interface");
+	*VEC_PUSH(a, &d.base_endpoint_dns_names, &base) =
+		ec2_private_service_domain(a, s->at.region, s->record.service_id);
+	*VEC_PUSH(a, &d.supported_ip_address_types, &ip) = STR("ipv4");
+	if (is_ok(ec2_private_service_zones(s->at, &s->record, &zones)))
+		for (size_t i = 0; i < zones.n; i++) *VEC_PUSH(a, &d.availability_zones, &capacity) = zones.v[i];
+	if (!is_ok(ec2_tags_get(s->at, d.service_id, &d.tags))) VEC_PRESENT(a, &d.tags);
+	if (!asked(&o->in->service_names, d.service_name) ||
+		!ec2_filters_match(a, EC2_SHAPE_SERVICE_DETAIL, filters, &o->in->filters, &d))
+		return true;
+	*VEC_PUSH(a, &o->out->service_details, &o->capacity) = d;
+	*VEC_PUSH(a, &o->out->service_names, &o->names) = d.service_name;
+	return true;
+}
+
 status ec2_describe_vpc_endpoint_services(struct call *c, const struct ec2_describe_vpc_endpoint_services_input *in,
 	struct ec2_describe_vpc_endpoint_services_output *out)
 {
 	size_t capacity = 0, names = 0;
 	TRY(ec2_filters_check(c, filters, &in->filters));
-	for (size_t i = 0; i < in->service_names.n; i++)
-		if (!ec2_endpoint_service_find(c->region, in->service_names.v[i]))
+	for (size_t i = 0; i < in->service_names.n; i++) {
+		struct ec2_private_service p;
+		if (ec2_endpoint_service_find(c->region, in->service_names.v[i])) continue;
+		status s = ec2_private_service_named(c, in->service_names.v[i], &p);
+		if (!is_ok(s) && !status_is(s, STATUS_NOT_FOUND)) return s;
+		if (!is_ok(s))
 			return call_fail(c, EC2_ERR_INVALID_SERVICE_NAME,
 				"The Vpc Endpoint Service '%.*s' does not exist", STR_ARG(in->service_names.v[i]));
+	}
 	for (size_t i = 0; i < ec2_endpoint_services_length; i++)
 		for (int gateway = ec2_endpoint_services[i].gateway; gateway >= 0; gateway--) {
 			struct ec2_service_detail d;
@@ -126,6 +168,8 @@ status ec2_describe_vpc_endpoint_services(struct call *c, const struct ec2_descr
 			if (!names || !str_eq(out->service_names.v[out->service_names.n - 1], d.service_name))
 				*VEC_PUSH(c->arena, &out->service_names, &names) = d.service_name;
 		}
+	struct offering offering = {c, in, out, capacity, names};
+	TRY(ec2_private_services_each(c, offer, &offering));
 	VEC_PRESENT(c->arena, &out->service_names);
 	return ec2_page(c, &out->service_details, sizeof(*out->service_details.v), in->max_results, in->next_token,
 		&out->next_token);

@@ -20,6 +20,7 @@ struct ec2_network {
 	struct cloud *cloud;
 	struct ec2_dns *dns;
 	struct imds *imds; /* services/ec2/imds.h */
+	struct ec2_relay *relay; /* services/ec2/private_link.h; NULL without a host agent */
 	_Atomic int internet; /* its intent was handed to this agent */
 };
 struct ec2_network *ec2_network_of(struct cloud *cloud);

@@ -245,7 +245,14 @@ status ec2_snapshot_job(void *ctx, struct store_tx *tx, struct arena *a, const s
 		s.restore_expiry.has = false;
 		ec2_snapshot_put(j.at, &s);
 	}
-	if (!str_is(s.state, "pending") || s.direct.v) return OK;
+	if (!str_is(s.state, "pending")) return OK;
+	/* One that clients write has its job at its end only: "the snapshot is automatically cancelled" (StartSnapshot). */
+	if (s.direct.v) {
+		s.state = STR("error");
+		s.state_message = STR("The snapshot was not completed in time.");
+		ec2_snapshot_put(j.at, &s);
+		return OK;
+	}
 	struct ec2_blocks b = {.at = j.at, .snapshot = j.id}, parent = {.at = j.at, .snapshot = s.parent};
 	st = data_key(cloud, j.at, &s, &b.key, &why);
 	if (status_is(st, STATUS_FAILED)) {

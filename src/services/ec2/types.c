@@ -5,6 +5,7 @@
 #include "services/ec2/insights.h"
 #include "services/ec2/gateways.h"
 #include "services/ec2/instance.h"
+#include "services/ec2/private_link.h"
 
 /* Where one prefix begins another, the longer one stands first. */
 const struct ec2_type *const ec2_types[] = {
@@ -35,6 +36,8 @@ const struct ec2_type *const ec2_types[] = {
 	&ec2_type_transit_gateway,
 	&ec2_type_vpn_gateway,
 	&ec2_type_customer_gateway,
+	&ec2_type_endpoint_service,
+	&ec2_type_endpoint_connection,
 	&ec2_type_endpoint,
 	&ec2_type_flow_log,
 	&ec2_type_insights_path,
