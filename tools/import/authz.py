@@ -144,6 +144,7 @@ CHECKS = {
     },
     "kms": {"ReEncrypt": ["ReEncryptFrom key(KeyId=SourceKeyId)", "ReEncryptTo key(KeyId=DestinationKeyId)"]},
     "logs": {"GetLogObject": ["Unmask"]},
+    "rbin": {op + "Rule": [op + "Rule rule(ResourceName=Identifier)"] for op in ("Delete", "Get", "Lock", "Unlock", "Update")},
     "ec2": {
         "RunInstances": ["RunInstances instance() image(ImageId=ImageId) volume() network-interface() "
                          "subnet(SubnetId=SubnetId) security-group(SecurityGroupId=SecurityGroupIds) "

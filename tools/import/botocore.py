@@ -18,11 +18,11 @@ import sys
 SERVICES = """
 accessanalyzer acm apigateway apigatewayv2 application-autoscaling athena autoscaling backup batch budgets ce
 cloudcontrol cloudformation cloudfront cloudhsmv2 cloudtrail cloudwatch codebuild codecommit codedeploy codepipeline
-cognito-identity cognito-idp compute-optimizer config cur dax directconnect dlm dynamodb dynamodbstreams ebs ec2 ecr
-ecs efs eks elasticache elb elbv2 emr events firehose fis globalaccelerator glue guardduty iam identitystore inspector2
-kinesis kms lambda logs macie2 opensearch organizations rds redshift resource-groups resourcegroupstaggingapi route53
-route53domains route53resolver s3 s3control scheduler secretsmanager securityhub servicediscovery shield sns sqs ssm
-sso sso-admin sso-oidc stepfunctions sts support synthetics wafv2 xray
+cognito-identity cognito-idp compute-optimizer config cur dax directconnect dlm dynamodb dynamodbstreams ebs ec2
+ec2-instance-connect ecr ecs efs eks elasticache elb elbv2 emr events firehose fis globalaccelerator glue guardduty
+iam identitystore inspector2 kinesis kms lambda logs macie2 opensearch organizations rbin rds redshift resource-groups
+resourcegroupstaggingapi route53 route53domains route53resolver s3 s3control scheduler secretsmanager securityhub
+servicediscovery shield sns sqs ssm sso sso-admin sso-oidc stepfunctions sts support synthetics wafv2 xray
 """.split()
 
 SCALARS = {"string", "integer", "long", "float", "double", "boolean", "blob", "timestamp"}

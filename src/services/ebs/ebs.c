@@ -40,8 +40,7 @@ static status open_key(struct call *c, struct ebs_snapshot *s)
 	struct kms_refusal why;
 	if (!s->record.encrypted.v) return OK;
 	status st = ec2_crypt_open(&u, s->record.data_key, s->record.data_key_id, &s->blocks.key, &why);
-	if (status_is(st, STATUS_FAILED))
-		return EBS_INVALID(c, "INVALID_CUSTOMER_KEY", "%.*s", STR_ARG(why.message));
+	if (status_is(st, STATUS_FAILED)) return EBS_INVALID(c, "INVALID_CUSTOMER_KEY", "%.*s", STR_ARG(why.message));
 	return st;
 }
 
@@ -59,11 +58,12 @@ status ebs_find(struct call *c, struct str id, struct ebs_snapshot *out)
 		if (is_ok(s) && !ec2_permitted(&out->record.permissions, c->account)) s = STATUS(NOT_FOUND);
 	}
 	if (status_is(s, STATUS_NOT_FOUND))
-		return EBS_FAIL(c, RESOURCE_NOT_FOUND, not_found, "SNAPSHOT_NOT_FOUND", "The snapshot '%.*s' does not exist.",
-			STR_ARG(id));
+		return EBS_FAIL(c, RESOURCE_NOT_FOUND, not_found, "SNAPSHOT_NOT_FOUND",
+			"The snapshot '%.*s' does not exist.", STR_ARG(id));
 	TRY(s);
 	if (!str_is(out->record.state, "completed"))
-		return EBS_INVALID(c, "INVALID_SNAPSHOT_ID", "The snapshot '%.*s' is not in the completed state.", STR_ARG(id));
+		return EBS_INVALID(
+			c, "INVALID_SNAPSHOT_ID", "The snapshot '%.*s' is not in the completed state.", STR_ARG(id));
 	if (str_is(out->record.storage_tier, "archive"))
 		return EBS_INVALID(c, "INVALID_SNAPSHOT_ID", "The snapshot '%.*s' is archived.", STR_ARG(id));
 	out->blocks = (struct ec2_blocks){.at = at, .snapshot = id};
@@ -75,8 +75,8 @@ status ebs_find_open(struct call *c, struct str id, struct ebs_snapshot *out)
 	*out = (struct ebs_snapshot){.blocks = {.at = ec2_here(c), .snapshot = id}};
 	status s = ec2_load(ec2_here(c), &ec2_type_snapshot, id, &out->record);
 	if (status_is(s, STATUS_NOT_FOUND))
-		return EBS_FAIL(c, RESOURCE_NOT_FOUND, not_found, "SNAPSHOT_NOT_FOUND", "The snapshot '%.*s' does not exist.",
-			STR_ARG(id));
+		return EBS_FAIL(c, RESOURCE_NOT_FOUND, not_found, "SNAPSHOT_NOT_FOUND",
+			"The snapshot '%.*s' does not exist.", STR_ARG(id));
 	TRY(s);
 	if (!out->record.direct.v || !str_is(out->record.state, "pending"))
 		return EBS_INVALID(c, "INVALID_SNAPSHOT_ID",

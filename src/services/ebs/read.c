@@ -8,8 +8,8 @@ enum { PAGE = 10000, DIGEST = 24 };
 
 /* ── tokens ── when it ends, and a digest of what it stands for. */
 
-static struct str token_at(struct arena *a, struct str snapshot, int64_t index, const struct ec2_rec_snapshot_block *r,
-	int64_t ends_ms)
+static struct str token_at(
+	struct arena *a, struct str snapshot, int64_t index, const struct ec2_rec_snapshot_block *r, int64_t ends_ms)
 {
 	uint8_t sum[32], out[8 + DIGEST];
 	struct str text = str_fmt(a, "%.*s/%lld/%lld/%.*s", STR_ARG(snapshot), (long long)index, (long long)ends_ms,
@@ -20,8 +20,8 @@ static struct str token_at(struct arena *a, struct str snapshot, int64_t index, 
 	return str_base64(a, str_n(out, sizeof(out)));
 }
 
-static bool token_holds(struct call *c, struct str token, struct str snapshot, int64_t index,
-	const struct ec2_rec_snapshot_block *r)
+static bool token_holds(
+	struct call *c, struct str token, struct str snapshot, int64_t index, const struct ec2_rec_snapshot_block *r)
 {
 	struct str bytes;
 	uint64_t ends = 0;
@@ -109,7 +109,8 @@ status ebs_list_changed_blocks(
 	TRY(ebs_find(c, in->second_snapshot_id, &two));
 	if (has_one) {
 		TRY(ebs_find(c, in->first_snapshot_id, &one));
-		if (!str_eq(one.record.volume_id, two.record.volume_id) || !str_eq(one.record.data_key, two.record.data_key))
+		if (!str_eq(one.record.volume_id, two.record.volume_id) ||
+			!str_eq(one.record.data_key, two.record.data_key))
 			return EBS_INVALID(c, "UNRELATED_SNAPSHOTS", "The snapshots are not of the same volume.");
 		TRY(ec2_blocks_each(&one.blocks, first, list_one, &x));
 	}
@@ -126,10 +127,12 @@ status ebs_list_changed_blocks(
 			}
 			*VEC_PUSH(c->arena, &out->changed_blocks, &capacity) = (struct ebs_changed_block){
 				.block_index = SOME_I32((int32_t)index),
-				.first_block_token = in_x ? token_at(c->arena, in->first_snapshot_id, index, &x.block[i], ends)
-							  : STR_NONE,
+				.first_block_token =
+					in_x ? token_at(c->arena, in->first_snapshot_id, index, &x.block[i], ends)
+					     : STR_NONE,
 				.second_block_token =
-					in_y ? token_at(c->arena, in->second_snapshot_id, index, &y.block[k], ends) : STR_NONE};
+					in_y ? token_at(c->arena, in->second_snapshot_id, index, &y.block[k], ends)
+					     : STR_NONE};
 		}
 		i += in_x;
 		k += in_y;

@@ -138,7 +138,8 @@ status ebs_start_snapshot(
 	return OK;
 }
 
-/* ── PutSnapshotBlock ── A block is small, and is sealed under the snapshot's key: its bytes are gathered, not staged. */
+/* ── PutSnapshotBlock ── A block is small, and is sealed under the snapshot's key: its bytes are gathered, not staged.
+ */
 
 struct gathered {
 	size_t n;
@@ -245,7 +246,8 @@ static bool count_one(void *ctx, int64_t index, const struct ec2_rec_snapshot_bl
 }
 
 /* "An aggregated Base-64 SHA256 checksum based on the checksums of each written block … in ascending order of their
- * block index, concatenating them, and then generating the checksum on the entire string using the SHA256 algorithm." */
+ * block index, concatenating them, and then generating the checksum on the entire string using the SHA256 algorithm."
+ */
 static status check_sum(struct call *c, const struct ebs_complete_snapshot_input *in, struct counting *k)
 {
 	uint8_t sum[32];

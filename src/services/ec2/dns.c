@@ -228,8 +228,9 @@ bool ec2_dns_whose(struct cloud *cloud, struct arena *a, uint64_t netns, struct 
 		for (size_t i = 0; i < s->n_places && !found; i++) {
 			found = s->places[i].netns == netns;
 			if (found)
-				*out = (struct ec2_dns_place){str_dup(a, str_c(s->account)), str_dup(a, str_c(s->region)),
-					str_dup(a, str_c(s->vpc)), str_dup(a, str_c(s->places[i].endpoint))};
+				*out = (struct ec2_dns_place){str_dup(a, str_c(s->account)),
+					str_dup(a, str_c(s->region)), str_dup(a, str_c(s->vpc)),
+					str_dup(a, str_c(s->places[i].endpoint))};
 		}
 	pthread_mutex_unlock(&d->lock);
 	return found;

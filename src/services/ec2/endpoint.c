@@ -1,7 +1,7 @@
 /* VPC endpoints to AWS's services: gateway endpoints are routes from a prefix list, interface endpoints are interfaces
  * with names. "Access AWS services through AWS PrivateLink" and "Gateway endpoints", AWS PrivateLink Guide. */
-#include "services/ec2/private_link.h"
 #include "base/rand.h"
+#include "services/ec2/private_link.h"
 
 enum { GATEWAYS_MAX = 20, INTERFACES_MAX = 50 };
 #define FULL_ACCESS "{\"Statement\":[{\"Action\":\"*\",\"Effect\":\"Allow\",\"Principal\":\"*\",\"Resource\":\"*\"}]}"
@@ -249,7 +249,8 @@ static status check_zones(
 		TRY(ec2_find(c, &ec2_type_subnet, in->subnet_ids.v[i], &s));
 		if (!ec2_is_among(zones.v, zones.n, s.availability_zone))
 			return call_fail(c, EC2_ERR_INVALID_PARAMETER,
-				"The VPC endpoint service %.*s does not support the availability zone of the subnet: %.*s.",
+				"The VPC endpoint service %.*s does not support the availability zone of the subnet: "
+				"%.*s.",
 				STR_ARG(in->service_name), STR_ARG(in->subnet_ids.v[i]));
 	}
 	return OK;

@@ -120,8 +120,7 @@ static bool offer(void *ctx, const struct ec2_private_service *s)
 	struct arena *a = o->c->arena;
 	struct ec2_rec_strings zones = {0};
 	size_t capacity = 0, types = 0, base = 0, ip = 0;
-	struct ec2_service_detail d = {
-		.service_name = ec2_private_service_name(a, s->at.region, s->record.service_id),
+	struct ec2_service_detail d = {.service_name = ec2_private_service_name(a, s->at.region, s->record.service_id),
 		.service_id = s->record.service_id,
 		.service_region = s->at.region,
 		.owner = s->at.account,

@@ -19,9 +19,9 @@ void ec2_intent_mark(struct ec2_place at, struct str id);
 struct ec2_network {
 	struct cloud *cloud;
 	struct ec2_dns *dns;
-	struct imds *imds; /* services/ec2/imds.h */
+	struct imds *imds;       /* services/ec2/imds.h */
 	struct ec2_relay *relay; /* services/ec2/private_link.h; NULL without a host agent */
-	_Atomic int internet; /* its intent was handed to this agent */
+	_Atomic int internet;    /* its intent was handed to this agent */
 };
 struct ec2_network *ec2_network_of(struct cloud *cloud);
 /* At start: registers jobs, listens to the host, marks everything that may stand. */

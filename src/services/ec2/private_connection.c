@@ -14,7 +14,8 @@ static status render(struct call *c, const struct ec2_item *item, void *to)
 	out->vpc_endpoint_region = item->at.region;
 	if (is_ok(ec2_load(item->at, &ec2_type_endpoint_service, r->service_id, &s)))
 		for (size_t i = 0; i < s.network_load_balancer_arns.n; i++)
-			*VEC_PUSH(c->arena, &out->network_load_balancer_arns, &capacity) = s.network_load_balancer_arns.v[i];
+			*VEC_PUSH(c->arena, &out->network_load_balancer_arns, &capacity) =
+				s.network_load_balancer_arns.v[i];
 	return OK;
 }
 
@@ -35,7 +36,8 @@ static status of_endpoint(
 	struct ec2_each e = ec2_each(at, &ec2_type_endpoint_connection);
 	while (!found && ec2_next(&e)) {
 		*out = *(const struct ec2_rec_endpoint_connection *)e.item.record;
-		found = str_eq(out->vpc_endpoint_id, endpoint) && (!str_has(service) || str_eq(out->service_id, service));
+		found = str_eq(out->vpc_endpoint_id, endpoint) &&
+			(!str_has(service) || str_eq(out->service_id, service));
 	}
 	TRY(ec2_each_end(&e));
 	return found ? OK : STATUS(NOT_FOUND);
@@ -117,8 +119,9 @@ static status decide(struct call *c, struct str service, const struct ec2_vpc_en
 		struct ec2_rec_endpoint_connection r;
 		status s = of_endpoint(ec2_here(c), service, ids->v[i], &r);
 		if (!is_ok(s) && !status_is(s, STATUS_NOT_FOUND)) return s;
-		bool open = is_ok(s) && (str_is(r.vpc_endpoint_state, "pendingAcceptance") ||
-						(str_is(r.vpc_endpoint_state, "available") && strcmp(state, "rejected") == 0));
+		bool open = is_ok(s) &&
+			    (str_is(r.vpc_endpoint_state, "pendingAcceptance") ||
+				    (str_is(r.vpc_endpoint_state, "available") && strcmp(state, "rejected") == 0));
 		if (open) {
 			TRY(settle(c, &r, state));
 			continue;
@@ -126,12 +129,14 @@ static status decide(struct call *c, struct str service, const struct ec2_vpc_en
 		struct ec2_unsuccessful_item *u = VEC_PUSH(c->arena, unsuccessful, &capacity);
 		u->resource_id = ids->v[i];
 		u->error = arena_new(c->arena, struct ec2_unsuccessful_item_error);
-		*u->error = is_ok(s) ? (struct ec2_unsuccessful_item_error){STR("InvalidState"),
-					       str_fmt(c->arena, "Operation is not allowed for VPC endpoint %.*s with status: %.*s",
-						       STR_ARG(ids->v[i]), STR_ARG(r.vpc_endpoint_state))}
-				     : (struct ec2_unsuccessful_item_error){STR("InvalidVpcEndpoint.NotFound"),
-					       str_fmt(c->arena, "The Vpc Endpoint Id '%.*s' does not exist",
-						       STR_ARG(ids->v[i]))};
+		*u->error =
+			is_ok(s) ? (struct ec2_unsuccessful_item_error){STR("InvalidState"),
+					   str_fmt(c->arena,
+						   "Operation is not allowed for VPC endpoint %.*s with status: %.*s",
+						   STR_ARG(ids->v[i]), STR_ARG(r.vpc_endpoint_state))}
+				 : (struct ec2_unsuccessful_item_error){STR("InvalidVpcEndpoint.NotFound"),
+					   str_fmt(c->arena, "The Vpc Endpoint Id '%.*s' does not exist",
+						   STR_ARG(ids->v[i]))};
 	}
 	return OK;
 }

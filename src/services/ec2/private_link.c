@@ -3,8 +3,8 @@
 #include "services/ec2/private_link.h"
 #include "services/elbv2/door.h"
 
-static const char *const filters[] = {"service-id", "service-name", "service-state",
-	"supported-ip-address-types=SupportedIpAddressTypes", NULL};
+static const char *const filters[] = {
+	"service-id", "service-name", "service-state", "supported-ip-address-types=SupportedIpAddressTypes", NULL};
 
 struct str ec2_private_service_name(struct arena *a, struct str region, struct str id)
 {
@@ -23,11 +23,13 @@ status ec2_private_service_zones(
 	*out = (struct ec2_rec_strings){0};
 	for (size_t i = 0; i < s->network_load_balancer_arns.n; i++) {
 		struct elbv2_network_balancer b;
-		status st = elbv2_network_balancer(at.tx, at.a, at.account, at.region, s->network_load_balancer_arns.v[i], &b);
+		status st = elbv2_network_balancer(
+			at.tx, at.a, at.account, at.region, s->network_load_balancer_arns.v[i], &b);
 		if (status_is(st, STATUS_NOT_FOUND)) continue;
 		TRY(st);
 		for (size_t k = 0; k < b.n_nodes; k++)
-			if (!ec2_is_among(out->v, out->n, b.nodes[k].zone)) *VEC_PUSH(at.a, out, &capacity) = b.nodes[k].zone;
+			if (!ec2_is_among(out->v, out->n, b.nodes[k].zone))
+				*VEC_PUSH(at.a, out, &capacity) = b.nodes[k].zone;
 	}
 	return OK;
 }
@@ -106,8 +108,7 @@ status ec2_private_service_of(struct ec2_place at, const struct ec2_rec_endpoint
 	return str_has(id) ? load(at, id, out) : STATUS(NOT_FOUND);
 }
 
-status ec2_private_services_each(
-	struct call *c, bool (*fn)(void *ctx, const struct ec2_private_service *s), void *ctx)
+status ec2_private_services_each(struct call *c, bool (*fn)(void *ctx, const struct ec2_private_service *s), void *ctx)
 {
 	struct ec2_place at = ec2_here(c);
 	struct str from = owner_key(at, STR_NONE), key, value, id = STR_NONE;
@@ -134,7 +135,8 @@ static status check_balancers(struct call *c, const struct str *arns, size_t n)
 		status s = elbv2_network_balancer(c->tx, c->arena, c->account, c->region, arns[i], &b);
 		if (status_is(s, STATUS_NOT_FOUND))
 			return call_fail(c, EC2_ERR_INVALID_PARAMETER,
-				"Only Network Load Balancers of this account can be used: %.*s is none.", STR_ARG(arns[i]));
+				"Only Network Load Balancers of this account can be used: %.*s is none.",
+				STR_ARG(arns[i]));
 		TRY(s);
 	}
 	return OK;
@@ -150,7 +152,8 @@ status ec2_create_vpc_endpoint_service_configuration(struct call *c,
 	TRY(ec2_specified_only(c, &in->tag_specifications, taggable, 1));
 	if (in->gateway_load_balancer_arns.n || str_has(in->private_dns_name) || in->supported_regions.n)
 		return call_fail(c, ERR_NOT_IMPLEMENTED,
-			"Endpoint services with Gateway Load Balancers, private DNS names or other regions are not implemented.");
+			"Endpoint services with Gateway Load Balancers, private DNS names or other regions are not "
+			"implemented.");
 	if (!in->network_load_balancer_arns.n)
 		return call_fail(c, EC2_ERR_MISSING_PARAMETER,
 			"The request must contain the parameter NetworkLoadBalancerArns or GatewayLoadBalancerArns");
@@ -194,7 +197,8 @@ status ec2_modify_vpc_endpoint_service_configuration(struct call *c,
 	TRY(ec2_find(c, &ec2_type_endpoint_service, in->service_id, &s));
 	if (in->add_gateway_load_balancer_arns.n || str_has(in->private_dns_name) || in->add_supported_regions.n)
 		return call_fail(c, ERR_NOT_IMPLEMENTED,
-			"Endpoint services with Gateway Load Balancers, private DNS names or other regions are not implemented.");
+			"Endpoint services with Gateway Load Balancers, private DNS names or other regions are not "
+			"implemented.");
 	TRY(check_balancers(c, in->add_network_load_balancer_arns.v, in->add_network_load_balancer_arns.n));
 	for (size_t i = 0; i < s.network_load_balancer_arns.n; i++)
 		if (!ec2_is_among(in->remove_network_load_balancer_arns.v, in->remove_network_load_balancer_arns.n,
@@ -235,13 +239,14 @@ status ec2_delete_vpc_endpoint_service_configurations(struct call *c,
 		struct ec2_unsuccessful_item *u = VEC_PUSH(c->arena, &out->unsuccessful, &capacity);
 		u->resource_id = id;
 		u->error = arena_new(c->arena, struct ec2_unsuccessful_item_error);
-		*u->error = connected
-				    ? (struct ec2_unsuccessful_item_error){STR("ExistingVpcEndpointConnections"),
-					      str_fmt(c->arena,
-						      "Service %.*s has existing active VPC Endpoint connections", STR_ARG(id))}
-				    : (struct ec2_unsuccessful_item_error){STR("InvalidVpcEndpointService.NotFound"),
-					      str_fmt(c->arena, "The VpcEndpointService Id '%.*s' does not exist",
-						      STR_ARG(id))};
+		*u->error =
+			connected
+				? (struct ec2_unsuccessful_item_error){STR("ExistingVpcEndpointConnections"),
+					  str_fmt(c->arena, "Service %.*s has existing active VPC Endpoint connections",
+						  STR_ARG(id))}
+				: (struct ec2_unsuccessful_item_error){STR("InvalidVpcEndpointService.NotFound"),
+					  str_fmt(c->arena, "The VpcEndpointService Id '%.*s' does not exist",
+						  STR_ARG(id))};
 	}
 	return OK;
 }
@@ -306,6 +311,6 @@ status ec2_describe_vpc_endpoint_service_permissions(struct call *c,
 		if (ec2_filters_match(c->arena, EC2_SHAPE_ALLOWED_PRINCIPAL, names, &in->filters, &one))
 			*VEC_PUSH(c->arena, &out->allowed_principals, &capacity) = one;
 	}
-	return ec2_page(c, &out->allowed_principals, sizeof(*out->allowed_principals.v), in->max_results, in->next_token,
-		&out->next_token);
+	return ec2_page(c, &out->allowed_principals, sizeof(*out->allowed_principals.v), in->max_results,
+		in->next_token, &out->next_token);
 }

@@ -15,7 +15,8 @@ struct ec2_private_service {
 };
 status ec2_private_service_named(struct call *c, struct str name, struct ec2_private_service *out) MUST_USE;
 /* The same without asking who may: of an endpoint that stands. */
-status ec2_private_service_of(struct ec2_place at, const struct ec2_rec_endpoint *e, struct ec2_private_service *out) MUST_USE;
+status ec2_private_service_of(
+	struct ec2_place at, const struct ec2_rec_endpoint *e, struct ec2_private_service *out) MUST_USE;
 /* All services of the call's region that the caller may use; fn returns false to stop. */
 status ec2_private_services_each(
 	struct call *c, bool (*fn)(void *ctx, const struct ec2_private_service *s), void *ctx) MUST_USE;
@@ -23,7 +24,8 @@ status ec2_private_services_each(
 struct str ec2_private_service_domain(struct arena *a, struct str region, struct str id);
 struct str ec2_private_service_name(struct arena *a, struct str region, struct str id);
 /* Is the zone one of its load balancers'? */
-status ec2_private_service_zones(struct ec2_place at, const struct ec2_rec_endpoint_service *s, struct ec2_rec_strings *out) MUST_USE;
+status ec2_private_service_zones(
+	struct ec2_place at, const struct ec2_rec_endpoint_service *s, struct ec2_rec_strings *out) MUST_USE;
 /* ── private_connection.c ── */
 /* A new endpoint's connection, and the endpoint's state by it; an endpoint that goes. */
 status ec2_private_connect(struct call *c, const struct ec2_private_service *s, struct ec2_rec_endpoint *e) MUST_USE;

@@ -1,7 +1,7 @@
-/* The data plane of endpoint services. An endpoint's interfaces have listeners at the ports of the service's balancer; a
- * connection that comes there is carried on to the balancer's node, in its own network, where it seems to come from the
- * node itself ("the source IP addresses are the private IP addresses of the Network Load Balancer nodes"). One thread
- * does it all; what shall be open is read anew from the store whenever it is woken. */
+/* The data plane of endpoint services. An endpoint's interfaces have listeners at the ports of the service's balancer;
+ * a connection that comes there is carried on to the balancer's node, in its own network, where it seems to come from
+ * the node itself ("the source IP addresses are the private IP addresses of the Network Load Balancer nodes"). One
+ * thread does it all; what shall be open is read anew from the store whenever it is woken. */
 #include "base/log.h"
 #include "host/host.h"
 #include "services/ec2/private_link.h"
@@ -110,8 +110,8 @@ static status want_endpoint(struct ec2_relay *r, struct ec2_place at, const stru
 	TRY(st);
 	for (size_t i = 0; i < s.record.network_load_balancer_arns.n; i++) {
 		struct elbv2_network_balancer b;
-		st = elbv2_network_balancer(at.tx, at.a, s.at.account, s.at.region,
-			s.record.network_load_balancer_arns.v[i], &b);
+		st = elbv2_network_balancer(
+			at.tx, at.a, s.at.account, s.at.region, s.record.network_load_balancer_arns.v[i], &b);
 		if (status_is(st, STATUS_NOT_FOUND)) continue;
 		TRY(st);
 		for (size_t p = 0; p < b.n_ports; p++)
@@ -274,7 +274,8 @@ static bool carry(struct end *from, struct end *to)
 {
 	for (;;) {
 		while (from->from < from->to) {
-			ssize_t n = send(to->fd, from->bytes + from->from, from->to - from->from, MSG_NOSIGNAL | MSG_DONTWAIT);
+			ssize_t n = send(
+				to->fd, from->bytes + from->from, from->to - from->from, MSG_NOSIGNAL | MSG_DONTWAIT);
 			if (n < 0 && errno == EINTR) continue;
 			if (n < 0 && (errno == EAGAIN || errno == ENOTCONN)) return true;
 			if (n < 0) return false;

@@ -246,7 +246,8 @@ status ec2_snapshot_job(void *ctx, struct store_tx *tx, struct arena *a, const s
 		ec2_snapshot_put(j.at, &s);
 	}
 	if (!str_is(s.state, "pending")) return OK;
-	/* One that clients write has its job at its end only: "the snapshot is automatically cancelled" (StartSnapshot). */
+	/* One that clients write has its job at its end only: "the snapshot is automatically cancelled"
+	 * (StartSnapshot). */
 	if (s.direct.v) {
 		s.state = STR("error");
 		s.state_message = STR("The snapshot was not completed in time.");

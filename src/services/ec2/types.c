@@ -2,8 +2,8 @@
 #include "base/rand.h"
 #include "services/ec2/endpoint.h"
 #include "services/ec2/flow_log.h"
-#include "services/ec2/insights.h"
 #include "services/ec2/gateways.h"
+#include "services/ec2/insights.h"
 #include "services/ec2/instance.h"
 #include "services/ec2/private_link.h"
 

@@ -16,9 +16,8 @@ status elbv2_network_balancer(struct store_tx *tx, struct arena *a, struct str a
 	TRY(elbv2_listeners(at, b.id, &all));
 	out->nodes = arena_new_n(a, struct elbv2_network_node, b.zones.n);
 	for (size_t i = 0; i < b.zones.n; i++)
-		out->nodes[out->n_nodes++] =
-			(struct elbv2_network_node){b.zones.v[i].zone, b.zones.v[i].eni, b.zones.v[i].address,
-				ec2_zone_is_down(tx, a, b.zones.v[i].zone)};
+		out->nodes[out->n_nodes++] = (struct elbv2_network_node){b.zones.v[i].zone, b.zones.v[i].eni,
+			b.zones.v[i].address, ec2_zone_is_down(tx, a, b.zones.v[i].zone)};
 	out->ports = arena_new_n(a, uint16_t, all.n);
 	for (size_t i = 0; i < all.n; i++)
 		if (str_is(all.v[i].protocol, "TCP") || str_is(all.v[i].protocol, "TLS"))
