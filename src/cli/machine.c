@@ -1,55 +1,10 @@
-/* `virga ssh` and `virga ami`: a command inside an instance, an image from an archive. */
+/* `virga ami`: an image from an archive. */
 #include "base/buf.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const struct cli_option ssh_options[] = {CLIENT_OPTION};
-
-static void write_base64(struct arena *a, struct str text, FILE *to)
-{
-	struct str bytes;
-	if (is_ok(str_unbase64(a, str_or(text, STR("")), &bytes))) fwrite(bytes.p, 1, bytes.n, to);
-}
-
-static int run_ssh(const struct cli_args *args)
-{
-	struct arena a;
-	arena_init(&a);
-	struct buf path = BUF_IN(&a);
-	if (args->n_words < 2) {
-		arena_cleanup(&a);
-		return cli_misused("ssh needs an instance and a command: virga ssh i-… -- COMMAND");
-	}
-	buf_fmt(&path, "/_virga/ssh?instance=%s", str_z(&a, str_uri_encode(&a, str_c(args->words[0]), false)));
-	for (size_t i = 1; i < args->n_words; i++)
-		buf_fmt(&path, "&arg=%s", str_z(&a, str_uri_encode(&a, str_c(args->words[i]), false)));
-	buf_byte(&path, 0);
-	struct str body;
-	int code = 255; /* as ssh's own, where it is not the command's */
-	if (client_get(&a, client_endpoint(&a, args->value[0]), "POST", path.p, &body)) {
-		struct reply *v = reply_read(body);
-		if (v) {
-			write_base64(&a, reply_text(v, "output"), stdout);
-			write_base64(&a, reply_text(v, "error"), stderr);
-			code = (int)reply_number(v, "exit");
-		}
-		reply_free(v);
-	}
-	arena_cleanup(&a);
-	return code;
-}
-
-const struct cli_command cli_ssh = {
-	.name = "ssh",
-	.words = "INSTANCE -- COMMAND…",
-	.max_words = CLI_WORDS_MAX,
-	.summary = "run a command as root in an instance, and end with its exit code",
-	CLI_OPTIONS(ssh_options),
-	.run = run_ssh,
-};
 
 static const struct cli_option ami_options[] = {
 	CLIENT_OPTION,

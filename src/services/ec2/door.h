@@ -10,14 +10,22 @@ bool ec2_public_parameter_at(struct arena *a, struct str region, size_t n, struc
 
 /* ── for virga's own pages (admin/): what `virga ssh` and `virga ami import` ask ── */
 struct cloud;
-struct ec2_command_result {
-	struct str output, error;
-	int exit_code;
+/* A command in an instance, as root or as one of its users; with a terminal of that size, or without one. */
+struct ec2_command {
+	struct str instance;
+	const struct str *argv;
+	size_t n;
+	struct str user, term; /* may be absent */
+	bool tty;
+	int32_t rows, columns;
 };
-/* Runs a command as root in a running instance of any account, without standard input, and waits for its end. Blocks.
- * NOT_FOUND: no such instance; BUSY: compute is simulated; INVALID, IO: *why tells. */
-status ec2_command_run(struct cloud *cloud, struct arena *a, struct str instance, const struct str *argv, size_t n,
-	struct ec2_command_result *out, struct str *why) MUST_USE;
+/* Starts it in a running instance of any account. fds, the caller's to close: the control socket (host_exec_wait), and
+ * without a terminal the other ends of its standard input, output and error. Neither virga nor the agent is needed from
+ * then on. Blocks. NOT_FOUND: no such instance; BUSY: compute is simulated, or (*why) it does not run yet; INVALID, IO:
+ * *why tells. */
+enum { EC2_COMMAND_FDS = 4 };
+status ec2_command_start(struct cloud *cloud, struct arena *a, const struct ec2_command *q, int fds[EC2_COMMAND_FDS],
+	size_t *n_fds, struct str *why) MUST_USE;
 /* Makes an image of an archive (a root file system's tar, an OCI image) that virga may read: unpacked by the host,
  * registered as an AMI of that account and region. Blocks. INVALID: *why; BUSY: compute is simulated. */
 status ec2_image_import_file(struct cloud *cloud, struct arena *a, struct str account, struct str region,

@@ -6,60 +6,53 @@
 #include "services/ec2/machine.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { BOOT_TRIES = 400 }; /* of 50 ms */
-#define OUTPUT_MAX ((off_t)32 << 20)
-
-static struct str read_back(struct arena *a, int fd)
+static void close_all(int *fds, size_t n)
 {
-	off_t size = lseek(fd, 0, SEEK_END);
-	if (size > OUTPUT_MAX) size = OUTPUT_MAX;
-	if (size <= 0) return STR("");
-	char *p = arena_alloc_raw(a, (size_t)size);
-	ssize_t n = pread(fd, p, (size_t)size, 0);
-	return n < 0 ? STR("") : str_n(p, (size_t)n);
-}
-
-static void close_all(const int fds[3])
-{
-	for (unsigned i = 0; i < 3; i++)
+	for (size_t i = 0; i < n; i++)
 		if (fds[i] >= 0) close(fds[i]);
 }
 
-status ec2_command_run(struct cloud *cloud, struct arena *a, struct str instance, const struct str *argv, size_t n,
-	struct ec2_command_result *out, struct str *why)
+/* Pipes, so that the machine never holds a descriptor of the host's terminal or files. */
+static status start_piped(struct cloud *cloud, struct arena *a, const struct compute_rec_machine_exec *e,
+	int fds[EC2_COMMAND_FDS], struct str *why)
+{
+	int pipes[3][2] = {{-1, -1}, {-1, -1}, {-1, -1}};
+	status s = OK;
+	for (unsigned i = 0; i < 3 && is_ok(s); i++)
+		if (pipe2(pipes[i], O_CLOEXEC) != 0) s = STATUS(IO);
+	int inside[3] = {pipes[0][0], pipes[1][1], pipes[2][1]}, ours[3] = {pipes[0][1], pipes[1][0], pipes[2][0]};
+	if (is_ok(s)) s = host_machine_exec(cloud->host, a, e, inside, &fds[0], why);
+	close_all(inside, 3);
+	if (is_ok(s))
+		for (unsigned i = 0; i < 3; i++) fds[i + 1] = ours[i];
+	else
+		close_all(ours, 3);
+	return s;
+}
+
+status ec2_command_start(struct cloud *cloud, struct arena *a, const struct ec2_command *q, int fds[EC2_COMMAND_FDS],
+	size_t *n_fds, struct str *why)
 {
 	struct ec2_place at;
-	struct compute_rec_machine_exec e = {.id = instance};
-	size_t capacity = 0;
+	struct compute_rec_machine_exec e = {.id = q->instance,
+		.user = q->user,
+		.tty = SOME_BOOL(q->tty),
+		.rows = SOME_I32(q->rows),
+		.columns = SOME_I32(q->columns)};
+	size_t n_argv = 0, n_environment = 0;
 	*why = STR("");
 	if (!ec2_machines_are_real(cloud)) return STATUS(BUSY);
 	struct store_tx *tx = store_begin(cloud->store, a, true);
-	status s = ec2_machine_place(tx, a, instance, &at);
+	status s = ec2_machine_place(tx, a, q->instance, &at);
 	store_end(tx);
 	TRY(s);
-	for (size_t i = 0; i < n; i++) *VEC_PUSH(a, &e.argv, &capacity) = argv[i];
-	int fds[3] = {open("/dev/null", O_RDONLY | O_CLOEXEC), memfd_create("output", MFD_CLOEXEC),
-		memfd_create("error", MFD_CLOEXEC)};
-	int control = -1;
-	s = fds[0] < 0 || fds[1] < 0 || fds[2] < 0 ? STATUS(IO)
-						   : host_machine_exec(cloud->host, a, &e, fds, &control, why);
-	bool ended = false;
-	while (is_ok(s) && !ended) {
-		int terminal = -1;
-		s = host_exec_wait(control, &terminal, &ended, &out->exit_code);
-		if (terminal >= 0) close(terminal);
-	}
-	if (control >= 0) close(control);
-	if (is_ok(s)) {
-		out->output = read_back(a, fds[1]);
-		out->error = read_back(a, fds[2]);
-	}
-	close_all(fds);
-	return s;
+	for (size_t i = 0; i < q->n; i++) *VEC_PUSH(a, &e.argv, &n_argv) = q->argv[i];
+	if (q->tty && str_has(q->term))
+		*VEC_PUSH(a, &e.environment, &n_environment) = str_fmt(a, "TERM=%.*s", STR_ARG(q->term));
+	*n_fds = q->tty ? 1 : EC2_COMMAND_FDS;
+	return q->tty ? host_machine_exec(cloud->host, a, &e, NULL, &fds[0], why) : start_piped(cloud, a, &e, fds, why);
 }
 
 static status register_import(struct call *c, struct str name, struct str base, struct str *id)
