@@ -174,6 +174,40 @@ class Packets(unittest.TestCase):
         refused = f"{self.b['eni']} {self.a['ip']} {self.b['ip']} 81 REJECT"
         self.assertTrue(wait_until(lambda: refused in lines(), every=1), self.virga.read_log()[-2000:])
 
+    def test_flow_log_to_cloudwatch(self):
+        iam, logs = self.virga.client("iam"), self.virga.client("logs")
+        trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "vpc-flow-logs.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+        role = iam.create_role(RoleName="flows", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+        ask = {"ResourceIds": [self.b["eni"]], "ResourceType": "NetworkInterface", "TrafficType": "REJECT", "LogGroupName": "flows",
+               "MaxAggregationInterval": 60}
+        with self.assertRaises(ClientError) as refused:
+            self.ec2.create_flow_logs(**ask)
+        self.assertEqual(refused.exception.response["Error"]["Code"], "MissingParameter")
+        [f] = self.ec2.create_flow_logs(DeliverLogsPermissionArn=role, LogFormat="${version} ${az-id} ${dstaddr} ${dstport} ${action}",
+                                        **ask)["FlowLogIds"]
+        self.addCleanup(self.ec2.delete_flow_logs, FlowLogIds=[f])
+
+        def told():
+            self.reaches(self.a, self.b, 82)
+            subprocess.run([BINARY, "clock", "--endpoint", self.virga.endpoint, "advance", "2m"], check=True, capture_output=True)
+            return self.ec2.describe_flow_logs(FlowLogIds=[f])["FlowLogs"][0]
+
+        # The role may not: that is told, and nothing is there.
+        self.assertTrue(wait_until(lambda: told()["DeliverLogsStatus"] == "FAILED", every=1))
+        self.assertEqual(told()["DeliverLogsErrorMessage"], "Access error")
+        self.assertEqual(logs.describe_log_groups()["logGroups"], [])
+        policy = {"Statement": [{"Effect": "Allow", "Resource": "*", "Action": [
+            "logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogGroups", "logs:DescribeLogStreams"]}]}
+        iam.put_role_policy(RoleName="flows", PolicyName="p", PolicyDocument=json.dumps(policy))
+        self.assertTrue(wait_until(lambda: told()["DeliverLogsStatus"] == "SUCCESS", every=1))
+        self.assertNotIn("DeliverLogsErrorMessage", told())
+        [stream] = logs.describe_log_streams(logGroupName="flows")["logStreams"]
+        self.assertEqual(stream["logStreamName"], f"{self.b['eni']}-reject")
+        zones = self.ec2.describe_availability_zones()["AvailabilityZones"]
+        [zone] = [z["ZoneId"] for z in zones if z["ZoneName"] == "us-east-1b"]
+        for e in logs.get_log_events(logGroupName="flows", logStreamName=stream["logStreamName"], startFromHead=True)["events"]:
+            self.assertEqual(e["message"], f"4 {zone} {self.b['ip']} 82 REJECT")
+
     def test_endpoint_policies(self):
         def called(operation, **request):
             out = self.inside(self.a["eni"], CALL, operation, json.dumps(request), python=sys.executable)

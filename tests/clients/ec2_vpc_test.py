@@ -678,6 +678,19 @@ class Endpoints(Case):
         self.assertEqual((told["FlowLogStatus"], told["LogFormat"], told["TrafficType"]), ("ACTIVE", "${srcaddr} ${action}", "ALL"))
         ec2.delete_flow_logs(FlowLogIds=[f])
         self.assertEqual(ec2.describe_flow_logs(Filters=[{"Name": "resource-id", "Values": [v]}])["FlowLogs"], [])
+        # CloudWatch Logs is the default: a group by its name or its ARN, and a role.
+        to = {"ResourceIds": [v], "ResourceType": "VPC", "TrafficType": "ALL", "DeliverLogsPermissionArn": f"arn:aws:iam::{15:012d}:role/r"}
+        arn = f"arn:aws:logs:us-east-1:{15:012d}:log-group:g:*"
+        self.refused("InvalidParameter", ec2.create_flow_logs, **to)
+        self.refused("InvalidParameter", ec2.create_flow_logs, LogGroupName="g", LogDestination=arn, **to)
+        self.refused("InvalidParameter", ec2.create_flow_logs, LogDestination="arn:aws:s3:::b", **to)
+        self.refused("InvalidParameter", ec2.create_flow_logs, LogDestinationType="s3", LogDestination="arn:aws:s3:::b", **to)
+        self.refused("MissingParameter", ec2.create_flow_logs, LogGroupName="g", **{**to, "DeliverLogsPermissionArn": ""})
+        ec2.create_flow_logs(LogDestination=arn, **to)
+        [told] = ec2.describe_flow_logs(Filters=[{"Name": "log-group-name", "Values": ["g"]}])["FlowLogs"]
+        self.assertEqual((told["LogDestinationType"], told["LogGroupName"], told["LogDestination"]), ("cloud-watch-logs", "g", arn))
+        self.assertEqual(told["DeliverLogsPermissionArn"], to["DeliverLogsPermissionArn"])
+        self.assertNotIn("DestinationOptions", told)
 
 
 class Zones(Case):

@@ -1,6 +1,6 @@
-/* From the host's flows to objects in S3. A flow becomes a line of each log that covers its interface, kept in the
- * store; a durable job, one to a log, joins what has come within the aggregation interval into a gzipped object. "Flow
- * log files", the guide. */
+/* From the host's flows to objects in S3 or events in CloudWatch Logs. A flow becomes a line of each log that covers
+ * its interface, kept in the store; a durable job, one to a log, joins what has come within the aggregation interval.
+ * "Flow log files", the guide. */
 #include "base/gzip.h"
 #include "base/log.h"
 #include "base/rand.h"
@@ -31,7 +31,9 @@ static status keep_line(
 	struct key k = lines_key(at, l->flow_log_id);
 	key_i64(&k, now_ms);
 	key_u64(&k, rand_u64());
-	struct ec2_rec_flow_line line = {.text = buf_done(&text)};
+	struct ec2_rec_flow_line line = {.text = buf_done(&text),
+		.interface = about->eni->network_interface_id,
+		.start = SOME_TIME(now_ms - about->flow->first_ago.v)};
 	store_put(at.tx, key_done(&k), ec2_rec_flow_line_encode(at.a, &line));
 	struct ec2_rec_intent r = {.account = at.account, .region = at.region, .id = l->flow_log_id};
 	int64_t every = (int64_t)l->max_aggregation_interval.v * 1000;
@@ -146,9 +148,17 @@ static struct str object_key(struct ec2_place at, const struct ec2_rec_flow_log 
 	return buf_done(&b);
 }
 
-static bool put_object(
-	struct cloud *cloud, struct ec2_place at, const struct ec2_rec_flow_log *l, struct str bytes, struct str *why)
+static bool put_object(struct cloud *cloud, struct ec2_place at, const struct ec2_rec_flow_log *l,
+	const struct ec2_flow_lines *lines, struct str *why)
 {
+	struct buf text = BUF_IN(at.a);
+	ec2_flow_head(&text, l->log_format);
+	for (size_t i = 0; i < lines->n; i++) {
+		buf_byte(&text, '\n');
+		buf_str(&text, lines->v[i].text);
+	}
+	buf_byte(&text, '\n');
+	struct str bytes = gzip_pack(at.a, buf_done(&text));
 	ptrdiff_t colons = str_find(l->log_destination, STR(":::"));
 	struct str prefix = str_from(l->log_destination, (size_t)colons + 3), bucket = str_cut(&prefix, '/');
 	struct s3_put_object_request in = {.bucket = bucket,
@@ -158,47 +168,51 @@ static bool put_object(
 	struct inside_caller who = inside_service(at.a, at.account, at.region, STR("delivery.logs.amazonaws.com"));
 	struct inside *done = inside_run(cloud, &who, "s3", S3_OP_PUT_OBJECT, &in, &bytes);
 	bool ok = done->ok;
-	if (!ok) *why = str_dup(at.a, done->code);
+	if (!ok) *why = str_is(done->code, "AccessDenied") ? STR("Access error") : STR("Unknown error");
 	inside_free(done);
 	return ok;
+}
+
+/* Takes lines that wait out of the store, in order of when they came. */
+static status take_lines(struct ec2_place at, struct str log, struct ec2_flow_lines *out)
+{
+	struct key k = lines_key(at, log);
+	struct str key, value;
+	struct store_scan *scan = store_scan_begin(at.tx, key_done(&k), key_after(at.a, key_done(&k)), false);
+	size_t capacity = 0;
+	status s = OK;
+	while (is_ok(s) && out->n < LINES_AT_ONCE && store_scan_next(scan, &key, &value)) {
+		struct ec2_rec_flow_line *line = VEC_PUSH(at.a, out, &capacity);
+		*line = (struct ec2_rec_flow_line){0};
+		s = ec2_rec_flow_line_decode(at.a, str_dup(at.a, value), line);
+		store_delete(at.tx, str_dup(at.a, key));
+	}
+	status end = store_scan_end(scan);
+	return is_ok(s) ? end : s;
 }
 
 static status deliver(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms)
 {
 	struct cloud *cloud = ctx;
 	struct ec2_rec_intent r = {0};
-	struct ec2_rec_flow_log l;
-	struct buf text = BUF_IN(a);
-	struct str key, value, why = STR_NONE;
-	size_t n = 0;
-	(void)again_ms;
+	struct ec2_rec_flow_log l = {0};
+	struct ec2_flow_lines lines = {0};
+	struct str why = STR_NONE;
 	TRY(ec2_rec_intent_decode(a, job->payload, &r));
 	struct ec2_place at = {tx, a, r.account, r.region};
 	status known = ec2_load(at, &ec2_type_flow_log, r.id, &l);
 	if (!is_ok(known) && !status_is(known, STATUS_NOT_FOUND)) return known;
-	struct key k = lines_key(at, r.id);
-	if (is_ok(known)) ec2_flow_head(&text, l.log_format);
-	struct store_scan *scan = store_scan_begin(tx, key_done(&k), key_after(a, key_done(&k)), false);
-	status s = OK;
-	while (is_ok(s) && n < LINES_AT_ONCE && store_scan_next(scan, &key, &value)) {
-		struct ec2_rec_flow_line line = {0};
-		s = ec2_rec_flow_line_decode(a, str_dup(a, value), &line);
-		buf_byte(&text, '\n');
-		buf_str(&text, line.text);
-		store_delete(tx, str_dup(a, key));
-		n++;
-	}
-	status end = store_scan_end(scan);
-	TRY(s);
-	TRY(end);
-	if (!n || !is_ok(known)) return OK;
-	buf_byte(&text, '\n');
-	bool ok = put_object(cloud, at, &l, gzip_pack(a, buf_done(&text)), &why);
+	TRY(take_lines(at, r.id, &lines));
+	if (!lines.n) return OK;
+	if (lines.n == LINES_AT_ONCE) *again_ms = clock_now(cloud->clock);
+	if (!is_ok(known)) return OK;
+	bool ok = str_is(l.log_destination_type, "s3") ? put_object(cloud, at, &l, &lines, &why)
+						       : ec2_flow_to_cloudwatch(cloud, at, &l, &lines, &why);
 	struct str state = ok ? STR("SUCCESS") : STR("FAILED");
-	struct str message = ok ? STR_NONE : str_is(why, "AccessDenied") ? STR("Access error") : STR("Unknown error");
-	if (!str_eq(state, l.deliver_logs_status)) {
+	if (!str_eq(state, l.deliver_logs_status) ||
+		!str_eq(str_or(why, STR("")), str_or(l.deliver_logs_error_message, STR("")))) {
 		l.deliver_logs_status = state;
-		l.deliver_logs_error_message = message;
+		l.deliver_logs_error_message = why;
 		ec2_put(at, &ec2_type_flow_log, l.flow_log_id, &l);
 	}
 	return OK;

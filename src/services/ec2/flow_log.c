@@ -1,14 +1,15 @@
-/* Flow logs of VPCs, subnets and interfaces. "Logging IP traffic using VPC Flow Logs", the guide. They go to S3;
- * CloudWatch Logs and Firehose are refused as long as they do not exist here. */
+/* Flow logs of VPCs, subnets and interfaces. "Logging IP traffic using VPC Flow Logs", the guide. They go to S3
+ * and CloudWatch Logs; Firehose is refused as long as it does not exist here. */
 #include "services/ec2/flow_log.h"
 
 static const char *const filters[] = {"deliver-log-status=DeliverLogsStatus", "flow-log-id", "log-destination-type",
-	"log-group-name", "resource-id", "traffic-type", NULL};
+	"log-group-name=LogGroupName", "resource-id", "traffic-type", NULL};
 
 static status render(struct call *c, const struct ec2_item *item, void *to)
 {
 	const struct ec2_rec_flow_log *r = item->record;
 	struct ec2_flow_log *out = to;
+	if (!str_is(r->log_destination_type, "s3")) return OK;
 	out->destination_options = arena_new(c->arena, struct ec2_destination_options_response);
 	*out->destination_options = (struct ec2_destination_options_response){.file_format = STR("plain-text"),
 		.hive_compatible_partitions = SOME_BOOL(r->hive.v),
@@ -76,17 +77,60 @@ static status find_resource(struct call *c, struct str type, struct str id, stru
 	return OK;
 }
 
-static status check_destination(struct call *c, const struct ec2_create_flow_logs_input *in)
+static status check_s3(struct call *c, const struct ec2_create_flow_logs_input *in)
 {
-	if (!str_is(in->log_destination_type, "s3"))
-		return call_fail(c, ERR_NOT_IMPLEMENTED,
-			"Flow logs to CloudWatch Logs or Firehose are not implemented: LogDestinationType has to be "
-			"s3.");
+	if (str_has(in->deliver_logs_permission_arn) || str_has(in->log_group_name))
+		return call_fail(c, EC2_ERR_INVALID_PARAMETER,
+			"DeliverLogsPermissionArn and LogGroupName are not applicable for s3 delivery");
 	if (!str_starts(in->log_destination, STR("arn:")) || str_find(in->log_destination, STR(":s3:::")) < 0)
 		return call_fail(c, EC2_ERR_INVALID_PARAMETER, "LogDestination '%.*s' is not the ARN of an S3 bucket",
 			STR_ARG(in->log_destination));
 	if (in->destination_options && str_is(in->destination_options->file_format, "parquet"))
 		return call_fail(c, ERR_NOT_IMPLEMENTED, "Flow logs in Parquet are not implemented.");
+	return OK;
+}
+
+/* The group by its name, or by its ARN, with or without ":*" behind. It need not be there: delivery makes it. */
+static status check_cloudwatch(struct call *c, const struct ec2_create_flow_logs_input *in, struct str *group)
+{
+	*group = in->log_group_name;
+	if (str_empty(in->deliver_logs_permission_arn))
+		return call_fail(c, EC2_ERR_MISSING_PARAMETER,
+			"DeliverLogsPermissionArn can't be empty if LogDestinationType is cloud-watch-logs");
+	if (!str_starts(in->deliver_logs_permission_arn, STR("arn:")) ||
+		str_find(in->deliver_logs_permission_arn, STR(":role/")) < 0)
+		return call_fail(c, EC2_ERR_INVALID_PARAMETER,
+			"DeliverLogsPermissionArn '%.*s' is not the ARN of a role",
+			STR_ARG(in->deliver_logs_permission_arn));
+	if (in->destination_options)
+		return call_fail(c, EC2_ERR_INVALID_PARAMETER,
+			"DestinationOptions are not applicable for cloud-watch-logs delivery");
+	if (str_has(in->log_group_name) == str_has(in->log_destination))
+		return call_fail(c, EC2_ERR_INVALID_PARAMETER,
+			"Specify LogGroupName or LogDestination, and not both, for cloud-watch-logs delivery");
+	if (str_has(*group)) return OK;
+	struct str head = call_arn(c, STR("logs"), "log-group:");
+	*group = str_starts(in->log_destination, head) ? str_from(in->log_destination, head.n) : STR("");
+	if (str_ends(*group, STR(":*"))) *group = str_sub(*group, 0, group->n - 2);
+	if (!group->n || str_chr(*group, ':') >= 0)
+		return call_fail(c, EC2_ERR_INVALID_PARAMETER,
+			"LogDestination '%.*s' is not the ARN of a log group of this account and region",
+			STR_ARG(in->log_destination));
+	return OK;
+}
+
+/* *group: of CloudWatch Logs, which is the default. */
+static status check_destination(struct call *c, const struct ec2_create_flow_logs_input *in, struct str *group)
+{
+	*group = STR_NONE;
+	if (str_is(in->log_destination_type, "s3"))
+		TRY(check_s3(c, in));
+	else if (str_is(in->log_destination_type, "kinesis-data-firehose"))
+		return call_fail(c, ERR_NOT_IMPLEMENTED,
+			"Flow logs to Firehose are not implemented: LogDestinationType has to be s3 or "
+			"cloud-watch-logs.");
+	else
+		TRY(check_cloudwatch(c, in, group));
 	struct str wrong = str_has(in->log_format) ? ec2_flow_format_check(c->arena, in->log_format) : STR_NONE;
 	if (str_has(wrong)) return call_fail(c, EC2_ERR_INVALID_PARAMETER, "%.*s", STR_ARG(wrong));
 	if (in->max_aggregation_interval.has && in->max_aggregation_interval.v != 60 &&
@@ -103,7 +147,9 @@ static status check_new(struct call *c, const struct ec2_rec_flow_log *l)
 	while (ec2_next(&e)) {
 		const struct ec2_rec_flow_log *o = e.item.record;
 		there = there ||
-			(str_eq(o->resource_id, l->resource_id) && str_eq(o->log_destination, l->log_destination) &&
+			(str_eq(o->resource_id, l->resource_id) &&
+				str_eq(str_or(o->log_destination, STR("")), str_or(l->log_destination, STR(""))) &&
+				str_eq(str_or(o->log_group_name, STR("")), str_or(l->log_group_name, STR(""))) &&
 				str_eq(o->traffic_type, l->traffic_type));
 	}
 	TRY(ec2_each_end(&e));
@@ -118,7 +164,8 @@ status ec2_create_flow_logs(
 	static const struct ec2_type *const taggable[] = {&ec2_type_flow_log};
 	size_t capacity = 0;
 	TRY(ec2_specified_only(c, &in->tag_specifications, taggable, 1));
-	TRY(check_destination(c, in));
+	struct str group;
+	TRY(check_destination(c, in, &group));
 	if (!str_has(in->traffic_type))
 		return call_fail(c, EC2_ERR_MISSING_PARAMETER, "The request must contain the parameter TrafficType");
 	out->client_token = in->client_token;
@@ -128,8 +175,10 @@ status ec2_create_flow_logs(
 			.creation_time = SOME_TIME(c->now_ms),
 			.resource_id = in->resource_ids.v[i],
 			.traffic_type = in->traffic_type,
-			.log_destination_type = STR("s3"),
+			.log_destination_type = str_has(group) ? STR("cloud-watch-logs") : STR("s3"),
 			.log_destination = in->log_destination,
+			.log_group_name = group,
+			.deliver_logs_permission_arn = in->deliver_logs_permission_arn,
 			.log_format = str_or(in->log_format, STR(EC2_FLOW_FORMAT)),
 			.max_aggregation_interval =
 				SOME_I32(in->max_aggregation_interval.has ? in->max_aggregation_interval.v : 600),

@@ -27,10 +27,21 @@ struct ec2_flow_about {
 	const struct ec2_rec_eni *eni;
 	const struct host_rec_flow *flow;
 	int64_t now_ms; /* when the host told it */
+	int version;    /* the format's; ec2_flow_line's own */
 };
 /* One line, without its end; a format's names alone as the head of a file. */
 void ec2_flow_line(struct buf *out, struct str format, const struct ec2_flow_about *about);
 void ec2_flow_head(struct buf *out, struct str format);
+
+/* ── flow_cloudwatch.c ── */
+/* To streams eni-…-all (-accept, -reject) of the log group, as the role that the flow log names. False: *why is what
+ * DeliverLogsErrorMessage says. May have put some of them: what is told again is told twice. */
+struct ec2_flow_lines {
+	struct ec2_rec_flow_line *v;
+	size_t n;
+};
+bool ec2_flow_to_cloudwatch(struct cloud *cloud, struct ec2_place at, const struct ec2_rec_flow_log *l,
+	const struct ec2_flow_lines *lines, struct str *why) MUST_USE;
 
 /* ── flow_deliver.c ── */
 status ec2_flow_logs_start(struct ec2_network *n) MUST_USE;

@@ -6,13 +6,36 @@ static struct str number(struct arena *a, int64_t v)
 	return str_fmt(a, "%lld", (long long)v);
 }
 
+static struct str zone_id(struct arena *a, struct str region, struct str zone)
+{
+	struct ec2_region_info r = ec2_region_info(a, region);
+	for (size_t i = 0; r.zones[i] && zone.n; i++)
+		if (r.zones[i] == zone.p[zone.n - 1]) return str_fmt(a, "%s-az%c", r.zone_prefix, r.zone_numbers[i]);
+	return STR("-");
+}
+
+/* With which version of the records a field came. */
+static int version_of(struct str name)
+{
+	static const struct {
+		const char *name;
+		int version;
+	} later[] = {{"vpc-id", 3}, {"subnet-id", 3}, {"instance-id", 3}, {"tcp-flags", 3}, {"type", 3},
+		{"pkt-srcaddr", 3}, {"pkt-dstaddr", 3}, {"region", 4}, {"az-id", 4}, {"sublocation-type", 4},
+		{"sublocation-id", 4}, {"pkt-src-aws-service", 5}, {"pkt-dst-aws-service", 5}, {"flow-direction", 5},
+		{"traffic-path", 5}, {"reject-reason", 8}};
+	for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
+		if (str_eq(name, str_c(later[i].name))) return later[i].version;
+	return 2;
+}
+
 /* The value of one field; STR_NONE: there is no such field. */
 static struct str field(struct arena *a, struct str name, const struct ec2_flow_about *b)
 {
 	const struct host_rec_flow *f = b ? b->flow : NULL;
 	const struct ec2_rec_eni *e = b ? b->eni : NULL;
 	struct str none = STR("-");
-	if (str_is(name, "version")) return STR("2");
+	if (str_is(name, "version")) return number(a, b ? b->version : 2);
 	if (str_is(name, "account-id")) return f ? b->account : none;
 	if (str_is(name, "interface-id")) return f ? e->network_interface_id : none;
 	if (str_is(name, "srcaddr") || str_is(name, "pkt-srcaddr")) return f ? f->source : none;
@@ -31,7 +54,7 @@ static struct str field(struct arena *a, struct str name, const struct ec2_flow_
 	if (str_is(name, "instance-id"))
 		return f && e->attachment && str_has(e->attachment->instance_id) ? e->attachment->instance_id : none;
 	if (str_is(name, "region")) return f ? b->region : none;
-	if (str_is(name, "az-id")) return f ? e->availability_zone : none;
+	if (str_is(name, "az-id")) return f ? zone_id(a, b->region, e->availability_zone) : none;
 	if (str_is(name, "type")) return f ? (str_chr(f->source, ':') >= 0 ? STR("IPv6") : STR("IPv4")) : none;
 	if (str_is(name, "flow-direction")) return f ? (f->egress.v ? STR("egress") : STR("ingress")) : none;
 	if (str_is(name, "reject-reason") || str_is(name, "tcp-flags") || str_is(name, "sublocation-type") ||
@@ -68,11 +91,17 @@ struct str ec2_flow_format_check(struct arena *a, struct str format)
 void ec2_flow_line(struct buf *out, struct str format, const struct ec2_flow_about *about)
 {
 	struct str rest = format, name;
+	struct ec2_flow_about b = *about;
 	bool first = true;
+	/* "If you create a custom format, the version is the highest version among the specified fields." */
+	b.version = 2;
+	while (str_has(name = next_name(&rest)) && name.n)
+		if (version_of(name) > b.version) b.version = version_of(name);
+	rest = format;
 	while (str_has(name = next_name(&rest)) && name.n) {
 		if (!first) buf_byte(out, ' ');
 		first = false;
-		buf_str(out, field(out->arena, name, about));
+		buf_str(out, field(out->arena, name, &b));
 	}
 }
 
