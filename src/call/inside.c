@@ -159,12 +159,14 @@ struct inside *inside_run(struct cloud *cloud, const struct inside_caller *who, 
 	return t;
 }
 
-bool inside_may(struct cloud *cloud, const struct inside_caller *who, const char *service, uint32_t op, struct str action,
-	struct str arn, struct arena *a, struct str *why)
+bool inside_may(struct cloud *cloud, const struct inside_caller *who, const char *service, uint32_t op, const void *in,
+	struct str action, struct str arn, struct arena *a, struct str *why)
 {
 	struct inside_call *i = begin(cloud, who, service, op, NULL);
+	const struct wire_match *m = &i->e.call.match;
 	exchange_find_service(&i->e);
-	i->e.in = exchange_new_struct(&i->e, i->e.call.match.op->in);
+	i->e.in = exchange_new_struct(&i->e, m->op->in);
+	if (in) memcpy(i->e.in, in, m->service->tables.shapes[m->op->in].size);
 	bool may = who->trusted || is_ok(exchange_permit_action(&i->e, action, arn));
 	if (!may) *why = str_dup(a, i->e.call.failure.message);
 	inside_free(&i->told);

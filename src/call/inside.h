@@ -43,9 +43,9 @@ struct inside_caller inside_service(
 struct inside *inside_run(struct cloud *cloud, const struct inside_caller *who, const char *service, uint32_t op,
 	const void *in, const struct str *body);
 /* Only the policies' answer, for an action that no operation stands for (s3:InitiateReplication): as if `op` of the
- * service asked for it on that resource. *why (in `a`) where not. */
-bool inside_may(struct cloud *cloud, const struct inside_caller *who, const char *service, uint32_t op, struct str action,
-	struct str arn, struct arena *a, struct str *why);
+ * service asked for it on that resource, with that input (NULL: an empty one). *why (in `a`) where not. */
+bool inside_may(struct cloud *cloud, const struct inside_caller *who, const char *service, uint32_t op, const void *in,
+	struct str action, struct str arn, struct arena *a, struct str *why);
 /* Reads an output's streaming body (GetObject) whole, at most max bytes, into `a`: LIMIT where it is larger. Before
  * inside_free, once. */
 status inside_body(struct inside *i, struct arena *a, const struct body *b, size_t max, struct str *bytes) MUST_USE;

@@ -215,7 +215,7 @@ class Batch(S3Case):
             return {"Status": "Enabled", "Priority": n, "Filter": {"Prefix": prefix}, "DeleteMarkerReplication": {"Status": "Enabled"},
                     "Destination": {"Bucket": f"arn:aws:s3:::{to}"}}
         self.s3.put_bucket_replication(Bucket=b, ReplicationConfiguration={
-            "Role": f"arn:aws:iam::{OWNER}:role/r", "Rules": [rule("in/", 1), rule("before", 2)]})
+            "Role": self.make_role(allow("s3:*"), trusted="s3.amazonaws.com"), "Rules": [rule("in/", 1), rule("before", 2)]})
         generator = {"S3JobManifestGenerator": {
             "SourceBucket": f"arn:aws:s3:::{b}", "EnableManifestOutput": True,
             "ManifestOutputLocation": {"Bucket": f"arn:aws:s3:::{self.work}", "ManifestPrefix": "m",

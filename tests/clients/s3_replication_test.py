@@ -7,13 +7,18 @@ import time
 import unittest
 import uuid
 
-from s3case import MIB, S3Case
+from s3case import MIB, S3Case, allow_role, make_role
 from virga import BINARY, wait_until
 
 ROLE = "arn:aws:iam::000000000000:role/replication"
 
 
 class Replication(S3Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        make_role(cls.virga, "replication", "s3.amazonaws.com", [{"Action": ["s3:*", "kms:*"], "Resource": "*"}])
+
     def setUp(self):
         super().setUp()
         self.versioning(self.bucket)
@@ -277,6 +282,149 @@ class Replication(S3Case):
         data = record["replicationEventData"]
         self.assertEqual((data["replicationRuleId"], data["destinationBucket"], data["s3Operation"], data["failureReason"]),
                          ("timed", f"arn:aws:s3:::{self.other}", "OBJECT_PUT", "DstBucketNotFound"))
+
+    def outcome(self, key):
+        """Its replication status once it is no longer pending."""
+        self.assertTrue(wait_until(lambda: self.status(key) in ("COMPLETED", "FAILED")), self.status(key))
+        return self.status(key)
+
+    def test_what_the_role_may(self):
+        name = "r-" + self.bucket[2:]
+        source, target = (f"arn:aws:s3:::{b}" for b in (self.bucket, self.other))
+        needed = [{"Action": ["s3:GetReplicationConfiguration", "s3:ListBucket"], "Resource": source},
+                  {"Action": ["s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl", "s3:GetObjectVersionTagging"],
+                   "Resource": source + "/*"},
+                  {"Action": ["s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"], "Resource": target + "/*"}]
+
+        def without(action):
+            return [{**s, "Action": [a for a in s["Action"] if a != action]} for s in needed]
+        role = make_role(self.virga, name, "s3.amazonaws.com", needed)
+        self.s3.put_bucket_replication(Bucket=self.bucket, ReplicationConfiguration={"Role": role, "Rules": [self.rule()]})
+        self.put("all", b"1", Tagging="t=1")
+        self.assertEqual(self.outcome("all"), "COMPLETED")
+        for i, action in enumerate(("s3:GetReplicationConfiguration", "s3:ListBucket", "s3:GetObjectVersionForReplication",
+                                    "s3:GetObjectVersionAcl", "s3:ReplicateObject")):
+            allow_role(self.virga, name, without(action))
+            self.put(f"no{i}", b"1")
+            self.assertEqual((action, self.outcome(f"no{i}")), (action, "FAILED"))
+        # markers
+        allow_role(self.virga, name, without("s3:ReplicateDelete"))
+        self.s3.delete_object(Bucket=self.bucket, Key="all")
+        self.put("after", b"1")
+        self.assertEqual(self.outcome("after"), "COMPLETED")
+        self.assertEqual([v[1] == "marker" for v in self.versions(self.other)["all"]], [False])
+        # without permission for tags the object goes, its tags stay
+        for i, action in enumerate(("s3:GetObjectVersionTagging", "s3:ReplicateTags")):
+            allow_role(self.virga, name, without(action))
+            self.put(f"t{i}", b"1", Tagging="t=1")
+            self.assertEqual(self.outcome(f"t{i}"), "COMPLETED")
+            self.assertEqual(self.s3.get_object_tagging(Bucket=self.other, Key=f"t{i}")["TagSet"], [])
+        # a destination's policy may refuse what the role allows
+        allow_role(self.virga, name, needed)
+        self.s3.put_bucket_policy(Bucket=self.other, Policy=json.dumps({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Deny", "Principal": {"AWS": role}, "Action": "s3:ReplicateObject", "Resource": target + "/secret*"}]}))
+        for key, end in (("secret1", "FAILED"), ("open", "COMPLETED")):
+            self.put(key, b"1")
+            self.assertEqual((key, self.outcome(key)), (key, end))
+        # no such role
+        self.s3.put_bucket_replication(Bucket=self.bucket, ReplicationConfiguration={
+            "Role": "arn:aws:iam::000000000000:role/nobody-" + name, "Rules": [self.rule()]})
+        self.put("nobody", b"1")
+        self.assertEqual(self.outcome("nobody"), "FAILED")
+        self.fails("NoSuchKey", self.s3.get_object, Bucket=self.other, Key="nobody")
+
+    def test_into_another_account(self):
+        theirs = "x-" + uuid.uuid4().hex[:20]
+        other = self.virga.client("s3", key="111122223333")
+        other.create_bucket(Bucket=theirs)
+        other.put_bucket_versioning(Bucket=theirs, VersioningConfiguration={"Status": "Enabled"})
+        self.set(self.rule(theirs))
+        self.put("before", b"1")
+        self.assertEqual(self.outcome("before"), "FAILED")
+        other.put_bucket_policy(Bucket=theirs, Policy=json.dumps({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": {"AWS": ROLE}, "Action": ["s3:ReplicateObject", "s3:ReplicateDelete"],
+             "Resource": f"arn:aws:s3:::{theirs}/*"}]}))
+        self.put("k", b"1")
+        self.assertEqual(self.outcome("k"), "COMPLETED")
+        self.assertEqual(other.get_object(Bucket=theirs, Key="k")["Body"].read(), b"1")
+        # whose the replica is says the rule
+        to = {"Bucket": f"arn:aws:s3:::{theirs}", "Account": "111122223333", "AccessControlTranslation": {"Owner": "Destination"}}
+        self.set(self.rule(theirs, Destination=to))
+        self.put("owner", b"1")
+        self.assertEqual(self.outcome("owner"), "FAILED")
+        other.put_bucket_policy(Bucket=theirs, Policy=json.dumps({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": {"AWS": ROLE}, "Resource": f"arn:aws:s3:::{theirs}/*",
+             "Action": ["s3:ReplicateObject", "s3:ReplicateDelete", "s3:ObjectOwnerOverrideToBucketOwner"]}]}))
+        self.put("owner", b"1")
+        self.assertEqual(self.outcome("owner"), "COMPLETED")
+
+    def test_the_role_and_keys(self):
+        kms, name = self.virga.client("kms"), "k-" + self.bucket[2:]
+        here, there = (kms.create_key()["KeyMetadata"]["Arn"] for _ in range(2))
+        basic = [{"Action": "s3:*", "Resource": "*"}]
+        decrypt = {"Action": "kms:Decrypt", "Resource": here, "Condition": {"StringLike": {
+            "kms:ViaService": "s3.us-east-1.amazonaws.com", "kms:EncryptionContext:aws:s3:arn": f"arn:aws:s3:::{self.bucket}/a*"}}}
+        encrypt = {"Action": "kms:Encrypt", "Resource": there, "Condition": {"StringLike": {
+            "kms:ViaService": "s3.us-east-1.amazonaws.com", "kms:EncryptionContext:aws:s3:arn": f"arn:aws:s3:::{self.other}/*"}}}
+        role = make_role(self.virga, name, "s3.amazonaws.com", basic)
+        to = {"Bucket": f"arn:aws:s3:::{self.other}", "EncryptionConfiguration": {"ReplicaKmsKeyID": there}}
+        rule = self.rule(Destination=to, SourceSelectionCriteria={"SseKmsEncryptedObjects": {"Status": "Enabled"}})
+        self.s3.put_bucket_replication(Bucket=self.bucket, ReplicationConfiguration={"Role": role, "Rules": [rule]})
+        for i, (more, key, end) in enumerate((([], "a", "FAILED"), ([decrypt], "a", "FAILED"), ([encrypt], "a", "FAILED"),
+                                              ([decrypt, encrypt], "b", "FAILED"), ([decrypt, encrypt], "a", "COMPLETED"))):
+            allow_role(self.virga, name, basic + more)
+            self.put(f"{key}{i}", b"1", ServerSideEncryption="aws:kms", SSEKMSKeyId=here)
+            self.assertEqual((i, self.outcome(f"{key}{i}")), (i, end))
+        self.assertEqual(self.s3.get_object(Bucket=self.other, Key="a4")["Body"].read(), b"1")
+
+    def test_a_lock_needs_a_lock(self):
+        source = self.locked()
+        self.set(self.rule(), bucket=source)
+        self.s3.put_object(Bucket=source, Key="k", Body=b"1")
+        self.assertTrue(wait_until(lambda: self.status("k", source) == "FAILED"))
+        there = self.locked()
+        self.set(self.rule(there), bucket=source)
+        self.s3.put_object(Bucket=source, Key="k", Body=b"1")
+        self.done("k", bucket=source)
+
+    def test_existing_objects_are_for_batch_jobs(self):
+        self.fails("MalformedXML", self.set, self.rule(ExistingObjectReplication={"Status": "Enabled"}))
+
+    def test_the_threshold(self):
+        """What is still on its way after 15 minutes is told then, and once more when it has arrived."""
+        sqs = self.virga.client("sqs")
+        url = sqs.create_queue(QueueName="t-" + self.bucket)["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn}]})})
+        self.s3.put_bucket_notification_configuration(Bucket=self.bucket, NotificationConfiguration={"QueueConfigurations": [
+            {"QueueArn": arn, "Events": ["s3:Replication:*"]}]}, SkipDestinationValidation=True)
+        to = {"Bucket": f"arn:aws:s3:::{self.other}", "Metrics": {"Status": "Enabled", "EventThreshold": {"Minutes": 15}},
+              "ReplicationTime": {"Status": "Enabled", "Time": {"Minutes": 15}}}
+        self.set(self.rule(ID="timed", Destination=to))
+        events = []
+
+        def come():
+            for m in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", []):
+                events.extend(r for r in json.loads(m["Body"]).get("Records", []))
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=m["ReceiptHandle"])
+            return events
+
+        def keys(kind):
+            return {(e["s3"]["object"]["key"], e["s3"]["object"]["versionId"]) for e in events
+                    if e["eventName"] == "Replication:" + kind}
+        # a thousand markers in one transaction take longer than the clock's jump, nearly always
+        for attempt in range(10):
+            self.s3.delete_objects(Bucket=self.bucket, Delete={"Quiet": True, "Objects": [
+                {"Key": f"{attempt}-{i}"} for i in range(1000)]})
+            subprocess.run([BINARY, "clock", "advance", "16m", "--endpoint", self.virga.endpoint], check=True,
+                           stdout=subprocess.DEVNULL)
+            if wait_until(come, 3):
+                break
+        self.assertTrue(events)
+        self.assertTrue(wait_until(lambda: come() and keys("OperationMissedThreshold") == keys("OperationReplicatedAfterThreshold"), 60))
+        data = events[0]["replicationEventData"]
+        self.assertEqual((data["replicationRuleId"], data["threshold"]), ("timed", "15"))
 
     def test_a_crash_ends_identical(self):
         self.set(self.rule())

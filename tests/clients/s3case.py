@@ -3,6 +3,7 @@ import base64
 import functools
 import hashlib
 import http.client
+import json
 import unittest
 import uuid
 import xml.etree.ElementTree as ET
@@ -94,6 +95,20 @@ class S3Case(unittest.TestCase):
 
     def object(self, method, key, query="", headers=None, body=b"", **kw):
         return self.raw(method, f"/{self.bucket}/{key}{'?' + query if query else ''}", headers, body, **kw)
+
+
+def make_role(virga, name, service, statements):
+    """A role of the default account that the service may assume, with these statements; its ARN."""
+    iam = virga.client("iam")
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}]}))["Role"]["Arn"]
+    allow_role(virga, name, statements)
+    return arn
+
+
+def allow_role(virga, name, statements):
+    virga.client("iam").put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=json.dumps(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **s} for s in statements]}))
 
 
 def b64(raw):

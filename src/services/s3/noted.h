@@ -9,8 +9,8 @@ struct s3_noted {
 	struct s3_rec_tags tags; /* of the object, before the request */
 	struct str point_arn;    /* of the access point that the request came by; STR_NONE */
 };
-/* Of the bucket that was loaded for this call, in tx: remembers it in c->noted where its requests are logged or counted.
- * The first counts: a copy's source comes later. */
+/* Of the bucket that was loaded for this call, in tx: remembers it in c->noted where its requests are logged or
+ * counted. The first counts: a copy's source comes later. */
 void s3_note(struct call *c, struct store_tx *tx, const struct s3_rec_bucket *b);
 /* NULL where c is no call of S3's, or nobody noted. */
 const struct s3_noted *s3_noted(const struct call *c);

@@ -368,7 +368,10 @@ static status demand_for_new(struct permission *p, struct str bucket, struct str
 	c->failure = failure;
 	if (status_is(s, STATUS_FAILED)) return OK;
 	TRY(s);
-	return s3_sse_demand(c, p->tx, p->demands, &p->bucket, key, e, STR("kms:GenerateDataKey"));
+	/* "kms:Encrypt" is what a replication's role needs for replicas ("Replicating encrypted objects"). */
+	bool replica = p->demands->n && str_is(p->demands->v[0].action, "s3:ReplicateObject");
+	return s3_sse_demand(c, p->tx, p->demands, &p->bucket, key, e,
+		replica ? STR("kms:Encrypt") : STR("kms:GenerateDataKey"));
 }
 
 /* "To upload an object encrypted by using an AWS KMS key to Amazon S3, you need kms:GenerateDataKey permissions on the

@@ -5,10 +5,11 @@
 #include "services/s3/replicate.h"
 #include "base/log.h"
 #include "base/rand.h"
+#include "call/inside.h"
 #include "services/s3/sse.h"
 #include "services/s3/version.h"
 
-static const char replicate_kind[] = "s3.replicate";
+static const char replicate_kind[] = "s3.replicate", late_kind[] = "s3.replication-late";
 enum { THRESHOLD_MS = 15 * 60 * 1000 };
 
 /* ── which rules ── */
@@ -63,8 +64,9 @@ static bool outranked(const struct s3_replication_rules *rules, size_t i, struct
 }
 
 static struct s3_rec_replication describe(struct call *c, const struct s3_rec_bucket *b, struct str key,
-	const struct s3_rec_object *o, const struct s3_replication_rules *rules, size_t i)
+	const struct s3_rec_object *o, const struct s3_replication_configuration *conf, size_t i)
 {
+	const struct s3_replication_rules *rules = &conf->rules;
 	const struct s3_destination *d = rules->v[i].destination;
 	const struct s3_encryption_configuration *e = d->encryption_configuration;
 	return (struct s3_rec_replication){
@@ -81,6 +83,7 @@ static struct s3_rec_replication describe(struct call *c, const struct s3_rec_bu
 		.timed = SOME_BOOL(d->replication_time && str_is(d->replication_time->status, "Enabled")),
 		.kms_key = e ? e->replica_kms_key_id : STR_NONE,
 		.size = o->size,
+		.role = conf->role,
 	};
 }
 
@@ -92,10 +95,20 @@ static struct str operation_of(enum s3_event e)
 	return e == S3_ACL_PUT ? STR("OBJECT_PUT_ACL") : STR("OBJECT_PUT");
 }
 
-static void schedule(struct call *c, const struct s3_rec_bucket *b, struct str key, enum s3_event event,
-	const struct s3_rec_object *o, const struct s3_replication_rules *rules, size_t i)
+/* Replication time control promises 15 minutes: a job looks then. */
+static void watch(struct call *c, const struct s3_rec_replication *r, struct str id)
 {
-	struct s3_rec_replication r = describe(c, b, key, o, rules, i);
+	struct job job = {.kind = str_c(late_kind),
+		.id = id,
+		.due_ms = c->now_ms + THRESHOLD_MS + 1,
+		.payload = s3_rec_replication_encode(c->arena, r)};
+	jobs_schedule(c->tx, &job);
+}
+
+static void schedule(struct call *c, const struct s3_rec_bucket *b, struct str key, enum s3_event event,
+	const struct s3_rec_object *o, const struct s3_replication_configuration *conf, size_t i)
+{
+	struct s3_rec_replication r = describe(c, b, key, o, conf, i);
 	r.operation = operation_of(event);
 	struct job job = {
 		.kind = str_c(replicate_kind),
@@ -104,7 +117,8 @@ static void schedule(struct call *c, const struct s3_rec_bucket *b, struct str k
 		.payload = s3_rec_replication_encode(c->arena, &r),
 	};
 	jobs_schedule(c->tx, &job);
-	s3_replication_pending(c, &r, job.id, true);
+	s3_replication_pending(c, &r, job.id);
+	if (r.timed.v && r.metrics.v) watch(c, &r, job.id);
 	s3_poke_jobs(c);
 }
 
@@ -120,7 +134,7 @@ status s3_replicate(struct call *c, const struct s3_rec_bucket *b, struct str ke
 	int32_t n = 0;
 	for (size_t i = 0; i < rules->n; i++) {
 		if (!matches(&rules->v[i], key, event, o) || outranked(rules, i, key, event, o)) continue;
-		schedule(c, b, key, event, o, rules, i);
+		schedule(c, b, key, event, o, conf.replication_configuration, i);
 		n++;
 	}
 	bool replica = str_is(o->replication, "REPLICA");
@@ -230,11 +244,14 @@ static status carry(struct call *c, const struct s3_rec_replication *r, const st
 	struct s3_rec_object replica, there;
 	struct s3_rec_parts parts;
 	struct s3_place place;
+	struct s3_replication_permit may;
 	status s = s3_bucket_by_name(c->tx, c->arena, r->destination, &to, &c->partition);
 	*why = status_is(s, STATUS_NOT_FOUND) ? "DstBucketNotFound" : "DstBucketUnversioned";
 	if (status_is(s, STATUS_NOT_FOUND)) return STATUS(FAILED);
 	TRY(s);
 	if (!str_is(to.versioning, "Enabled")) return STATUS(FAILED);
+	*why = "DstBucketObjectLockConfigMissing";
+	if (from->lock.v && !to.lock.v) return STATUS(FAILED);
 	bool null = is_null(o);
 	s = s3_version_load(c, &to, r->key, null ? STR("null") : o->version_id, &there, &place);
 	if (is_ok(s) && null && (!str_eq(there.e_tag, o->e_tag) || there.size.v != o->size.v)) {
@@ -243,16 +260,22 @@ static status carry(struct call *c, const struct s3_rec_replication *r, const st
 		TRY(s3_version_delete(c, &to, r->key, STR("null"), &gone));
 		s = STATUS(NOT_FOUND);
 	}
+	if (!is_ok(s) && !status_is(s, STATUS_NOT_FOUND)) return s;
+	TRY(s3_replication_ask(c, r, from, &to, o, is_ok(s), &may));
+	*why = may.refused;
+	if (may.refused) return STATUS(FAILED);
 	if (is_ok(s)) {
 		/* It is there: then only what describes it may have changed. */
 		if (!is_newer(from, o, &to, &there)) return OK;
+		struct s3_rec_tags tags = there.tags;
 		update(r, &to, o, &there);
+		if (!may.tags) there.tags = tags;
 		s3_version_rewrite(c, &to, r->key, &place, &there);
 		return OK;
 	}
-	if (!status_is(s, STATUS_NOT_FOUND)) return s;
 	*why = "DstKmsKeyInvalidState";
 	TRY(make_replica(c, r, from, &to, o, &replica, &parts));
+	if (!may.tags) replica.tags = (struct s3_rec_tags){0};
 	*why = "DstVersionConflict";
 	s = s3_version_insert(c, &to, r->key, &replica, parts.n ? &parts : NULL);
 	if (status_is(s, STATUS_FAILED) && !o->marker.v) {
@@ -265,27 +288,61 @@ static status carry(struct call *c, const struct s3_rec_replication *r, const st
 	return s3_notify(c, &to, r->key, replica.marker.v ? S3_REMOVED_MARKER : S3_CREATED_PUT, &replica);
 }
 
-/* Failures are told of rules with metrics, the time that it took of rules with replication time control ("Receiving
- * replication failure events with Amazon S3 Event Notifications"). That the threshold is passed is told when it is
- * known: only what virga could not run meanwhile takes so long. */
-static status tell(struct call *c, const struct s3_rec_replication *r, const struct s3_rec_bucket *from,
-	const struct s3_rec_object *o, const char *failure)
+static struct s3_replication_told told_of(struct call *c, const struct s3_rec_replication *r, const char *failure)
 {
-	int64_t took_ms = c->now_ms - r->since.ms;
-	struct s3_replication_told t = {.rule = r->rule,
+	return (struct s3_replication_told){.rule = r->rule,
 		.destination_arn =
 			str_fmt(c->arena, "arn:%.*s:s3:::%.*s", STR_ARG(c->partition), STR_ARG(r->destination)),
 		.operation = r->operation,
 		.failure = str_c(failure),
 		.since_ms = r->since.ms,
-		.took_s = took_ms / 1000};
+		.took_s = (c->now_ms - r->since.ms) / 1000};
+}
+
+/* Failures are told of rules with metrics, the time that it took of rules with replication time control ("Receiving
+ * replication failure events with Amazon S3 Event Notifications"). missed: that the threshold is passed has been told.
+ */
+static status tell(struct call *c, const struct s3_rec_replication *r, const struct s3_rec_bucket *from,
+	const struct s3_rec_object *o, bool missed, const char *failure)
+{
+	struct s3_replication_told t = told_of(c, r, failure);
 	if (!r->metrics.v) return OK;
 	TRY(s3_replication_ended(c, from, r, failure != NULL));
 	if (!s3_config_may(from, S3_CONFIG_NOTIFICATION)) return OK;
-	bool late = r->timed.v && took_ms > THRESHOLD_MS;
-	if (late) TRY(s3_notify_replication(c, from, r->key, S3_REPLICATION_MISSED, o, &t));
+	bool late = r->timed.v && c->now_ms - r->since.ms > THRESHOLD_MS;
+	if (late && !missed) TRY(s3_notify_replication(c, from, r->key, S3_REPLICATION_MISSED, o, &t));
 	if (failure) return s3_notify_replication(c, from, r->key, S3_REPLICATION_FAILED, o, &t);
 	return late ? s3_notify_replication(c, from, r->key, S3_REPLICATION_LATE, o, &t) : OK;
+}
+
+/* The source bucket of r, and the version; NOT_FOUND where it has gone. */
+static status load_source(struct call *c, const struct s3_rec_replication *r, struct s3_rec_bucket *from,
+	struct s3_rec_object *o, struct s3_place *place)
+{
+	TRY(s3_bucket_by_name(c->tx, c->arena, r->bucket, from, &c->partition));
+	if (from->id.v != r->bucket_id.v) return STATUS(NOT_FOUND);
+	return s3_version_load(c, from, r->key, r->version_id, o, place);
+}
+
+/* After 15 minutes: what is still pending has missed the threshold. */
+static status look(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms)
+{
+	struct s3_rec_replication was = {0}, r;
+	struct s3_rec_bucket from;
+	struct s3_rec_object o;
+	struct s3_place place;
+	(void)again_ms;
+	TRY(s3_rec_replication_decode(a, job->payload, &was));
+	struct call *c = call_for_job(a, ctx, tx, STR(""), STR("us-east-1"), STR("s3.amazonaws.com"));
+	status s = s3_replication_miss(c, was.bucket_id.v, job->id, &r);
+	if (is_ok(s)) s = load_source(c, &r, &from, &o, &place);
+	if (status_is(s, STATUS_NOT_FOUND)) return OK;
+	TRY(s);
+	if (!s3_config_may(&from, S3_CONFIG_NOTIFICATION)) return OK;
+	c->account = from.owner;
+	c->region = from.region;
+	struct s3_replication_told t = told_of(c, &r, NULL);
+	return s3_notify_replication(c, &from, r.key, S3_REPLICATION_MISSED, &o, &t);
 }
 
 static status replicate(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms)
@@ -303,12 +360,12 @@ static status replicate(void *ctx, struct store_tx *tx, struct arena *a, const s
 	struct s3_rec_object o;
 	struct s3_place place;
 	const char *why = NULL;
+	bool missed;
 	(void)again_ms;
 	TRY(s3_rec_replication_decode(a, job->payload, &r));
-	s3_replication_pending(&c, &r, job->id, false);
-	status s = s3_bucket_by_name(tx, a, r.bucket, &from, &c.partition);
-	if (is_ok(s) && from.id.v != r.bucket_id.v) return OK;
-	if (is_ok(s)) s = s3_version_load(&c, &from, r.key, r.version_id, &o, &place);
+	TRY(s3_replication_arrived(&c, &r, job->id, &missed));
+	if (r.timed.v) jobs_cancel(tx, str_c(late_kind), job->id);
+	status s = load_source(&c, &r, &from, &o, &place);
 	if (status_is(s, STATUS_NOT_FOUND)) return OK; /* gone meanwhile: nothing to replicate */
 	TRY(s);
 	s = carry(&c, &r, &from, &o, &why);
@@ -320,7 +377,7 @@ static status replicate(void *ctx, struct store_tx *tx, struct arena *a, const s
 		TRY(s);
 	c.account = from.owner;
 	c.region = from.region;
-	TRY(tell(&c, &r, &from, &o, failed ? why : NULL));
+	TRY(tell(&c, &r, &from, &o, missed, failed ? why : NULL));
 	if (str_is(o.replication, "REPLICA")) return OK;
 	if (failed) {
 		o.replication = STR("FAILED");
@@ -352,7 +409,7 @@ status s3_replicate_existing(
 				rules->v[j].priority.v <= rules->v[i].priority.v ||
 				!covers(&rules->v[j], key, o.marker.v, &o);
 		if (!first) continue;
-		struct s3_rec_replication r = describe(c, b, key, &o, rules, i);
+		struct s3_rec_replication r = describe(c, b, key, &o, conf.replication_configuration, i);
 		out->eligible = true;
 		const char *why = NULL;
 		s = carry(c, &r, b, &o, &why);
@@ -379,4 +436,5 @@ bool s3_replicate_eligible(
 void s3_replicate_register(struct cloud *cloud)
 {
 	jobs_register(cloud->jobs, replicate_kind, replicate, cloud);
+	jobs_register(cloud->jobs, late_kind, look, cloud);
 }

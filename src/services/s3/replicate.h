@@ -29,10 +29,27 @@ struct str s3_replication_rule_id(struct arena *a, const struct s3_replication_r
 /* arn:aws:s3:::name → name; STR_NONE for what is none. */
 struct str s3_replication_bucket(struct str arn);
 
+/* ── replication_role.c: what the configuration's role may ("Setting up permissions for live replication") ── */
+
+struct s3_replication_permit {
+	const char *refused; /* why not ("Amazon S3 replication failure reasons"); NULL: it may */
+	bool tags;           /* and the object's tags, too */
+};
+/* May the role carry this version of `from` into `to`? there: the version is there already, only what describes it goes. */
+status s3_replication_ask(struct call *c, const struct s3_rec_replication *r, const struct s3_rec_bucket *from,
+	const struct s3_rec_bucket *to, const struct s3_rec_object *o, bool there, struct s3_replication_permit *out) MUST_USE;
+struct s3_roles;
+struct s3_roles *s3_roles_new(void);
+void s3_roles_free(struct s3_roles *r);
+
 /* ── replication_metrics.c: what rules with Metrics publish, each minute ("Using S3 Replication metrics") ── */
 
-/* A version is on its way (id: its job's), or no longer. Nothing where its rule has no metrics. */
-void s3_replication_pending(struct call *c, const struct s3_rec_replication *r, struct str id, bool pending);
+/* A version is on its way (id: its job's). Nothing where its rule has no metrics. */
+void s3_replication_pending(struct call *c, const struct s3_rec_replication *r, struct str id);
+/* No longer. *missed: that it took too long has been told. */
+status s3_replication_arrived(struct call *c, const struct s3_rec_replication *r, struct str id, bool *missed) MUST_USE;
+/* The pending one of that id; NOT_FOUND. Marks it as missed. */
+status s3_replication_miss(struct call *c, int64_t bucket_id, struct str id, struct s3_rec_replication *out) MUST_USE;
 /* It came to its end after so long. */
 status s3_replication_ended(
 	struct call *c, const struct s3_rec_bucket *b, const struct s3_rec_replication *r, bool failed) MUST_USE;

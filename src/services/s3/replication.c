@@ -106,8 +106,9 @@ static status check_rule(
 			return s3_malformed_xml(c);
 	}
 	if (s3_replication_prefix(r).n > 1024) return bad(c, "The prefix must not be longer than 1024.");
-	if (r->existing_object_replication && str_is(r->existing_object_replication->status, "Enabled"))
-		return call_fail(c, S3_ERR_NOT_IMPLEMENTED, "Existing objects are replicated by batch jobs only");
+	/* "This parameter is no longer supported. To replicate existing objects, see Replicating existing objects with S3
+	 * Batch Replication" (ReplicationRule); AWS's schema refuses it. */
+	if (r->existing_object_replication) return s3_malformed_xml(c);
 	if (!r->destination) return s3_malformed_xml(c);
 	const struct s3_encryption_configuration *e = r->destination->encryption_configuration;
 	if (s3_replication_of_kms(r) && (!e || str_empty(e->replica_kms_key_id)))

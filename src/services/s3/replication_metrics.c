@@ -17,14 +17,41 @@ static struct str pending_key(struct arena *a, int64_t bucket_id, struct str id)
 	return key_done(&k);
 }
 
-void s3_replication_pending(struct call *c, const struct s3_rec_replication *r, struct str id, bool pending)
+void s3_replication_pending(struct call *c, const struct s3_rec_replication *r, struct str id)
 {
 	if (!r->metrics.v) return;
+	store_put(c->tx, pending_key(c->arena, r->bucket_id.v, id), s3_rec_replication_encode(c->arena, r));
+}
+
+static status load_pending(struct call *c, struct str key, struct s3_rec_replication *out)
+{
+	struct str bytes;
+	*out = (struct s3_rec_replication){0};
+	TRY(store_get(c->tx, key, &bytes));
+	return s3_rec_replication_decode(c->arena, bytes, out);
+}
+
+status s3_replication_arrived(struct call *c, const struct s3_rec_replication *r, struct str id, bool *missed)
+{
 	struct str key = pending_key(c->arena, r->bucket_id.v, id);
-	if (pending)
-		store_put(c->tx, key, s3_rec_replication_encode(c->arena, r));
-	else
-		store_delete(c->tx, key);
+	struct s3_rec_replication p;
+	*missed = false;
+	if (!r->metrics.v) return OK;
+	status s = load_pending(c, key, &p);
+	if (status_is(s, STATUS_NOT_FOUND)) return OK;
+	TRY(s);
+	*missed = p.missed.v;
+	store_delete(c->tx, key);
+	return OK;
+}
+
+status s3_replication_miss(struct call *c, int64_t bucket_id, struct str id, struct s3_rec_replication *out)
+{
+	struct str key = pending_key(c->arena, bucket_id, id);
+	TRY(load_pending(c, key, out));
+	out->missed = SOME_BOOL(true);
+	store_put(c->tx, key, s3_rec_replication_encode(c->arena, out));
+	return OK;
 }
 
 /* A metric of the rule, in the source bucket's account and region. */

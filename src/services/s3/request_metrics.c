@@ -1,7 +1,7 @@
-/* Request metrics ("Metrics and dimensions", "CloudWatch metrics configurations", Amazon S3 User Guide): of each request to
- * a bucket with metrics configurations, by the configurations whose filter it passes, in minutes. A bucket without one
- * costs nothing; of one that has them they are kept in memory, read anew when the bucket's record tells another revision;
- * the counts are CloudWatch's notes (metrics.h), which cost no commit. */
+/* Request metrics ("Metrics and dimensions", "CloudWatch metrics configurations", Amazon S3 User Guide): of each
+ * request to a bucket with metrics configurations, by the configurations whose filter it passes, in minutes. A bucket
+ * without one costs nothing; of one that has them they are kept in memory, read anew when the bucket's record tells
+ * another revision; the counts are CloudWatch's notes (metrics.h), which cost no commit. */
 #include "base/map.h"
 #include "base/vec.h"
 #include "services/cloudwatch/metrics.h"

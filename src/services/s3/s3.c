@@ -127,6 +127,7 @@ static status start(struct cloud *cloud, void **state)
 {
 	struct s3_state *st = mem_new(sizeof *st);
 	st->policies = policy_library_new(POLICIES_KEPT);
+	st->roles = s3_roles_new();
 	*state = st;
 	s3_purge_register(cloud);
 	s3_lifecycle_register(cloud);
@@ -154,6 +155,7 @@ static void stop(void *state)
 	if (!st) return;
 	s3_keyring_free(st->keyring);
 	s3_request_metrics_free(st->request_metrics);
+	s3_roles_free(st->roles);
 	policy_library_free(st->policies);
 	free(st);
 }

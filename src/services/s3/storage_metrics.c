@@ -1,6 +1,6 @@
-/* Each midnight one durable job measures every bucket as it stands in one snapshot: BucketSizeBytes by the type of storage,
- * and NumberOfObjects. Versions, markers and the parts of unfinished uploads count, as AWS says of both metrics. Which day
- * was measured last is kept, so that a start measures what was missed, and nothing twice:
+/* Each midnight one durable job measures every bucket as it stands in one snapshot: BucketSizeBytes by the type of
+ * storage, and NumberOfObjects. Versions, markers and the parts of unfinished uploads count, as AWS says of both
+ * metrics. Which day was measured last is kept, so that a start measures what was missed, and nothing twice:
  *
  *     ("s3", "measured")   the day */
 #include "services/s3/storage_metrics.h"
@@ -48,7 +48,8 @@ static const char *const type_names[TYPES] = {"StandardStorage", "IntelligentTie
 	"DeepArchiveStorage", "DeepArchiveObjectOverhead", "DeepArchiveS3ObjectOverhead", "DeepArchiveStagingStorage",
 	"ExpressOneZone"};
 
-/* "objects smaller than 128 KB"; "For each archived object, … 32 KB … at Glacier rates and 8 KB … at Standard rates". */
+/* "objects smaller than 128 KB"; "For each archived object, … 32 KB … at Glacier rates and 8 KB … at Standard rates".
+ */
 enum { SMALL_BYTES = 128 * 1024, ARCHIVE_INDEX_BYTES = 32 * 1024, ARCHIVE_NAME_BYTES = 8 * 1024 };
 
 struct measure {
@@ -114,7 +115,8 @@ static status add(void *ctx, struct str key, const struct s3_rec_object *o, bool
 	return OK;
 }
 
-/* Parts of uploads to the archive classes are staged; those of all others count as Standard ("GlacierStagingStorage"). */
+/* Parts of uploads to the archive classes are staged; those of all others count as Standard ("GlacierStagingStorage").
+ */
 static enum type staged(struct str class)
 {
 	if (str_is(class, "GLACIER")) return GLACIER_STAGING;
@@ -253,10 +255,8 @@ void s3_storage_metrics_ready(struct cloud *cloud)
 	store_ticket ticket;
 	arena_init(&a);
 	struct store_tx *tx = store_begin(cloud->store, &a, false);
-	struct job job = {.kind = str_c(storage_kind),
-		.id = STR("all"),
-		.due_ms = clock_now(cloud->clock),
-		.payload = STR("")};
+	struct job job = {
+		.kind = str_c(storage_kind), .id = STR("all"), .due_ms = clock_now(cloud->clock), .payload = STR("")};
 	jobs_schedule(tx, &job);
 	/* Lost to the job, which was due already: then it schedules itself. */
 	status s = store_commit(tx, &ticket);

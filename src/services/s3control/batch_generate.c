@@ -154,7 +154,7 @@ static status find_source(struct batch *b, struct call *c, struct s3_rec_bucket 
 	if (!there)
 		return batch_fails(
 			b, "SourceBucketNotFound", "The source bucket does not exist, or is another owner's");
-	if (!inside_may(b->cloud, &b->who, "s3", S3_OP_PUT_BUCKET_INVENTORY_CONFIGURATION,
+	if (!inside_may(b->cloud, &b->who, "s3", S3_OP_PUT_BUCKET_INVENTORY_CONFIGURATION, NULL,
 		    STR("s3:PutInventoryConfiguration"), g->source_bucket, b->a, &why))
 		return batch_fails(b, "ManifestGenerationForbidden", "%.*s", STR_ARG(str_sub(why, 0, 250)));
 	b->job->bucket = from->name;

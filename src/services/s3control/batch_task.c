@@ -216,7 +216,8 @@ static void replicate(struct batch *b, const struct s3control_rec_row *row, stru
 	struct s3_existing done = {0};
 	struct str why, arn = str_fmt(b->a, "arn:%.*s:s3:::%.*s/%.*s", STR_ARG(b->job->partition),
 				STR_ARG(b->job->bucket), STR_ARG(row->key));
-	if (!inside_may(b->cloud, &b->who, "s3", S3_OP_HEAD_OBJECT, STR("s3:InitiateReplication"), arn, b->a, &why)) {
+	if (!inside_may(
+		    b->cloud, &b->who, "s3", S3_OP_HEAD_OBJECT, NULL, STR("s3:InitiateReplication"), arn, b->a, &why)) {
 		fail(out, 403, "InitiateReplicationNotPermitted", why);
 		return;
 	}
