@@ -68,9 +68,11 @@ status logs_target_permits(struct cloud *cloud, struct arena *a, const struct lo
 		s = sts_assume_for(cloud, a, t->account, t->region, principals[i], source, t->role,
 			STR("CloudWatchLogsDelivery"), &role, why);
 	TRY(s);
-	if (inside_may(cloud, &role, "kinesis", KINESIS_OP_PUT_RECORD, STR("kinesis:PutRecord"), t->stream, a, why))
+	if (inside_may(
+		    cloud, &role, "kinesis", KINESIS_OP_PUT_RECORD, NULL, STR("kinesis:PutRecord"), t->stream, a, why))
 		return OK;
-	return inside_may(cloud, &role, "kinesis", KINESIS_OP_PUT_RECORDS, STR("kinesis:PutRecords"), t->stream, a, why)
+	return inside_may(cloud, &role, "kinesis", KINESIS_OP_PUT_RECORDS, NULL, STR("kinesis:PutRecords"), t->stream,
+		       a, why)
 		       ? OK
 		       : STATUS(FAILED);
 }

@@ -16,7 +16,7 @@ struct session {
 };
 struct s3_roles {
 	pthread_mutex_t lock;
-	struct map sessions; /* by account, region and role */
+	struct map sessions; /* by account, bucket and role */
 };
 
 static void session_free(void *p)
@@ -81,14 +81,15 @@ static void remember(struct s3_roles *r, struct call *c, struct str name, const 
 	if (old) session_free(old);
 }
 
-/* FAILED: the role cannot be assumed. */
-static status assume(struct call *c, const struct s3_rec_bucket *from, struct str role, struct inside_caller *out)
+/* FAILED: the role cannot be assumed. source: the bucket's ARN, which a trust policy may ask for. */
+static status assume(
+	struct call *c, const struct s3_rec_bucket *from, struct str source, struct str role, struct inside_caller *out)
 {
 	struct s3_roles *r = s3_state_of(c->cloud)->roles;
 	struct str why,
-		name = str_fmt(c->arena, "%.*s %.*s %.*s", STR_ARG(from->owner), STR_ARG(from->region), STR_ARG(role));
+		name = str_fmt(c->arena, "%.*s %.*s %.*s", STR_ARG(from->owner), STR_ARG(source), STR_ARG(role));
 	if (recall(r, c, name, out)) return OK;
-	TRY(sts_assume_inside(c->cloud, c->arena, from->owner, from->region, STR("s3.amazonaws.com"), role,
+	TRY(sts_assume_for(c->cloud, c->arena, from->owner, from->region, STR("s3.amazonaws.com"), source, role,
 		STR("s3-replication"), out, &why));
 	remember(r, c, name, out);
 	return OK;
@@ -175,7 +176,7 @@ status s3_replication_ask(struct call *c, const struct s3_rec_replication *r, co
 	*out = (struct s3_replication_permit){.refused = "AssumeRoleNotPermitted", .tags = true};
 	/* Scheduled by a virga that did not keep it. */
 	if (!str_has(r->role)) return OK;
-	status s = assume(c, from, r->role, &q.who);
+	status s = assume(c, from, q.source, r->role, &q.who);
 	if (status_is(s, STATUS_FAILED)) return OK;
 	TRY(s);
 	out->refused = refused_source(&q, from, o);
