@@ -147,7 +147,9 @@ void admin_answer(struct cloud *cloud, struct arena *arena, const struct edge_re
 	struct str path = admin_is_authorize(http) ? STR("/_virga/sso-oidc/authorize") : http->path, rest = path;
 	const struct service *service = page_service(cloud, &rest);
 	bool reads = str_is(http->method, "GET") || str_is(http->method, "HEAD");
-	if (service && !from_a_foreign_page(http) && (reads || peer_is_local(http->peer))) {
+	/* What is put (signals of machines in VPCs) carries a secret of its own, which the page asks for. */
+	bool puts = str_is(http->method, "PUT");
+	if (service && !from_a_foreign_page(http) && (reads || puts || peer_is_local(http->peer))) {
 		service->page(cloud, arena, http, rest, body, response);
 		response->headers[response->n_headers++] = (struct wire_header){STR("Cache-Control"), STR("no-store")};
 		return;

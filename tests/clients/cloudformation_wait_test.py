@@ -1,5 +1,6 @@
 """CloudFormation's resources that wait: nested stacks, wait conditions, creation policies; and a crash between."""
 import json
+import os
 import subprocess
 import time
 import unittest
@@ -14,12 +15,16 @@ CHILD = {"Parameters": {"Delay": {"Type": "Number", "Default": 0}, "Names": {"Ty
          "Outputs": {"Url": {"Value": {"Ref": "Q"}}, "Names": {"Value": {"Fn::Join": ["-", {"Ref": "Names"}]}}}}
 
 
-def put(url, body):
+def send(url, body):
     return urllib.request.urlopen(urllib.request.Request(url, data=body if isinstance(body, bytes) else json.dumps(body).encode(), method="PUT")).status
 
 
 class Waiting(Case):
     SERVICES = ("s3", "sqs", "ec2")
+
+    def put(self, url, body):
+        """From outside of VPCs: a handle's name is AWS's, so its path is asked for at virga's own address."""
+        return send(self.virga.endpoint + "/" + url.split("/", 3)[3], body)
 
     def event(self, stack, logical, status, limit=60):
         end = time.monotonic() + limit
@@ -40,17 +45,35 @@ class Waiting(Case):
         id = self.begin("wait", template)
         self.event(id, "Handle", "CREATE_COMPLETE")
         url = self.physical(id, "Handle")
-        self.assertEqual(put(url, {"Status": "SUCCESS", "UniqueId": "1", "Data": "one", "Reason": "done"}), 200)
-        put(url, {"Status": "SUCCESS", "UniqueId": "1", "Data": "again", "Reason": "done"})
+        self.assertEqual(self.put(url, {"Status": "SUCCESS", "UniqueId": "1", "Data": "one", "Reason": "done"}), 200)
+        self.put(url, {"Status": "SUCCESS", "UniqueId": "1", "Data": "again", "Reason": "done"})
         self.assertEqual(self.cfn.describe_stacks(StackName=id)["Stacks"][0]["StackStatus"], "CREATE_IN_PROGRESS")
         for bad in (url[:-1] + "?", url.rsplit("/", 1)[0]):
             with self.assertRaises(urllib.error.HTTPError):
-                put(bad, {"Status": "SUCCESS", "UniqueId": "3"})
+                self.put(bad, {"Status": "SUCCESS", "UniqueId": "3"})
         with self.assertRaises(urllib.error.HTTPError):
-            put(url, b"nonsense")
-        put(url, {"Status": "SUCCESS", "UniqueId": "2", "Data": "two", "Reason": "done"})
+            self.put(url, b"nonsense")
+        self.put(url, {"Status": "SUCCESS", "UniqueId": "2", "Data": "two", "Reason": "done"})
         stack = self.settle(id)
         self.assertEqual((stack["StackStatus"], json.loads(outputs(stack)["Data"])), ("CREATE_COMPLETE", {"1": "one", "2": "two"}), self.failures(id))
+
+    @unittest.skipIf(os.geteuid() != 0, "machines need root")
+    def test_a_machine_signals_its_handle_from_inside(self):
+        image = self.ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-12-*"]}])["Images"][0]["ImageId"]
+        signal = """{"Status":"SUCCESS","UniqueId":"inside","Data":"seen","Reason":"up"}"""
+        script = f"#!/bin/sh\ncurl -sf -X PUT -H 'Content-Type:' --data-binary '{signal}' '${{Handle}}'\n"
+        template = {"Resources": {
+            "Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"},
+            "Machine": {"Type": "AWS::EC2::Instance", "Properties": {"ImageId": image, "InstanceType": "t3.micro", "UserData": {"Fn::Base64": {"Fn::Sub": script}}}},
+            "Wait": {"Type": "AWS::CloudFormation::WaitCondition", "DependsOn": "Machine", "Properties": {"Handle": {"Ref": "Handle"}, "Timeout": "3600"}}},
+            "Outputs": {"Data": {"Value": {"Fn::GetAtt": ["Wait", "Data"]}}}}
+        id = self.begin("inside", template)
+        self.event(id, "Machine", "CREATE_COMPLETE", limit=120)
+        machine = self.ec2.describe_instances(InstanceIds=[self.physical(id, "Machine")])["Reservations"][0]["Instances"][0]
+        if "StateReason" in machine and machine["StateReason"].get("Message"):
+            self.skipTest(machine["StateReason"]["Message"])
+        stack = self.settle(id)
+        self.assertEqual((stack["StackStatus"], json.loads(outputs(stack)["Data"])), ("CREATE_COMPLETE", {"inside": "seen"}), self.failures(id))
 
     def test_a_failure_signal_and_a_timeout_fail(self):
         template = {"Resources": {
@@ -58,7 +81,7 @@ class Waiting(Case):
             "Wait": {"Type": "AWS::CloudFormation::WaitCondition", "Properties": {"Handle": {"Ref": "Handle"}, "Timeout": "600"}}}}
         id = self.begin("sorry", template)
         self.event(id, "Handle", "CREATE_COMPLETE")
-        put(self.physical(id, "Handle"), {"Status": "FAILURE", "UniqueId": "1", "Reason": "no luck"})
+        self.put(self.physical(id, "Handle"), {"Status": "FAILURE", "UniqueId": "1", "Reason": "no luck"})
         self.assertEqual(self.settle(id)["StackStatus"], "ROLLBACK_COMPLETE")
         self.assertIn("no luck", self.failures(id)[0][2])
         id = self.begin("late", template)

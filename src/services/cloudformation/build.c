@@ -313,6 +313,7 @@ static bool evaluate_outputs(struct look *l, struct str *why)
 {
 	const struct json_value *all = l->op->template.outputs;
 	size_t capacity = 0;
+	l->view.scope.shown = true;
 	for (const struct json_value *o = all ? all->first : NULL; o; o = o->next) {
 		bool applies;
 		const struct json_value *value = NULL,

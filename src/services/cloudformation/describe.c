@@ -249,6 +249,25 @@ status cloudformation_describe_stack_resource(struct call *c,
 	return OK;
 }
 
+/* "If PhysicalResourceId is specified, all of the resources of the stack that the resource belongs to are returned." */
+static status owner_of(struct call *c, struct str physical_id, struct cloudformation_rec_stack *s)
+{
+	struct key k = cfn_key(c->arena, "resource", cfn_call_place(c));
+	struct str from = key_done(&k), key, value, id = STR_NONE;
+	struct store_scan *scan = store_scan_begin(c->tx, from, key_after(c->arena, from), false);
+	while (!str_has(id) && store_scan_next(scan, &key, &value)) {
+		struct cloudformation_rec_resource r = {0};
+		struct str rest = str_from(key, from.n);
+		if (!is_ok(cloudformation_rec_resource_decode(c->arena, value, &r))) continue;
+		if (!str_has(r.physical_id) || !str_eq(r.physical_id, physical_id)) continue;
+		if (!is_ok(key_read_str(c->arena, &rest, &id))) id = STR_NONE;
+		id = str_has(id) ? str_dup(c->arena, id) : id;
+	}
+	TRY(store_scan_end(scan));
+	if (!str_has(id)) return call_fail(c, ERR_VALIDATION, "Stack for %.*s does not exist", STR_ARG(physical_id));
+	return cfn_load_stack(c, id, s);
+}
+
 status cloudformation_describe_stack_resources(struct call *c,
 	const struct cloudformation_describe_stack_resources_input *in,
 	struct cloudformation_describe_stack_resources_output *out)
@@ -256,10 +275,13 @@ status cloudformation_describe_stack_resources(struct call *c,
 	struct cloudformation_rec_stack s = {0};
 	struct cfn_resources all;
 	size_t capacity = 0;
-	if (!str_has(in->stack_name))
-		return call_fail(c, ERR_VALIDATION,
-			"StackName must be specified: virga does not look for stacks by PhysicalResourceId");
-	TRY(cfn_load_stack(c, in->stack_name, &s));
+	if (str_has(in->stack_name) == str_has(in->physical_resource_id))
+		return call_fail(
+			c, ERR_VALIDATION, "Either StackName or PhysicalResourceId must be specified, but not both");
+	if (str_has(in->stack_name))
+		TRY(cfn_load_stack(c, in->stack_name, &s));
+	else
+		TRY(owner_of(c, in->physical_resource_id, &s));
 	TRY(cfn_resources_load(c->tx, c->arena, &s, &all));
 	VEC_PRESENT(c->arena, &out->stack_resources);
 	for (size_t i = 0; i < all.n; i++) {

@@ -221,6 +221,7 @@ static bool step(struct cfn_engine *e, struct cfn_op *op, bool *over)
 			again = cfn_clean_up(e, op, &a, &s, &r);
 		else
 			*over = true;
+		if (*over && str_has(s.parent)) cfn_engine_hurry(e, s.parent);
 	}
 	arena_cleanup(&a);
 	return again;
@@ -302,6 +303,15 @@ void cfn_engine_poke(struct cfn_engine *e, struct cfn_place p, struct str stack_
 		e->ops = op;
 	}
 	if (op) look_at(e, op);
+	pthread_mutex_unlock(&e->lock);
+}
+
+void cfn_engine_hurry(struct cfn_engine *e, struct str stack_id)
+{
+	pthread_mutex_lock(&e->lock);
+	for (struct cfn_task *t = e->waiting; t; t = t->next)
+		if (str_eq(str_c(t->op->id), stack_id)) t->due_us = 0, t->tries = 0;
+	pthread_cond_broadcast(&e->changed);
 	pthread_mutex_unlock(&e->lock);
 }
 

@@ -18,7 +18,8 @@ struct cfn_scope {
 	const struct json_value *parameters; /* an object: resolved values by name */
 	struct str account, region, partition, url_suffix, stack_id, stack_name;
 	const struct json_value *notification_arns; /* an array, or NULL */
-	bool preview;                               /* unknown values are CFN_UNKNOWN instead of failures */
+	bool shown;   /* what is evaluated is to be read by people: attributes that are not to be shown are asterisks */
+	bool preview; /* unknown values are CFN_UNKNOWN instead of failures */
 	/* True and *out filled where the template's resource of that name is there or known. */
 	bool (*find)(void *ctx, struct str logical_id, struct cfn_live *out);
 	/* Fn::ImportValue; FAILED with *why. */

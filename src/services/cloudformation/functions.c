@@ -2,6 +2,7 @@
  * those that CloudFormation gives. */
 #include "services/cloudformation/functions.h"
 #include "services/cloudformation/cidr.h"
+#include "services/cloudformation/handlers.h"
 
 static status text_of(
 	struct cfn_scope *s, const struct json_value *v, struct str *out, struct str *why, const char *complaint)
@@ -74,6 +75,7 @@ status cfn_get_att(
 			STR_ARG(resource));
 	bool there = s->find && s->find(s->ctx, resource, &live) && str_has(live.physical_id);
 	const struct json_value *v = there ? attribute_of(live.attributes, attribute) : NULL;
+	if (v && s->shown && json_member(live.attributes, STR(CFN_NO_ECHO))) v = cfn_text(s->a, STR("*****"));
 	if (v) {
 		*out = v;
 		return OK;

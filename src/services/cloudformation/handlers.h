@@ -38,6 +38,9 @@ struct cfn_work {
 	int64_t deadline_ms;                    /* kept with the resource; 0: none yet */
 };
 
+/* An attribute of this name: the others are not to be shown (a custom resource's NoEcho). */
+#define CFN_NO_ECHO "virga:NoEcho"
+
 /* OK: done. PENDING: settle is to be asked, now and then, until it says OK. FAILED: w->why. */
 struct cfn_handler {
 	const char *type; /* NULL: the handler of all types that have a recipe (recipe.h) */
@@ -51,13 +54,17 @@ struct cfn_handler {
 /* NULL: virga makes no such resources. */
 const struct cfn_handler *cfn_handler_of(struct str type);
 /* Of types that a recipe does not do for: one file's handlers; ends with an empty row. handlers.c lists the files. */
-extern const struct cfn_handler cfn_sqs[], cfn_ssm[], cfn_stacks[], cfn_rolling[], cfn_secret_target[];
+extern const struct cfn_handler cfn_sqs[], cfn_ssm[], cfn_stacks[], cfn_rolling[], cfn_secret_target[], cfn_custom[];
 
 /* ── for handlers ─────────────────────────────────────────────────────────────────────────────────────────────── */
 
 /* Calls service.op; OK and *out (may be NULL), or FAILED with w->why and w->code as a stack's events have them. */
 status cfn_do(struct cfn_work *w, const char *service, const char *op, const struct json_value *in,
 	const struct json_value **out) MUST_USE;
+/* who becomes a session of that role, of any account, which its policies and the role's trust have to allow. FAILED:
+ * *why. */
+status cfn_assume(struct cloud *cloud, struct arena *a, struct str role_arn, struct str session,
+	struct inside_caller *who, struct str *why) MUST_USE;
 /* The same, taken as done where it fails with that code (a comma-separated list of codes). */
 status cfn_do_unless(struct cfn_work *w, const char *service, const char *op, const struct json_value *in,
 	const char *codes) MUST_USE;

@@ -75,9 +75,11 @@ status cfn_template_text(
 	const struct cfn_object_read *r, struct str body, struct str url, struct str *text, struct str *why) MUST_USE;
 
 /* ── transform.c ──────────────────────────────────────────────────────────────────────────────────────────────── */
-/* Applies AWS::LanguageExtensions and AWS::Include; others fail by name. */
+/* Applies AWS::LanguageExtensions, AWS::Include and AWS::Serverless-2016-10-31; others fail by name. */
 status cfn_transform(struct cloud *cloud, const struct inside_caller *who, struct arena *a, struct cfn_template *t,
 	const struct json_value *parameters, struct str *why) MUST_USE;
+/* serverless.c. INVALID: *why. */
+status cfn_serverless(struct arena *a, struct cfn_template *t, struct str *why) MUST_USE;
 /* Read, transform, check. */
 status cfn_template_load(struct cloud *cloud, const struct inside_caller *who, struct arena *a, struct str text,
 	const struct cloudformation_rec_parameters *p, struct cfn_template *out, struct str *why) MUST_USE;
@@ -99,8 +101,8 @@ void cfn_view_init(struct cfn_view *v, struct cloud *cloud, struct arena *a, con
 	const struct cfn_template *t, const struct cloudformation_rec_parameters *parameters,
 	const struct cfn_resources *resources);
 /* *out, with account and region, becomes a session of the stack's role. FAILED: *why. */
-status cfn_as_role(struct cloud *cloud, struct arena *a, struct str role_arn, struct inside_caller *out,
-	struct str *why) MUST_USE;
+status cfn_as_role(
+	struct cloud *cloud, struct arena *a, struct str role_arn, struct inside_caller *out, struct str *why) MUST_USE;
 /* The principal that the stack works as: its role's, or whoever asked. FAILED with *why. */
 status cfn_who(struct cloud *cloud, struct arena *a, const struct cloudformation_rec_stack *s,
 	struct inside_caller *out, struct str *why) MUST_USE;
@@ -114,6 +116,8 @@ void cfn_engine_free(struct cfn_engine *e);
 /* Looks at a stack whose status ends in _IN_PROGRESS and does what is next; after the commit that made it so. Any
  * thread. */
 void cfn_engine_poke(struct cfn_engine *e, struct cfn_place p, struct str stack_id);
+/* What a stack's resources wait for may be there: they look now, not when their time is. Any thread. */
+void cfn_engine_hurry(struct cfn_engine *e, struct str stack_id);
 /* After a start: every stack that was at work goes on. */
 void cfn_engine_resume(struct cfn_engine *e);
 struct cfn_engine *cfn_engine_of(const struct cloud *cloud);
@@ -124,9 +128,10 @@ status cfn_signals_wanted(
 	struct arena *a, const struct cloudformation_rec_resource *r, int64_t now_ms, struct str *why);
 /* {"UniqueId":…,"Status":…,"Data":…,"Reason":…}: parsed ones of a resource. */
 const struct json_value *cfn_signals(struct arena *a, const struct cloudformation_rec_resource *r);
-/* The URL that takes signals, or a custom resource's answer, for this resource. */
+/* The URL that takes signals, or a custom resource's answer, for this resource. inside: machines in VPCs are to reach
+ * it, so it has a name of AWS's, which only they resolve to virga; elsewhere its path does at virga's own address. */
 struct str cfn_signal_url(struct arena *a, const struct cloud *cloud, struct cfn_place p, struct str stack_id,
-	struct str logical_id, struct str token);
+	struct str logical_id, struct str token, bool inside);
 /* The service's page: /_virga/cloudformation/signal/… */
 void cfn_page(struct cloud *cloud, struct arena *a, const struct edge_request *r, struct str path, struct str body,
 	struct wire_response *response);

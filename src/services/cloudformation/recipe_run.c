@@ -110,6 +110,14 @@ static status call(struct cfn_eval *x, struct str words, struct str *path)
 		if (str_starts(word, STR("fault:"))) fault = str_from(word, 6);
 		if (str_starts(word, STR("in:")))
 			w->who.region = str_or(cfn_expr_text(x, str_from(word, 3)), who.region);
+		if (str_starts(word, STR("as:"))) {
+			struct str role = cfn_expr_text(x, str_from(word, 3));
+			if (!is_ok(cfn_assume(w->cloud, w->a, role, STR("AWSCloudFormation"), &w->who, &w->why))) {
+				w->who = who;
+				w->code = STR("AccessDenied");
+				return STATUS(FAILED);
+			}
+		}
 		if (str_starts(word, STR("wait:"))) TRY(wait_for(x, str_from(word, 5)));
 		if (cfn_is_argument(word)) put_argument(x, in, word);
 	}

@@ -86,6 +86,7 @@ static void begin(struct removal *m, struct cloudformation_rec_resource *r, bool
 		*r = changed;
 	} else if (old) {
 		changed.step = STR("remove-old");
+		changed.signal_deadline = (struct opt_i64){0};
 		*VEC_PUSH(m->a, &m->begin_old, &m->begin_old_capacity) = r->logical_id;
 	} else {
 		changed.status = STR("DELETE_IN_PROGRESS");

@@ -43,13 +43,24 @@ static status ask(struct cfn_view *v, const char *service, const char *op, const
 	cfn_api(v->cloud, &v->who, v->scope.a, service, op, in, &answer);
 	*value = answer.ok ? cfn_at(answer.out, path) : STR_NONE;
 	if (str_has(*value)) return OK;
-	if (v->scope.preview) {
-		/* Of a secret that the change itself makes. */
-		*value = str_c(CFN_UNKNOWN);
-		return OK;
-	}
 	*why = answer.ok ? str_fmt(v->scope.a, "Could not read a value of %s", service) : answer.message;
+	if (!(*why).n) *why = str_fmt(v->scope.a, "%s failed: %.*s", op, STR_ARG(answer.code));
 	return STATUS(INVALID);
+}
+
+/* Does the template itself make what the reference names? Then a preview cannot know its value. */
+static bool made_here(struct cfn_view *v, struct str name)
+{
+	const struct json_value *all = v->scope.t->resources;
+	if (str_find(name, STR(CFN_UNKNOWN)) >= 0) return true;
+	for (const struct json_value *r = all ? all->first : NULL; r; r = r->next) {
+		struct str type = json_string(json_member(r, STR("Type"))), ignored;
+		const struct json_value *given = cfn_in(r, "Properties.Name"), *own = NULL;
+		bool holds = str_is(type, "AWS::SSM::Parameter") || str_is(type, "AWS::SecretsManager::Secret");
+		if (!holds || !given || !is_ok(cfn_evaluate(&v->scope, given, &own, &ignored))) continue;
+		if (str_eq(str_or(json_scalar(own), STR("")), name)) return true;
+	}
+	return false;
 }
 
 /* ssm:name:version; secretsmanager:id:SecretString:json-key:stage:version; an ARN's colons belong to the id. */
@@ -69,11 +80,20 @@ static status resolve_secret(struct cfn_view *v, struct str reference, struct st
 	struct json_value *in = cfn_one(a, "SecretId", id);
 	if (part[2].n) cfn_put(in, a, "VersionStage", part[2]);
 	if (part[3].n) cfn_put(in, a, "VersionId", part[3]);
-	TRY(ask(v, "secretsmanager", "GetSecretValue", in, "SecretString", value, why));
-	if (!part[1].n || str_is(*value, CFN_UNKNOWN)) return OK;
+	status asked = ask(v, "secretsmanager", "GetSecretValue", in, "SecretString", value, why);
 	struct json_value *secret;
+	if (!is_ok(asked) && v->scope.preview && made_here(v, id)) {
+		*value = str_c(CFN_UNKNOWN);
+		return OK;
+	}
+	TRY(asked);
+	if (!part[1].n) return OK;
 	if (is_ok(json_read(a, *value, &secret)) && str_has(*value = json_scalar(json_member(secret, part[1]))))
 		return OK;
+	if (v->scope.preview && made_here(v, id)) { /* the change may bring that key */
+		*value = str_c(CFN_UNKNOWN);
+		return OK;
+	}
 	*why = str_fmt(a, "Could not find a value associated with JSONKey in SecretString");
 	return STATUS(INVALID);
 }
@@ -89,7 +109,16 @@ static status resolve(void *ctx, struct str service, struct str reference, struc
 			struct json_value *yes = cfn_text(a, STR("true"));
 			cfn_set(in, STR("WithDecryption"), yes);
 		}
-		return ask(v, "ssm", "GetParameter", in, "Parameter.Value", value, why);
+		status asked = ask(v, "ssm", "GetParameter", in, "Parameter.Value", value, why);
+		if (is_ok(asked)) return OK;
+		struct str rest = reference, name = str_cut(&rest, ':');
+		if (v->scope.preview && made_here(v, name)) {
+			*value = str_c(CFN_UNKNOWN);
+			return OK;
+		}
+		*why = str_fmt(a, "Parameters: [%.*s:%.*s] could not be read: %.*s", STR_ARG(service),
+			STR_ARG(reference), STR_ARG(*why));
+		return asked;
 	}
 	*why = str_fmt(a, "Dynamic reference to unknown service %.*s", STR_ARG(service));
 	return STATUS(INVALID);
@@ -182,6 +211,33 @@ status cfn_as_role(
 		.arn = str_fmt(a, "arn:aws:sts::%.*s:assumed-role/%.*s/AWSCloudFormation",
 			STR_ARG(out->principal.account), STR_ARG(name)),
 		.user_id = str_fmt(a, "%.*s:AWSCloudFormation", STR_ARG(cfn_at(answer.out, "Role.RoleId"))),
+		.access_key = STR(""),
+		.session_record = STR("")};
+	return OK;
+}
+
+status cfn_assume(struct cloud *cloud, struct arena *a, struct str role_arn, struct str session,
+	struct inside_caller *who, struct str *why)
+{
+	struct cfn_api_answer answer;
+	struct json_value *in = cfn_one(a, "RoleArn", role_arn);
+	cfn_api(cloud, who, a, "sts", "AssumeRole", cfn_put(in, a, "RoleSessionName", session), &answer);
+	if (!answer.ok) {
+		*why = str_has(answer.message) && answer.message.n
+			       ? answer.message
+			       : str_fmt(a, "Role %.*s cannot be assumed", STR_ARG(role_arn));
+		return STATUS(FAILED);
+	}
+	/* arn:aws:iam::ACCOUNT:role/PATH/NAME; of the session: arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION */
+	struct str arn = str_or(cfn_at(answer.out, "AssumedRoleUser.Arn"), STR("")), rest = role_arn, account = STR("");
+	for (int i = 0; i < 5 && str_has(rest); i++) account = str_cut(&rest, ':');
+	ptrdiff_t slash = str_rchr(role_arn, '/');
+	who->principal = (struct principal){.kind = PRINCIPAL_ASSUMED_ROLE,
+		.account = account,
+		.name = str_from(role_arn, (size_t)(slash + 1)),
+		.session = session,
+		.arn = arn,
+		.user_id = str_or(cfn_at(answer.out, "AssumedRoleUser.AssumedRoleId"), STR("")),
 		.access_key = STR(""),
 		.session_record = STR("")};
 	return OK;

@@ -48,6 +48,15 @@ static const struct json_value *rule(struct cfn_eval *x)
 }
 
 /* "AWS::EC2::DHCPOptions": its properties as the API's keys. */
+/* "Ref returns the ID of the security group if you specified the VpcId property. Otherwise, it returns the name"
+ * ("AWS::EC2::SecurityGroup"). */
+static const struct json_value *group_ref(struct cfn_eval *x)
+{
+	struct str id = str_or(cfn_at(x->out, "GroupId"), cfn_at(x->out, "SecurityGroups.0.GroupId"));
+	return cfn_text(x->w->a,
+		str_has(cfn_prop(x->w, "VpcId")) ? str_or(id, STR("")) : cfn_name(x->w, "GroupName", 255, false));
+}
+
 static const struct json_value *dhcp(struct cfn_eval *x)
 {
 	static const struct {
@@ -519,7 +528,7 @@ const struct json_value *cfn_shape(struct cfn_eval *x, struct str name, bool *kn
 		{"global-tags", global_tags}, {"secret-string", secret_string}, {"token-uuid", token_uuid},
 		{"random-uuid", random_uuid}, {"last-part", last_part}, {"topic-name", topic_name},
 		{"subscription-arn", subscription_arn}, {"default-topic-policy", default_topic_policy},
-		{"arn-region", arn_region}, {"db-parameters", db_parameters}};
+		{"arn-region", arn_region}, {"db-parameters", db_parameters}, {"group-ref", group_ref}};
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++) {
 		*known = str_eq(name, str_c(shapes[i].name));
 		if (*known) return x ? shapes[i].make(x) : NULL;

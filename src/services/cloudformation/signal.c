@@ -3,6 +3,7 @@
  * objects"). They are kept with the resource; whoever waits looks there. */
 #include "base/vec.h"
 #include "clock/clock.h"
+#include "host/host.h"
 #include "services/cloudformation/operations.h"
 
 enum { SIGNALS_MAX = 1000, SIGNAL_BYTES = 4096 };
@@ -72,13 +73,15 @@ status cfn_signals_wanted(struct arena *a, const struct cloudformation_rec_resou
 }
 
 struct str cfn_signal_url(struct arena *a, const struct cloud *cloud, struct cfn_place p, struct str stack_id,
-	struct str logical_id, struct str token)
+	struct str logical_id, struct str token, bool inside)
 {
-	struct str rest = stack_id;
+	struct str rest = stack_id, at = str_fmt(a, "http://%.*s", STR_ARG(cloud->public_host));
 	str_cut(&rest, '/'); /* arn:…:stack / NAME / UUID */
-	return str_fmt(a, "http://%.*s/_virga/cloudformation/signal/%.*s/%.*s/%.*s/%.*s/%.*s",
-		STR_ARG(cloud->public_host), STR_ARG(p.account), STR_ARG(p.region), STR_ARG(rest), STR_ARG(logical_id),
-		STR_ARG(token));
+	if (inside && host_available(cloud->host))
+		at = str_fmt(a, "https://cloudformation-waitcondition-%.*s.s3.%.*s.amazonaws.com", STR_ARG(p.region),
+			STR_ARG(p.region));
+	return str_fmt(a, "%.*s/_virga/cloudformation/signal/%.*s/%.*s/%.*s/%.*s/%.*s", STR_ARG(at), STR_ARG(p.account),
+		STR_ARG(p.region), STR_ARG(rest), STR_ARG(logical_id), STR_ARG(token));
 }
 
 /* One signal for each UniqueId: a second one with it is the same. */
@@ -87,10 +90,12 @@ static status add_signal(
 {
 	size_t capacity = 0;
 	struct cloudformation_rec_texts all = {0};
-	for (const struct json_value *s = cfn_signals(a, r)->first; s; s = s->next)
+	/* Of a custom resource only the newest request's answer counts. */
+	bool answer = str_has(cfn_at(signal, "RequestId"));
+	for (const struct json_value *s = cfn_signals(a, r)->first; s && !answer; s = s->next)
 		if (str_eq(str_or(cfn_at(s, "UniqueId"), STR("")), unique_id)) return OK;
 	if (r->signals.n >= SIGNALS_MAX) return STATUS(LIMIT);
-	for (size_t i = 0; i < r->signals.n; i++) *VEC_PUSH(a, &all, &capacity) = r->signals.v[i];
+	for (size_t i = 0; i < r->signals.n && !answer; i++) *VEC_PUSH(a, &all, &capacity) = r->signals.v[i];
 	*VEC_PUSH(a, &all, &capacity) = cfn_json(a, signal);
 	r->signals = all;
 	return OK;
@@ -152,6 +157,7 @@ static status take(struct cloud *cloud, struct arena *a, const struct arrival *r
 		store_end(tx);
 		if (status_is(st, STATUS_CONFLICT)) continue;
 		if (is_ok(st)) store_wait(cloud->store, ticket);
+		if (is_ok(st)) cfn_engine_hurry(cfn_engine_of(cloud), r->stack);
 		return st;
 	}
 }

@@ -56,6 +56,13 @@ static const struct json_value *stack_tags(struct task_run *x)
 	return list;
 }
 
+/* Of a creation that failed half-way only what was wanted is known. */
+static struct str made_with(const struct cloudformation_rec_resource *r)
+{
+	bool whole = str_has(r->properties) && !str_is(r->properties, "{}");
+	return whole || !str_has(r->wanted) ? r->properties : r->wanted;
+}
+
 static status prepare(struct task_run *x)
 {
 	struct cfn_op *op = x->t->op;
@@ -99,7 +106,7 @@ static status prepare(struct task_run *x)
 	TRY(cfn_who(x->e->cloud, a, &x->stack, &w->who, &w->why));
 	w->tags = stack_tags(x);
 	w->properties = read_json(a, x->t->kind == TASK_REMOVE_OLD ? x->r.old_properties
-				     : x->t->kind == TASK_REMOVE   ? x->r.properties
+				     : x->t->kind == TASK_REMOVE   ? made_with(&x->r)
 								   : x->r.wanted);
 	bool removal = old || x->t->kind == TASK_REMOVE;
 	w->before = removal ? w->properties : read_json(a, x->r.properties);
@@ -160,6 +167,14 @@ static void finish_made(struct task_run *x, struct store_tx *tx, struct arena *a
 	struct cloudformation_rec_resource *r)
 {
 	bool update = was_update(r), had = str_has(r->physical_id);
+	/* A custom resource says by another id that its update made a new one: the old one goes with the clean-up. */
+	if (is_ok(x->result) && update && had && str_has(x->w.physical_id) && !str_has(r->old_physical_id) &&
+		!str_eq(x->w.physical_id, r->physical_id)) {
+		r->old_physical_id = r->physical_id;
+		r->old_properties = r->properties;
+		r->old_attributes = r->attributes;
+		r->old_type = r->type;
+	}
 	r->physical_id = str_or(x->w.physical_id, r->physical_id);
 	r->attributes = cfn_json(a, x->w.attributes);
 	r->changed = SOME_I64(x->w.now_ms);

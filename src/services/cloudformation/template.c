@@ -69,7 +69,8 @@ static status take_section(struct arena *a, const struct json_value *v, struct c
 		t->transform = v;
 		return OK;
 	}
-	if (str_is(v->name, "Hooks")) return OK;
+	/* Globals: of AWS::Serverless-2016-10-31, which takes it away. */
+	if (str_is(v->name, "Hooks") || str_is(v->name, "Globals")) return OK;
 	return fail(why, str_fmt(a, "Invalid template property or properties [%.*s]", STR_ARG(v->name)));
 }
 

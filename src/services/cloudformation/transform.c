@@ -1,5 +1,5 @@
 /* Transforms: AWS::LanguageExtensions (Fn::ForEach; Fn::Length, Fn::ToJsonString, functions where only texts may stand)
- * and AWS::Include. Others, AWS::Serverless-2016-10-31 and macros among them, fail by name. */
+ * and AWS::Include; AWS::Serverless-2016-10-31 is serverless.c. Macros, which need Lambda, fail by name. */
 #include "services/cloudformation/internal.h"
 
 enum { LOOP_NODES_MAX = 100000, LOOP_DEPTH_MAX = 5 };
@@ -104,13 +104,75 @@ static status expand(struct loop *l, const struct json_value *v, unsigned depth,
 	return OK;
 }
 
+/* "Intrinsic functions as references in Ref and Fn::GetAtt": what they name is settled here, so that what a resource
+ * needs can be seen. */
+static status settle_names(struct loop *l, const struct json_value *v, struct json_value **out)
+{
+	struct json_value *copy = *out = cfn_copy(l->a, v);
+	const struct json_value *f = cfn_function(v);
+	bool ref = f && str_is(f->name, "Ref") && f->type == JSON_IS_OBJECT;
+	bool get = f && str_is(f->name, "Fn::GetAtt") && f->type == JSON_IS_ARRAY;
+	if (ref || get) {
+		const struct json_value *name = NULL;
+		struct json_value *to = get ? cfn_list(l->a) : NULL;
+		for (const struct json_value *c = get ? f->first : f; c; c = get ? c->next : NULL) {
+			TRY(cfn_evaluate(l->scope, c, &name, l->why));
+			if (!str_has(json_scalar(name))) return fail(l, "what is referred to is no text in", f->name);
+			if (get) cfn_append(to, STR_NONE, cfn_text(l->a, json_scalar(name)));
+		}
+		copy->first = NULL;
+		copy->length = 0;
+		cfn_append(copy, f->name, get ? to : cfn_text(l->a, json_scalar(name)));
+		return OK;
+	}
+	copy->first = NULL;
+	copy->length = 0;
+	struct json_value **last = &copy->first;
+	for (const struct json_value *c = v->first; c; c = c->next) {
+		TRY(settle_names(l, c, last));
+		(*last)->name = c->name;
+		last = &(*last)->next;
+		copy->length++;
+	}
+	return OK;
+}
+
+/* "Intrinsic functions in DeletionPolicy and UpdateReplacePolicy". */
+static status settle_policies(struct loop *l, const struct json_value *resources)
+{
+	static const char *const policies[] = {"DeletionPolicy", "UpdateReplacePolicy"};
+	for (const struct json_value *r = resources ? resources->first : NULL; r; r = r->next)
+		for (size_t i = 0; i < 2; i++) {
+			const struct json_value *p = json_member(r, str_c(policies[i])), *value = NULL;
+			if (!p || p->type == JSON_IS_STRING) continue;
+			TRY(cfn_evaluate(l->scope, p, &value, l->why));
+			if (!value || !str_has(json_scalar(value)))
+				return fail(l, "every DeletionPolicy and UpdateReplacePolicy must be a text:", r->name);
+			/* The tree is this transform's own copy. */
+			cfn_set((struct json_value *)(uintptr_t)r, str_c(policies[i]),
+				cfn_text(l->a, json_scalar(value)));
+		}
+	return OK;
+}
+
 struct including {
 	struct cloud *cloud;
 	const struct inside_caller *who;
 	struct arena *a;
 	struct str *why;
+	struct cfn_scope *scope;
 	size_t files;
 };
+
+/* Where an AWS::Include's file is: a text, or functions over parameters. */
+static status location_of(struct including *n, const struct json_value *transform, struct str *out)
+{
+	const struct json_value *given = cfn_in(transform, "Parameters.Location"), *value = NULL;
+	*out = STR("");
+	if (given) TRY(cfn_evaluate(n->scope, given, &value, n->why));
+	*out = str_or(json_scalar(value), STR(""));
+	return OK;
+}
 
 /* s3://bucket/key, read in the caller's name. */
 static status fetch(struct including *n, struct str location, struct json_value **out)
@@ -144,30 +206,52 @@ static status include(struct including *n, const struct json_value *v, struct js
 			cfn_append(copy, c->name, child);
 			continue;
 		}
-		struct str name = str_or(cfn_at(c, "Name"), STR("")),
-			   location = str_or(cfn_at(c, "Parameters.Location"), STR(""));
-		if (!str_is(name, "AWS::Include")) {
-			*n->why = str_fmt(n->a, "No transform named %.*s found.", STR_ARG(name));
-			return STATUS(INVALID);
-		}
-		if (++n->files > 100) {
-			*n->why = STR("Transform AWS::Include failed with: too many files");
-			return STATUS(INVALID);
-		}
-		TRY(fetch(n, location, &child));
-		for (struct json_value *m = child->first, *next; m; m = next) {
-			next = m->next;
-			cfn_set(copy, m->name, m);
+		const struct json_value *one = c->type == JSON_IS_ARRAY ? c->first : c;
+		for (; one; one = c->type == JSON_IS_ARRAY ? one->next : NULL) {
+			struct str name = str_or(cfn_at(one, "Name"), STR("")), location = STR("");
+			if (!str_is(name, "AWS::Include")) {
+				*n->why = str_fmt(n->a, "No transform named %.*s found.", STR_ARG(name));
+				return STATUS(INVALID);
+			}
+			if (++n->files > 100) {
+				*n->why = STR("Transform AWS::Include failed with: too many files");
+				return STATUS(INVALID);
+			}
+			TRY(location_of(n, one, &location));
+			TRY(fetch(n, location, &child));
+			for (struct json_value *m = child->first, *next; m; m = next) {
+				next = m->next;
+				cfn_set(copy, m->name, m);
+			}
 		}
 	}
 	return OK;
 }
 
-static bool has_function(const struct json_value *v, struct str name)
+static bool has_member_anywhere(const struct json_value *v, struct str name)
 {
 	for (const struct json_value *c = v->first; c; c = c->next)
-		if ((str_has(c->name) && str_eq(c->name, name)) || has_function(c, name)) return true;
+		if ((str_has(c->name) && str_eq(c->name, name)) || has_member_anywhere(c, name)) return true;
 	return false;
+}
+
+/* What a transform can know: parameters, mappings, conditions. */
+static struct cfn_scope scope_of(struct arena *a, const struct inside_caller *who, const struct cfn_template *t,
+	const struct json_value *parameters)
+{
+	bool china = str_starts(who->region, STR("cn-"));
+	return (struct cfn_scope){.a = a,
+		.t = t,
+		.parameters = parameters,
+		.account = who->principal.account,
+		.region = who->region,
+		.partition = china                                     ? STR("aws-cn")
+			     : str_starts(who->region, STR("us-gov-")) ? STR("aws-us-gov")
+								       : STR("aws"),
+		.url_suffix = china ? STR("amazonaws.com.cn") : STR("amazonaws.com"),
+		.stack_id = STR(""),
+		.stack_name = STR(""),
+		.preview = true};
 }
 
 static status apply(struct cloud *cloud, const struct inside_caller *who, struct arena *a, struct cfn_template *t,
@@ -177,25 +261,36 @@ static status apply(struct cloud *cloud, const struct inside_caller *who, struct
 							    : str_or(json_string(transform), STR(""));
 	struct json_value *root;
 	if (str_is(name, "AWS::LanguageExtensions")) {
-		struct cfn_scope scope = {.a = a,
-			.t = t,
-			.parameters = parameters,
-			.account = who->principal.account,
-			.region = who->region,
-			.partition = STR("aws"),
-			.url_suffix = STR("amazonaws.com"),
-			.stack_id = STR(""),
-			.stack_name = STR(""),
-			.preview = true};
+		struct cfn_scope scope = scope_of(a, who, t, parameters);
 		struct loop l = {.a = a, .scope = &scope, .why = why};
 		t->language_extensions = true;
 		TRY(expand(&l, t->root, 0, &root));
+		TRY(cfn_template_take(a, root, t, why));
+		TRY(settle_names(&l, t->root, &root));
+		TRY(settle_policies(&l, json_member(root, STR("Resources"))));
 		return cfn_template_take(a, root, t, why);
 	}
+	if (str_is(name, "AWS::Serverless-2016-10-31")) return cfn_serverless(a, t, why);
+	if (str_is(name, "AWS::SecretsManager-2020-07-23") || str_is(name, "AWS::SecretsManager-2024-09-16")) {
+		/* It expands HostedRotationLambda; everything else in such a template stays as it is. */
+		if (!has_member_anywhere(t->resources, STR("HostedRotationLambda"))) return OK;
+		*why = str_fmt(a,
+			"Transform %.*s failed with: a hosted rotation needs AWS Lambda, which virga does not have",
+			STR_ARG(name));
+		return STATUS(INVALID);
+	}
+	if (str_is(name, "AWS::CodeDeployBlueGreen")) {
+		*why = STR("Transform AWS::CodeDeployBlueGreen failed with: it needs AWS CodeDeploy, which virga does "
+			   "not have");
+		return STATUS(INVALID);
+	}
 	if (str_is(name, "AWS::Include")) {
-		struct including n = {cloud, who, a, why, 0};
+		struct cfn_scope scope = scope_of(a, who, t, parameters);
+		struct including n = {cloud, who, a, why, &scope, 0};
 		struct json_value *file;
-		TRY(fetch(&n, str_or(cfn_at(transform, "Parameters.Location"), STR("")), &file));
+		struct str location;
+		TRY(location_of(&n, transform, &location));
+		TRY(fetch(&n, location, &file));
 		root = cfn_object(a);
 		for (const struct json_value *c = t->root->first; c; c = c->next)
 			cfn_append(root, c->name, cfn_copy(a, c));
@@ -213,8 +308,9 @@ status cfn_transform(struct cloud *cloud, const struct inside_caller *who, struc
 	const struct json_value *parameters, struct str *why)
 {
 	const struct json_value *transform = t->transform;
-	if (has_function(t->root, STR("Fn::Transform"))) {
-		struct including n = {cloud, who, a, why, 0};
+	if (has_member_anywhere(t->root, STR("Fn::Transform"))) {
+		struct cfn_scope scope = scope_of(a, who, t, parameters);
+		struct including n = {cloud, who, a, why, &scope, 0};
 		struct json_value *root;
 		TRY(include(&n, t->root, &root));
 		TRY(cfn_template_take(a, root, t, why));

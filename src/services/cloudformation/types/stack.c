@@ -6,7 +6,7 @@
 static status create_handle(struct cfn_work *w)
 {
 	w->physical_id = cfn_signal_url(
-		w->a, w->cloud, (struct cfn_place){w->account, w->region}, w->stack_id, w->logical_id, w->token);
+		w->a, w->cloud, (struct cfn_place){w->account, w->region}, w->stack_id, w->logical_id, w->token, true);
 	cfn_attribute(w, "Id", w->physical_id);
 	return OK;
 }
