@@ -3,10 +3,11 @@
  * when the agent or virga is killed. They see the host's programs and libraries read only, their folder as /srv/engine,
  * a /tmp and /run of their own, and nothing else of the host's files.
  *
- * What the program prints goes to FOLDER/log, which is renamed to FOLDER/log.1 at 8 MiB. Files that it needs (a
- * configuration, a certificate) are written by the service into FOLDER before the start: virga may write there. Start
- * is idempotent; it answers when the process runs, not when it serves. Answers: as in host.h; INVALID with *why also
- * where argv[0] is not there: *why then names the command that installs it. */
+ * What the program prints goes to FOLDER/log, which is renamed to FOLDER/log.1 at 8 MiB (its standard output to
+ * FOLDER/`output`, where that is given; the service empties it). Files that it needs (a configuration, a certificate) are
+ * written by the service into FOLDER before the start: virga may write there. Start is idempotent; it answers when the
+ * process runs, not when it serves. Answers: as in host.h; INVALID with *why also where argv[0] is not there: *why then
+ * names the command that installs it. */
 #pragma once
 #include "compute_state.h"
 #include "host/host.h"

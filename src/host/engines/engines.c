@@ -194,6 +194,20 @@ static const char *install_hint(struct arena *a, const char *program)
 	return str_fmt(a, "%s is not there", program).p;
 }
 
+/* A file in the folder that the engine appends to, its own; -1. */
+static int open_log(const char *folder, struct str name, uid_t uid, mode_t mode)
+{
+	char path[PATH_MAX + 72];
+	struct stat st;
+	snprintf(path, sizeof(path), "%s/%.*s", folder, STR_ARG(name));
+	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode);
+	/* Who may have made a link of it is not given another's file. */
+	bool good = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+		    fchown(fd, uid, (gid_t)-1) == 0 && fchmod(fd, mode) == 0;
+	if (!good) close_fd(&fd);
+	return fd;
+}
+
 static void on_end(void *ctx);
 
 static status run(struct engine *e, struct arena *a, const int fds[3], struct str *why)
@@ -238,20 +252,20 @@ static status run(struct engine *e, struct arena *a, const int fds[3], struct st
 	}
 	struct cgroup_limits l = {.memory_bytes = e->want.memory_bytes.v, .vcpus = e->want.vcpus.v, .processes = 8192};
 	status s = cgroup_make(c->cgroups, group_name(a, e), &l, &k.doors);
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC), log = -1;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), log = -1, output = -1;
+	bool apart = str_has(e->want.output) && e->want.output.n < 64 && str_chr(e->want.output, '/') < 0;
 	if (is_ok(s) && !fds) {
-		char path[PATH_MAX + 8];
 		trim_log(folder);
-		snprintf(path, sizeof(path), "%s/log", folder);
-		log = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-		if (log < 0 || fchown(log, uid, (gid_t)-1) != 0) s = STATUS(IO), *why = STR("its log cannot be opened");
+		log = open_log(folder, STR("log"), uid, 0644);
+		if (apart) output = open_log(folder, e->want.output, uid, 0660);
+		if (log < 0 || (apart && output < 0)) s = STATUS(IO), *why = STR("its log cannot be opened");
 	}
-	k.fds[0] = fds ? fds[0] : null, k.fds[1] = fds ? fds[1] : log, k.fds[2] = fds ? fds[2] : log;
+	k.fds[0] = fds ? fds[0] : null, k.fds[1] = fds ? fds[1] : apart ? output : log, k.fds[2] = fds ? fds[2] : log;
 	if (is_ok(s)) {
 		s = confine_start(&k, &e->pid, &step);
 		if (!is_ok(s)) *why = str_fmt(a, "the kernel did not %s: %s", step, strerror(errno));
 	}
-	close_fd(&k.network), close_fd(&null), close_fd(&log);
+	close_fd(&k.network), close_fd(&null), close_fd(&log), close_fd(&output);
 	cgroup_doors_close(&k.doors);
 	if (is_ok(s)) e->pidfd = (int)syscall(SYS_pidfd_open, e->pid, 0);
 	if (is_ok(s) && e->pidfd < 0) s = STATUS(IO);

@@ -14,6 +14,9 @@ status acm_load(struct cloud *cloud, struct store_tx *tx, struct arena *a, struc
 	struct str arn, struct acm_material *out) MUST_USE;
 /* NOT_FOUND, BUSY as above; without the key. */
 status acm_check(struct store_tx *tx, struct arena *a, struct str account, struct str region, struct str arn) MUST_USE;
+/* The serial number of the certificate that is served now: 0a:1b:…. NOT_FOUND. */
+status acm_serial(struct store_tx *tx, struct arena *a, struct str account, struct str region, struct str arn,
+	struct str *serial) MUST_USE;
 /* user (an ARN) serves the certificate, or does no more: it cannot be deleted meanwhile, and is renewed. OK where it is
  * gone. */
 status acm_use(struct store_tx *tx, struct arena *a, struct str account, struct str region, struct str arn,

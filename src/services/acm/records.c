@@ -142,6 +142,15 @@ status acm_load(struct cloud *cloud, struct store_tx *tx, struct arena *a, struc
 	return vault_unwrap(cloud->vault, a, acm_vault_context(a, &cert), cert.r.key, &out->key);
 }
 
+status acm_serial(struct store_tx *tx, struct arena *a, struct str account, struct str region, struct str arn,
+	struct str *serial)
+{
+	struct acm_cert cert;
+	TRY(here(tx, a, account, region, arn, &cert));
+	*serial = str_or(cert.r.serial, STR(""));
+	return OK;
+}
+
 status acm_use(struct store_tx *tx, struct arena *a, struct str account, struct str region, struct str arn,
 	struct str user, bool uses)
 {

@@ -1,6 +1,6 @@
 /* Attributes of balancers, target groups and listeners: which there are, for whom, what they may be ("Load balancer
  * attributes", "Target group attributes", "Listener attributes", both guides). */
-#include "services/elbv2/room.h"
+#include "services/elbv2/logs.h"
 
 enum kind { BOOL, NUMBER, ONE_OF, TEXT, NUMBER_OR_OFF };
 enum { APP = 1, NET = 2, BOTH = 3 };
@@ -82,8 +82,6 @@ static const struct attribute attributes[] = {
 #undef L
 /* What needs something that is not there: recorded nowhere, refused with what is missing. */
 static const char *const unbuilt[][2] = {
-	{"access_logs.s3.enabled", "true"},
-	{"connection_logs.s3.enabled", "true"},
 	{"waf.fail_open.enabled", "true"},
 	{"ipv6.deny_all_igw_traffic", "true"},
 	{"routing.http.preserve_host_header.enabled", "true"},
@@ -258,12 +256,14 @@ status elbv2_modify_load_balancer_attributes(struct call *c,
 	const struct elbv2_modify_load_balancer_attributes_input *in,
 	struct elbv2_modify_load_balancer_attributes_output *out)
 {
-	struct elbv2_rec_balancer b;
+	struct elbv2_rec_balancer b, had;
 	TRY(elbv2_balancer_find(c, in->load_balancer_arn, &b));
+	had = b;
 	TRY(set(c, ELBV2_OF_BALANCER, elbv2_is_app(&b) ? APP : NET, &in->attributes, &b.attributes));
 	if (elbv2_is_app(&b) && str_is(elbv2_balancer_attribute(&b, "load_balancing.cross_zone.enabled"), "false"))
 		return ELBV2_FAIL(c, INVALID_CONFIGURATION_REQUEST,
 			"Cross-zone load balancing cannot be turned off for Application Load Balancers");
+	TRY(elbv2_logs_changed(c, &had, &b));
 	elbv2_balancer_changed(c, &b);
 	show(c, ELBV2_OF_BALANCER, elbv2_is_app(&b) ? APP : NET, &b.attributes, &out->attributes);
 	return OK;

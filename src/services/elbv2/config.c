@@ -3,7 +3,7 @@
  * load balancer routes requests to all those targets", the ALB guide), and "none", which answers for groups that are
  * empty. */
 #include "identity/digest.h"
-#include "services/elbv2/node.h"
+#include "services/elbv2/logs.h"
 
 enum { MAX_CONNECTIONS = 8000 };
 
@@ -197,6 +197,7 @@ static void frontend(struct elbv2_plan *p, const struct elbv2_plan_listener *l, 
 		struct str idle = elbv2_listener_attribute(&l->l, "tcp.idle_timeout.seconds");
 		buf_fmt(b, "\ttimeout client %.*ss\n", STR_ARG(idle));
 	}
+	elbv2_log_before(p, l, b);
 	elbv2_config_rules(p, l, b);
 }
 
@@ -205,10 +206,10 @@ static void head(struct elbv2_plan *p, struct buf *b)
 	bool app = elbv2_is_app(p->b);
 	struct str idle = app ? elbv2_balancer_attribute(p->b, "idle_timeout.timeout_seconds") : STR("350");
 	static const char *const waits[] = {"client", "server", "tunnel", "http-keep-alive"};
-	buf_lit(b,
-		"defaults\n\tmode http\n\ttimeout connect 10s\n\ttimeout http-request 60s\n\ttimeout queue "
-		"10s\n\toption "
-		"idle-close-on-response\n\toption redispatch 1\n\tretries 3\n\tload-server-state-from-file global\n");
+	buf_lit(b, "defaults\n\tmode http\n\ttimeout connect 10s\n\ttimeout http-request 60s\n\ttimeout queue "
+		   "10s\n\toption "
+		   "idle-close-on-response\n\toption abortonclose\n\toption redispatch 1\n\tretries "
+		   "3\n\tload-server-state-from-file global\n");
 	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++)
 		buf_fmt(b, "\ttimeout %s %.*ss\n", waits[i], STR_ARG(idle));
 	page(b, 400, "400 Bad Request");
@@ -240,8 +241,9 @@ struct elbv2_config elbv2_config(struct elbv2_plan *p)
 	buf_fmt(&out,
 		"# Written by virga; changes are lost.\nglobal\n\tdescription %.*s\n\tstats socket /srv/engine/stats "
 		"mode 666 level "
-		"admin expose-fd listeners\n\tserver-state-file /srv/engine/state\n\tno strict-limits\n\tmaxconn %d\n"
-		"\thard-stop-after 1h\n\tlog stdout format raw local0 info\n\ttune.ssl.default-dh-param 2048\n",
+		"admin expose-fd listeners\n\tserver-state-file /srv/engine/state\n\tno "
+		"strict-limits\n\tmax-spread-checks 100\n\tmaxconn %d\n"
+		"\thard-stop-after 1h\n\tlog stderr format raw local0 info\n\ttune.ssl.default-dh-param 2048\n",
 		STR_ARG(hash), MAX_CONNECTIONS);
 	buf_str(&out, buf_done(&front));
 	buf_str(&out, buf_done(&all));

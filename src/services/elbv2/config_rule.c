@@ -1,6 +1,6 @@
 /* How a frontend decides: the first rule that fits names itself in txn.rule, and what it does follows from there; so a
  * later rule's redirect cannot overtake an earlier rule's forward. */
-#include "services/elbv2/node.h"
+#include "services/elbv2/logs.h"
 
 #define IF_NONE_YET " if !{ var(txn.rule) -m found }"
 
@@ -248,6 +248,8 @@ static void request_headers(const struct elbv2_plan *p, const struct elbv2_plan_
 		"\thttp-request set-header X-Amzn-Trace-Id \"Root=%%[var(txn.root)]\" if !{ var(txn.trace) -m sub "
 		"Root= }\n",
 		https ? "https" : "http", l->l.port.v);
+	if (elbv2_logs(p->b, ELBV2_LOG_ACCESS))
+		buf_lit(b, "\thttp-request set-var(txn.trid) req.fhdr(X-Amzn-Trace-Id)\n");
 	if (https && str_is(elbv2_balancer_attribute(p->b, "routing.http.x_amzn_tls_version_and_cipher_suite.enabled"),
 			     "true"))
 		buf_lit(b, "\thttp-request set-header X-Amzn-Tls-Version %[ssl_fc_protocol]\n"
@@ -309,6 +311,7 @@ void elbv2_config_rules(struct elbv2_plan *p, const struct elbv2_plan_listener *
 		for (size_t k = 0; k < r->conditions.n; k++) condition(b, &r->conditions.v[k]);
 		buf_lit(b, "\n");
 	}
+	if (app) request_headers(p, l, b);
 	for (size_t i = 0; i < l->rules.n; i++) {
 		const struct elbv2_rec_rule *r = &l->rules.v[i];
 		const struct elbv2_rec_action *a = &r->actions.v[0];
@@ -320,9 +323,7 @@ void elbv2_config_rules(struct elbv2_plan *p, const struct elbv2_plan_listener *
 			forward(p, b, r, a->forward_config);
 		transforms(b, r);
 	}
-	if (app) {
-		request_headers(p, l, b);
-		response_headers(&l->l, b);
-	}
+	if (app) response_headers(&l->l, b);
+	elbv2_log_after(p, l, b);
 	choose(p, b);
 }

@@ -4,7 +4,7 @@
 #include "call/inside.h"
 #include "host/host.h"
 #include "services/acm/door.h"
-#include "services/elbv2/node.h"
+#include "services/elbv2/logs.h"
 
 #define JOB "elbv2.balancer"
 #define JOB_GONE "elbv2.gone"
@@ -158,6 +158,7 @@ static status gone_job(void *ctx, struct store_tx *tx, struct arena *a, const st
 	for (size_t i = 0; i < g.zones.n; i++) {
 		struct ec2_rec_eni n;
 		if (host_available(e->cloud->host)) elbv2_node_remove(e->cloud, a, g.zones.v[i].eni);
+		elbv2_logs_forget(at, g.zones.v[i].eni);
 		s = ec2_load(at, &ec2_type_eni, g.zones.v[i].eni, &n);
 		if (status_is(s, STATUS_NOT_FOUND)) continue;
 		TRY(s);
@@ -230,7 +231,7 @@ status elbv2_controller_start(struct elbv2 *e)
 	jobs_register(e->cloud->jobs, JOB_GONE, gone_job, e);
 	bus_subscribe(e->cloud->bus, BUS_COMMITTING, "acm.certificate", on_certificate, e);
 	if (e->cloud->host) host_subscribe(e->cloud->host, on_host, e);
-	return OK;
+	return elbv2_deliver_start(e);
 }
 
 void elbv2_controller_ready(struct elbv2 *e)

@@ -153,6 +153,7 @@ static status start(struct work *w)
 		.place = w->p->zone->eni,
 		.argv = {argv, 4},
 		.folder = w->socket.folder,
+		.output = STR("access"),
 		.restart = STR("always"),
 		.stop_signal = SOME_I32(SIGTERM),
 		.grace_ms = SOME_I64(2000)};
@@ -171,6 +172,11 @@ static status start(struct work *w)
 static status reload(struct work *w)
 {
 	struct str servers;
+	/* Started before it had a file for its requests: anew. */
+	if (access(path_of(w, "access"), F_OK) != 0) {
+		TRY(host_engine_stop(w->cloud->host, elbv2_engine_id(w->a, w->p->zone->eni)));
+		return start(w);
+	}
 	TRY(elbv2_ask(w->a, &w->socket, STR("show servers state"), &servers));
 	TRY(write_all(w, servers));
 	status s = host_engine_signal(w->cloud->host, elbv2_engine_id(w->a, w->p->zone->eni), SIGUSR2);

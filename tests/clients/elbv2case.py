@@ -1,0 +1,155 @@
+"""What suites of balancing share: servers in the namespaces of two endpoints' interfaces, a client in a third's. Needs root; no machine
+is started."""
+import json
+import os
+import subprocess
+import unittest
+
+from elbv2_test import Case
+from virga import wait_until
+
+# A target: what it is asked, it tells as JSON. /slow waits, /status/N answers N, /reset resets, /garbage is none; health by a file.
+SERVER = r"""
+import base64, hashlib, http.server, json, os, socket, socketserver, struct, sys, time
+class H(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        if self.headers.get("Upgrade") == "websocket":
+            key = self.headers["Sec-WebSocket-Key"].encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+            accept = base64.b64encode(hashlib.sha1(key).digest())
+            self.wfile.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                             b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+            self.wfile.flush()
+            self.wfile.write(self.connection.recv(100).upper())
+            self.close_connection = True
+            return
+        if self.path.startswith("/slow"): time.sleep(float(self.path[5:]))
+        code = int(self.path.split("/")[2]) if self.path.startswith("/status/") else 200
+        if self.path == "/health" and os.path.exists(sys.argv[3]): code = 500
+        if self.path == "/garbage":
+            self.connection.sendall(b"\0\1nonsense\r\n\r\n"); self.close_connection = True; return
+        if self.path == "/reset":
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)); self.connection.close()
+            self.close_connection = True; return
+        body = json.dumps({"name": sys.argv[2], "path": self.path, "headers": {k.lower(): v for k, v in self.headers.items()},
+                           "peer": self.client_address[0]}).encode()
+        self.send_response(code)
+        self.send_header("Content-Length", str(len(body)))
+        if self.path == "/cookie": self.send_header("Set-Cookie", "app=" + sys.argv[2])
+        self.end_headers()
+        self.wfile.write(body)
+    do_POST = do_GET
+    def log_message(self, *a): pass
+class S(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    daemon_threads, request_queue_size = True, 128
+    def handle_error(self, *a): pass
+S(("0.0.0.0", int(sys.argv[1])), H).serve_forever()
+"""
+
+# Keep-alive clients: until the file is there; how many requests went well, and what went wrong.
+LOAD = r"""
+import http.client, json, os, sys, threading
+good, bad = [0] * 4, []
+def client(i):
+    c = None
+    while not os.path.exists(sys.argv[2]):
+        try:
+            c = c or http.client.HTTPConnection(sys.argv[1], 80, timeout=20)
+            c.request("GET", "/load")
+            r = c.getresponse()
+            body = r.read()
+            if r.status == 200: good[i] += 1
+            else: bad.append([r.status, body.decode()])
+            if r.will_close: c.close(); c = None
+        except Exception as e:
+            bad.append(repr(e)); c = None
+threads = [threading.Thread(target=client, args=(i,)) for i in range(4)]
+for t in threads: t.start()
+for t in threads: t.join()
+print(json.dumps({"good": sum(good), "bad": bad[:5], "n_bad": len(bad)}))
+"""
+
+
+@unittest.skipUnless(os.geteuid() == 0, "needs root for network namespaces")
+@unittest.skipUnless(os.path.exists("/usr/sbin/haproxy"), "haproxy is not installed")
+class Place(Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.servers = []
+        cls.addClassCleanup(cls.end_servers)
+        cls.inner = cls.group([(8000, 8999)])
+        cls.places = [cls.endpoint(s, cls.subnets[i % 2]) for i, s in enumerate(("sqs", "kms", "sns"))]
+
+    @classmethod
+    def endpoint(cls, service, subnet):
+        e = cls.ec2.create_vpc_endpoint(VpcId=cls.vpc, VpcEndpointType="Interface", ServiceName=f"com.amazonaws.us-east-1.{service}",
+                                        SubnetIds=[subnet], SecurityGroupIds=[cls.inner], PrivateDnsEnabled=False)["VpcEndpoint"]
+        [n] = cls.ec2.describe_network_interfaces(NetworkInterfaceIds=e["NetworkInterfaceIds"])["NetworkInterfaces"]
+        return {"eni": n["NetworkInterfaceId"], "ip": n["PrivateIpAddress"]}
+
+    @classmethod
+    def end_servers(cls):
+        for p in cls.servers:
+            p.kill()
+            p.wait()
+
+    @staticmethod
+    def space(place):
+        names = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True).stdout.split()
+        return next((n for n in names if n.endswith(place)), None)
+
+    def setUp(self):
+        if "simulated" in self.virga.read_log():
+            self.skipTest("networks are simulated here")
+        self.assertTrue(wait_until(lambda: all(self.space(p["eni"]) for p in self.places)))
+
+    def serve(self, place, port, name):
+        """A server in the namespace of an interface; its file of ill health."""
+        ill = os.path.join(self.virga.folder, f"ill-{name}")
+        p = subprocess.Popen(["ip", "netns", "exec", self.space(place["eni"]), "python3", "-c", SERVER, str(port), name, ill])
+        type(self).servers.append(p)
+        return p, ill
+
+    def curl(self, url, *args, place=None, limit="10"):
+        """(status, headers, body) from inside the third endpoint."""
+        run = subprocess.run(["ip", "netns", "exec", self.space((place or self.places[2])["eni"]), "curl", "-s", "-i", "-m", limit,
+                              "--noproxy", "*", *args, url], capture_output=True)
+        head, _, body = run.stdout.partition(b"\r\n\r\n")
+        lines = head.decode().split("\r\n")
+        code = int(lines[0].split()[1]) if run.returncode == 0 and lines[0] else 0
+        return code, {k.lower(): v for k, v in (x.split(": ", 1) for x in lines[1:] if ": " in x)}, body
+
+    def told(self, *args, **kw):
+        code, _, body = self.curl(*args, **kw)
+        self.assertEqual(code, 200, body)
+        return json.loads(body)
+
+    def health(self, tg):
+        return {h["Target"]["Id"] + ":" + str(h["Target"]["Port"]): (h["TargetHealth"]["State"], h["TargetHealth"].get("Reason"))
+                for h in self.elb.describe_target_health(TargetGroupArn=tg)["TargetHealthDescriptions"]}
+
+    def until(self, what, *more):
+        self.assertTrue(wait_until(what, limit=60), (*[m() for m in more], self.virga.read_log()[-2000:], self.engine_logs()))
+
+    def engine_logs(self):
+        """The ends of what the nodes' processes have to say."""
+        out = ""
+        for at, _, files in os.walk(self.virga.data + "/elb"):
+            for name in {"log", "access"} & set(files):
+                with open(f"{at}/{name}", errors="replace") as f:
+                    out += f.read()[-1500:]
+        return out
+
+    def healthy(self, tg, n):
+        self.until(lambda: sum(s == "healthy" for s, _ in self.health(tg).values()) == n, lambda: self.health(tg))
+
+    def inside(self, **kw):
+        b = self.balancer(Scheme="internal", **kw)
+        enis = self.ec2.describe_network_interfaces(Filters=[
+            {"Name": "description", "Values": ["ELB " + b["LoadBalancerArn"].split("loadbalancer/")[1]]}])["NetworkInterfaces"]
+        return b, [e["PrivateIpAddress"] for e in sorted(enis, key=lambda e: e["AvailabilityZone"])]
+
+    def quick(self, **kw):
+        return self.targets(**{"HealthCheckIntervalSeconds": 5, "HealthCheckTimeoutSeconds": 2, "HealthyThresholdCount": 2,
+                               "UnhealthyThresholdCount": 2, "HealthCheckPath": "/health", **kw})
