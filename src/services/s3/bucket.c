@@ -2,6 +2,7 @@
 #include "base/rand.h"
 #include "base/vec.h"
 #include "services/s3/access.h"
+#include "services/s3/analysis.h"
 #include "services/s3/acl.h"
 #include "services/s3/config.h"
 #include "services/s3/headers.h"
@@ -293,6 +294,7 @@ status s3_delete_bucket(struct call *c, const struct s3_delete_bucket_input *in,
 	store_delete(c->tx, s3_key_owned(c->arena, c->partition, b.owner, b.name));
 	TRY(s3_config_drop_all(c, &b));
 	s3_policy_drop(c, &b);
+	TRY(s3_analysis_forget(c, &b, STR_NONE));
 	s3_lifecycle_forget(c, &b);
 	return s3_purge_uploads(c, &b);
 }

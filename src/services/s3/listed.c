@@ -1,6 +1,7 @@
 /* Configurations of which a bucket has many, each with an id: metrics, analytics, inventory. They are put, read, listed
  * and deleted alike ("GetBucketMetricsConfiguration" and its kin, Amazon S3 API reference). */
 #include "base/vec.h"
+#include "services/s3/analysis.h"
 #include "services/s3/config.h"
 #include "services/s3/inventory.h"
 #include "services/s3/page.h"
@@ -51,6 +52,7 @@ static status drop(struct call *c, struct str bucket, struct str owner, enum s3_
 	TRY(s3_bucket_load(c, bucket, owner, &b));
 	TRY(check_id(c, id, STR_NONE));
 	TRY(s3_config_drop(c, &b, kind, id, &existed));
+	if (kind == S3_CONFIG_ANALYTICS) TRY(s3_analysis_forget(c, &b, id));
 	return existed ? OK : no_such(c, id);
 }
 
@@ -173,8 +175,10 @@ static status check_analytics(struct call *c, const struct s3_rec_bucket *b, con
 	if (!e) return OK;
 	if (!str_is(e->output_schema_version, "V_1") || !e->destination || !e->destination->s3_bucket_destination)
 		return s3_malformed_xml(c);
+	if (!str_is(e->destination->s3_bucket_destination->format, "CSV")) return s3_malformed_xml(c);
 	TRY(check_target(c, e->destination->s3_bucket_destination->bucket, b));
-	return call_fail(c, S3_ERR_NOT_IMPLEMENTED, "The export of a storage class analysis is not implemented");
+	s3_analysis_schedule(c, b, a);
+	return OK;
 }
 
 static status check_inventory(struct call *c, const struct s3_rec_bucket *b, const struct s3_inventory_configuration *i)

@@ -3,11 +3,12 @@
 
 void s3_note(struct call *c, struct store_tx *tx, const struct s3_rec_bucket *b)
 {
-	bool counted = s3_config_may(b, S3_CONFIG_METRICS);
-	if (c->noted || !c->http || !(counted || s3_config_may(b, S3_CONFIG_LOGGING))) return;
+	bool counted = s3_config_may(b, S3_CONFIG_METRICS), analysed = s3_config_may(b, S3_CONFIG_ANALYTICS);
+	if (c->noted || !c->http || !(counted || analysed || s3_config_may(b, S3_CONFIG_LOGGING))) return;
 	struct s3_noted *n = arena_new(c->arena, struct s3_noted);
 	*n = (struct s3_noted){.bucket = *b, .point_arn = STR_NONE};
 	if (counted) s3_request_metrics_note(c, tx, n);
+	if (analysed) s3_analysis_note(c, tx, n);
 	c->noted = n;
 }
 

@@ -8,6 +8,11 @@ struct s3_noted {
 	/* For request metrics whose filters ask for them (request_metrics.c). */
 	struct s3_rec_tags tags; /* of the object, before the request */
 	struct str point_arn;    /* of the access point that the request came by; STR_NONE */
+	/* For storage class analyses: the counts that this read adds to (analysis_reads.c). */
+	struct s3_noted_reads {
+		struct str *v;
+		size_t n;
+	} reads;
 };
 /* Of the bucket that was loaded for this call, in tx: remembers it in c->noted where its requests are logged or
  * counted. The first counts: a copy's source comes later. */
@@ -16,6 +21,9 @@ void s3_note(struct call *c, struct store_tx *tx, const struct s3_rec_bucket *b)
 const struct s3_noted *s3_noted(const struct call *c);
 /* A label of the request's path, "Bucket" or "Key"; STR_NONE. */
 struct str s3_noted_label(const struct call *c, const char *name);
+
+/* analysis_reads.c: notes the analyses that a read of an object counts for. */
+void s3_analysis_note(struct call *c, struct store_tx *tx, struct s3_noted *n);
 
 /* ── request_metrics.c ── */
 

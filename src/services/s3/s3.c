@@ -2,6 +2,7 @@
 #include "services/s3/changed.h"
 #include "policy/provider.h"
 #include "services/s3/access.h"
+#include "services/s3/analysis.h"
 #include "services/s3/archive.h"
 #include "services/s3/cross_origin.h"
 #include "services/s3/inventory.h"
@@ -138,6 +139,7 @@ static status start(struct cloud *cloud, void **state)
 	s3_replication_metrics_register(cloud);
 	s3_inventory_register(cloud);
 	s3_logs_register(cloud);
+	st->analysis = s3_analysis_new(cloud);
 	st->request_metrics = s3_request_metrics_new(cloud);
 	s3_storage_metrics_register(cloud);
 	return s3_keyring_open(cloud->store, cloud->vault, &st->keyring);
@@ -155,6 +157,7 @@ static void stop(void *state)
 	if (!st) return;
 	s3_keyring_free(st->keyring);
 	s3_request_metrics_free(st->request_metrics);
+	s3_analysis_free(st->analysis);
 	s3_roles_free(st->roles);
 	policy_library_free(st->policies);
 	free(st);

@@ -17,6 +17,7 @@ struct s3_state {
 	struct s3_keyring *keyring;
 	struct policy_library *policies; /* buckets' policies, and those that ACLs amount to */
 	struct s3_request_metrics *request_metrics;
+	struct s3_analysis *analysis;
 	struct s3_roles *roles; /* that replication acts as */
 };
 struct s3_state *s3_state_of(const struct cloud *cloud);
