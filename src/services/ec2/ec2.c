@@ -193,6 +193,7 @@ static const struct service_op operations[EC2_OP_COUNT] = {
 	[EC2_OP_DELETE_SNAPSHOT] = OP(ec2_delete_snapshot, 0),
 	[EC2_OP_DELETE_VOLUME] = OP(ec2_delete_volume, 0),
 	[EC2_OP_DEREGISTER_IMAGE] = OP(ec2_deregister_image, 0),
+	[EC2_OP_DESCRIBE_FAST_SNAPSHOT_RESTORES] = OP(ec2_describe_fast_snapshot_restores, OP_READ),
 	[EC2_OP_DESCRIBE_IAM_INSTANCE_PROFILE_ASSOCIATIONS] =
 		OP(ec2_describe_iam_instance_profile_associations, OP_READ),
 	[EC2_OP_DESCRIBE_IMAGES] = OP(ec2_describe_images, OP_READ),
@@ -217,6 +218,7 @@ static const struct service_op operations[EC2_OP_COUNT] = {
 	[EC2_OP_DESCRIBE_VOLUME_STATUS] = OP(ec2_describe_volume_status, OP_READ),
 	[EC2_OP_DETACH_VOLUME] = OP(ec2_detach_volume, 0),
 	[EC2_OP_DISABLE_EBS_ENCRYPTION_BY_DEFAULT] = OP(ec2_disable_ebs_encryption_by_default, 0),
+	[EC2_OP_DISABLE_FAST_SNAPSHOT_RESTORES] = OP(ec2_disable_fast_snapshot_restores, 0),
 	[EC2_OP_DISABLE_IMAGE] = OP(ec2_disable_image, 0),
 	[EC2_OP_DISABLE_IMAGE_BLOCK_PUBLIC_ACCESS] = OP(ec2_disable_image_block_public_access, 0),
 	[EC2_OP_DISABLE_IMAGE_DEPRECATION] = OP(ec2_disable_image_deprecation, 0),
@@ -224,6 +226,7 @@ static const struct service_op operations[EC2_OP_COUNT] = {
 	[EC2_OP_DISABLE_SNAPSHOT_BLOCK_PUBLIC_ACCESS] = OP(ec2_disable_snapshot_block_public_access, 0),
 	[EC2_OP_DISASSOCIATE_IAM_INSTANCE_PROFILE] = OP(ec2_disassociate_iam_instance_profile, 0),
 	[EC2_OP_ENABLE_EBS_ENCRYPTION_BY_DEFAULT] = OP(ec2_enable_ebs_encryption_by_default, 0),
+	[EC2_OP_ENABLE_FAST_SNAPSHOT_RESTORES] = OP(ec2_enable_fast_snapshot_restores, 0),
 	[EC2_OP_ENABLE_IMAGE] = OP(ec2_enable_image, 0),
 	[EC2_OP_ENABLE_IMAGE_BLOCK_PUBLIC_ACCESS] = OP(ec2_enable_image_block_public_access, 0),
 	[EC2_OP_ENABLE_IMAGE_DEPRECATION] = OP(ec2_enable_image_deprecation, 0),
@@ -236,6 +239,9 @@ static const struct service_op operations[EC2_OP_COUNT] = {
 	[EC2_OP_GET_INSTANCE_METADATA_DEFAULTS] = OP(ec2_get_instance_metadata_defaults, OP_READ),
 	[EC2_OP_GET_SNAPSHOT_BLOCK_PUBLIC_ACCESS_STATE] = OP(ec2_get_snapshot_block_public_access_state, OP_READ),
 	[EC2_OP_IMPORT_KEY_PAIR] = OP(ec2_import_key_pair, 0),
+	[EC2_OP_LIST_IMAGES_IN_RECYCLE_BIN] = OP(ec2_list_images_in_recycle_bin, OP_READ),
+	[EC2_OP_LIST_SNAPSHOTS_IN_RECYCLE_BIN] = OP(ec2_list_snapshots_in_recycle_bin, OP_READ),
+	[EC2_OP_LIST_VOLUMES_IN_RECYCLE_BIN] = OP(ec2_list_volumes_in_recycle_bin, OP_READ),
 	[EC2_OP_LOCK_SNAPSHOT] = OP(ec2_lock_snapshot, 0),
 	[EC2_OP_MODIFY_EBS_DEFAULT_KMS_KEY_ID] = OP(ec2_modify_ebs_default_kms_key_id, 0),
 	[EC2_OP_MODIFY_IMAGE_ATTRIBUTE] = OP(ec2_modify_image_attribute, 0),
@@ -259,6 +265,9 @@ static const struct service_op operations[EC2_OP_COUNT] = {
 	[EC2_OP_RESET_IMAGE_ATTRIBUTE] = OP(ec2_reset_image_attribute, 0),
 	[EC2_OP_RESET_INSTANCE_ATTRIBUTE] = OP(ec2_reset_instance_attribute, 0),
 	[EC2_OP_RESET_SNAPSHOT_ATTRIBUTE] = OP(ec2_reset_snapshot_attribute, 0),
+	[EC2_OP_RESTORE_IMAGE_FROM_RECYCLE_BIN] = OP(ec2_restore_image_from_recycle_bin, 0),
+	[EC2_OP_RESTORE_SNAPSHOT_FROM_RECYCLE_BIN] = OP(ec2_restore_snapshot_from_recycle_bin, 0),
+	[EC2_OP_RESTORE_VOLUME_FROM_RECYCLE_BIN] = OP(ec2_restore_volume_from_recycle_bin, 0),
 	[EC2_OP_RESTORE_SNAPSHOT_TIER] = OP(ec2_restore_snapshot_tier, 0),
 	[EC2_OP_RUN_INSTANCES] = OP(ec2_run_instances, 0),
 	[EC2_OP_START_INSTANCES] = OP(ec2_start_instances, 0),
@@ -286,6 +295,7 @@ static status start(struct cloud *cloud, void **state)
 	*state = n;
 	jobs_register(cloud->jobs, EC2_JOB_VOLUME, ec2_volume_job, cloud);
 	jobs_register(cloud->jobs, EC2_JOB_SNAPSHOT, ec2_snapshot_job, cloud);
+	jobs_register(cloud->jobs, EC2_JOB_RECYCLE, ec2_recycle_job, cloud);
 	jobs_register(cloud->jobs, EC2_JOB_MACHINE, ec2_machine_job, cloud);
 	ec2_monitor_start(cloud);
 	n->imds = imds_start(cloud);

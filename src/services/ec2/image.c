@@ -242,11 +242,8 @@ static status check_name(struct call *c, struct str name)
 		"'_', '[', ']', ' ', '@' and ''''");
 }
 
-status ec2_image_make(struct call *c, struct str name, struct str description, const struct ec2_image *like,
-	struct str base, struct str *id)
+status ec2_image_name_free(struct call *c, struct str name)
 {
-	struct ec2_image shape = *like;
-	TRY(check_name(c, name));
 	TRY(ec2_guard(ec2_here(c), STR("image"), NULL));
 	struct ec2_each e = ec2_each(ec2_here(c), &ec2_type_image);
 	while (ec2_next(&e)) {
@@ -257,7 +254,15 @@ status ec2_image_make(struct call *c, struct str name, struct str description, c
 			return call_fail(c, EC2_ERR_INVALID_AMI_NAME_DUPLICATE,
 				"AMI name %.*s is already in use by AMI %.*s", STR_ARG(name), STR_ARG(other->image_id));
 	}
-	TRY(ec2_each_end(&e));
+	return ec2_each_end(&e);
+}
+
+status ec2_image_make(struct call *c, struct str name, struct str description, const struct ec2_image *like,
+	struct str base, struct str *id)
+{
+	struct ec2_image shape = *like;
+	TRY(check_name(c, name));
+	TRY(ec2_image_name_free(c, name));
 	struct ec2_rec_image r = {.image_id = ec2_new_id(c->arena, ec2_type_image.prefix), .base = base};
 	shape.name = name;
 	shape.description = description;

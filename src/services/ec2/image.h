@@ -22,6 +22,8 @@ status ec2_images_each(struct call *c, status (*fn)(void *ctx, const struct ec2_
 /* A new image of this account's in its region: id, name (checked), what its shape says, root snapshot's base. */
 status ec2_image_make(struct call *c, struct str name, struct str description, const struct ec2_image *like,
 	struct str base, struct str *id) MUST_USE;
+/* The account has no image of that name in its region; with the client's error. Takes the guard of names. */
+status ec2_image_name_free(struct call *c, struct str name) MUST_USE;
 /* Launched just now. */
 void ec2_image_launched(struct call *c, const struct ec2_image_found *i);
 

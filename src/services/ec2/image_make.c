@@ -204,9 +204,11 @@ status ec2_deregister_image(
 	if (i.r.protected.v)
 		return call_fail(c, EC2_ERR_OPERATION_NOT_PERMITTED,
 			"The image '%.*s' is protected against deregistration.", STR_ARG(in->image_id));
+	bool kept;
+	TRY(ec2_recycle(c, &ec2_type_image, in->image_id, &i.r, &kept));
 	i.r.permissions.n = 0;
 	ec2_share_index(ec2_here(c), in->image_id, &i.r.permissions);
-	ec2_drop(ec2_here(c), &ec2_type_image, in->image_id);
+	if (!kept) ec2_drop(ec2_here(c), &ec2_type_image, in->image_id);
 	out->return_ = SOME_BOOL(true);
 	if (!in->delete_associated_snapshots.v) return OK;
 	for (size_t k = 0; k < i.shape.block_device_mappings.n; k++) {

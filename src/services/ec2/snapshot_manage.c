@@ -301,10 +301,14 @@ status ec2_delete_snapshot(struct call *c, const struct ec2_delete_snapshot_inpu
 	if (str_has(image))
 		return call_fail(c, EC2_ERR_INVALID_SNAPSHOT_IN_USE, "The snapshot %.*s is currently in use by %.*s",
 			STR_ARG(s.snapshot_id), STR_ARG(image));
-	struct ec2_blocks b = {.at = ec2_here(c), .snapshot = s.snapshot_id};
-	TRY(ec2_blocks_drop(&b));
+	bool kept = false;
+	if (str_is(s.state, "completed")) TRY(ec2_recycle(c, &ec2_type_snapshot, s.snapshot_id, &s, &kept));
+	TRY(ec2_fast_restores_drop(ec2_here(c), s.snapshot_id));
 	s.permissions.n = 0;
 	ec2_share_index(ec2_here(c), s.snapshot_id, &s.permissions);
+	if (kept) return OK;
+	struct ec2_blocks b = {.at = ec2_here(c), .snapshot = s.snapshot_id};
+	TRY(ec2_blocks_drop(&b));
 	/* The job finds nothing, and removes what was copied aside for it. */
 	ec2_snapshot_poke(ec2_here(c), s.snapshot_id, c->now_ms);
 	ec2_drop(ec2_here(c), &ec2_type_snapshot, s.snapshot_id);

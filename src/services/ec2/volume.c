@@ -113,6 +113,9 @@ status ec2_volume_make(struct call *c, const struct ec2_volume_plan *p, struct e
 		.snapshot_owner = p->from_owner,
 		.source_volume_id = p->source,
 		.base = p->has_from ? p->from.base : p->base};
+	bool fast = false;
+	if (p->has_from) TRY(ec2_fast_restored(c, p->snapshot, p->zone, &fast));
+	if (fast) out->fast_restored = SOME_BOOL(true);
 	TRY(encrypt(c, p, out));
 	ec2_volume_put(ec2_here(c), out);
 	ec2_volume_poke(ec2_here(c), out->volume_id, c->now_ms);
@@ -179,6 +182,9 @@ status ec2_delete_volume(struct call *c, const struct ec2_delete_volume_input *i
 	if (v.attachments.n)
 		return call_fail(c, EC2_ERR_VOLUME_IN_USE, "Volume %.*s is currently attached to %.*s",
 			STR_ARG(v.volume_id), STR_ARG(v.attachments.v[0].instance_id));
+	bool kept = false;
+	if (str_is(v.state, "available")) TRY(ec2_recycle(c, &ec2_type_volume, v.volume_id, &v, &kept));
+	if (kept) return OK;
 	v.state = STR("deleting");
 	ec2_volume_put(ec2_here(c), &v);
 	ec2_volume_poke(ec2_here(c), v.volume_id, c->now_ms);

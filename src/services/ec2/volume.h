@@ -125,6 +125,20 @@ status ec2_share_owner(struct ec2_place at, struct str id, struct str *owner) MU
 status ec2_share_each(struct ec2_place at, const char *prefix, bool (*fn)(void *ctx, struct str id, struct str owner),
 	void *ctx) MUST_USE;
 
+/* ── recycle.c ── Recycle Bin: what its rules keep of what is deleted. */
+/* *kept: a rule keeps it; then its record and tags are gone from where they were, and what belongs to them (blocks,
+ * files) stays. */
+status ec2_recycle(struct call *c, const struct ec2_type *t, struct str id, const void *record, bool *kept) MUST_USE;
+/* Does it lie in the bin? */
+status ec2_recycled(struct ec2_place at, struct str id, bool *yes) MUST_USE;
+#define EC2_JOB_RECYCLE "ec2.recycle"
+status ec2_recycle_job(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms);
+
+/* ── fast_restore.c ── */
+status ec2_fast_restores_drop(struct ec2_place at, struct str snapshot) MUST_USE;
+/* Is it enabled for this account's volumes in the zone? */
+status ec2_fast_restored(struct call *c, struct str snapshot, struct str zone, bool *yes) MUST_USE;
+
 EC2_TYPES_DECLARE(instance);
 EC2_TYPES_DECLARE(volume);
 EC2_TYPES_DECLARE(snapshot);

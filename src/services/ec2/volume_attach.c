@@ -372,7 +372,9 @@ status ec2_volume_job(void *ctx, struct store_tx *tx, struct arena *a, const str
 	TRY(ec2_job_read(tx, a, job, &j));
 	status s = ec2_load(j.at, &ec2_type_volume, j.id, &v);
 	if (status_is(s, STATUS_NOT_FOUND)) {
-		ec2_file_remove(cloud, a, ec2_volume_file(a, j.id));
+		bool kept;
+		TRY(ec2_recycled(j.at, j.id, &kept));
+		if (!kept) ec2_file_remove(cloud, a, ec2_volume_file(a, j.id));
 		return OK;
 	}
 	TRY(s);
