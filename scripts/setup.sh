@@ -33,6 +33,7 @@ packages() {
 		core libmnl-dev pc:libmnl
 		core libxml2-dev pc:libxml-2.0
 		core libnftables-dev pc:libnftables
+		core tzdata file:/usr/share/zoneinfo/Europe/Berlin
 		test mold cmd:mold
 		test iproute2 cmd:ip
 		test nftables cmd:nft

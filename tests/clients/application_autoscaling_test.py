@@ -157,6 +157,11 @@ class Targets(unittest.TestCase):
         self.assertEqual((t["MinCapacity"], t["MaxCapacity"]), (9, 50))
         self.aas.delete_scheduled_action(**self.of(n, WRITES), ScheduledActionName="often")
         self.refused("ObjectNotFoundException", self.aas.delete_scheduled_action, **self.of(n, WRITES), ScheduledActionName="often")
+        put(**self.of(n, WRITES), ScheduledActionName="there", Schedule="cron(0 9 * * ? *)", Timezone="Asia/Tokyo", ScalableTargetAction={"MinCapacity": 3})
+        self.assertEqual([a["Timezone"] for a in self.aas.describe_scheduled_actions(
+            ServiceNamespace="dynamodb", ScheduledActionNames=["there"])["ScheduledActions"]], ["Asia/Tokyo"])
+        self.refused("ValidationException", put, **self.of(n, WRITES), ScheduledActionName="x", Schedule="cron(0 9 * * ? *)",
+                     Timezone="Nowhere", ScalableTargetAction={"MinCapacity": 1})
         for bad in ("rate(0 hours)", "rate(1 hours)", "cron(* * * * * *)", "at(yesterday)", "daily", "at(2020-01-01T00:00:00)"):
             self.refused("ValidationException", put, **self.of(n, WRITES), ScheduledActionName="x", Schedule=bad,
                          ScalableTargetAction={"MinCapacity": 1})

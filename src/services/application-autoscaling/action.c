@@ -1,6 +1,6 @@
 /* Scheduled actions: at(…), rate(…), cron(…), on the virtual clock. One that will not run again is forgotten. */
 #include "base/rand.h"
-#include "clock/cron.h"
+#include "clock/zone.h"
 #include "services/application-autoscaling/room.h"
 
 #define SHAPE APPLICATION_AUTOSCALING_SHAPE_SCHEDULED_ACTION
@@ -43,14 +43,18 @@ static status rate_ms(struct str text, int64_t *ms)
 }
 
 /* INT64_MAX: never. INVALID: no schedule. */
-static status next_time(const struct application_autoscaling_scheduled_action *s, int64_t after_ms, int64_t *next)
+static status next_time(
+	struct arena *a, const struct application_autoscaling_scheduled_action *s, int64_t after_ms, int64_t *next)
 {
+	struct zone *z = NULL;
 	struct str text;
 	struct cron cron;
 	int64_t ms, from = after_ms;
 	if (s->start_time.has && s->start_time.ms - 1 > from) from = s->start_time.ms - 1;
+	if (str_has(s->timezone) && !is_ok(zone_find(a, s->timezone, &z))) return STATUS(INVALID);
 	if (inner(s->schedule, "at(", &text)) {
 		TRY(time_read_iso8601(text, &ms));
+		if (z) ms = zone_to_utc(z, ms);
 		*next = ms > after_ms ? ms : INT64_MAX;
 		return OK;
 	}
@@ -60,7 +64,7 @@ static status next_time(const struct application_autoscaling_scheduled_action *s
 		*next = first > after_ms ? first : first + ((after_ms - first) / ms + 1) * ms;
 	} else if (inner(s->schedule, "cron(", &text)) {
 		TRY(cron_read_aws(text, &cron));
-		*next = cron_next(&cron, from);
+		*next = z ? zone_cron_next(z, &cron, from) : cron_next(&cron, from);
 	} else {
 		return STATUS(INVALID);
 	}
@@ -72,7 +76,10 @@ static status check(struct call *c, const struct application_autoscaling_schedul
 {
 	const struct application_autoscaling_scalable_target_action *a = s->scalable_target_action;
 	if (!str_has(s->schedule)) return AAS_FAIL(c, VALIDATION, "Schedule is required");
-	if (!is_ok(next_time(s, c->now_ms, next)))
+	struct zone *z;
+	if (str_has(s->timezone) && !is_ok(zone_find(c->arena, s->timezone, &z)))
+		return AAS_FAIL(c, VALIDATION, "The time zone is invalid: %.*s", STR_ARG(s->timezone));
+	if (!is_ok(next_time(c->arena, s, c->now_ms, next)))
 		return AAS_FAIL(c, VALIDATION, "The schedule expression is invalid: %.*s", STR_ARG(s->schedule));
 	if (*next == INT64_MAX)
 		return AAS_FAIL(c, VALIDATION, "The schedule never comes true: %.*s", STR_ARG(s->schedule));
@@ -82,10 +89,6 @@ static status check(struct call *c, const struct application_autoscaling_schedul
 		return AAS_FAIL(c, VALIDATION, "Maximum capacity cannot be less than minimum capacity");
 	if (s->start_time.has && s->end_time.has && s->end_time.ms <= s->start_time.ms)
 		return AAS_FAIL(c, VALIDATION, "The end time must be after the start time");
-	struct str z = s->timezone;
-	if (str_has(z) && !str_is(z, "UTC") && !str_is(z, "Etc/UTC") && !str_is(z, "GMT") && !str_is(z, "Etc/GMT"))
-		return call_fail(
-			c, ERR_NOT_IMPLEMENTED, "Time zones other than Etc/UTC are not implemented: %.*s.", STR_ARG(z));
 	return OK;
 }
 
@@ -204,7 +207,7 @@ status aas_action_job(void *ctx, struct store_tx *tx, struct arena *a, const str
 		if (is_ok(c)) aas_bound(&t, current, why, now);
 		aas_target_put(&t);
 	}
-	if (!is_ok(next_time(&s, job->due_ms, &next)) || next == INT64_MAX)
+	if (!is_ok(next_time(a, &s, job->due_ms, &next)) || next == INT64_MAX)
 		store_delete(tx, aas_key(at, "action", what, name));
 	else
 		*again_ms = next;

@@ -1,5 +1,5 @@
 /* What a group may be: sizes, zones and subnets, what it launches, how it ends instances. */
-#include "services/autoscaling/room.h"
+#include "services/autoscaling/requirements.h"
 #include "services/ec2/door.h"
 
 bool as_has(const struct str *v, size_t n, struct str s)
@@ -77,16 +77,23 @@ static status check_source(struct call *c, struct as_group *g)
 	for (size_t i = 0; m && i < m->launch_template->overrides.n; i++) {
 		const struct autoscaling_launch_template_overrides *o = &m->launch_template->overrides.v[i];
 		int64_t weight;
-		if (o->instance_requirements)
-			return call_fail(c, ERR_NOT_IMPLEMENTED,
-				"InstanceRequirements are not implemented: name the "
-				"instance types.");
+		if (o->instance_requirements && str_has(o->instance_type))
+			return AS_FAIL(c, "Only one of InstanceType and InstanceRequirements may be specified in an "
+					  "override.");
+		if (o->instance_requirements) TRY(as_requirements_check(c, o->instance_requirements));
 		if (str_has(o->weighted_capacity) &&
 			(!is_ok(str_to_i64(o->weighted_capacity, &weight)) || weight < 1 || weight > 999))
 			return AS_FAIL(c, "Invalid WeightedCapacity '%.*s'. It has to be from 1 to 999.",
 				STR_ARG(o->weighted_capacity));
 	}
 	const struct autoscaling_instances_distribution *d = m ? m->instances_distribution : NULL;
+	for (size_t i = 0; m && i < m->launch_template->overrides.n; i++)
+		if (m->launch_template->overrides.v[i].instance_requirements && d &&
+			str_has(d->on_demand_allocation_strategy) &&
+			!str_is(d->on_demand_allocation_strategy, "lowest-price"))
+			return AS_FAIL(c,
+				"OnDemandAllocationStrategy must be lowest-price when InstanceRequirements are "
+				"specified.");
 	if (d && d->on_demand_percentage_above_base_capacity.has &&
 		(d->on_demand_percentage_above_base_capacity.v < 0 ||
 			d->on_demand_percentage_above_base_capacity.v > 100))

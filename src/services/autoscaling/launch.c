@@ -5,9 +5,8 @@
 #include "base/rand.h"
 #include "call/inside.h"
 #include "ec2.h"
-#include "services/autoscaling/room.h"
+#include "services/autoscaling/requirements.h"
 #include "services/ec2/door.h"
-#include "services/ec2/instance_types.h"
 
 #define EC2_TABLES (&wire_service_ec2.tables)
 
@@ -168,14 +167,13 @@ static status standing(struct making *m, struct opt_bool spot, struct str type, 
 	return OK;
 }
 
-/* Prices stand in proportion to what a type offers: its vCPUs and its memory. */
 static double price_of(const struct autoscaling_launch_template_overrides *o)
 {
 	struct ec2_machine_type t;
 	int64_t weight = 1;
 	if (!ec2_machine_type_find(o->instance_type, &t)) return 1e9;
 	if (str_has(o->weighted_capacity) && !is_ok(str_to_i64(o->weighted_capacity, &weight))) weight = 1;
-	return ((double)t.vcpus + (double)t.memory_mib / 4096) / (double)weight;
+	return as_price(&t) / (double)weight;
 }
 
 static status choose_override(
@@ -212,12 +210,82 @@ static void ask_spot(struct making *m, struct str max_price)
 	m->in.instance_market_options->spot_options->max_price = max_price;
 }
 
+/* The image's: types of the other one cannot start it. */
+static status is_arm(
+	struct making *m, const struct autoscaling_launch_template_specification *t, struct str image, bool *arm)
+{
+	struct ec2_template_named named;
+	status s = ec2_template_name(m->c, t->launch_template_id,
+		str_has(t->launch_template_id) ? STR_NONE : t->launch_template_name, t->version, &named);
+	*arm = false;
+	if (status_is(s, STATUS_FAILED)) return OK; /* from_template tells */
+	TRY(s);
+	if (!str_has(image) && named.data) image = named.data->image_id;
+	if (!str_has(image)) return OK;
+	struct inside_caller who = inside_service(m->c->arena, m->g->at.account, m->g->at.region, AS_PRINCIPAL);
+	struct ec2_describe_images_input in = {.image_ids = {&image, 1}};
+	struct inside *i = inside_run(m->c->cloud, &who, "ec2", EC2_OP_DESCRIBE_IMAGES, &in, NULL);
+	if (i->ok) {
+		const struct ec2_describe_images_output *out = i->out;
+		*arm = out->images.n && str_is(out->images.v[0].architecture, "arm64");
+	}
+	inside_free(i);
+	return OK;
+}
+
+/* Overrides by attributes become overrides by type, one for each that meets them. *by_attributes: there were some. */
+static status expand(struct making *m, const struct autoscaling_overrides *list,
+	const struct autoscaling_launch_template_specification *t, bool spot, struct autoscaling_overrides *out,
+	bool *by_attributes)
+{
+	struct arena *a = m->c->arena;
+	struct ec2_template_named named;
+	size_t capacity = 0;
+	*out = (struct autoscaling_overrides){0};
+	*by_attributes = false;
+	struct autoscaling_launch_template_overrides whole = {0};
+	struct autoscaling_overrides one = {&whole, 1};
+	if (!list->n) {
+		/* The template itself may tell attributes instead of a type. */
+		status s = ec2_template_name(m->c, t->launch_template_id,
+			str_has(t->launch_template_id) ? STR_NONE : t->launch_template_name, t->version, &named);
+		if (!is_ok(s) || !named.data || !named.data->instance_requirements)
+			return status_is(s, STATUS_FAILED) ? OK : s;
+		whole.instance_requirements = arena_new(a, struct autoscaling_instance_requirements);
+		wire_shape_copy(a, EC2_TABLES, EC2_SHAPE_INSTANCE_REQUIREMENTS, named.data->instance_requirements,
+			AS_TABLES, AUTOSCALING_SHAPE_INSTANCE_REQUIREMENTS, whole.instance_requirements);
+		list = &one;
+	}
+	for (size_t i = 0; i < list->n; i++) {
+		struct autoscaling_launch_template_overrides o = list->v[i];
+		struct as_types types;
+		bool arm;
+		if (!o.instance_requirements) {
+			*VEC_PUSH(a, out, &capacity) = o;
+			continue;
+		}
+		*by_attributes = true;
+		TRY(is_arm(m, o.launch_template_specification ? o.launch_template_specification : t, o.image_id, &arm));
+		as_types_meeting(a, o.instance_requirements, arm, spot, &types);
+		o.instance_requirements = NULL;
+		for (size_t k = 0; k < types.n; k++) {
+			o.instance_type = types.v[k].name;
+			*VEC_PUSH(a, out, &capacity) = o;
+		}
+	}
+	if (*by_attributes && !out->n)
+		return AS_FAIL(m->c, "No instance types were found that match the instance requirements.");
+	return OK;
+}
+
 static status from_mix(struct making *m, const struct autoscaling_mixed_instances_policy *mix)
 {
 	static const struct autoscaling_instances_distribution none;
 	const struct autoscaling_instances_distribution *d =
 		mix->instances_distribution ? mix->instances_distribution : &none;
-	const struct autoscaling_overrides *list = &mix->launch_template->overrides;
+	struct autoscaling_overrides expanded;
+	const struct autoscaling_overrides *list = &expanded;
+	bool by_attributes;
 	const struct autoscaling_launch_template_specification *t = mix->launch_template->launch_template_specification;
 	int32_t base = d->on_demand_base_capacity.v, on_demand, all;
 	int32_t percent =
@@ -228,9 +296,12 @@ static status from_mix(struct making *m, const struct autoscaling_mixed_instance
 	int32_t above = all + 1 - base, wanted = base + (above > 0 ? (above * percent + 99) / 100 : 0);
 	bool spot = on_demand >= wanted;
 	size_t k = 0;
+	TRY(expand(m, &mix->launch_template->overrides, t, spot, &expanded, &by_attributes));
 	if (list->n) {
+		/* "The only valid value for attribute-based selection is lowest-price" (of On-Demand Instances). */
+		struct str on_demand_strategy = by_attributes ? STR("lowest-price") : STR("prioritized");
 		struct str strategy = spot ? str_or(d->spot_allocation_strategy, STR("lowest-price"))
-					   : str_or(d->on_demand_allocation_strategy, STR("prioritized"));
+					   : str_or(d->on_demand_allocation_strategy, on_demand_strategy);
 		TRY(choose_override(m, list, spot, strategy, &k));
 		if (list->v[k].launch_template_specification) t = list->v[k].launch_template_specification;
 		m->in.instance_type = list->v[k].instance_type;

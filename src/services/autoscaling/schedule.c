@@ -1,7 +1,7 @@
 /* Scheduled actions ("Scheduled scaling for Amazon EC2 Auto Scaling", the guide): once, or by a cron expression, on the
  * virtual clock. Each is a durable job; one that will not run again is forgotten. */
 #include "base/rand.h"
-#include "clock/cron.h"
+#include "clock/zone.h"
 #include "services/autoscaling/room.h"
 
 #define SHAPE AUTOSCALING_SHAPE_SCHEDULED_UPDATE_GROUP_ACTION
@@ -26,14 +26,16 @@ static void put(struct as_place at, struct str group, const struct autoscaling_s
 }
 
 /* INT64_MAX: never again. */
-static int64_t next_time(const struct autoscaling_scheduled_update_group_action *s, int64_t after_ms)
+static int64_t next_time(struct arena *a, const struct autoscaling_scheduled_update_group_action *s, int64_t after_ms)
 {
 	struct cron c;
+	struct zone *z = NULL;
 	if (!str_has(s->recurrence)) return s->start_time.ms > after_ms ? s->start_time.ms : INT64_MAX;
 	if (!is_ok(cron_read(s->recurrence, &c))) return INT64_MAX;
 	int64_t from = after_ms;
 	if (s->start_time.has && s->start_time.ms - 1 > from) from = s->start_time.ms - 1;
-	int64_t next = cron_next(&c, from);
+	if (str_has(s->time_zone) && !is_ok(zone_find(a, s->time_zone, &z))) return INT64_MAX;
+	int64_t next = z ? zone_cron_next(z, &c, from) : cron_next(&c, from);
 	return s->end_time.has && next > s->end_time.ms ? INT64_MAX : next;
 }
 
@@ -71,11 +73,11 @@ static status check(struct call *c, const struct autoscaling_scheduled_update_gr
 	if (s->end_time.has && s->end_time.ms <= c->now_ms) return AS_FAIL(c, "Given end time is in the past");
 	if (s->end_time.has && s->start_time.has && s->end_time.ms <= s->start_time.ms)
 		return AS_FAIL(c, "Given end time is earlier than or the same as the start time");
-	struct str z = s->time_zone;
-	static const char *const utc[] = {"UTC", "Etc/UTC", "GMT", "Etc/GMT", NULL};
-	if (str_has(z) && !as_in(z, utc))
-		return call_fail(
-			c, ERR_NOT_IMPLEMENTED, "Time zones other than Etc/UTC are not implemented: %.*s.", STR_ARG(z));
+	struct zone *z;
+	if (str_has(s->time_zone) && !str_has(s->recurrence))
+		return AS_FAIL(c, "A time zone can only be specified together with a recurrence.");
+	if (str_has(s->time_zone) && !is_ok(zone_find(c->arena, s->time_zone, &z)))
+		return AS_FAIL(c, "Given time zone: %.*s is invalid", STR_ARG(s->time_zone));
 	return OK;
 }
 
@@ -94,7 +96,7 @@ static status make(struct call *c, struct as_group *g, uint16_t shape, const voi
 	if (s.time.has && !s.start_time.has) s.start_time = s.time;
 	s.time = (struct opt_time){0};
 	TRY(check(c, &s));
-	int64_t next = next_time(&s, c->now_ms);
+	int64_t next = next_time(c->arena, &s, c->now_ms);
 	if (next == INT64_MAX)
 		return AS_FAIL(c, "Given recurrence string: %.*s never comes true", STR_ARG(s.recurrence));
 	if (!str_has(s.scheduled_action_arn))
@@ -222,7 +224,7 @@ status autoscaling_describe_scheduled_actions(struct call *c,
 		if (names->n && !as_has(names->v, names->n, e.name)) continue;
 		s = get(as_here(c), e.group, e.name, &a);
 		if (!is_ok(s)) continue;
-		int64_t next = next_time(&a, c->now_ms);
+		int64_t next = next_time(c->arena, &a, c->now_ms);
 		if (!names->n && ((in->start_time.has && next < in->start_time.ms) ||
 					 (in->end_time.has && next > in->end_time.ms)))
 			continue;
@@ -279,7 +281,7 @@ status as_schedule_job(void *ctx, struct store_tx *tx, struct arena *a, const st
 		as_group_poke(&g, now_ms);
 	}
 	/* From when it was due: when time was moved, each of its times comes, in order. */
-	int64_t next = next_time(&s, job->due_ms);
+	int64_t next = next_time(a, &s, job->due_ms);
 	if (next == INT64_MAX)
 		store_delete(tx, as_key(at, "schedule", group, name));
 	else
