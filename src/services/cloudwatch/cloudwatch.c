@@ -13,6 +13,7 @@ static const struct service_op operations[CLOUDWATCH_OP_COUNT] = {
 	[CLOUDWATCH_OP_GET_DASHBOARD] = OP(cloudwatch_get_dashboard, OP_READ),
 	[CLOUDWATCH_OP_GET_METRIC_DATA] = OP(cloudwatch_get_metric_data, OP_READ | OP_BLOCKING),
 	[CLOUDWATCH_OP_GET_METRIC_STATISTICS] = OP(cloudwatch_get_metric_statistics, OP_READ | OP_BLOCKING),
+	[CLOUDWATCH_OP_GET_METRIC_WIDGET_IMAGE] = OP(cloudwatch_get_metric_widget_image, OP_READ | OP_BLOCKING),
 	[CLOUDWATCH_OP_LIST_DASHBOARDS] = OP(cloudwatch_list_dashboards, OP_READ),
 	[CLOUDWATCH_OP_LIST_METRICS] = OP(cloudwatch_list_metrics, OP_READ | OP_BLOCKING),
 	[CLOUDWATCH_OP_LIST_TAGS_FOR_RESOURCE] = OP(cloudwatch_list_tags_for_resource, OP_READ),
