@@ -58,7 +58,7 @@ packages() {
 		test postgresql-15 file:/usr/lib/postgresql/15/bin/postgres
 		test postgresql-client-15 cmd:psql
 		test e2fsprogs cmd:mke2fs
-		test libcairo2 file:/usr/lib/$(uname -m)-linux-gnu/libcairo.so.2
+		test libcairo2 file:/usr/lib/x86_64-linux-gnu/libcairo.so.2
 		test fonts-dejavu-core file:/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
 		test libarchive13 file:/usr/lib/x86_64-linux-gnu/libarchive.so.13
 		fuzz clang cmd:clang
