@@ -84,8 +84,11 @@ static void check(struct call *c, const struct cloudformation_rec_stack *s, stru
 	const char *found = "NOT_CHECKED";
 	if (!is_ok(json_read(a, str_or(r->properties, STR("{}")), &properties))) properties = cfn_object(a);
 	status st = STATUS(FAILED);
+	struct json_value *attributes;
+	if (!is_ok(json_read(a, str_or(r->attributes, STR("{}")), &attributes))) attributes = NULL;
 	if (str_has(r->physical_id))
-		st = cfn_read_live(c->cloud, &who, a, cfn_place_of(s), r->type, r->physical_id, properties, &w);
+		st = cfn_read_live(
+			c->cloud, &who, a, cfn_place_of(s), r->type, r->physical_id, properties, attributes, &w);
 	if (status_is(st, STATUS_NOT_FOUND)) found = "DELETED";
 	if (is_ok(st) && w.live) {
 		compare(&cmp, properties, w.live);

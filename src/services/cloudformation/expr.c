@@ -292,6 +292,10 @@ static const struct json_value *builtin(struct cfn_eval *x, struct str e)
 	if (str_is(name, "part")) return part(x, args);
 	if (str_is(name, "json")) return read_text(x, args);
 	if (str_is(name, "changed")) return cfn_changed(w, str_z(w->a, args)) ? cfn_text(w->a, STR("true")) : NULL;
+	/* Without any (Cloud Control adds none) the member is left out. */
+	bool none = !x->add && !cfn_tags(w)->length;
+	if (none && (str_is(name, "alltags") || str_is(name, "tags") || str_is(name, "tagmap") || str_is(name, "spec")))
+		return NULL;
 	if (str_is(name, "alltags")) return cfn_tags(w);
 	if (str_is(name, "name")) return name_of(x, args, false);
 	if (str_is(name, "lname")) return name_of(x, args, true);

@@ -12,7 +12,8 @@ struct str cfn_import_of(struct arena *a, const struct cloudformation_rec_stack 
 }
 
 status cfn_read_live(struct cloud *cloud, const struct inside_caller *who, struct arena *a, struct cfn_place p,
-	struct str type, struct str physical_id, const struct json_value *properties, struct cfn_work *w)
+	struct str type, struct str physical_id, const struct json_value *properties,
+	const struct json_value *attributes, struct cfn_work *w)
 {
 	struct cfn_type *known = arena_new(a, struct cfn_type);
 	const struct cfn_handler *h = cfn_handler_of(type);
@@ -39,6 +40,8 @@ status cfn_read_live(struct cloud *cloud, const struct inside_caller *who, struc
 		.now_ms = clock_now(cloud->clock)};
 	if (!h || !h->read || !is_ok(cfn_type_find(a, type, known)))
 		return cfn_fail(w, "Resources of type %.*s cannot be read", STR_ARG(type));
+	for (const struct json_value *c = attributes ? attributes->first : NULL; c; c = c->next)
+		cfn_append(w->attributes, c->name, cfn_copy(a, c));
 	status s = h->read(w);
 	return !is_ok(s) && cfn_says_gone(w->code) ? STATUS(NOT_FOUND) : s;
 }
@@ -96,7 +99,7 @@ status cfn_import_find(struct call *c, const struct inside_caller *who, const st
 			"ResourceIdentifier of %.*s has to give the primary identifier of its type",
 			STR_ARG(logical_id));
 	if (!str_has(id)) return OK;
-	status s = cfn_read_live(c->cloud, who, a, cfn_call_place(c), type->name, id, wanted, &w);
+	status s = cfn_read_live(c->cloud, who, a, cfn_call_place(c), type->name, id, wanted, NULL, &w);
 	if (!is_ok(s) && !given) return OK; /* it is created, or its creation tells why not */
 	if (!is_ok(s))
 		return call_fail(c, ERR_VALIDATION, "%.*s cannot be imported: %.*s", STR_ARG(logical_id),

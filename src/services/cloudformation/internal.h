@@ -3,12 +3,9 @@
 #include "call/call.h"
 #include "cloudformation.h"
 #include "cloudformation_state.h"
-#include "services/cloudformation/handlers.h"
+#include "services/cloudformation/door.h"
 
 /* ── records.c ────────────────────────────────────────────────────────────────────────────────────────────────── */
-struct cfn_place {
-	struct str account, region;
-};
 struct key cfn_key(struct arena *a, const char *kind, struct cfn_place p);
 /* name_or_id: a name finds only a stack that is not deleted. NOT_FOUND. */
 status cfn_stack_find(struct store_tx *tx, struct arena *a, struct cfn_place p, struct str name_or_id,
@@ -32,8 +29,6 @@ void cfn_event(struct store_tx *tx, struct arena *a, struct cloudformation_rec_s
 /* The stack's new status with its event. */
 void cfn_stack_status(struct store_tx *tx, struct arena *a, struct cloudformation_rec_stack *s, const char *status_,
 	struct str reason, int64_t now_ms);
-/* sto: 12 characters A-Z0-9. */
-struct str cfn_new_token(struct arena *a);
 struct cfn_place cfn_place_of(const struct cloudformation_rec_stack *s);
 
 /* ── exports.c ────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -139,9 +134,6 @@ void cfn_page(struct cloud *cloud, struct arena *a, const struct edge_request *r
 /* ── import.c ─────────────────────────────────────────────────────────────────────────────────────────────────── */
 /* The physical id of what the stack's operation imports as this resource; STR_NONE where it does not. */
 struct str cfn_import_of(struct arena *a, const struct cloudformation_rec_stack *s, struct str logical_id);
-/* A resource by its type and id as it is: read by its handler in that name. NOT_FOUND, or FAILED with w->why. */
-status cfn_read_live(struct cloud *cloud, const struct inside_caller *who, struct arena *a, struct cfn_place p,
-	struct str type, struct str physical_id, const struct json_value *properties, struct cfn_work *w) MUST_USE;
 /* The id of whichever stack has this resource; STR_NONE. */
 struct str cfn_owner_of(
 	struct store_tx *tx, struct arena *a, struct cfn_place p, struct str type, struct str physical_id);

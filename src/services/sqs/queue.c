@@ -26,17 +26,19 @@ struct str sqs_queue_url(struct call *c, const struct queue *q)
 {
 	struct str host = str_empty(c->http->host) ? c->cloud->public_host : c->http->host;
 	struct str first = host;
+	/* Asked from inside virga (a stack's queue): clients reach its address without TLS, too. */
+	bool tls = c->http->tls && !str_is(c->http->peer, "127.0.0.1:0");
 	first = str_cut(&first, ':');
 	/* A host that carries no region would lose the queue's: other regions than the default are told in the name. */
 	if (!str_eq(q->region, c->cloud->default_region) &&
 		(str_is(first, "localhost") || str_is(first, "127.0.0.1"))) {
 		ptrdiff_t colon = str_rchr(host, ':');
-		return str_fmt(c->arena, "%s://sqs.%.*s.localhost%.*s/%.*s/%.*s", c->http->tls ? "https" : "http",
+		return str_fmt(c->arena, "%s://sqs.%.*s.localhost%.*s/%.*s/%.*s", tls ? "https" : "http",
 			STR_ARG(q->region), STR_ARG(colon < 0 ? STR("") : str_from(host, (size_t)colon)),
 			STR_ARG(q->account), STR_ARG(q->name));
 	}
-	return str_fmt(c->arena, "%s://%.*s/%.*s/%.*s", c->http->tls ? "https" : "http", STR_ARG(host),
-		STR_ARG(q->account), STR_ARG(q->name));
+	return str_fmt(c->arena, "%s://%.*s/%.*s/%.*s", tls ? "https" : "http", STR_ARG(host), STR_ARG(q->account),
+		STR_ARG(q->name));
 }
 
 static bool is_account(struct str s)

@@ -66,8 +66,9 @@ static status retag(struct cfn_work *w)
 	if (!cfn_tags_changed(w, &add, &gone)) return OK;
 	struct json_value *in = cfn_one(w->a, "QueueUrl", w->physical_id);
 	if (gone->length) {
-		cfn_put_value(in, w->a, "TagKeys", gone);
-		TRY(cfn_do(w, "sqs", "UntagQueue", in, NULL));
+		struct json_value *keys = cfn_one(w->a, "QueueUrl", w->physical_id);
+		cfn_put_value(keys, w->a, "TagKeys", gone);
+		TRY(cfn_do(w, "sqs", "UntagQueue", keys, NULL));
 	}
 	cfn_put_value(in, w->a, "Tags", cfn_tags_map(w, add));
 	return add->length ? cfn_do(w, "sqs", "TagQueue", in, NULL) : OK;

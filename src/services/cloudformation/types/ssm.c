@@ -53,8 +53,10 @@ static status update(struct cfn_work *w)
 	struct json_value *in = cfn_one(w->a, "ResourceId", w->physical_id);
 	cfn_put(in, w->a, "ResourceType", STR("Parameter"));
 	if (gone->length) {
-		cfn_put_value(in, w->a, "TagKeys", gone);
-		TRY(cfn_do(w, "ssm", "RemoveTagsFromResource", in, NULL));
+		struct json_value *keys = cfn_one(w->a, "ResourceId", w->physical_id);
+		cfn_put(keys, w->a, "ResourceType", STR("Parameter"));
+		cfn_put_value(keys, w->a, "TagKeys", gone);
+		TRY(cfn_do(w, "ssm", "RemoveTagsFromResource", keys, NULL));
 	}
 	cfn_put_value(in, w->a, "Tags", add);
 	return add->length ? cfn_do(w, "ssm", "AddTagsToResource", in, NULL) : OK;
