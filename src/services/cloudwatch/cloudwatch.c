@@ -1,4 +1,4 @@
-/* Amazon CloudWatch: what it does, operation by operation. Anomaly detectors, insight rules, metric streams, mute rules
+/* Amazon CloudWatch: what it does, operation by operation. Anomaly detectors, insight rules over logs, metric streams, mute rules
  * and OpenTelemetry have no rows. */
 #include "services/cloudwatch/alarm.h"
 
@@ -8,9 +8,11 @@ static const struct service_op operations[CLOUDWATCH_OP_COUNT] = {
 	[CLOUDWATCH_OP_DESCRIBE_ALARMS] = OP(cloudwatch_describe_alarms, OP_READ),
 	[CLOUDWATCH_OP_DESCRIBE_ALARMS_FOR_METRIC] = OP(cloudwatch_describe_alarms_for_metric, OP_READ),
 	[CLOUDWATCH_OP_DESCRIBE_ALARM_HISTORY] = OP(cloudwatch_describe_alarm_history, OP_READ),
+	[CLOUDWATCH_OP_DESCRIBE_INSIGHT_RULES] = OP(cloudwatch_describe_insight_rules, OP_READ),
 	[CLOUDWATCH_OP_DISABLE_ALARM_ACTIONS] = OP(cloudwatch_disable_alarm_actions, 0),
 	[CLOUDWATCH_OP_ENABLE_ALARM_ACTIONS] = OP(cloudwatch_enable_alarm_actions, 0),
 	[CLOUDWATCH_OP_GET_DASHBOARD] = OP(cloudwatch_get_dashboard, OP_READ),
+	[CLOUDWATCH_OP_GET_INSIGHT_RULE_REPORT] = OP(cloudwatch_get_insight_rule_report, OP_READ | OP_BLOCKING),
 	[CLOUDWATCH_OP_GET_METRIC_DATA] = OP(cloudwatch_get_metric_data, OP_READ | OP_BLOCKING),
 	[CLOUDWATCH_OP_GET_METRIC_STATISTICS] = OP(cloudwatch_get_metric_statistics, OP_READ | OP_BLOCKING),
 	[CLOUDWATCH_OP_GET_METRIC_WIDGET_IMAGE] = OP(cloudwatch_get_metric_widget_image, OP_READ | OP_BLOCKING),

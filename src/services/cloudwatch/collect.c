@@ -1,10 +1,10 @@
-/* Metrics of calls: SQS, SNS and DynamoDB count what they are asked, as it is answered; and what is noted (metrics.h).
+/* Metrics of calls: SQS and SNS count what they are asked, as it is answered; and what is noted (metrics.h).
  * Notes are kept in memory, by metric and minute, and written once a minute and at the end, so that counting costs no
  * commit: a crash loses the last minute's. Queues that were used within six hours are also asked how many messages they
  * hold ("Available CloudWatch metrics for Amazon SQS": such queues are active). */
 #include "base/log.h"
 #include "base/map.h"
-#include "dynamodb.h"
+#include "services/cloudwatch/insight_rules.h"
 #include "services/cloudwatch/room.h"
 #include "services/sqs/send.h"
 #include "sns.h"
@@ -28,6 +28,7 @@ struct cw_collector {
 	pthread_mutex_t lock;
 	struct map notes;  /* of struct noted */
 	struct map queues; /* "account region name": int64_t *, when it was used */
+	struct cw_insights *insights;
 };
 
 static struct cw_collector *collector_of(struct cloud *cloud)
@@ -36,6 +37,12 @@ static struct cw_collector *collector_of(struct cloud *cloud)
 		if (cloud->services[i]->model == &wire_service_cloudwatch)
 			return cloud->service_state ? cloud->service_state[i] : NULL;
 	return NULL;
+}
+
+struct cw_insights *cw_insights_of(struct cloud *cloud)
+{
+	struct cw_collector *k = collector_of(cloud);
+	return k ? k->insights : NULL;
 }
 
 /* ── noting ── */
@@ -198,35 +205,6 @@ static void on_sns(struct cw_collector *k, const struct call *c, const void *in)
 	count(&x, "PublishSize", "Bytes", (double)p->message.n);
 }
 
-static void on_dynamodb(struct cw_collector *k, const struct call *c, const void *in)
-{
-	struct str table = call_input_string(c, in, "TableName");
-	if (!str_has(table)) return;
-	struct counted x = counting(k, c, "AWS/DynamoDB", "TableName", table);
-	if (c->answered_code >= 400) {
-		if (c->failure.id != DYNAMODB_ERR_PROVISIONED_THROUGHPUT_EXCEEDED_EXCEPTION) return;
-		x.note.n_dimensions = 2;
-		x.note.dimensions[1] = (struct metric_dimension){STR("Operation"), c->match.op_name};
-		count(&x, "ThrottledRequests", "Count", 1);
-		return;
-	}
-	switch (c->match.op_index) {
-	case DYNAMODB_OP_GET_ITEM:
-	case DYNAMODB_OP_PUT_ITEM:
-	case DYNAMODB_OP_UPDATE_ITEM:
-	case DYNAMODB_OP_DELETE_ITEM:
-	case DYNAMODB_OP_QUERY:
-	case DYNAMODB_OP_SCAN:
-		break;
-	default:
-		return;
-	}
-	x.note.n_dimensions = 2;
-	x.note.dimensions[1] = (struct metric_dimension){STR("Operation"), c->match.op_name};
-	int64_t took = clock_now(k->cloud->clock) - c->now_ms;
-	count(&x, "SuccessfulRequestLatency", "Milliseconds", took > 0 && took < MINUTE_MS ? (double)took : 0);
-}
-
 static void on_call(void *ctx, enum bus_phase phase, struct store_tx *tx, const struct bus_event *e)
 {
 	struct cw_collector *k = ctx;
@@ -238,7 +216,6 @@ static void on_call(void *ctx, enum bus_phase phase, struct store_tx *tx, const 
 	bool good = c->answered_code < 300 && out;
 	if (c->match.service == &wire_service_sqs && good) on_sqs(k, c, in, out);
 	if (c->match.service == &wire_service_sns && good) on_sns(k, c, in);
-	if (c->match.service == &wire_service_dynamodb) on_dynamodb(k, c, in);
 }
 
 /* ── writing ── */
@@ -303,6 +280,7 @@ static status collect(void *ctx, struct store_tx *tx, struct arena *a, const str
 	(void)tx;
 	(void)job;
 	write_notes(k);
+	cw_insights_flush(k->insights, now);
 	pthread_mutex_lock(&k->lock);
 	for (struct map_entry *e = NULL; (e = map_next(&k->queues, e));) {
 		struct names *l = now - *(int64_t *)e->value < ACTIVE_MS ? &active : &idle;
@@ -327,6 +305,7 @@ struct cw_collector *cw_collect_start(struct cloud *cloud)
 	pthread_mutex_init(&k->lock, NULL);
 	map_init(&k->notes);
 	map_init(&k->queues);
+	k->insights = cw_insights_new(cloud);
 	jobs_register(cloud->jobs, kind, collect, k);
 	bus_subscribe(cloud->bus, BUS_DONE, "call", on_call, k);
 	return k;
@@ -342,6 +321,7 @@ struct job cw_collect_job(int64_t now_ms)
 
 void cw_collect_reset(struct cw_collector *k)
 {
+	cw_insights_reset(k->insights);
 	pthread_mutex_lock(&k->lock);
 	map_cleanup(&k->notes, free);
 	map_init(&k->notes);
@@ -353,6 +333,7 @@ void cw_collect_reset(struct cw_collector *k)
 void cw_collect_stop(struct cw_collector *k)
 {
 	write_notes(k);
+	cw_insights_free(k->insights);
 	map_cleanup(&k->notes, free);
 	map_cleanup(&k->queues, free);
 	pthread_mutex_destroy(&k->lock);

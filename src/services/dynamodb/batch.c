@@ -38,9 +38,9 @@ static void consumed(
 }
 
 /* True, and nothing recorded, if there is capacity left. */
-static bool admitted(struct work *w, const struct table *t, bool write)
+static bool admitted(struct work *w, const struct table *t, bool write, const struct value *key)
 {
-	bool good = is_ok(ddb_admit(w, t, NULL, write));
+	bool good = is_ok(ddb_admit_key(w, t, NULL, write, key));
 	for (size_t i = 0; i < t->n_indexes && write && good; i++) good = is_ok(ddb_admit(w, t, &t->indexes[i], true));
 	if (!good) w->c->failure = (struct wire_failure){0};
 	return good;
@@ -83,11 +83,11 @@ static status get_table(struct work *w, struct get_state *g, struct str name,
 	if (!scope_all_used(&s)) return ddb_scope_failed(w, &s);
 	TRY(ddb_open(w, name, &t));
 	struct str *keys = arena_new_n(w->a, struct str, q->keys.n);
+	struct value *given = arena_new_n(w->a, struct value, q->keys.n);
 	for (size_t i = 0; i < q->keys.n; i++) {
-		struct value key;
-		TRY(ddb_read_map(w, &q->keys.v[i], &key));
-		TRY(ddb_check_key(w, &t->key, &key));
-		keys[i] = ddb_item_key(w->a, t, &key);
+		TRY(ddb_read_map(w, &q->keys.v[i], &given[i]));
+		TRY(ddb_check_key(w, &t->key, &given[i]));
+		keys[i] = ddb_item_key(w->a, t, &given[i]);
 		for (size_t j = 0; j < i; j++)
 			if (str_eq(keys[i], keys[j])) return duplicates(w);
 	}
@@ -99,7 +99,7 @@ static status get_table(struct work *w, struct get_state *g, struct str name,
 	for (size_t i = 0; i < q->keys.n; i++) {
 		struct value item;
 		struct cost cost = {.t = t};
-		if (g->bytes > BATCH_BYTES_MAX || !admitted(w, t, false)) {
+		if (g->bytes > BATCH_BYTES_MAX || !admitted(w, t, false, &given[i])) {
 			g->refused |= g->bytes <= BATCH_BYTES_MAX;
 			*VEC_PUSH(w->a, &left, &left_capacity) = q->keys.v[i];
 			continue;
@@ -109,6 +109,7 @@ static status get_table(struct work *w, struct get_state *g, struct str name,
 		size_t size = is_ok(found) ? ddb_item_size(&item) : 0;
 		cost.table = ddb_read_units(size, q->consistent_read.v);
 		ddb_charge(w, &cost);
+		ddb_insights_access(w, &cost, &given[i]);
 		add_cost(cost_of(&g->costs, t), &cost, 1);
 		g->got++;
 		g->bytes += size;
@@ -202,7 +203,7 @@ static status write_table(struct work *w, struct put_state *p, const struct dyna
 	}
 	for (size_t i = 0; i < q->n; i++) {
 		struct refusal why;
-		if (!admitted(w, t, true)) {
+		if (!admitted(w, t, true, &m[i].item)) {
 			p->refused++;
 			*VEC_PUSH(w->a, &left, &capacity) = q->v[i];
 			continue;
@@ -210,7 +211,7 @@ static status write_table(struct work *w, struct put_state *p, const struct dyna
 		status s = ddb_mutate(w, &m[i], &why);
 		if (status_is(s, STATUS_FAILED)) return ddb_refuse(w, &m[i], &why, STR_NONE);
 		TRY(s);
-		ddb_charge(w, &m[i].cost);
+		ddb_mutation_charge(w, &m[i]);
 		add_cost(cost_of(&p->costs, t), &m[i].cost, 1);
 		collect(w, in, t, name, &m[i].item, out, metrics);
 		p->done++;

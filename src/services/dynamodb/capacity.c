@@ -1,6 +1,5 @@
 /* Capacity: what operations consume, and what a provisioned table has to give ("DynamoDB provisioned capacity mode",
  * "Burst capacity": up to 300 seconds of what was not used). Buckets fill by virtual time. */
-#include "services/cloudwatch/metrics.h"
 #include "services/dynamodb/service.h"
 #include <math.h>
 
@@ -50,11 +49,21 @@ status ddb_admit(struct work *w, const struct table *t, const struct index *x, b
 	bool has = b->units > 0;
 	pthread_mutex_unlock(&t->live->lock);
 	if (has) return OK;
+	ddb_metric(w->c->cloud, &t->record, x && x->global ? x : NULL,
+		write ? "WriteThrottleEvents" : "ReadThrottleEvents", 1, w->c->now_ms);
 	return call_fail(w->c, DYNAMODB_ERR_PROVISIONED_THROUGHPUT_EXCEEDED_EXCEPTION,
 		"The level of configured provisioned throughput for %s was exceeded. Consider increasing your "
 		"provisioning level with the "
 		"UpdateTable API.",
 		x && x->global ? "one or more global secondary indexes of the table" : "the table");
+}
+
+status ddb_admit_key(struct work *w, const struct table *t, const struct index *x, bool write, const struct value *key)
+{
+	status s = ddb_admit(w, t, x, write);
+	/* "Write throttling caused by insufficient write capacity for a global secondary index is not measured." */
+	if (!is_ok(s) && !(x && write)) ddb_insights_throttle(w, t, x, key);
+	return s;
 }
 
 static void take(struct work *w, const struct table *t, const struct index *x, bool write, double units)
@@ -71,17 +80,9 @@ static void take(struct work *w, const struct table *t, const struct index *x, b
 /* For CloudWatch: what the table used, and each of its global indexes. */
 static void tell(struct work *w, const struct table *t, const struct index *x, bool write, double units)
 {
-	struct metric_note n = {.account = w->c->account,
-		.region = w->c->region,
-		.space = STR("AWS/DynamoDB"),
-		.name = write ? STR("ConsumedWriteCapacityUnits") : STR("ConsumedReadCapacityUnits"),
-		.dimensions = {{STR("TableName"), t->name}},
-		.n_dimensions = 1,
-		.unit = "Count",
-		.value = units,
-		.at_ms = w->c->now_ms};
-	if (x) n.dimensions[n.n_dimensions++] = (struct metric_dimension){STR("GlobalSecondaryIndexName"), x->name};
-	if (units > 0) metrics_note(w->c->cloud, &n);
+	if (units > 0)
+		ddb_metric(w->c->cloud, &t->record, x,
+			write ? "ConsumedWriteCapacityUnits" : "ConsumedReadCapacityUnits", units, w->c->now_ms);
 }
 
 void ddb_charge(struct work *w, const struct cost *cost)

@@ -106,6 +106,12 @@ status ddb_mutate(struct work *w, struct mutation *m, struct refusal *why)
 	return ddb_write_item(w, m->t, m->key, m->had ? &m->old : NULL, m->has ? &m->new : NULL, false, &m->cost);
 }
 
+void ddb_mutation_charge(struct work *w, const struct mutation *m)
+{
+	ddb_charge(w, &m->cost);
+	ddb_insights_access(w, &m->cost, m->has ? &m->new : m->had ? &m->old : &m->item);
+}
+
 status ddb_refuse(
 	struct work *w, const struct mutation *m, const struct refusal *why, struct str return_values_on_failure)
 {

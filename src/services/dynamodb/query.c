@@ -3,12 +3,15 @@
 
 /* ── Query ── */
 
-static status key_condition(struct work *w, struct scope *s, struct reading *r, const struct node *condition)
+/* hash: the partition that is asked for. */
+static status key_condition(
+	struct work *w, struct scope *s, struct reading *r, const struct node *condition, struct value *hash)
 {
 	struct key_condition k;
 	if (!expr_key_condition(s, condition, r->key->hash, r->key->range, &k)) return ddb_scope_failed(w, s);
 	TRY(ddb_page_types(w, r->key, &k));
 	ddb_page_bounds(w, r, &k);
+	*hash = k.hash;
 	return OK;
 }
 
@@ -30,6 +33,7 @@ static status query(struct work *w, const struct dynamodb_query_input *in, struc
 	struct params p = {.takes_values = str_has(in->filter_expression) || str_has(in->key_condition_expression)};
 	struct scope s;
 	struct node *condition = NULL;
+	struct value hash;
 	ddb_params_add(w, &p, true, "AttributesToGet", in->attributes_to_get.v != NULL);
 	ddb_params_add(w, &p, true, "QueryFilter", in->query_filter.v != NULL);
 	ddb_params_add(w, &p, true, "ConditionalOperator", str_has(in->conditional_operator));
@@ -60,12 +64,19 @@ static status query(struct work *w, const struct dynamodb_query_input *in, struc
 	if (!good || !scope_all_used(&s)) return ddb_scope_failed(w, &s);
 	TRY(ddb_open(w, in->table_name, &r.t));
 	TRY(ddb_page_index(w, &r, in->index_name));
-	TRY(key_condition(w, &s, &r, condition));
+	TRY(key_condition(w, &s, &r, condition, &hash));
 	TRY(check_filter(w, &r, !str_has(in->filter_expression)));
 	TRY(ddb_page_selection(w, &r, in->select, in->attributes_to_get.v != NULL));
 	TRY(ddb_page_start(w, &r, &in->exclusive_start_key, true));
-	TRY(ddb_admit(w, r.t, r.x, false));
+	status admitted = ddb_admit(w, r.t, r.x, false);
+	if (!is_ok(admitted)) {
+		struct value key = ddb_map();
+		ddb_set(w->a, &key, r.key->hash, &hash);
+		ddb_insights_throttle(w, r.t, r.x, &key);
+		return admitted;
+	}
 	TRY(ddb_page_read(w, &r));
+	ddb_insights_partition(w, r.t, r.x, &hash, &r.cost);
 	if (r.selection != SELECT_COUNT) out->items = r.items;
 	out->count = SOME_I32((int32_t)r.count);
 	out->scanned_count = SOME_I32((int32_t)r.scanned);

@@ -29,12 +29,13 @@ static status get_item(struct work *w, const struct dynamodb_get_item_input *in,
 	TRY(ddb_read_map(w, &in->key, &key));
 	TRY(ddb_open(w, in->table_name, &t));
 	TRY(ddb_check_key(w, &t->key, &key));
-	TRY(ddb_admit(w, t, NULL, false));
+	TRY(ddb_admit_key(w, t, NULL, false, &key));
 	struct cost cost = {.t = t};
 	status found = ddb_read_item(w, ddb_item_key(w->a, t, &key), false, &item);
 	if (!is_ok(found) && !status_is(found, STATUS_NOT_FOUND)) return found;
 	cost.table = ddb_read_units(is_ok(found) ? ddb_item_size(&item) : 0, in->consistent_read.v);
 	ddb_charge(w, &cost);
+	ddb_insights_access(w, &cost, &key);
 	out->consumed_capacity = ddb_consumed(w, in->return_consumed_capacity, &cost, false);
 	if (!is_ok(found)) return OK;
 	if (projection.n) item = expr_project(w->a, &projection, &item);

@@ -172,11 +172,32 @@ double ddb_write_units(size_t bytes);
 /* ProvisionedThroughputExceededException where a provisioned table, or an index, has no units left; takes them
  * otherwise. */
 status ddb_admit(struct work *w, const struct table *t, const struct index *x, bool write) MUST_USE;
+/* The same of a request for this key, or item, for contributor insights. */
+status ddb_admit_key(struct work *w, const struct table *t, const struct index *x, bool write, const struct value *key) MUST_USE;
 void ddb_charge(struct work *w, const struct cost *cost);
 /* The answer's ConsumedCapacity, where asked for (wanted: NONE, TOTAL, INDEXES or absent). detailed: with Read/Write
  * units, as transactions tell. NULL where not asked for. */
 struct dynamodb_consumed_capacity *ddb_consumed(
 	struct work *w, struct str wanted, const struct cost *cost, bool detailed);
+
+/* ── insights.c: contributor insights; nothing where the table has none ── */
+/* What an access to this item (it has at least the key) cost; of the indexes too whose keys it has. */
+void ddb_insights_access(struct work *w, const struct cost *cost, const struct value *item);
+/* A query of this partition. */
+void ddb_insights_partition(struct work *w, const struct table *t, const struct index *x, const struct value *hash,
+	const struct cost *cost);
+void ddb_insights_throttle(struct work *w, const struct table *t, const struct index *x, const struct value *key);
+/* The rules go, with the table or one index of it. */
+void ddb_insights_drop(struct work *w, const struct dynamodb_rec_table *r);
+void ddb_insights_drop_index(struct work *w, struct dynamodb_rec_table *r, struct str index);
+
+/* ── metrics.c ── */
+/* One more of this metric; x NULL: the table's. */
+void ddb_metric(struct cloud *cloud, const struct dynamodb_rec_table *r, const struct index *x, const char *name,
+	double value, int64_t at_ms);
+/* What is provisioned will be told while it is. */
+void ddb_metrics_follow(struct work *w, const struct dynamodb_rec_table *r);
+void ddb_metrics_start(struct ddb *d);
 
 /* ── item.c ── */
 /* NOT_FOUND, or the item. validated: the commit fails if it changed meanwhile. */
@@ -242,6 +263,8 @@ struct refusal {
 status ddb_mutation_check(struct work *w, struct mutation *m) MUST_USE;
 /* Reads, tests, writes. FAILED: *why tells; nothing was recorded in the call. m->old is there also then. */
 status ddb_mutate(struct work *w, struct mutation *m, struct refusal *why) MUST_USE;
+/* Takes what it cost, and tells contributor insights of the item. */
+void ddb_mutation_charge(struct work *w, const struct mutation *m);
 /* Records the refusal in the call; return_values_on_failure: ALL_OLD or not. */
 status ddb_refuse(struct work *w, const struct mutation *m, const struct refusal *why,
 	struct str return_values_on_failure) MUST_USE;

@@ -291,10 +291,12 @@ void ddb_put_table(struct work *w, struct dynamodb_rec_table *r)
 	memcpy(version + 8, &r->version.v, 8);
 	store_put(w->tx, record_key(w->a, "table", r->account, r->region, r->name), dynamodb_rec_table_encode(w->a, r));
 	store_put(w->tx, record_key(w->a, "version", r->account, r->region, r->name), str_n(version, 16));
+	ddb_metrics_follow(w, r);
 }
 
 void ddb_delete_table_record(struct work *w, const struct dynamodb_rec_table *r)
 {
+	ddb_insights_drop(w, r);
 	store_delete(w->tx, record_key(w->a, "table", r->account, r->region, r->name));
 	store_delete(w->tx, record_key(w->a, "version", r->account, r->region, r->name));
 }
@@ -343,6 +345,7 @@ status ddb_start(struct cloud *cloud, void **state)
 	ddb_import_jobs(d);
 	ddb_replica_jobs(d);
 	ddb_destination_jobs(d);
+	ddb_metrics_start(d);
 	*state = d;
 	return OK;
 }

@@ -140,7 +140,7 @@ status ddb_transact(struct work *w, struct transaction *t)
 	bool failed = false;
 	TRY(distinct(w, t));
 	for (size_t i = 0; i < t->n; i++) {
-		TRY(ddb_admit(w, t->v[i].t, NULL, true));
+		TRY(ddb_admit_key(w, t->v[i].t, NULL, true, &t->v[i].item));
 		bytes += ddb_item_size(&t->v[i].item);
 	}
 	if (bytes > TRANSACTION_BYTES_MAX)
@@ -158,7 +158,7 @@ status ddb_transact(struct work *w, struct transaction *t)
 		struct cost *c = &t->v[i].cost;
 		c->table *= 2; /* "DynamoDB performs two underlying reads or writes of every item in the transaction" */
 		for (size_t j = 0; j < c->t->n_indexes; j++) c->index[j] *= 2;
-		ddb_charge(w, c);
+		ddb_mutation_charge(w, &t->v[i]);
 	}
 	return OK;
 }
@@ -325,7 +325,7 @@ static status transact_get(struct work *w, const struct dynamodb_transact_get_it
 		TRY(ddb_read_map(w, &g->key, &t.v[i].item));
 		TRY(ddb_open(w, g->table_name, &t.v[i].t));
 		TRY(ddb_check_key(w, &t.v[i].t->key, &t.v[i].item));
-		TRY(ddb_admit(w, t.v[i].t, NULL, false));
+		TRY(ddb_admit_key(w, t.v[i].t, NULL, false, &t.v[i].item));
 	}
 	TRY(distinct(w, &t));
 	out->responses.n = n;
@@ -338,6 +338,7 @@ static status transact_get(struct work *w, const struct dynamodb_transact_get_it
 		size_t size = is_ok(s) ? ddb_item_size(&item) : 0;
 		t.v[i].cost.table = 2 * ddb_read_units(size, true);
 		ddb_charge(w, &t.v[i].cost);
+		ddb_insights_access(w, &t.v[i].cost, &t.v[i].item);
 		bytes += size;
 		if (bytes > TRANSACTION_BYTES_MAX)
 			return VALIDATION(

@@ -90,7 +90,9 @@ static status expire(struct work *w, struct table *t, struct step *s)
 		if (status_is(r, STATUS_NOT_FOUND)) continue;
 		TRY(r);
 		bool due = ddb_expiry(t, &item, &now) && now == told && told > s->now_s - INT64_C(5) * 365 * 86400;
-		if (due) TRY(ddb_write_item(w, t, item_key, &item, NULL, true, NULL));
+		if (!due) continue;
+		TRY(ddb_write_item(w, t, item_key, &item, NULL, true, NULL));
+		ddb_metric(w->d->cloud, &t->record, NULL, "TimeToLiveDeletedItemCount", 1, s->now_s * 1000);
 	}
 	s->more = n == AT_ONCE;
 	return OK;

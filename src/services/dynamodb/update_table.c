@@ -131,6 +131,7 @@ static status delete_index(struct work *w, struct str name, struct dynamodb_rec_
 	struct dynamodb_rec_index *x = find(r, name);
 	if (!x) return no_index(w, name);
 	ddb_purge_index(w, (uint64_t)r->id.v, (uint64_t)x->id.v);
+	ddb_insights_drop_index(w, r, name);
 	call_after_commit(w->c, poke, w->c->cloud->jobs);
 	size_t at = (size_t)(x - r->indexes.v);
 	memmove(x, x + 1, (r->indexes.n - at - 1) * sizeof(*x));

@@ -34,10 +34,10 @@ static status execute(struct work *w, const struct asked *q, struct mutation *m,
 {
 	struct refusal why;
 	TRY(ddb_mutation_check(w, m));
-	TRY(ddb_admit(w, m->t, NULL, true));
+	TRY(ddb_admit_key(w, m->t, NULL, true, &m->item));
 	for (size_t i = 0; i < m->t->n_indexes; i++) TRY(ddb_admit(w, m->t, &m->t->indexes[i], true));
 	status s = ddb_mutate(w, m, &why);
-	if (is_ok(s) || status_is(s, STATUS_FAILED)) ddb_charge(w, &m->cost);
+	if (is_ok(s) || status_is(s, STATUS_FAILED)) ddb_mutation_charge(w, m);
 	if (status_is(s, STATUS_FAILED)) return ddb_refuse(w, m, &why, q->on_failure);
 	TRY(s);
 	*consumed = ddb_consumed(w, q->capacity, &m->cost, false);
