@@ -13,6 +13,11 @@ import botocore.credentials
 import botocore.parsers
 import botocore.serialize
 
+try:
+    import re._parser as re_parser  # of Python 3.11 and later
+except ImportError:
+    import sre_parse as re_parser
+
 MODELS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../models")
 SERIALIZERS = {"json10": "json", "json11": "json", "cbor": "smithy-rpc-v2-cbor"}
 ARNS = ["iam::000000000000:role/x", "sqs:us-east-1:000000000000:x", "kms:us-east-1:000000000000:key/x",
@@ -82,6 +87,52 @@ def reference(service):
     return operations, actions
 
 
+def matching(pattern):
+    """A short text that the pattern matches; None where that takes more than this knows."""
+    try:
+        parsed = re_parser.parse(pattern)
+    except (re.error, OverflowError):
+        return None
+
+    def of(items):
+        return "".join(one(*i) for i in items)
+
+    def one(op, arg):
+        name = str(op)
+        if name == "LITERAL":
+            return chr(arg)
+        if name == "NOT_LITERAL":
+            return "a" if arg != ord("a") else "b"
+        if name == "ANY":
+            return "a"
+        if name == "IN":
+            return member(arg)
+        if name == "BRANCH":
+            return of(arg[1][0])
+        if name == "SUBPATTERN":
+            return of(arg[-1])
+        if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
+            return of(arg[2]) * max(arg[0], min(arg[1], 1))
+        return ""  # anchors, look-arounds
+
+    def member(items):
+        negated = str(items[0][0]) == "NEGATE"
+        if negated:
+            return next(c for c in "a0-/ " if re.fullmatch(f"[^{re.escape(''.join(chr(a) for o, a in items if str(o) == 'LITERAL'))}]", c))
+        op, arg = items[0]
+        if str(op) == "RANGE":
+            return chr(arg[0])
+        if str(op) == "CATEGORY":
+            return {"CATEGORY_DIGIT": "0", "CATEGORY_SPACE": " "}.get(str(arg), "a")
+        return chr(arg)
+
+    try:
+        text = of(parsed)
+        return text if re.fullmatch(pattern, text) else None
+    except (StopIteration, IndexError, TypeError, re.error):
+        return None
+
+
 def text_for(service, shape):
     if shape.enum:
         return shape.enum[0]
@@ -93,7 +144,7 @@ def text_for(service, shape):
                 return text
         except re.error:  # a dialect that Python does not speak
             pattern = ""
-    return "x" * max(low, 1)
+    return (matching(pattern) if pattern else None) or "x" * max(low, 1)
 
 
 def least(service, shape, depth=0):

@@ -119,7 +119,7 @@ class ReadOnly(unittest.TestCase):
             else:
                 asked.passed.append((name, api))
 
-    def settle(self, asked, what, bad=1):
+    def settle(self, asked, what, bad=12):
         print(f"{what}: refused {sum(asked.refused.values())} operations of {len(asked.refused)} services; "
             f"{len(asked.others)} were bad requests first")
         for other in [*asked.others, *asked.wrong]:
@@ -127,6 +127,7 @@ class ReadOnly(unittest.TestCase):
         self.assertEqual(asked.passed, [])
         self.assertEqual(asked.wrong, [])
         self.assertEqual([o for o in asked.others if not asked.refused[o[0]]], [])
+        # Hardly any request was bad before it came to that: a new operation may want more than its model tells.
         self.assertLessEqual(len(asked.others), bad)
 
     def test_writing_is_refused_to_who_may_read(self):
