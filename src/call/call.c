@@ -1,5 +1,6 @@
 /* What a handler may say to its call: failures, details, headers, work for after the commit. */
 #include "call/exchange.h"
+#include "call/later.h"
 #include <stdarg.h>
 
 status call_fail(struct call *c, error_id id, const char *fmt, ...)
@@ -90,6 +91,11 @@ void call_ticket(struct call *c, store_ticket t)
 {
 	struct exchange *e = (struct exchange *)c;
 	if (t > e->ticket) e->ticket = t;
+}
+
+struct edge_exchange *call_exchange(const struct call *c)
+{
+	return ((const struct exchange *)c)->x;
 }
 
 bool call_client_present(const struct call *c)

@@ -328,6 +328,31 @@ void edge_resume(struct edge_exchange *x)
 	pthread_mutex_unlock(&x->lock);
 }
 
+bool edge_rest(struct edge_exchange *x)
+{
+	pthread_mutex_lock(&x->lock);
+	bool goes_on = !x->abandoned && !atomic_load(&x->edge->abandoning);
+	if (goes_on && !x->more) {
+		MHD_suspend_connection(x->mhd);
+		x->park = EDGE_RESTING;
+	}
+	x->more = false;
+	pthread_mutex_unlock(&x->lock);
+	return goes_on;
+}
+
+void edge_more(struct edge_exchange *x)
+{
+	pthread_mutex_lock(&x->lock);
+	if (x->park == EDGE_RESTING) {
+		x->park = EDGE_RUNNING;
+		MHD_resume_connection(x->mhd);
+	} else {
+		x->more = true;
+	}
+	pthread_mutex_unlock(&x->lock);
+}
+
 bool edge_client_present(struct edge_exchange *x)
 {
 	char byte;
@@ -349,6 +374,9 @@ static void abandon(struct edge_exchange *x)
 	x->abandoned = true;
 	if (x->park == EDGE_PARKED) {
 		x->park = EDGE_ABANDONED;
+		MHD_resume_connection(x->mhd);
+	} else if (x->park == EDGE_RESTING) {
+		x->park = EDGE_RUNNING; /* its reader will be told that it ends */
 		MHD_resume_connection(x->mhd);
 	}
 	pthread_mutex_unlock(&x->lock);

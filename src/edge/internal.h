@@ -8,6 +8,7 @@
 #pragma once
 #include "edge/divert.h"
 #include "edge/edge.h"
+#include "edge/later.h"
 #include <microhttpd.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -25,6 +26,7 @@ enum edge_park {
 	EDGE_RUNNING,   /* an event thread has it, or MHD waits for the client */
 	EDGE_CREDIT,    /* edge_resume came before the EDGE_WAIT that it answers */
 	EDGE_PARKED,    /* suspended: waits for edge_respond or edge_resume */
+	EDGE_RESTING,   /* suspended: its body waits for edge_more */
 	EDGE_ABANDONED, /* woken by edge_stop: nothing more will be sent */
 };
 
@@ -67,6 +69,7 @@ struct edge_exchange {
 	unsigned code;
 	bool responded, queued, ended;
 	bool abandoned; /* edge_stop will not wait any longer */
+	bool more;      /* edge_more came while nobody rested */
 	bool orphaned;  /* the connection is gone, the handler still owes edge_respond (or edge_resume) */
 	void (*done)(void *);
 	void *done_ctx;
@@ -114,6 +117,8 @@ enum MHD_Result edge_on_request(void *side, struct MHD_Connection *c, const char
 void edge_on_completed(void *side, struct MHD_Connection *c, void **context, enum MHD_RequestTerminationCode how);
 void edge_on_connection(void *side, struct MHD_Connection *c, void **socket_context,
 			enum MHD_ConnectionNotificationCode how);
+/* A body's reader has nothing yet: suspends, unless edge_more has come meanwhile. False: virga stops. Event thread. */
+bool edge_rest(struct edge_exchange *x);
 /* edge_stop's last word to every exchange that still waits. */
 void edge_abandon_all(struct edge *e);
 void edge_release(struct edge *e);

@@ -15,6 +15,7 @@ struct reader_source {
 	int64_t (*read)(void *ctx, uint64_t at, char *p, size_t n);
 	void *ctx;
 	uint64_t offset;
+	struct edge_exchange *x;
 };
 
 static ssize_t file_read(void *ctx, uint64_t at, char *p, size_t n)
@@ -42,6 +43,7 @@ static ssize_t reader_read(void *ctx, uint64_t at, char *p, size_t n)
 	struct reader_source *s = ctx;
 	int64_t got = s->read(s->ctx, s->offset + at, p, n);
 
+	if (got == EDGE_LATER) return edge_rest(s->x) ? 0 : MHD_CONTENT_READER_END_WITH_ERROR;
 	INVARIANT(got <= (int64_t)n);
 	if (got < 0) return MHD_CONTENT_READER_END_WITH_ERROR;
 	return got == 0 ? MHD_CONTENT_READER_END_OF_STREAM : (ssize_t)got;
@@ -81,7 +83,7 @@ static struct MHD_Response *body_of(struct edge_exchange *x, const struct edge_r
 		if (r->size == 0) return MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
 		if (no_body) return MHD_create_response_from_callback(r->size, 1, no_read, NULL, NULL);
 		struct reader_source *s = mem_new(sizeof(*s));
-		*s = (struct reader_source){r->read, r->read_ctx, r->offset};
+		*s = (struct reader_source){r->read, r->read_ctx, r->offset, x};
 		size_t piece = r->size < READER_PIECE ? (size_t)r->size : READER_PIECE;
 		return MHD_create_response_from_callback(r->size, piece, reader_read, s, free);
 	}

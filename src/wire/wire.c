@@ -111,6 +111,22 @@ static void encode_cbor(struct buf *b, const struct wire_match *m, const void *o
 		buf_lit(b, "\xa0");
 }
 
+/* The messages of an output that is an event stream: a body of the service's; NULL where it is none. */
+static void *event_stream(const struct wire_match *m, const void *out)
+{
+	const struct wire_tables *t = &m->service->tables;
+	if (!(m->op->flags & WIRE_O_EVENTS) || m->op->out == WIRE_NO_SHAPE || !out) return NULL;
+	const struct wire_shape *s = &t->shapes[m->op->out];
+	for (uint32_t i = 0; i < s->count; i++) {
+		const struct wire_member *p = &t->members[s->first + i];
+		void *body;
+		if (t->shapes[p->shape].kind != WIRE_EVENTS) continue;
+		memcpy(&body, (const char *)out + p->offset, sizeof body);
+		return body;
+	}
+	return NULL;
+}
+
 void wire_encode(
 	struct arena *a, const struct wire_match *m, const void *out, struct str request_id, struct wire_response *r)
 {
@@ -137,6 +153,10 @@ void wire_encode(
 		return;
 	case WIRE_JSON10:
 	case WIRE_JSON11:
+		if ((r->stream = event_stream(m, out))) {
+			wire_add_header(r, STR("Content-Type"), STR("application/vnd.amazon.eventstream"));
+			return;
+		}
 		/* Operations without an output answer an empty object or nothing; SDKs take both. AWS sends nothing
 		 * in 1.1. */
 		wire_add_header(r, STR("Content-Type"),

@@ -1,5 +1,4 @@
-/* Consumers with enhanced fan-out: registered, described, listed, deregistered. SubscribeToShard, which would push
- * records to them, is not built. */
+/* Consumers with enhanced fan-out: registered, described, listed, deregistered. subscribe.c pushes records to them. */
 #include "services/kinesis/room.h"
 
 static struct str key_of(struct arena *a, uint64_t stream, struct str name)
@@ -17,7 +16,7 @@ struct str kinesis_consumer_arn(
 		(long long)(r->created.ms / 1000));
 }
 
-static status get(
+status kinesis_consumer_named(
 	struct store_tx *tx, struct arena *a, uint64_t stream, struct str name, struct kinesis_rec_consumer *out)
 {
 	struct str bytes;
@@ -29,7 +28,7 @@ static status get(
 status kinesis_consumer_get(struct store_tx *tx, struct arena *a, const struct kinesis_rec_stream *s,
 	const struct kinesis_arn *arn, struct kinesis_rec_consumer *out)
 {
-	TRY(get(tx, a, (uint64_t)s->id.v, arn->consumer, out));
+	TRY(kinesis_consumer_named(tx, a, (uint64_t)s->id.v, arn->consumer, out));
 	return str_eq(arn->seconds, str_fmt(a, "%lld", (long long)(out->created.ms / 1000))) ? OK : STATUS(NOT_FOUND);
 }
 
@@ -55,7 +54,7 @@ status kinesis_register_stream_consumer(struct call *c, const struct kinesis_reg
 	struct kinesis_rec_consumer r;
 	int32_t n;
 	TRY(kinesis_find(c, STR_NONE, in->stream_arn, &s));
-	status st = get(c->tx, c->arena, (uint64_t)s.id.v, in->consumer_name, &r);
+	status st = kinesis_consumer_named(c->tx, c->arena, (uint64_t)s.id.v, in->consumer_name, &r);
 	if (is_ok(st))
 		return KINESIS_FAIL(c, RESOURCE_IN_USE,
 			"Consumer %.*s under stream %.*s already exists for account %.*s.", STR_ARG(in->consumer_name),
@@ -76,8 +75,8 @@ status kinesis_register_stream_consumer(struct call *c, const struct kinesis_reg
 }
 
 /* By its ARN, or by the stream's ARN and a name. */
-static status find(struct call *c, struct str stream_arn, struct str name, struct str arn, struct kinesis_rec_stream *s,
-	struct kinesis_rec_consumer *r)
+status kinesis_consumer_find(struct call *c, struct str stream_arn, struct str name, struct str arn,
+	struct kinesis_rec_stream *s, struct kinesis_rec_consumer *r)
 {
 	struct kinesis_arn parts;
 	status st;
@@ -98,7 +97,7 @@ static status find(struct call *c, struct str stream_arn, struct str name, struc
 			return KINESIS_FAIL(c, INVALID_ARGUMENT,
 				"Either ConsumerARN or both StreamARN and ConsumerName must be provided.");
 		TRY(kinesis_find(c, STR_NONE, stream_arn, s));
-		st = get(c->tx, c->arena, (uint64_t)s->id.v, name, r);
+		st = kinesis_consumer_named(c->tx, c->arena, (uint64_t)s->id.v, name, r);
 	}
 	if (!status_is(st, STATUS_NOT_FOUND)) return st;
 	return KINESIS_FAIL(c, RESOURCE_NOT_FOUND, "Consumer %.*s, account %.*s not found.", STR_ARG(str_or(arn, name)),
@@ -110,7 +109,7 @@ status kinesis_describe_stream_consumer(struct call *c, const struct kinesis_des
 {
 	struct kinesis_rec_stream s;
 	struct kinesis_rec_consumer r;
-	TRY(find(c, in->stream_arn, in->consumer_name, in->consumer_arn, &s, &r));
+	TRY(kinesis_consumer_find(c, in->stream_arn, in->consumer_name, in->consumer_arn, &s, &r));
 	out->consumer_description = arena_new(c->arena, struct kinesis_consumer_description);
 	*out->consumer_description =
 		(struct kinesis_consumer_description){r.name, kinesis_consumer_arn(c->arena, &s, &r), STR("ACTIVE"),
@@ -124,7 +123,7 @@ status kinesis_deregister_stream_consumer(
 	(void)out;
 	struct kinesis_rec_stream s;
 	struct kinesis_rec_consumer r;
-	TRY(find(c, in->stream_arn, in->consumer_name, in->consumer_arn, &s, &r));
+	TRY(kinesis_consumer_find(c, in->stream_arn, in->consumer_name, in->consumer_arn, &s, &r));
 	store_delete(c->tx, key_of(c->arena, (uint64_t)s.id.v, r.name));
 	return OK;
 }

@@ -45,15 +45,14 @@ bool kinesis_iterator_read(struct arena *a, struct str text, struct kinesis_plac
 
 /* ── GetShardIterator ── */
 
-static status at_sequence(struct call *c, const struct kinesis_get_shard_iterator_input *in,
-	const struct kinesis_rec_stream *s, const struct kinesis_rec_shard *r, uint64_t *next)
+static status at_sequence(struct call *c, const struct kinesis_start *in, const struct kinesis_rec_stream *s,
+	const struct kinesis_rec_shard *r, uint64_t *next)
 {
 	struct kinesis_sequence q;
-	struct str given = in->starting_sequence_number;
+	struct str given = in->sequence;
 	if (!str_has(given))
 		return KINESIS_FAIL(c, INVALID_ARGUMENT,
-			"Must specify StartingSequenceNumber with ShardIteratorType %.*s",
-			STR_ARG(in->shard_iterator_type));
+			"Must specify StartingSequenceNumber with ShardIteratorType %.*s", STR_ARG(in->type));
 	if (!kinesis_sequence_read(given, &q) || q.shard != (uint64_t)r->number.v || q.created_ms != r->created.ms)
 		return KINESIS_FAIL(c, INVALID_ARGUMENT,
 			"StartingSequenceNumber %.*s used in GetShardIterator on shard %.*s in stream %.*s under "
@@ -68,9 +67,29 @@ static status at_sequence(struct call *c, const struct kinesis_get_shard_iterato
 			"account %.*s is invalid "
 			"because it is larger than the shard's last sequence number.",
 			STR_ARG(given), STR_ARG(in->shard_id), STR_ARG(s->name), STR_ARG(s->account));
-	*next = q.counter + (str_is(in->shard_iterator_type, "AFTER_SEQUENCE_NUMBER") ? 1 : 0);
+	*next = q.counter + (str_is(in->type, "AFTER_SEQUENCE_NUMBER") ? 1 : 0);
 	if (*next == 0) *next = 1; /* the shard's beginning */
 	return OK;
+}
+
+status kinesis_start_at(struct call *c, const struct kinesis_rec_stream *s, const struct kinesis_rec_shard *r,
+	const struct kinesis_start *in, uint64_t *next)
+{
+	uint64_t last;
+	*next = 1;
+	TRY(kinesis_last(c->tx, c->arena, (uint64_t)s->id.v, r, &last));
+	if (str_is(in->type, "AT_SEQUENCE_NUMBER") || str_is(in->type, "AFTER_SEQUENCE_NUMBER"))
+		return at_sequence(c, in, s, r, next);
+	if (str_is(in->type, "LATEST")) *next = last + 1;
+	if (!str_is(in->type, "AT_TIMESTAMP")) return OK;
+	if (!in->at.has)
+		return KINESIS_FAIL(c, INVALID_ARGUMENT, "Must specify timestampInMillis for AT_TIMESTAMP iterator.");
+	if (in->at.ms > c->now_ms)
+		return KINESIS_FAIL(c, INVALID_ARGUMENT,
+			"The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. "
+			"timestampInMillis: %lld, currentTimestampInMillis: %lld",
+			(long long)in->at.ms, (long long)c->now_ms);
+	return kinesis_entry_at(c->tx, c->arena, (uint64_t)s->id.v, (uint64_t)r->number.v, last, in->at.ms, next);
 }
 
 status kinesis_get_shard_iterator(struct call *c, const struct kinesis_get_shard_iterator_input *in,
@@ -78,28 +97,14 @@ status kinesis_get_shard_iterator(struct call *c, const struct kinesis_get_shard
 {
 	struct kinesis_rec_stream s;
 	struct kinesis_rec_shard r;
-	uint64_t last, next = 1;
-	struct str type = in->shard_iterator_type;
+	uint64_t next;
+	const struct kinesis_start start = {.type = in->shard_iterator_type,
+		.sequence = in->starting_sequence_number,
+		.shard_id = in->shard_id,
+		.at = in->timestamp};
 	TRY(kinesis_find(c, in->stream_name, in->stream_arn, &s));
 	TRY(kinesis_shard_find(c, &s, in->shard_id, &r));
-	TRY(kinesis_last(c->tx, c->arena, (uint64_t)s.id.v, &r, &last));
-	if (str_is(type, "AT_SEQUENCE_NUMBER") || str_is(type, "AFTER_SEQUENCE_NUMBER")) {
-		TRY(at_sequence(c, in, &s, &r, &next));
-	} else if (str_is(type, "AT_TIMESTAMP")) {
-		if (!in->timestamp.has)
-			return KINESIS_FAIL(
-				c, INVALID_ARGUMENT, "Must specify timestampInMillis for AT_TIMESTAMP iterator.");
-		if (in->timestamp.ms > c->now_ms)
-			return KINESIS_FAIL(c, INVALID_ARGUMENT,
-				"The timestampInMillis parameter cannot be greater than the "
-				"currentTimestampInMillis. timestampInMillis: %lld, "
-				"currentTimestampInMillis: %lld",
-				(long long)in->timestamp.ms, (long long)c->now_ms);
-		TRY(kinesis_entry_at(
-			c->tx, c->arena, (uint64_t)s.id.v, (uint64_t)r.number.v, last, in->timestamp.ms, &next));
-	} else if (str_is(type, "LATEST")) {
-		next = last + 1;
-	}
+	TRY(kinesis_start_at(c, &s, &r, &start, &next));
 	out->shard_iterator = iterator(c, &s, (uint64_t)r.number.v, next);
 	return OK;
 }
@@ -140,7 +145,7 @@ static status find_place(struct call *c, const struct kinesis_get_records_input 
 	return st;
 }
 
-static status children(struct call *c, const struct kinesis_place *p, struct kinesis_get_records_output *out)
+status kinesis_children_of(struct call *c, const struct kinesis_place *p, struct kinesis_child_shard_list *out)
 {
 	struct kinesis_shards all;
 	size_t capacity = 0;
@@ -153,7 +158,7 @@ static status children(struct call *c, const struct kinesis_place *p, struct kin
 		if (!(r->parent.has && r->parent.v == number) && !(r->adjacent.has && r->adjacent.v == number))
 			continue;
 		kinesis_shard_out(c->arena, r, &told);
-		struct kinesis_child_shard *child = VEC_PUSH(c->arena, &out->child_shards, &capacity);
+		struct kinesis_child_shard *child = VEC_PUSH(c->arena, out, &capacity);
 		child->shard_id = told.shard_id;
 		child->hash_key_range = told.hash_key_range;
 		*VEC_PUSH(c->arena, &child->parent_shards, &parents) = told.parent_shard_id;
@@ -182,8 +187,7 @@ static status read_entry(struct call *c, const struct kinesis_rec_stream *s, con
 	return OK;
 }
 
-/* From p->next on, which moves. *bytes: of data and keys. */
-static status read_entries(struct call *c, const struct kinesis_rec_stream *s, const struct kinesis_rec_shard *r,
+status kinesis_read_entries(struct call *c, const struct kinesis_rec_stream *s, const struct kinesis_rec_shard *r,
 	struct kinesis_place *p, uint64_t last, size_t limit, size_t *bytes, struct kinesis_record_list *out)
 {
 	size_t capacity = 0;
@@ -209,15 +213,15 @@ static status read_entries(struct call *c, const struct kinesis_rec_stream *s, c
 	return ended;
 }
 
-static status behind(struct call *c, const struct kinesis_place *p, uint64_t last,
-	const struct kinesis_get_records_output *out, int64_t *ms)
+status kinesis_behind(struct call *c, const struct kinesis_place *p, uint64_t last,
+	const struct kinesis_record_list *read, int64_t *ms)
 {
 	struct kinesis_rec_entry e = {0};
 	struct str bytes;
 	*ms = 0;
 	if (p->next > last) return OK;
-	if (out->records.n) {
-		*ms = c->now_ms - out->records.v[out->records.n - 1].approximate_arrival_timestamp.ms;
+	if (read->n) {
+		*ms = c->now_ms - read->v[read->n - 1].approximate_arrival_timestamp.ms;
 	} else {
 		TRY(store_peek(c->tx, kinesis_entry_key(c->arena, p->id, p->shard, p->next), &bytes));
 		TRY(kinesis_rec_entry_decode(c->arena, bytes, &e));
@@ -248,11 +252,11 @@ status kinesis_get_records(
 	TRY(kinesis_entry_at(c->tx, c->arena, p.id, p.shard, last, kinesis_horizon(&s, c->now_ms), &first));
 	if (p.next < first) p.next = first;
 	VEC_PRESENT(c->arena, &out->records);
-	TRY(read_entries(c, &s, &r, &p, last, limit, &bytes, &out->records));
-	TRY(behind(c, &p, last, out, &age));
+	TRY(kinesis_read_entries(c, &s, &r, &p, last, limit, &bytes, &out->records));
+	TRY(kinesis_behind(c, &p, last, &out->records, &age));
 	out->millis_behind_latest = SOME_I64(age);
 	if (r.closed.has && p.next > last)
-		TRY(children(c, &p, out));
+		TRY(kinesis_children_of(c, &p, &out->child_shards));
 	else
 		out->next_shard_iterator = iterator(c, &s, p.shard, p.next);
 	kinesis_read_charge(c->state, p.id, p.shard, bytes);

@@ -1,4 +1,4 @@
-/* Amazon Kinesis Data Streams: what it does, operation by operation. SubscribeToShard (a push over HTTP/2), warm
+/* Amazon Kinesis Data Streams: what it does, operation by operation. Warm
  * throughput and the account settings of On-demand Advantage have no row. */
 #include "services/kinesis/room.h"
 #include <stdlib.h>
@@ -34,6 +34,7 @@ static const struct service_op operations[KINESIS_OP_COUNT] = {
 	[KINESIS_OP_SPLIT_SHARD] = OP(kinesis_split_shard, 0),
 	[KINESIS_OP_START_STREAM_ENCRYPTION] = OP(kinesis_start_stream_encryption, 0),
 	[KINESIS_OP_STOP_STREAM_ENCRYPTION] = OP(kinesis_stop_stream_encryption, 0),
+	[KINESIS_OP_SUBSCRIBE_TO_SHARD] = OP(kinesis_subscribe_to_shard, OP_READ),
 	[KINESIS_OP_TAG_RESOURCE] = OP(kinesis_tag_resource, 0),
 	[KINESIS_OP_UNTAG_RESOURCE] = OP(kinesis_untag_resource, 0),
 	[KINESIS_OP_UPDATE_MAX_RECORD_SIZE] = OP(kinesis_update_max_record_size, 0),
@@ -51,6 +52,11 @@ static status start(struct cloud *cloud, void **state)
 	return OK;
 }
 
+static void drain(void *state)
+{
+	kinesis_subscriptions_end(state);
+}
+
 static void stop(void *state)
 {
 	struct kinesis *k = state;
@@ -63,5 +69,6 @@ extern const struct service service_kinesis;
 const struct service service_kinesis = {.model = &wire_service_kinesis,
 	.ops = operations,
 	.start = start,
+	.drain = drain,
 	.stop = stop,
 	.authorize = kinesis_authorize};

@@ -169,9 +169,23 @@ static status check_size(struct call *c, const struct kinesis_rec_stream *s, str
 		most);
 }
 
+struct woken {
+	struct kinesis *k;
+	uint64_t stream;
+};
+
+static void wake(void *ctx)
+{
+	const struct woken *w = ctx;
+	kinesis_subscriptions_wake(w->k, w->stream);
+}
+
 static status put_call(struct call *c, const struct kinesis_rec_stream *s, struct kinesis_put *v, size_t n)
 {
 	struct batch b = {.tx = c->tx, .a = c->arena, .s = s, .now_ms = c->now_ms, .use = {.cloud = c->cloud}};
+	struct woken *w = arena_new(c->arena, struct woken);
+	*w = (struct woken){c->state, (uint64_t)s->id.v};
+	call_after_commit(c, wake, w);
 	return kinesis_kms_failed(c, put_all(&b, v, n), &b.why);
 }
 

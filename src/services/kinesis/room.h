@@ -47,10 +47,14 @@ enum {
 #define KINESIS_TOKEN_MS (5 * 60 * 1000ll)
 
 struct kinesis_read_bucket;
+struct kinesis_subscription;
 struct kinesis {
 	struct cloud *cloud;
-	pthread_mutex_t lock; /* guards reads */
+	pthread_mutex_t lock; /* guards the rest */
 	struct kinesis_read_bucket *reads;
+	struct kinesis_subscription *subscriptions;
+	uint64_t tick; /* a timer's, while there are subscriptions */
+	bool stopping;
 };
 
 /* ── records.c ── */
@@ -129,7 +133,7 @@ static inline int64_t kinesis_horizon(const struct kinesis_rec_stream *s, int64_
 	return now_ms - s->retention_hours.v * 3600ll * 1000;
 }
 
-/* ── iterator.c ── */
+/* ── get.c ── */
 struct kinesis_place {
 	struct str account, region, stream;
 	uint64_t id, shard, next;
@@ -137,6 +141,25 @@ struct kinesis_place {
 };
 /* False where the text is no iterator. */
 bool kinesis_iterator_read(struct arena *a, struct str text, struct kinesis_place *out);
+/* Where reading begins. type: of the iterator, or starting position. */
+struct kinesis_start {
+	struct str type, sequence, shard_id;
+	struct opt_time at;
+};
+status kinesis_start_at(struct call *c, const struct kinesis_rec_stream *s, const struct kinesis_rec_shard *r,
+	const struct kinesis_start *start, uint64_t *next) MUST_USE;
+/* From p->next on, which moves; last: the shard's. *bytes: of data and keys. FAILED: KMS refuses. */
+status kinesis_read_entries(struct call *c, const struct kinesis_rec_stream *s, const struct kinesis_rec_shard *r,
+	struct kinesis_place *p, uint64_t last, size_t limit, size_t *bytes, struct kinesis_record_list *out) MUST_USE;
+/* How old what comes next is, after these records were read. */
+status kinesis_behind(struct call *c, const struct kinesis_place *p, uint64_t last, const struct kinesis_record_list *read,
+	int64_t *ms) MUST_USE;
+status kinesis_children_of(struct call *c, const struct kinesis_place *p, struct kinesis_child_shard_list *out) MUST_USE;
+
+/* ── subscribe.c ── */
+void kinesis_subscriptions_wake(struct kinesis *k, uint64_t stream);
+/* All of them, and no more begin. */
+void kinesis_subscriptions_end(struct kinesis *k);
 
 /* ── meter.c ── */
 /* May a shard be read now? Counts the read. */
@@ -169,6 +192,12 @@ struct str kinesis_consumer_arn(
 /* By an ARN of a consumer that was read; NOT_FOUND. */
 status kinesis_consumer_get(struct store_tx *tx, struct arena *a, const struct kinesis_rec_stream *s,
 	const struct kinesis_arn *arn, struct kinesis_rec_consumer *out) MUST_USE;
+/* By its stream's ARN and its name, or by its own: InvalidArgumentException, ResourceNotFoundException. */
+status kinesis_consumer_find(struct call *c, struct str stream_arn, struct str name, struct str arn,
+	struct kinesis_rec_stream *s, struct kinesis_rec_consumer *r) MUST_USE;
+/* NOT_FOUND. */
+status kinesis_consumer_named(struct store_tx *tx, struct arena *a, uint64_t stream, struct str name,
+	struct kinesis_rec_consumer *out) MUST_USE;
 void kinesis_consumer_put(
 	struct store_tx *tx, struct arena *a, const struct kinesis_rec_stream *s, const struct kinesis_rec_consumer *r);
 status kinesis_consumer_count(struct store_tx *tx, struct arena *a, uint64_t stream, int32_t *n) MUST_USE;
