@@ -352,6 +352,17 @@ class ChangeSets(Case):
 
 
 class Crash(unittest.TestCase):
+    def test_a_stack_deleted_while_it_is_made_leaves_nothing(self):
+        with Virga("--durability", "relaxed") as v:
+            case = Case()
+            case.cfn = v.client("cloudformation")
+            body = json.dumps({"Resources": {f"Q{i}": {"Type": QUEUE, "DependsOn": [f"Q{i - 9}"]} if i > 8 else {"Type": QUEUE} for i in range(40)}})
+            for i in range(10):
+                id = case.cfn.create_stack(StackName=f"early{i}", TemplateBody=body)["StackId"]
+                case.cfn.delete_stack(StackName=id)
+                self.assertEqual(case.settle(id)["StackStatus"], "DELETE_COMPLETE")
+            self.assertEqual(v.client("sqs").list_queues().get("QueueUrls", []), [])
+
     def test_stacks_go_on_after_a_crash(self):
         with Virga("--durability", "relaxed") as v:
             body = json.dumps({"Resources": {f"Q{i}": {"Type": QUEUE, **({"DependsOn": f"Q{i - 1}"} if i else {})} for i in range(40)}})

@@ -42,6 +42,13 @@ static bool is_step(const struct cloudformation_rec_resource *r, const char *ste
 	return str_eq(str_or(r->step, STR("")), str_c(step));
 }
 
+/* Its creation may have been begun, by a task that runs or that a crash cut short: only its end tells what was made, and
+ * so what there is to remove. */
+static bool is_being_made(const struct cloudformation_rec_resource *r)
+{
+	return is_step(r, "create") && !str_has(r->physical_id);
+}
+
 static bool dropped(const struct removal *m, struct str name)
 {
 	return cfn_names_have(&m->dropped, name);
@@ -147,6 +154,11 @@ static bool remove_some(struct removal *m, bool tolerant, const char *done, cons
 	size_t under_way = 0, left = 0;
 	for (size_t i = 0; i < m->r->n; i++) {
 		struct cloudformation_rec_resource *r = &m->r->v[i];
+		if (is_being_made(r) && !stays(m, r)) {
+			under_way++;
+			cfn_task_begin(m->e, m->op, r->logical_id, TASK_CREATE_AGAIN);
+			continue;
+		}
 		if (!mine(m, r)) continue;
 		if (is_step(r, "remove") || (is_step(r, "remove-old") && str_has(r->old_physical_id))) {
 			under_way++;
@@ -169,6 +181,7 @@ static bool remove_some(struct removal *m, bool tolerant, const char *done, cons
 		if (mine(m, r) && is_step(r, "failed") && str_is(r->status, "DELETE_FAILED")) continue;
 		if (stay && !old) continue;
 		left++;
+		if (is_being_made(r)) continue;
 		if (!room || (!old && needed(m, r))) continue;
 		size_t before = m->begin.n + m->begin_old.n;
 		begin(m, r, old);
