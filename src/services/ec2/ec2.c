@@ -1,6 +1,7 @@
 /* Amazon EC2: what it does, operation by operation. The network's rows stand first, those of instances, volumes and
  * images behind them. */
 #include "services/ec2/dns.h"
+#include "services/ec2/fleet.h"
 #include "services/ec2/imds.h"
 #include "services/ec2/intent.h"
 #include "services/ec2/machine.h"
@@ -275,6 +276,20 @@ static const struct service_op operations[EC2_OP_COUNT] = {
 	[EC2_OP_TERMINATE_INSTANCES] = OP(ec2_terminate_instances, 0),
 	[EC2_OP_UNLOCK_SNAPSHOT] = OP(ec2_unlock_snapshot, 0),
 	[EC2_OP_UNMONITOR_INSTANCES] = OP(ec2_unmonitor_instances, 0),
+
+	/* ── fleets ── */
+	[EC2_OP_CANCEL_SPOT_FLEET_REQUESTS] = OP(ec2_cancel_spot_fleet_requests, 0),
+	[EC2_OP_CREATE_FLEET] = OP(ec2_create_fleet, 0),
+	[EC2_OP_DELETE_FLEETS] = OP(ec2_delete_fleets, 0),
+	[EC2_OP_DESCRIBE_FLEETS] = OP(ec2_describe_fleets, OP_READ),
+	[EC2_OP_DESCRIBE_FLEET_HISTORY] = OP(ec2_describe_fleet_history, OP_READ),
+	[EC2_OP_DESCRIBE_FLEET_INSTANCES] = OP(ec2_describe_fleet_instances, OP_READ),
+	[EC2_OP_DESCRIBE_SPOT_FLEET_INSTANCES] = OP(ec2_describe_spot_fleet_instances, OP_READ),
+	[EC2_OP_DESCRIBE_SPOT_FLEET_REQUESTS] = OP(ec2_describe_spot_fleet_requests, OP_READ),
+	[EC2_OP_DESCRIBE_SPOT_FLEET_REQUEST_HISTORY] = OP(ec2_describe_spot_fleet_request_history, OP_READ),
+	[EC2_OP_MODIFY_FLEET] = OP(ec2_modify_fleet, 0),
+	[EC2_OP_MODIFY_SPOT_FLEET_REQUEST] = OP(ec2_modify_spot_fleet_request, 0),
+	[EC2_OP_REQUEST_SPOT_FLEET] = OP(ec2_request_spot_fleet, 0),
 };
 
 /* What stands goes with the records. */
@@ -297,6 +312,7 @@ static status start(struct cloud *cloud, void **state)
 	jobs_register(cloud->jobs, EC2_JOB_SNAPSHOT, ec2_snapshot_job, cloud);
 	jobs_register(cloud->jobs, EC2_JOB_RECYCLE, ec2_recycle_job, cloud);
 	jobs_register(cloud->jobs, EC2_JOB_MACHINE, ec2_machine_job, cloud);
+	jobs_register(cloud->jobs, EC2_JOB_FLEET, ec2_fleet_job, cloud);
 	ec2_monitor_start(cloud);
 	n->imds = imds_start(cloud);
 	ec2_machines_begin(cloud);

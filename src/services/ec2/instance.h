@@ -45,6 +45,7 @@ struct ec2_run_plan {
 	size_t n_devices;
 	int32_t count;
 	struct str spot_request; /* sir-…, where one asks */
+	struct str fleet;        /* fleet-… or sfr-…, where one launches */
 };
 status ec2_run_plan(struct call *c, const struct ec2_run_instances_request *in, struct ec2_run_plan *out) MUST_USE;
 /* By name or ARN. */
@@ -75,6 +76,8 @@ status ec2_spot_launched(struct call *c, const struct ec2_run_plan *p, const str
 /* An instance ends: its request does too, or waits. */
 status ec2_spot_ended(struct call *c, const struct ec2_rec_instance *i) MUST_USE;
 bool ec2_spot_is_persistent(struct call *c, struct str request);
+/* In millionths of a dollar for an hour. */
+int64_t ec2_spot_price(const struct ec2_machine_type *m);
 EC2_TYPES_DECLARE(spot_request);
 EC2_TYPES_DECLARE(placement_group);
 /* ── instance_state.c ── */

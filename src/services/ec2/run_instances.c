@@ -173,7 +173,8 @@ static status make_one(struct call *c, const struct ec2_run_plan *p, const struc
 		.zone = p->subnet.availability_zone,
 		.vpc = p->subnet.vpc_id,
 		.client_token = in->client_token,
-		.spot_request = p->spot_request};
+		.spot_request = p->spot_request,
+		.fleet = p->fleet};
 	if (p->type.family->burstable) {
 		const struct ec2_credit_specification_request *k = in->credit_specification;
 		i.credits = str_or(k ? k->cpu_credits : STR_NONE,

@@ -22,8 +22,7 @@ const struct ec2_type ec2_type_spot_request = {.name = "spot-instances-request",
 	.filters = filters,
 	.render = render};
 
-/* In millionths of a dollar for an hour. */
-static int64_t price_of(const struct ec2_machine_type *m)
+int64_t ec2_spot_price(const struct ec2_machine_type *m)
 {
 	return (int64_t)m->vcpus * 7200 + (int64_t)m->memory_mib * 1100 / 1024 + (int64_t)m->gpus * 150000;
 }
@@ -70,7 +69,7 @@ static status affordable(struct call *c, struct str most, const struct ec2_machi
 	if (str_empty(most)) return OK;
 	if (!is_ok(str_to_f64(most, &max)) || !(max > 0))
 		return call_fail(c, EC2_ERR_INVALID_PARAMETER_VALUE, "Invalid Spot price: %.*s", STR_ARG(most));
-	*yes = (double)price_of(m) <= max * 1000000;
+	*yes = (double)ec2_spot_price(m) <= max * 1000000;
 	return OK;
 }
 
@@ -81,7 +80,7 @@ static status make(struct call *c, const struct ec2_run_plan *p, struct str pric
 		.launch_specification = arena_new(c->arena, struct ec2_launch_specification),
 		.launched_availability_zone = p->subnet.availability_zone,
 		.product_description = STR("Linux/UNIX"),
-		.spot_price = str_empty(price) ? price_text(c->arena, price_of(&p->type)) : price,
+		.spot_price = str_empty(price) ? price_text(c->arena, ec2_spot_price(&p->type)) : price,
 		.type = type,
 		.instance_interruption_behavior = behavior};
 	ec2_copy(c->arena, TABLES, EC2_SHAPE_RUN_INSTANCES_REQUEST, &p->in, TABLES, EC2_SHAPE_LAUNCH_SPECIFICATION,
@@ -118,7 +117,7 @@ status ec2_spot_at_launch(struct call *c, struct ec2_run_plan *p)
 		return call_fail(c, EC2_ERR_SPOT_MAX_PRICE_TOO_LOW,
 			"Your Spot request price of %.*s is lower than the minimum required Spot request fulfillment "
 			"price of %.*s.",
-			STR_ARG(o.max_price), STR_ARG(price_text(c->arena, price_of(&p->type))));
+			STR_ARG(o.max_price), STR_ARG(price_text(c->arena, ec2_spot_price(&p->type))));
 	if (p->count > 1 && p->in.min_count.v != p->count)
 		return call_fail(
 			c, EC2_ERR_INVALID_PARAMETER_COMBINATION, "Spot Instances need MinCount to be MaxCount.");
@@ -256,7 +255,7 @@ status ec2_describe_spot_price_history(struct call *c, const struct ec2_describe
 				.availability_zone_id = zones.v[k].id,
 				.instance_type = m.name,
 				.product_description = STR("Linux/UNIX"),
-				.spot_price = price_text(c->arena, price_of(&m)),
+				.spot_price = price_text(c->arena, ec2_spot_price(&m)),
 				.timestamp = SOME_TIME(at)};
 			if (str_has(in->availability_zone) && !str_eq(in->availability_zone, p.availability_zone))
 				continue;

@@ -1,6 +1,7 @@
 /* Kinds of resources: ids, records, scans. */
 #include "base/rand.h"
 #include "services/ec2/endpoint.h"
+#include "services/ec2/fleet.h"
 #include "services/ec2/flow_log.h"
 #include "services/ec2/gateways.h"
 #include "services/ec2/insights.h"
@@ -9,12 +10,14 @@
 
 /* Where one prefix begins another, the longer one stands first. */
 const struct ec2_type *const ec2_types[] = {
+	&ec2_type_fleet,
 	&ec2_type_image,
 	&ec2_type_instance,
 	&ec2_type_key_pair,
 	&ec2_type_launch_template,
 	&ec2_type_placement_group,
 	&ec2_type_snapshot,
+	&ec2_type_spot_fleet,
 	&ec2_type_spot_request,
 	&ec2_type_volume,
 	&ec2_type_vpc,
