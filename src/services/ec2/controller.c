@@ -113,7 +113,7 @@ static status apply_router(struct cloud *cloud, struct ec2_place at, const struc
 	router.interfaces.n = 0;
 	TRY(host_vpc_apply(cloud->host, at.a, &router, &applied, &why));
 	ec2_dns_serve(cloud, at, intent->id);
-	return imds_serve(cloud, at.account, at.region, intent->id);
+	return imds_serve(cloud, at, intent->id);
 }
 
 static status apply_vpc(struct cloud *cloud, struct ec2_place at, const struct ec2_rec_intent *r)
@@ -149,7 +149,7 @@ static status apply_vpc(struct cloud *cloud, struct ec2_place at, const struct e
 	}
 	ec2_dns_serve(cloud, at, r->id);
 	/* Where it cannot be yet, an instance's controller asks for it again. */
-	(void)!is_ok(imds_serve(cloud, at.account, at.region, r->id));
+	(void)!is_ok(imds_serve(cloud, at, r->id));
 	ec2_relay_wake(ec2_network_of(cloud)->relay, false);
 	return OK;
 }

@@ -18,7 +18,9 @@
 #include <unistd.h>
 
 enum { EVENTS = 64, PORT = 80, CONNECTIONS_MAX = 4096, SECRET = 32, TTL_MAX = 21600, TOKEN_BYTES = 8 + 32 };
+/* "The IPv6 address of the IMDS", the guide: for instances whose HttpProtocolIpv6 is enabled. */
 #define ADDRESS STR("169.254.169.254")
+#define ADDRESS6 STR("fd00:ec2::254")
 
 struct end; /* what epoll points to */
 struct end {
@@ -27,10 +29,11 @@ struct end {
 	struct end *next;
 	/* of a listener */
 	char *account, *region, *vpc;
+	bool six;
 	bool dead; /* its VPC is gone: connections that came by it end */
 	/* of a connection */
 	struct end *at; /* its listener */
-	char peer[INET_ADDRSTRLEN];
+	char peer[INET6_ADDRSTRLEN];
 	char bytes[IMDS_HEAD_MAX + 8];
 	size_t n, skip;
 };
@@ -96,10 +99,11 @@ static status asking(struct ec2_place at, struct str vpc, struct str address, st
 	while (!found && ec2_next(&e)) {
 		const struct ec2_rec_eni *n = e.item.record;
 		if (!n->attachment || !str_has(n->attachment->instance_id) || !str_eq(n->vpc_id, vpc)) continue;
-		for (size_t i = 0; i < n->addresses.n && !found; i++) {
+		for (size_t i = 0; i < n->addresses.n && !found; i++)
 			found = str_eq(n->addresses.v[i].private_ip_address, address);
-			*instance = n->attachment->instance_id;
-		}
+		for (size_t i = 0; i < n->ipv6_addresses.n && !found; i++)
+			found = str_eq(n->ipv6_addresses.v[i].ipv6_address, address);
+		if (found) *instance = n->attachment->instance_id;
 	}
 	TRY(ec2_each_end(&e));
 	return found ? OK : STATUS(NOT_FOUND);
@@ -122,6 +126,7 @@ struct asked {
 	struct ec2_instance shape;
 	struct str role;
 	int64_t now_ms;
+	bool six;
 };
 
 static struct imds_response put_token(struct asked *k, int fd)
@@ -135,7 +140,9 @@ static struct imds_response put_token(struct asked *k, int fd)
 		return (struct imds_response){.code = 400};
 	/* The hop limit is the answer's time to live: a container's bridge would be one hop more. */
 	int hops = k->shape.metadata_options->http_put_response_hop_limit.v;
-	if (setsockopt(fd, IPPROTO_IP, IP_TTL, &hops, sizeof(hops)) < 0) log_warn("ec2", "imds_ttl", "errno=%d", errno);
+	int failed = k->six ? setsockopt(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &hops, sizeof(hops))
+			    : setsockopt(fd, IPPROTO_IP, IP_TTL, &hops, sizeof(hops));
+	if (failed) log_warn("ec2", "imds_ttl", "errno=%d", errno);
 	return (struct imds_response){.code = 200,
 		.body = token_make(k->s, k->a, k->i.instance_id, k->now_ms + (int64_t)ttl * 1000),
 		.ttl_s = (int64_t)ttl};
@@ -171,7 +178,8 @@ static struct imds_response respond(struct asked *k, struct end *e, bool *creden
 	if (is_ok(st) && k->shape.iam_instance_profile)
 		st = imds_role(tx, k->a, k->at.account, k->shape.iam_instance_profile->arn, &k->role);
 	if (is_ok(st)) {
-		if (!str_is(k->shape.metadata_options->http_endpoint, "enabled"))
+		if (!str_is(k->shape.metadata_options->http_endpoint, "enabled") ||
+			(k->six && !str_is(k->shape.metadata_options->http_protocol_ipv6, "enabled")))
 			out.code = 403;
 		else if (str_is(k->r->method, "PUT"))
 			out = put_token(k, e->fd);
@@ -209,7 +217,7 @@ static bool serve_one(struct imds *s, struct end *e, const struct imds_request *
 	struct arena a;
 	bool credentials;
 	arena_init(&a);
-	struct asked k = {.s = s, .a = &a, .r = r, .now_ms = clock_now(s->cloud->clock)};
+	struct asked k = {.s = s, .a = &a, .r = r, .now_ms = clock_now(s->cloud->clock), .six = e->at->six};
 	struct imds_response out = respond(&k, e, &credentials);
 	if (credentials) {
 		out.body = imds_credentials(s->sessions, s->cloud, &a, k.at, k.i.instance_id, k.role);
@@ -271,10 +279,14 @@ static void watch(struct imds *s, struct end *e)
 
 static void on_listener(struct imds *s, struct end *l)
 {
-	struct sockaddr_in peer;
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} peer;
 	socklen_t n = sizeof(peer);
 	pthread_mutex_lock(&s->lock);
-	int fd = l->dead ? -1 : accept4(l->fd, (struct sockaddr *)&peer, &n, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = l->dead ? -1 : accept4(l->fd, &peer.any, &n, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	pthread_mutex_unlock(&s->lock);
 	if (fd < 0) return;
 	if (s->n_connections == CONNECTIONS_MAX) {
@@ -284,7 +296,8 @@ static void on_listener(struct imds *s, struct end *l)
 	struct end *e = mem_new(sizeof(*e));
 	e->fd = fd;
 	e->at = l;
-	inet_ntop(AF_INET, &peer.sin_addr, e->peer, sizeof(e->peer));
+	inet_ntop(peer.any.sa_family, l->six ? (void *)&peer.v6.sin6_addr : (void *)&peer.v4.sin_addr, e->peer,
+		sizeof(e->peer));
 	e->next = s->connections;
 	s->connections = e;
 	s->n_connections++;
@@ -336,28 +349,38 @@ static char *copy(struct str s)
 	return p;
 }
 
-status imds_serve(struct cloud *cloud, struct str account, struct str region, struct str vpc)
+/* Under the lock. */
+static status listen_once(struct imds *s, struct ec2_place at, struct str vpc, bool six)
+{
+	int fd = -1;
+	for (struct end *l = s->listeners; l; l = l->next)
+		if (l->six == six && str_eq(str_c(l->vpc), vpc)) return OK;
+	status st = host_listen(s->cloud->host, vpc, six ? ADDRESS6 : ADDRESS, PORT, false, &fd);
+	if (!is_ok(st)) return STATUS(BUSY);
+	struct end *l = mem_new(sizeof(*l));
+	l->listens = true;
+	l->six = six;
+	l->fd = fd;
+	l->account = copy(at.account);
+	l->region = copy(at.region);
+	l->vpc = copy(vpc);
+	l->next = s->listeners;
+	s->listeners = l;
+	watch(s, l);
+	return OK;
+}
+
+status imds_serve(struct cloud *cloud, struct ec2_place at, struct str vpc)
 {
 	struct imds *s = imds_of(cloud);
-	int fd = -1;
+	struct ec2_rec_vpc v;
 	if (!s || !s->runs) return OK;
+	TRY(ec2_load(at, &ec2_type_vpc, vpc, &v));
 	pthread_mutex_lock(&s->lock);
-	bool there = false;
-	for (struct end *l = s->listeners; l; l = l->next) there = there || str_eq(str_c(l->vpc), vpc);
-	status st = there ? OK : host_listen(cloud->host, vpc, ADDRESS, PORT, false, &fd);
-	if (is_ok(st) && !there) {
-		struct end *l = mem_new(sizeof(*l));
-		l->listens = true;
-		l->fd = fd;
-		l->account = copy(account);
-		l->region = copy(region);
-		l->vpc = copy(vpc);
-		l->next = s->listeners;
-		s->listeners = l;
-		watch(s, l);
-	}
+	status st = listen_once(s, at, vpc, false);
+	if (is_ok(st) && v.ipv6_cidr_block_association_set.n) st = listen_once(s, at, vpc, true);
 	pthread_mutex_unlock(&s->lock);
-	return is_ok(st) ? OK : STATUS(BUSY);
+	return st;
 }
 
 static void wake(struct imds *s)

@@ -44,8 +44,9 @@ struct str imds_credentials(struct imds_sessions *s, struct cloud *cloud, struct
 
 /* ── imds.c ── */
 struct imds;
-/* Makes sure that it is served in that VPC. BUSY: the VPC does not stand yet: try again. Any thread. */
-status imds_serve(struct cloud *cloud, struct str account, struct str region, struct str vpc) MUST_USE;
+/* Makes sure that it is served in that VPC, by IPv6 too where that has it. BUSY: the VPC does not stand yet: try again.
+ * Any thread. */
+status imds_serve(struct cloud *cloud, struct ec2_place at, struct str vpc) MUST_USE;
 /* Closes what is open for a VPC; for all where vpc is STR_NONE. */
 void imds_forget(struct cloud *cloud, struct str vpc);
 struct imds *imds_start(struct cloud *cloud);

@@ -105,9 +105,11 @@ static status nics_of(struct work *w, struct compute_rec_machine *m)
 		for (size_t p = 0; p < e->addresses.n; p++)
 			*VEC_PUSH(a, &n->addresses, &addresses) =
 				str_fmt(a, "%.*s/%u", STR_ARG(e->addresses.v[p].private_ip_address), block.length);
+		/* "/128", as DHCPv6 gives it: all others are reached by the router, which answers for itself alone. */
 		for (size_t p = 0; p < e->ipv6_addresses.n; p++)
 			*VEC_PUSH(a, &n->ipv6, &addresses6) =
-				str_fmt(a, "%.*s/64", STR_ARG(e->ipv6_addresses.v[p].ipv6_address));
+				str_fmt(a, "%.*s/128", STR_ARG(e->ipv6_addresses.v[p].ipv6_address));
+		if (e->ipv6_addresses.n) n->ipv6_gateway = STR("fe80::1");
 		if (k == 0 && e->addresses.n) {
 			struct str name = str_dup(a, e->addresses.v[0].private_ip_address);
 			struct buf host = BUF_IN(a);
@@ -281,7 +283,7 @@ static status keep(struct work *w)
 	if (!is_ok(s) && !gone) return s;
 	if (!gone && !str_is(m.state, "ended")) {
 		/* Its VPC's metadata service, as soon as the VPC stands. */
-		if (status_is(imds_serve(w->cloud, w->at.account, w->at.region, i->vpc), STATUS_BUSY))
+		if (status_is(imds_serve(w->cloud, w->at, i->vpc), STATUS_BUSY))
 			w->again_ms = w->now_ms + (i->changed.ms + 60000 > w->now_ms ? SOON_MS : 60000);
 		if (!i->reboot.v) return OK;
 		i->reboot.has = false;

@@ -163,6 +163,15 @@ status ec2_group_make(
 	struct ec2_rec_security_rule all = {
 		.is_egress = SOME_BOOL(true), .ip_protocol = STR("-1"), .cidr_ipv4 = STR("0.0.0.0/0")};
 	TRY(ec2_rule_add(c, out, &all));
+	/* "If your VPC has an associated IPv6 CIDR block, …a rule that allows all outbound IPv6 traffic." */
+	struct ec2_rec_vpc v;
+	s = ec2_load(ec2_here(c), &ec2_type_vpc, vpc, &v);
+	if (!is_ok(s) && !status_is(s, STATUS_NOT_FOUND)) return s;
+	if (is_ok(s) && v.ipv6_cidr_block_association_set.n) {
+		all = (struct ec2_rec_security_rule){
+			.is_egress = SOME_BOOL(true), .ip_protocol = STR("-1"), .cidr_ipv6 = STR("::/0")};
+		TRY(ec2_rule_add(c, out, &all));
+	}
 	if (str_is(name, "default")) {
 		struct ec2_rec_security_rule own = {
 			.is_egress = SOME_BOOL(false), .ip_protocol = STR("-1"), .group = out->group_id};
