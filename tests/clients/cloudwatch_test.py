@@ -456,7 +456,7 @@ class Alarms(Case):
         self.assertEqual(put(AlarmActions=[f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:f"]), "NotImplemented")
         self.assertEqual(put(ExtendedStatistic="p99"), "ValidationError")
         self.assertEqual(put(Metrics=[{"Id": "e", "Expression": "m + 1"}]), "ValidationError")
-        self.assertEqual(put(ComparisonOperator="GreaterThanUpperThreshold"), "NotImplemented")
+        self.assertEqual(put(ComparisonOperator="GreaterThanUpperThreshold"), "ValidationError")
         self.assertEqual(self.cw.describe_alarms(AlarmNames=["refused"])["MetricAlarms"], [])
         self.assertEqual(code_of(self.cw.set_alarm_state, AlarmName="refused", StateValue="OK", StateReason=""), "ResourceNotFound")
         missing, _ = self.topic("gone")

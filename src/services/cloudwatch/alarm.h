@@ -76,9 +76,9 @@ struct cw_judgement {
 	const double *v;
 	size_t n; /* the evaluation range: at least evaluation_periods */
 	size_t periods, needed;
-	char op; /* < > l g */
+	char op; /* < > l g; of a band: d below its lower edge, u above its upper one, b either */
 	double threshold;
-	const double *thresholds; /* by point, or NULL */
+	const double *lower, *upper; /* of a band, by point; else NULL */
 	enum { CW_MISSING, CW_IGNORE, CW_BREACHING, CW_NOT_BREACHING } missing;
 };
 enum cw_outcome { CW_OK, CW_ALARM, CW_INSUFFICIENT, CW_RETAIN };

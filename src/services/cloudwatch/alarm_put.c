@@ -2,6 +2,7 @@
  * keeps its state. */
 #include "base/json.h"
 #include "services/cloudwatch/alarm.h"
+#include "services/cloudwatch/anomaly.h"
 #include <stdarg.h>
 
 enum { TAGS_MAX = 50 };
@@ -87,6 +88,23 @@ status cw_tags_read(struct call *c, const struct cloudwatch_tag_list *in, struct
 
 /* ── what is watched ── */
 
+/* "If the alarm is based on an anomaly detection model, ThresholdMetricId is the id of the ANOMALY_DETECTION_BAND
+ * function". The metric gets a detector, where it has none. */
+static status check_band(struct call *c, const struct cloudwatch_put_metric_alarm_input *in, struct cw_math *m)
+{
+	size_t band = cw_math_find(m, in->threshold_metric_id);
+	if (band == in->metrics.n)
+		return cw_invalid(
+			c, "The ThresholdMetricId %.*s is not among the metrics.", STR_ARG(in->threshold_metric_id));
+	const struct cw_node *n = m->trees[band];
+	if (!n || n->kind != CW_N_CALL || !str_is(n->text, "ANOMALY_DETECTION_BAND") || !n->first)
+		return cw_invalid(c, "The ThresholdMetricId must name an expression with ANOMALY_DETECTION_BAND.");
+	size_t of = n->first->kind == CW_N_NAME ? cw_math_find(m, n->first->text) : in->metrics.n;
+	if (of < in->metrics.n && in->metrics.v[of].metric_stat)
+		return cw_detector_ensure(c, in->metrics.v[of].metric_stat);
+	return OK;
+}
+
 static status check_math(struct call *c, const struct cloudwatch_put_metric_alarm_input *in, int64_t *period)
 {
 	struct cw_math m = {.a = c->arena, .account = c->account, .region = c->region, .queries = &in->metrics};
@@ -100,9 +118,11 @@ static status check_math(struct call *c, const struct cloudwatch_put_metric_alar
 	for (size_t i = 0; i < in->metrics.n; i++) {
 		const struct cloudwatch_metric_data_query *q = &in->metrics.v[i];
 		if (q->return_data.has && !q->return_data.v) continue;
+		if (str_has(in->threshold_metric_id) && str_eq(q->id, in->threshold_metric_id)) continue;
 		returned++;
 		which = i;
 	}
+	if (str_has(in->threshold_metric_id)) TRY(check_band(c, in, &m));
 	if (returned != 1) return cw_invalid(c, "Exactly one element of the metrics list should return data.");
 	*period = cw_math_period(&m, which);
 	return OK;
@@ -131,10 +151,16 @@ static status check_way(struct call *c, const struct cloudwatch_put_metric_alarm
 {
 	if (!in->evaluation_periods.has || !str_has(in->comparison_operator))
 		return cw_invalid(c, "The parameters EvaluationPeriods and ComparisonOperator must be specified.");
-	if (str_find(in->comparison_operator, STR("Upper")) >= 0 ||
-		str_find(in->comparison_operator, STR("Lower")) >= 0 || str_has(in->threshold_metric_id))
-		return call_fail(c, ERR_NOT_IMPLEMENTED, "Alarms on anomaly detection bands are not implemented yet.");
-	if (!in->threshold.has) return cw_invalid(c, "The parameter Threshold must be specified.");
+	bool band = str_find(in->comparison_operator, STR("Upper")) >= 0 ||
+		    str_find(in->comparison_operator, STR("Lower")) >= 0;
+	if (band != str_has(in->threshold_metric_id))
+		return cw_invalid(c,
+			"ThresholdMetricId and the comparison operators of anomaly detection bands must be "
+			"used together.");
+	if (band && in->threshold.has)
+		return cw_invalid(c, "Threshold and ThresholdMetricId cannot both be specified.");
+	if (band && !in->metrics.n) return cw_invalid(c, "ThresholdMetricId needs Metrics.");
+	if (!band && !in->threshold.has) return cw_invalid(c, "The parameter Threshold must be specified.");
 	if (in->datapoints_to_alarm.has && in->datapoints_to_alarm.v > in->evaluation_periods.v)
 		return cw_invalid(c, "DatapointsToAlarm must not be greater than EvaluationPeriods.");
 	int64_t most = period >= 3600 ? 7 * 86400 : 86400;

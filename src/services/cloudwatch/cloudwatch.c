@@ -1,13 +1,15 @@
-/* Amazon CloudWatch: what it does, operation by operation. Anomaly detectors, insight rules over logs, metric streams, mute rules
- * and OpenTelemetry have no rows. */
+/* Amazon CloudWatch: what it does, operation by operation. Insight rules over logs, metric streams, mute rules and OpenTelemetry
+ * have no rows. */
 #include "services/cloudwatch/alarm.h"
 
 static const struct service_op operations[CLOUDWATCH_OP_COUNT] = {
 	[CLOUDWATCH_OP_DELETE_ALARMS] = OP(cloudwatch_delete_alarms, 0),
+	[CLOUDWATCH_OP_DELETE_ANOMALY_DETECTOR] = OP(cloudwatch_delete_anomaly_detector, 0),
 	[CLOUDWATCH_OP_DELETE_DASHBOARDS] = OP(cloudwatch_delete_dashboards, 0),
 	[CLOUDWATCH_OP_DESCRIBE_ALARMS] = OP(cloudwatch_describe_alarms, OP_READ),
 	[CLOUDWATCH_OP_DESCRIBE_ALARMS_FOR_METRIC] = OP(cloudwatch_describe_alarms_for_metric, OP_READ),
 	[CLOUDWATCH_OP_DESCRIBE_ALARM_HISTORY] = OP(cloudwatch_describe_alarm_history, OP_READ),
+	[CLOUDWATCH_OP_DESCRIBE_ANOMALY_DETECTORS] = OP(cloudwatch_describe_anomaly_detectors, OP_READ),
 	[CLOUDWATCH_OP_DESCRIBE_INSIGHT_RULES] = OP(cloudwatch_describe_insight_rules, OP_READ),
 	[CLOUDWATCH_OP_DISABLE_ALARM_ACTIONS] = OP(cloudwatch_disable_alarm_actions, 0),
 	[CLOUDWATCH_OP_ENABLE_ALARM_ACTIONS] = OP(cloudwatch_enable_alarm_actions, 0),
@@ -19,6 +21,7 @@ static const struct service_op operations[CLOUDWATCH_OP_COUNT] = {
 	[CLOUDWATCH_OP_LIST_DASHBOARDS] = OP(cloudwatch_list_dashboards, OP_READ),
 	[CLOUDWATCH_OP_LIST_METRICS] = OP(cloudwatch_list_metrics, OP_READ | OP_BLOCKING),
 	[CLOUDWATCH_OP_LIST_TAGS_FOR_RESOURCE] = OP(cloudwatch_list_tags_for_resource, OP_READ),
+	[CLOUDWATCH_OP_PUT_ANOMALY_DETECTOR] = OP(cloudwatch_put_anomaly_detector, 0),
 	[CLOUDWATCH_OP_PUT_COMPOSITE_ALARM] = OP(cloudwatch_put_composite_alarm, 0),
 	[CLOUDWATCH_OP_PUT_DASHBOARD] = OP(cloudwatch_put_dashboard, 0),
 	[CLOUDWATCH_OP_PUT_METRIC_ALARM] = OP(cloudwatch_put_metric_alarm, 0),

@@ -64,6 +64,11 @@ static status read_math(struct evaluation *e, struct store_tx *tx, struct cw_mat
 	TRY(cw_math_run(m, which, &v));
 	if (v.n != 1) return cw_math_fail(m, "The expression returned %zu time series, not one", v.n);
 	e->j.v = v.v[0].v;
+	if (!str_has(e->alarm->metric.threshold_metric_id)) return OK;
+	TRY(cw_math_run(m, cw_math_find(m, e->alarm->metric.threshold_metric_id), &v));
+	if (v.n != 2) return cw_math_fail(m, "The band returned %zu time series, not two", v.n);
+	e->j.upper = v.v[0].v;
+	e->j.lower = v.v[1].v;
 	return OK;
 }
 
@@ -78,7 +83,9 @@ static status read_points(struct evaluation *e, struct store_tx *tx, bool *impos
 	if (m->metrics.n) {
 		s = cw_math_prepare(&math);
 		if (!is_ok(s)) return status_is(s, STATUS_INVALID) ? STATUS(CORRUPT) : s;
-		while (m->metrics.v[which].return_data.has && !m->metrics.v[which].return_data.v) which++;
+		while ((m->metrics.v[which].return_data.has && !m->metrics.v[which].return_data.v) ||
+			str_eq(m->metrics.v[which].id, m->threshold_metric_id))
+			which++;
 		e->period = (int32_t)cw_math_period(&math, which);
 	}
 	int64_t step = e->period < 60 ? e->period : 60, end = e->now_ms / 1000 / step * step;
@@ -117,6 +124,32 @@ static void number(struct buf *b, double v)
 	if (str_chr(text, '.') < 0 && str_chr(text, 'e') < 0) buf_lit(b, ".0");
 }
 
+/* "less than the lower thresholds [3.1, 3.2]", of the points that are told. */
+static void edges(struct buf *b, const struct evaluation *e, bool alarm, const double *edge, const char *words)
+{
+	bool first = true;
+	buf_fmt(b, "%s [", words);
+	for (size_t i = e->j.n; i-- > 0;) {
+		if (!e->used[i] || cw_breaches(&e->j, i) != alarm) continue;
+		if (!first) buf_lit(b, ", ");
+		first = false;
+		number(b, edge[i]);
+	}
+	buf_byte(b, ']');
+}
+
+/* ,"NAME":[…]: of the points that were judged */
+static void recent(struct buf *b, const struct evaluation *e, const char *name, const double *v)
+{
+	buf_fmt(b, ",\"%s\":[", name);
+	for (size_t i = 0, n = 0; i < e->j.n; i++) {
+		if (!e->used[i]) continue;
+		if (n++) buf_byte(b, ',');
+		number(b, v[i]);
+	}
+	buf_byte(b, ']');
+}
+
 static struct str reason_of(struct evaluation *e, enum cw_outcome found)
 {
 	struct buf b = BUF_IN(e->a);
@@ -140,7 +173,7 @@ static struct str reason_of(struct evaluation *e, enum cw_outcome found)
 		return buf_done(&b);
 	}
 	size_t told = alarm ? bad : used - bad;
-	buf_fmt(&b, "Threshold Crossed: %zu out of the last %zu datapoints [", told, used);
+	buf_fmt(&b, "Threshold%s Crossed: %zu out of the last %zu datapoints [", e->j.upper ? "s" : "", told, used);
 	bool first = true;
 	for (size_t i = e->j.n; i-- > 0;) {
 		if (!e->used[i] || cw_breaches(&e->j, i) != alarm) continue;
@@ -149,10 +182,19 @@ static struct str reason_of(struct evaluation *e, enum cw_outcome found)
 		number(&b, e->j.v[i]);
 		buf_fmt(&b, " (%.*s)", STR_ARG(when(e->a, e->from + (int64_t)i * e->period)));
 	}
-	buf_fmt(&b, "] %s %s%s the threshold (", told == 1 ? "was" : "were", alarm ? "" : "not ", words_of(e->j.op));
-	number(&b, e->j.threshold);
+	buf_fmt(&b, "] %s %s", told == 1 ? "was" : "were", alarm ? "" : "not ");
+	if (e->j.upper) {
+		if (e->j.op != 'u') edges(&b, e, alarm, e->j.lower, "less than the lower thresholds");
+		if (e->j.op == 'b') buf_lit(&b, " or ");
+		if (e->j.op != 'd') edges(&b, e, alarm, e->j.upper, "greater than the upper thresholds");
+		buf_lit(&b, " (");
+	} else {
+		buf_fmt(&b, "%s the threshold (", words_of(e->j.op));
+		number(&b, e->j.threshold);
+		buf_lit(&b, ") (");
+	}
 	size_t least = alarm ? e->j.needed : e->j.periods - e->j.needed + 1;
-	buf_fmt(&b, ") (minimum %zu datapoint%s for %s transition).", least, least == 1 ? "" : "s",
+	buf_fmt(&b, "minimum %zu datapoint%s for %s transition).", least, least == 1 ? "" : "s",
 		alarm ? "OK -> ALARM" : "ALARM -> OK");
 	return buf_done(&b);
 }
@@ -171,14 +213,15 @@ static struct str data_of(struct evaluation *e)
 	if (str_has(m->statistic)) buf_fmt(&b, ",\"statistic\":\"%.*s\"", STR_ARG(m->statistic));
 	if (str_has(m->extended_statistic))
 		buf_fmt(&b, ",\"extendedStatistic\":\"%.*s\"", STR_ARG(m->extended_statistic));
-	buf_fmt(&b, ",\"period\":%d,\"recentDatapoints\":[", e->period);
-	for (size_t i = 0, n = 0; i < e->j.n; i++) {
-		if (!e->used[i]) continue;
-		if (n++) buf_byte(&b, ',');
-		number(&b, e->j.v[i]);
+	buf_fmt(&b, ",\"period\":%d", e->period);
+	recent(&b, e, "recentDatapoints", e->j.v);
+	if (e->j.upper) {
+		recent(&b, e, "recentLowerThresholds", e->j.lower);
+		recent(&b, e, "recentUpperThresholds", e->j.upper);
+	} else {
+		buf_lit(&b, ",\"threshold\":");
+		number(&b, e->j.threshold);
 	}
-	buf_lit(&b, "],\"threshold\":");
-	number(&b, e->j.threshold);
 	buf_lit(&b, ",\"evaluatedDatapoints\":[");
 	for (size_t i = e->j.n, n = 0; i-- > 0;) {
 		if (!e->used[i]) continue;
@@ -215,10 +258,13 @@ static status evaluate_metric(struct cloud *cloud, struct store_tx *tx, struct a
 	}
 	e.j.needed = (size_t)(m->datapoints_to_alarm.has ? m->datapoints_to_alarm.v : m->evaluation_periods.v);
 	e.j.threshold = m->threshold.v;
-	e.j.op = str_is(op, "GreaterThanThreshold")         ? '>'
-		 : str_is(op, "LessThanThreshold")          ? '<'
-		 : str_is(op, "LessThanOrEqualToThreshold") ? 'l'
-							    : 'g';
+	e.j.op = str_is(op, "LessThanLowerOrGreaterThanUpperThreshold") ? 'b'
+		 : str_is(op, "LessThanLowerThreshold")                 ? 'd'
+		 : str_is(op, "GreaterThanUpperThreshold")              ? 'u'
+		 : str_is(op, "GreaterThanThreshold")                   ? '>'
+		 : str_is(op, "LessThanThreshold")                      ? '<'
+		 : str_is(op, "LessThanOrEqualToThreshold")             ? 'l'
+									: 'g';
 	e.j.missing = str_is(missing, "breaching")      ? CW_BREACHING
 		      : str_is(missing, "notBreaching") ? CW_NOT_BREACHING
 		      : str_is(missing, "ignore")       ? CW_IGNORE

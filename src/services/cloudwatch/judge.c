@@ -5,7 +5,7 @@
 
 bool cw_breaches(const struct cw_judgement *j, size_t i)
 {
-	double v = j->v[i], t = j->thresholds ? j->thresholds[i] : j->threshold;
+	double v = j->v[i], t = j->threshold;
 	switch (j->op) {
 	case '<':
 		return v < t;
@@ -13,6 +13,12 @@ bool cw_breaches(const struct cw_judgement *j, size_t i)
 		return v > t;
 	case 'l':
 		return v <= t;
+	case 'd':
+		return v < j->lower[i];
+	case 'u':
+		return v > j->upper[i];
+	case 'b':
+		return v < j->lower[i] || v > j->upper[i];
 	default:
 		return v >= t;
 	}
@@ -23,7 +29,7 @@ enum cw_outcome cw_judge(const struct cw_judgement *j, uint8_t *used, size_t *fi
 	size_t real = 0, bad = 0, oldest_bad = 0;
 	*filled = 0;
 	for (size_t i = j->n; i-- > 0 && real < j->periods;) {
-		if (isnan(j->v[i]) || (j->thresholds && isnan(j->thresholds[i]))) continue;
+		if (isnan(j->v[i]) || (j->upper && isnan(j->upper[i]))) continue;
 		real++;
 		used[i] = 1;
 		if (!cw_breaches(j, i)) continue;

@@ -65,6 +65,8 @@ struct cw_series *cw_math_add(struct cw_math *m, struct cw_value *to); /* with v
 status cw_math_fetch(struct cw_math *m, const struct cloudwatch_metric_stat *s, struct cw_series *out) MUST_USE;
 /* SEARCH('{NS,D} terms', 'Stat', period) */
 status cw_math_search(struct cw_math *m, const struct cw_node *n, struct cw_value *out) MUST_USE;
+/* ANOMALY_DETECTION_BAND(S, width): anomaly.c. The upper edge, and the lower one. */
+status cw_math_band(struct cw_math *m, const struct cw_node *n, struct cw_value *out) MUST_USE;
 double cw_reduce(const double *v, size_t n, char how); /* a s < > n d: average, sum, least, most, count, deviation */
 
 /* ── search.c ── a search expression by itself. INVALID. */

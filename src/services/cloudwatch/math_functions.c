@@ -336,6 +336,7 @@ status cw_math_call(struct cw_math *m, const struct cw_node *n, struct cw_value 
 	for (size_t i = 0; i < sizeof(functions) / sizeof(*functions); i++)
 		if (str_eq(n->text, str_c(functions[i].name))) f = &functions[i];
 	if (str_is(n->text, "SEARCH")) return cw_math_search(m, n, out);
+	if (str_is(n->text, "ANOMALY_DETECTION_BAND")) return cw_math_band(m, n, out);
 	if (!f) return cw_math_fail(m, "Unsupported function: %.*s", STR_ARG(n->text));
 	if (n->n < f->least || n->n > f->most)
 		return cw_math_fail(
