@@ -89,6 +89,24 @@ void cw_pair_add(struct arena *a, struct cw_pairs *p, double value, double times
 	*VEC_PUSH(a, p, &p->capacity) = (struct cw_pair){value, times};
 }
 
+static void known_values(struct arena *a, struct cw_sum *s)
+{
+	if (s->n > 0 && s->min == s->max && !s->pairs.n) cw_pair_add(a, &s->pairs, s->min, s->n);
+}
+
+void cw_sum_join(struct arena *a, struct cw_sum *to, struct cw_sum one)
+{
+	known_values(a, to);
+	known_values(a, &one);
+	if ((!to->pairs.n && to->n > 0) || !one.pairs.n) to->pairs.lost = true;
+	cw_sum_add(to, one.n, one.sum, one.min, one.max);
+	if (to->pairs.lost || one.pairs.lost) {
+		to->pairs = (struct cw_pairs){.lost = true};
+		return;
+	}
+	for (size_t i = 0; i < one.pairs.n; i++) cw_pair_add(a, &to->pairs, one.pairs.v[i].value, one.pairs.v[i].times);
+}
+
 static int by_value(const void *x, const void *y)
 {
 	double a = ((const struct cw_pair *)x)->value, b = ((const struct cw_pair *)y)->value;

@@ -22,6 +22,8 @@ status cw_sum_read(struct str *bytes, struct cw_sum *s, bool *values_elsewhere) 
 void cw_pairs_write(struct buf *b, const struct cw_pairs *p);
 /* Added to *p; p NULL: passed over. */
 status cw_pairs_read(struct arena *a, struct str *bytes, struct cw_pairs *p) MUST_USE;
+/* Adds one to the other, with the values that both are made of, where both are known. */
+void cw_sum_join(struct arena *a, struct cw_sum *to, struct cw_sum one);
 void cw_pair_add(struct arena *a, struct cw_pairs *p, double value, double times);
 /* Sorted, equal values joined; past 1,000 those that are within a hundredth of each other are joined too. */
 void cw_pairs_compact(struct cw_pairs *p);

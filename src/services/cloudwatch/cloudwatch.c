@@ -1,5 +1,5 @@
-/* Amazon CloudWatch: what it does, operation by operation. Insight rules over logs, metric streams, mute rules and OpenTelemetry
- * have no rows. */
+/* Amazon CloudWatch: what it does, operation by operation. Insight rules over logs, metric streams, mute rules and
+ * OpenTelemetry have no rows. */
 #include "services/cloudwatch/alarm.h"
 
 static const struct service_op operations[CLOUDWATCH_OP_COUNT] = {

@@ -34,24 +34,6 @@ static struct cw_sum *cell_for(struct arena *a, struct cw_cells *cells, uint16_t
 	return &cell->sum;
 }
 
-static void known_values(struct arena *a, struct cw_sum *s)
-{
-	if (s->n > 0 && s->min == s->max && !s->pairs.n) cw_pair_add(a, &s->pairs, s->min, s->n);
-}
-
-static void join(struct arena *a, struct cw_sum *to, struct cw_sum one)
-{
-	known_values(a, to);
-	known_values(a, &one);
-	if ((!to->pairs.n && to->n > 0) || !one.pairs.n) to->pairs.lost = true;
-	cw_sum_add(to, one.n, one.sum, one.min, one.max);
-	if (to->pairs.lost || one.pairs.lost) {
-		to->pairs = (struct cw_pairs){.lost = true};
-		return;
-	}
-	for (size_t i = 0; i < one.pairs.n; i++) cw_pair_add(a, &to->pairs, one.pairs.v[i].value, one.pairs.v[i].times);
-}
-
 static status join_into(struct store_tx *tx, struct arena *a, const struct series *s, int resolution)
 {
 	int64_t span = cw_spans_s[resolution];
@@ -63,7 +45,7 @@ static status join_into(struct store_tx *tx, struct arena *a, const struct serie
 		for (; i < s->n && s->v[i].at < start + span; i++) {
 			if (resolution == 0 && !s->v[i].high) continue;
 			uint16_t step = (uint16_t)((s->v[i].at - start) / cw_resolutions[resolution]);
-			join(a, cell_for(a, &cells, step, s->v[i].sum.unit), s->v[i].sum);
+			cw_sum_join(a, cell_for(a, &cells, step, s->v[i].sum.unit), s->v[i].sum);
 			any = true;
 		}
 		if (any) cw_block_put(tx, a, s->id, resolution, start, &cells);

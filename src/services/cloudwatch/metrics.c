@@ -1,5 +1,6 @@
 /* The door to metrics for virga's other services, and what PutMetricData itself stands on. */
 #include "services/cloudwatch/metrics.h"
+#include "services/cloudwatch/block.h"
 #include "services/cloudwatch/room.h"
 
 static struct cw_sum sum_of(struct arena *a, const struct metric_point *p)
@@ -25,18 +26,6 @@ static struct cw_sum sum_of(struct arena *a, const struct metric_point *p)
 	return s;
 }
 
-static void join(struct arena *a, struct cw_sum *to, const struct cw_sum *s)
-{
-	struct cw_sum one = *s;
-	if (to->n > 0 && to->min == to->max && !to->pairs.n)
-		*VEC_PUSH(a, &to->pairs, &to->pairs.capacity) = (struct cw_pair){to->min, to->n};
-	if (one.min == one.max && !one.pairs.n)
-		*VEC_PUSH(a, &one.pairs, &one.pairs.capacity) = (struct cw_pair){one.min, one.n};
-	cw_sum_add(to, one.n, one.sum, one.min, one.max);
-	to->pairs.lost = to->pairs.lost || one.pairs.lost;
-	for (size_t i = 0; i < one.pairs.n; i++) *VEC_PUSH(a, &to->pairs, &to->pairs.capacity) = one.pairs.v[i];
-}
-
 status metrics_put_in(struct store_tx *tx, struct arena *a, const struct metric_point *points, size_t n, int64_t now_ms)
 {
 	for (size_t i = 0; i < n;) {
@@ -52,7 +41,7 @@ status metrics_put_in(struct store_tx *tx, struct arena *a, const struct metric_
 			(points[k].unit ? cw_unit(str_c(points[k].unit)) : CW_UNIT_NONE) == unit;
 			k++) {
 			struct cw_sum one = sum_of(a, &points[k]);
-			if (one.n > 0) join(a, &s, &one);
+			if (one.n > 0) cw_sum_join(a, &s, one);
 		}
 		if (s.n > 0) {
 			cw_fresh_put(tx, a, cw_id_of(a, p->metric), at, p->high_resolution, unit, &s);
