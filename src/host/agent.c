@@ -247,6 +247,7 @@ static const agent_handler handlers[HOST_OP_COUNT] = {
 	[HOST_OP_TRACE] = net_on_trace,
 	[HOST_OP_LISTEN] = socket_listen,
 	[HOST_OP_CONNECT] = socket_connect,
+	[HOST_OP_SHARE] = shares_on,
 };
 
 static void on_stream(void *ctx)

@@ -79,6 +79,12 @@ status host_listen(struct host *h, struct str place, struct str address, uint16_
 /* A TCP connection from there, non-blocking: its connect is under way or done (poll for POLLOUT, then SO_ERROR). */
 status host_connect(struct host *h, struct str place, struct str address, uint16_t port, int *fd) MUST_USE;
 
+/* ── shared file systems ── folders below the data folder that machines mount (state.model: Interface, share). What
+ * machines have put there belongs to others than virga: the agent looks, and takes away. folder: "efs/fs-…". Both block
+ * until done; OK where it is not there. */
+status host_share_measure(struct host *h, struct str folder, uint64_t *bytes) MUST_USE;
+status host_share_remove(struct host *h, struct str folder) MUST_USE;
+
 /* ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────── */
 enum host_event_kind {
 	HOST_AGENT_RESTARTED, /* send all intent again; detail NULL */
@@ -128,6 +134,7 @@ enum host_op {
 	HOST_OP_ENGINE_LIST,
 	HOST_OP_ENGINE_RUN,
 	HOST_OP_FLOWS_COLLECT,
+	HOST_OP_SHARE,
 	/* events */
 	HOST_OP_FLOWS,
 	HOST_OP_MACHINE_ENDED,

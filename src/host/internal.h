@@ -18,5 +18,13 @@ void net_free(struct net *n);
 /* A machine's namespace has been bound (netns_bind): its interfaces are plugged in, where a VPC's intent tells of them.
  */
 void net_place_stands(struct net *n, struct str place);
+/* A shared file system as a machine reaches it: at an interface of its own VPC. */
+struct net_share {
+	struct str address, folder;
+	const struct host_rec_strings *points;
+};
+/* host: the interface's address, or the file system's id: then the one of the machine's zone. False: there is none. The
+ * strings live as long as the VPC's intent. */
+bool net_share_of(const struct net *n, struct str machine, struct str host, struct net_share *out);
 /* Removes every namespace of the installation. */
 void net_clear(struct net *n);

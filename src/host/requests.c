@@ -1,6 +1,8 @@
 /* The typed requests of host.h over host_request. */
 #include "host/host.h"
 #include "host/net/trace.h"
+#include <errno.h>
+#include <unistd.h>
 
 static status send_intent(struct host *h, struct arena *a, enum host_op op, struct str bytes,
 	struct host_rec_applied *out, struct str *why)
@@ -122,4 +124,39 @@ status host_connect(struct host *h, struct str place, struct str address, uint16
 	struct host_rec_socket_at at = {
 		.place = place, .protocol = STR("tcp"), .address = address, .port = SOME_I32(port)};
 	return send_socket(h, HOST_OP_CONNECT, &at, fd);
+}
+
+/* The answer comes through a pipe, once it is done: 8 bytes. */
+static status send_share(struct host *h, struct str folder, const char *what, uint64_t *bytes)
+{
+	struct arena a;
+	int fd = -1;
+	size_t n = 1;
+	uint64_t total = 0;
+	arena_init(&a);
+	struct host_rec_share r = {.folder = folder, .what = str_c(what)};
+	struct host_ask ask = {
+		.op = HOST_OP_SHARE, .request = host_rec_share_encode(&a, &r), .fds_out = &fd, .n_fds_out = &n};
+	status s = host_request(h, &a, &ask, NULL, NULL);
+	arena_cleanup(&a);
+	if (!is_ok(s)) return s;
+	if (n != 1) return STATUS(IO);
+	ssize_t got;
+	do {
+		got = read(fd, &total, sizeof(total));
+	} while (got < 0 && errno == EINTR);
+	close(fd);
+	if (got != sizeof(total)) return STATUS(IO);
+	if (bytes) *bytes = total;
+	return OK;
+}
+
+status host_share_measure(struct host *h, struct str folder, uint64_t *bytes)
+{
+	return send_share(h, folder, "measure", bytes);
+}
+
+status host_share_remove(struct host *h, struct str folder)
+{
+	return send_share(h, folder, "remove", NULL);
 }

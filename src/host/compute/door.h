@@ -11,4 +11,6 @@ void compute_free(struct compute *c);
 void compute_clear(struct compute *c);
 /* The handler of a request of compute/ and engines/; NULL for others. */
 agent_handler compute_handler(enum host_op op);
+/* HOST_OP_SHARE; see shares.h. */
+void shares_on(struct agent *g, struct agent_request *r);
 struct compute *agent_compute(struct agent *g);

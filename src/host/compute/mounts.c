@@ -3,6 +3,7 @@
 #include "host/compute/mounts.h"
 #include "base/log.h"
 #include "host/compute/control.h"
+#include "host/compute/shares.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -184,6 +185,13 @@ static void answer(struct machine *m, const struct seccomp_notif *q)
 	if (good && is_ours(c)) {
 		r.flags = 0;
 		r.error = -mount_volume(c);
+	} else if (good) {
+		struct share_call share = {m, c->pid, c->source, c->type, c->options};
+		int error;
+		if (share_mount(&share, open_inside(c->pid, c->target), attributes_of(c->flags), &error)) {
+			r.flags = 0;
+			r.error = -error;
+		}
 	}
 	if (ioctl(m->notify, SECCOMP_IOCTL_NOTIF_SEND, &r) != 0 && errno != ENOENT)
 		log_warn("host", "mount", "id=%s why=\"%s\"", m->id, strerror(errno));

@@ -263,8 +263,8 @@ static void on_call(void *ctx, enum bus_phase phase, struct store_tx *tx, const 
 	bool ours = c->match.service == &wire_service_ec2;
 	if (str_starts(op, STR("Describe")) || str_starts(op, STR("Get"))) return;
 	if (ours) jobs_poke(cloud->jobs);
-	/* What endpoint services offer: they themselves, and the listeners of their balancers. */
-	if ((ours && str_find(op, STR("VpcEndpoint")) >= 0) ||
+	/* What endpoint services offer: they themselves, and the listeners of their balancers; and EFS's mount targets. */
+	if ((ours && str_find(op, STR("VpcEndpoint")) >= 0) || str_find(op, STR("MountTarget")) >= 0 ||
 		(strcmp(c->match.service->name, "elbv2") == 0 && str_find(op, STR("Listener")) >= 0))
 		ec2_relay_wake(ec2_network_of(cloud)->relay, false);
 }

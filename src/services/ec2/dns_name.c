@@ -4,6 +4,7 @@
 #include "services/ec2/dns.h"
 #include "services/ec2/endpoint.h"
 #include "services/ec2/intent.h"
+#include "services/efs/door.h"
 #include "services/elbv2/door.h"
 
 /* "The DNS name's TTL is 5 seconds" of databases, 60 of balancers: the shorter one serves both. */
@@ -183,6 +184,24 @@ static status balancer_name(struct look *l, struct str label)
 	return OK;
 }
 
+/* "fs-0123….efs.us-east-1.amazonaws.com", or in one zone "us-east-1a.fs-…": the mount targets in this VPC. */
+static status file_system_name(struct look *l, bool *is)
+{
+	struct str rest = l->q->name, first = str_cut(&rest, '.'), zone = STR_NONE;
+	struct efs_targets found;
+	struct cidr address;
+	if (!str_starts(first, STR("fs-")) && str_has(rest)) {
+		zone = first;
+		first = str_cut(&rest, '.');
+	}
+	*is = str_starts(first, STR("fs-")) && str_starts(str_or(rest, STR("")), STR("efs."));
+	if (!*is) return OK;
+	TRY(efs_addresses(l->at.tx, l->at.a, l->at.account, l->at.region, first, l->vpc->vpc_id, zone, &found));
+	for (size_t i = 0; i < found.n; i++)
+		if (is_ok(cidr_parse_address(found.v[i], &address))) add_address(l, address);
+	return OK;
+}
+
 /* "5.1.0.10.in-addr.arpa" */
 static status reverse_name(struct look *l, struct str name)
 {
@@ -231,8 +250,10 @@ status ec2_dns_answer(struct ec2_place at, const struct ec2_rec_vpc *vpc, const 
 	else if (str_ends(q->name, STR(".compute.amazonaws.com")) || str_ends(q->name, STR(".compute-1.amazonaws.com")))
 		TRY(public_name(&l, label));
 	else if (str_ends(q->name, STR(".amazonaws.com"))) {
-		TRY(published_name(&l));
-		if (!l.exists) TRY(service_name(&l));
+		bool files;
+		TRY(file_system_name(&l, &files));
+		if (!files) TRY(published_name(&l));
+		if (!files && !l.exists) TRY(service_name(&l));
 	}
 	*code = l.exists ? DNS_OK : DNS_NO_SUCH_NAME;
 	return OK;

@@ -250,6 +250,9 @@ static void add_interface(struct intent *i, const struct ec2_rec_eni *e)
 	h->groups.v = e->groups.v;
 	h->groups.n = e->groups.n;
 	if (ec2_eni_is_open(e)) h->open = SOME_BOOL(true);
+	h->share = e->share;
+	h->share_points.v = e->share_points.v;
+	h->share_points.n = e->share_points.n;
 }
 
 static status add_interfaces(struct intent *i)

@@ -89,6 +89,8 @@ struct ec2_eni_make {
 	const struct ec2_tag_specification_list *tags;
 };
 status ec2_eni_make(struct call *c, const struct ec2_eni_make *m, struct ec2_rec_eni *out) MUST_USE;
+/* It serves that folder, at those access points (host/state.model: Interface). NOT_FOUND. */
+status ec2_eni_share(struct ec2_place at, struct str eni, struct str folder, const struct str *points, size_t n) MUST_USE;
 /* No security group guards it: a Network Load Balancer's that was made without. */
 bool ec2_eni_is_open(const struct ec2_rec_eni *e);
 /* Whatever its state: addresses, index and Elastic IP associations go too. */

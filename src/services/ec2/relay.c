@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "host/host.h"
 #include "services/ec2/private_link.h"
+#include "services/efs/door.h"
 #include "services/elbv2/door.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -140,6 +141,16 @@ static status want_all(struct ec2_relay *r, struct store_tx *tx, struct arena *a
 	return is_ok(s) ? end : s;
 }
 
+/* Mount targets of EFS: that a connection stands is all that a mount asks (host/compute/shares.h). */
+static status want_targets(struct ec2_relay *r, struct store_tx *tx, struct arena *a)
+{
+	struct efs_targets targets;
+	TRY(efs_targets(tx, a, &targets));
+	for (size_t i = 0; i < targets.n; i++)
+		want(r, (struct ec2_place){tx, a, STR(""), STR("")}, STR(""), targets.v[i], EFS_PORT);
+	return OK;
+}
+
 static void look(struct ec2_relay *r)
 {
 	struct arena a;
@@ -150,6 +161,7 @@ static void look(struct ec2_relay *r)
 	if (!forget) {
 		struct store_tx *tx = store_begin(r->cloud->store, &a, true);
 		status s = want_all(r, tx, &a);
+		if (is_ok(s)) s = want_targets(r, tx, &a);
 		store_end(tx);
 		if (!is_ok(s)) log_warn("ec2", "relay-look", "status=%s", status_name(s));
 	} else {
@@ -316,7 +328,10 @@ static void on_listener(struct ec2_relay *r, const struct listener *l)
 	for (int i = 0; i < EVENTS; i++) {
 		int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd < 0) return;
-		begin_flow(r, l, fd);
+		if (*l->endpoint)
+			begin_flow(r, l, fd);
+		else
+			close(fd);
 	}
 }
 
