@@ -3,6 +3,7 @@ a VPC with what they refuse."""
 import json
 import subprocess
 import unittest
+import xml.etree.ElementTree
 import zlib
 
 from botocore.exceptions import ClientError
@@ -580,6 +581,25 @@ class Between(Case):
         ec2.disable_transit_gateway_route_table_propagation(TransitGatewayRouteTableId=own, TransitGatewayAttachmentId=a)
         ec2.delete_transit_gateway_route(TransitGatewayRouteTableId=own, DestinationCidrBlock="10.2.0.0/16")
         self.assertEqual(routes(own), {})
+        # A prefix list: each entry a route, behind static ones; it changes with the list.
+        pl = ec2.create_managed_prefix_list(PrefixListName="p", MaxEntries=5, AddressFamily="IPv4", Entries=[
+            {"Cidr": "10.2.0.0/16"}, {"Cidr": "10.9.0.0/16"}])["PrefixList"]["PrefixListId"]
+        of = {"TransitGatewayRouteTableId": own, "PrefixListId": pl}
+        self.refused("InvalidParameterCombination", ec2.create_transit_gateway_prefix_list_reference, **of)
+        ec2.create_transit_gateway_route(TransitGatewayRouteTableId=own, DestinationCidrBlock="10.9.0.0/16", Blackhole=True)
+        ec2.create_transit_gateway_prefix_list_reference(TransitGatewayAttachmentId=b, **of)
+        self.refused("RouteAlreadyExists", ec2.create_transit_gateway_prefix_list_reference, Blackhole=True, **of)
+        self.assertEqual(routes(own), {"10.2.0.0/16": ("static", "active"), "10.9.0.0/16": ("static", "blackhole")})
+        self.assertEqual(list(routes(own, ("prefix-list-id", [pl]))), ["10.2.0.0/16"])
+        ec2.modify_managed_prefix_list(PrefixListId=pl, CurrentVersion=1, AddEntries=[{"Cidr": "10.7.0.0/16"}])
+        self.assertEqual(routes(own)["10.7.0.0/16"], ("static", "active"))
+        ec2.modify_transit_gateway_prefix_list_reference(Blackhole=True, **of)
+        self.assertEqual(routes(own)["10.2.0.0/16"], ("static", "blackhole"))
+        [told] = ec2.get_transit_gateway_prefix_list_references(TransitGatewayRouteTableId=own)["TransitGatewayPrefixListReferences"]
+        self.assertEqual((told["PrefixListId"], told["Blackhole"], told["State"]), (pl, True, "available"))
+        ec2.delete_transit_gateway_prefix_list_reference(**of)
+        ec2.delete_transit_gateway_route(TransitGatewayRouteTableId=own, DestinationCidrBlock="10.9.0.0/16")
+        self.assertEqual(routes(own), {})
         s2 = ec2.create_subnet(VpcId=v, CidrBlock="10.1.2.0/24", AvailabilityZone="us-east-1b")["Subnet"]["SubnetId"]
         changed = ec2.modify_transit_gateway_vpc_attachment(TransitGatewayAttachmentId=a, AddSubnetIds=[s2], RemoveSubnetIds=[s])
         self.assertEqual(changed["TransitGatewayVpcAttachment"]["SubnetIds"], [s2])
@@ -602,6 +622,35 @@ class Between(Case):
         ec2.attach_vpn_gateway(VpnGatewayId=g, VpcId=v)
         self.assertEqual(ec2.describe_vpn_gateways()["VpnGateways"][0]["VpcAttachments"], [{"State": "attached", "VpcId": v}])
         self.refused("IncorrectState", ec2.delete_vpn_gateway, VpnGatewayId=g)
+        [table] = [t["RouteTableId"] for t in ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [v]}])["RouteTables"]]
+        ec2.enable_vgw_route_propagation(GatewayId=g, RouteTableId=table)
+        self.assertEqual(ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]["PropagatingVgws"], [{"GatewayId": g}])
+        ec2.disable_vgw_route_propagation(GatewayId=g, RouteTableId=table)
+        self.assertEqual(ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]["PropagatingVgws"], [])
+        # A connection: two tunnels with addresses and keys, and no packet that would pass.
+        ask = {"CustomerGatewayId": c, "Type": "ipsec.1", "VpnGatewayId": g}
+        self.refused("InvalidParameterValue", ec2.create_vpn_connection, **{**ask, "Type": "ipsec.9"})
+        self.refused("InvalidParameterValue", ec2.create_vpn_connection, Options={"TunnelOptions": [{"TunnelInsideCidr": "10.0.0.0/30"}]}, **ask)
+        self.refused("InvalidParameterValue", ec2.create_vpn_connection, Options={"TunnelOptions": [{"PreSharedKey": "short"}]}, **ask)
+        n = ec2.create_vpn_connection(Options={"StaticRoutesOnly": True, "TunnelOptions": [
+            {"TunnelInsideCidr": "169.254.44.0/30", "PreSharedKey": "abcdefgh1234"}]}, **ask)["VpnConnection"]
+        i = n["VpnConnectionId"]
+        self.assertEqual([t["Status"] for t in n["VgwTelemetry"]], ["DOWN", "DOWN"])
+        one, two = n["Options"]["TunnelOptions"]
+        self.assertEqual((one["TunnelInsideCidr"], one["PreSharedKey"], len(two["PreSharedKey"])), ("169.254.44.0/30", "abcdefgh1234", 32))
+        self.assertNotEqual(one["OutsideIpAddress"], two["OutsideIpAddress"])
+        root = xml.etree.ElementTree.fromstring(n["CustomerGatewayConfiguration"])
+        self.assertEqual((root.get("id"), [x.text for x in root.iterfind("ipsec_tunnel/ike/pre_shared_key")]),
+                         (i, ["abcdefgh1234", two["PreSharedKey"]]))
+        self.assertEqual(root.find("ipsec_tunnel/customer_gateway/tunnel_inside_address/ip_address").text, "169.254.44.2")
+        ec2.create_vpn_connection_route(VpnConnectionId=i, DestinationCidrBlock="192.168.0.0/16")
+        [told] = ec2.describe_vpn_connections(Filters=[{"Name": "route.destination-cidr-block", "Values": ["192.168.0.0/16"]}])["VpnConnections"]
+        self.assertEqual((told["VpnConnectionId"], told["Routes"][0]["State"]), (i, "available"))
+        ec2.delete_vpn_connection_route(VpnConnectionId=i, DestinationCidrBlock="192.168.0.0/16")
+        self.refused("InvalidRoute.NotFound", ec2.delete_vpn_connection_route, VpnConnectionId=i, DestinationCidrBlock="192.168.0.0/16")
+        self.refused("IncorrectState", ec2.delete_customer_gateway, CustomerGatewayId=c)
+        ec2.delete_vpn_connection(VpnConnectionId=i)
+        self.refused("InvalidVpnConnectionID.NotFound", ec2.describe_vpn_connections, VpnConnectionIds=[i])
         ec2.detach_vpn_gateway(VpnGatewayId=g, VpcId=v)
         ec2.delete_vpn_gateway(VpnGatewayId=g)
         ec2.delete_customer_gateway(CustomerGatewayId=c)

@@ -277,6 +277,29 @@ static const struct service_op operations[EC2_OP_COUNT] = {
 	[EC2_OP_UNLOCK_SNAPSHOT] = OP(ec2_unlock_snapshot, 0),
 	[EC2_OP_UNMONITOR_INSTANCES] = OP(ec2_unmonitor_instances, 0),
 
+	/* ── VPN connections, prefix lists of transit gateways ── */
+	[EC2_OP_CREATE_TRANSIT_GATEWAY_PREFIX_LIST_REFERENCE] = OP(ec2_create_transit_gateway_prefix_list_reference, 0),
+	[EC2_OP_CREATE_VPN_CONNECTION] = OP(ec2_create_vpn_connection, 0),
+	[EC2_OP_CREATE_VPN_CONNECTION_ROUTE] = OP(ec2_create_vpn_connection_route, 0),
+	[EC2_OP_DELETE_TRANSIT_GATEWAY_PREFIX_LIST_REFERENCE] = OP(ec2_delete_transit_gateway_prefix_list_reference, 0),
+	[EC2_OP_DELETE_VPN_CONNECTION] = OP(ec2_delete_vpn_connection, 0),
+	[EC2_OP_DELETE_VPN_CONNECTION_ROUTE] = OP(ec2_delete_vpn_connection_route, 0),
+	[EC2_OP_DESCRIBE_VPN_CONNECTIONS] = OP(ec2_describe_vpn_connections, OP_READ),
+	[EC2_OP_DISABLE_VGW_ROUTE_PROPAGATION] = OP(ec2_disable_vgw_route_propagation, 0),
+	[EC2_OP_ENABLE_VGW_ROUTE_PROPAGATION] = OP(ec2_enable_vgw_route_propagation, 0),
+	[EC2_OP_GET_TRANSIT_GATEWAY_PREFIX_LIST_REFERENCES] =
+		OP(ec2_get_transit_gateway_prefix_list_references, OP_READ),
+	[EC2_OP_MODIFY_TRANSIT_GATEWAY_PREFIX_LIST_REFERENCE] = OP(ec2_modify_transit_gateway_prefix_list_reference, 0),
+
+	/* ── capacity reservations ── */
+	[EC2_OP_CANCEL_CAPACITY_RESERVATION] = OP(ec2_cancel_capacity_reservation, 0),
+	[EC2_OP_CREATE_CAPACITY_RESERVATION] = OP(ec2_create_capacity_reservation, 0),
+	[EC2_OP_DESCRIBE_CAPACITY_RESERVATIONS] = OP(ec2_describe_capacity_reservations, OP_READ),
+	[EC2_OP_GET_CAPACITY_RESERVATION_USAGE] = OP(ec2_get_capacity_reservation_usage, OP_READ),
+	[EC2_OP_MODIFY_CAPACITY_RESERVATION] = OP(ec2_modify_capacity_reservation, 0),
+	[EC2_OP_MODIFY_INSTANCE_CAPACITY_RESERVATION_ATTRIBUTES] =
+		OP(ec2_modify_instance_capacity_reservation_attributes, 0),
+
 	/* ── fleets ── */
 	[EC2_OP_CANCEL_SPOT_FLEET_REQUESTS] = OP(ec2_cancel_spot_fleet_requests, 0),
 	[EC2_OP_CREATE_FLEET] = OP(ec2_create_fleet, 0),

@@ -1,4 +1,5 @@
 /* Instances as other services' controllers see them, and the word that they have changed. */
+#include "services/ec2/capacity.h"
 #include "services/ec2/door.h"
 #include "services/ec2/fleet.h"
 #include "services/ec2/machine.h"
@@ -44,9 +45,11 @@ void ec2_instance_tell(struct call *c, const struct ec2_rec_instance *i)
 	struct ec2_instance_event detail = {i->instance_id, ec2_state_name(i->state.v)};
 	struct bus_event e = {.kind = "ec2.instance", .account = c->account, .region = c->region, .detail = &detail};
 	bus_publish(c->cloud->bus, BUS_COMMITTING, c->tx, &e);
+	bool runs = i->state.v == EC2_PENDING || i->state.v == EC2_RUNNING;
+	if (str_has(i->capacity_reservation) && !runs)
+		ec2_capacity_release(ec2_here(c), i->capacity_reservation, i->instance_id);
 	/* Its fleet looks whether it has to be replaced. */
-	if (str_has(i->fleet) && i->state.v != EC2_PENDING && i->state.v != EC2_RUNNING)
-		ec2_job_schedule(ec2_here(c), EC2_JOB_FLEET, i->fleet, c->now_ms);
+	if (str_has(i->fleet) && !runs) ec2_job_schedule(ec2_here(c), EC2_JOB_FLEET, i->fleet, c->now_ms);
 }
 
 status ec2_subnet_place(struct store_tx *tx, struct arena *a, struct str account, struct str region, struct str subnet,

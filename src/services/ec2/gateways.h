@@ -27,10 +27,14 @@ status ec2_peerings_of_gone(struct call *c, struct str vpc) MUST_USE;
 /* The gateway is there and has an attachment to this VPC. */
 status ec2_tgw_check_attached(struct call *c, struct str tgw, struct str vpc) MUST_USE;
 
+/* ── vpn_connection.c ── FAILED: a VPN connection uses this virtual private or customer gateway. */
+status ec2_vpn_gateway_unused(struct call *c, struct str gateway) MUST_USE;
+
 EC2_TYPES_DECLARE(prefix_list);
 EC2_TYPES_DECLARE(peering);
 EC2_TYPES_DECLARE(transit_gateway);
 EC2_TYPES_DECLARE(tgw_attachment);
 EC2_TYPES_DECLARE(tgw_route_table);
 EC2_TYPES_DECLARE(vpn_gateway);
+EC2_TYPES_DECLARE(vpn_connection);
 EC2_TYPES_DECLARE(customer_gateway);

@@ -1,5 +1,5 @@
 /* Instances as they are kept and shown: DescribeInstances. */
-#include "services/ec2/instance.h"
+#include "services/ec2/capacity.h"
 #include "services/ec2/machine.h"
 #include "wire/shape.h"
 
@@ -208,6 +208,8 @@ static status render(struct call *c, const struct ec2_item *item, void *to)
 		out->state_reason = arena_new(c->arena, struct ec2_state_reason);
 		*out->state_reason = (struct ec2_state_reason){STR(EC2_SIMULATED_CODE), STR(EC2_SIMULATED_TEXT)};
 	}
+	if (ec2_capacity_holds(item->at, i->capacity_reservation, i->instance_id))
+		out->capacity_reservation_id = i->capacity_reservation;
 	if (str_has(i->profile_arn) && !str_is(i->profile_state, "disassociated")) {
 		out->iam_instance_profile = arena_new(c->arena, struct ec2_iam_instance_profile);
 		*out->iam_instance_profile = (struct ec2_iam_instance_profile){i->profile_arn, i->profile_id};

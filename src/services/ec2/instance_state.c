@@ -1,6 +1,6 @@
 /* Start, stop, reboot, terminate: what an instance shall be. The machine controller brings it there ("Amazon EC2
  * instance state changes", the guide). */
-#include "services/ec2/instance.h"
+#include "services/ec2/capacity.h"
 #include "services/ec2/machine.h"
 
 static struct ec2_instance_state_change change_of(struct call *c, struct str id, int32_t from, int32_t to)
@@ -39,6 +39,12 @@ status ec2_start_instances(
 				return call_fail(c, EC2_ERR_INCORRECT_INSTANCE_STATE,
 					"The instance '%.*s' does not have a volume attached at root.",
 					STR_ARG(i->instance_id));
+			struct ec2_instance shape = {0};
+			TRY(ec2_instance_document(c->arena, i, &shape));
+			struct ec2_capacity_wish wish = {shape.instance_type, i->zone,
+				shape.placement ? shape.placement->tenancy : STR_NONE,
+				shape.capacity_reservation_specification};
+			TRY(ec2_capacity_take(c, &wish, i->instance_id, &i->capacity_reservation));
 			i->desired = STR("running");
 			i->state = SOME_I32(to = EC2_PENDING);
 			i->reason_code = i->reason_message = i->transition_reason = STR_NONE;

@@ -2,7 +2,7 @@
  * hold the addresses of S3 and DynamoDB in a region: here one address each that no other network has, at which virga
  * answers inside a VPC. */
 #include "base/map.h"
-#include "services/ec2/gateways.h"
+#include "services/ec2/tgw.h"
 
 enum { LISTS_MAX = 100, ENTRIES_MAX = 1000 };
 
@@ -195,7 +195,13 @@ static status touch_all(struct call *c)
 	status s = OK;
 	while (is_ok(s) && ec2_next(&e)) s = ec2_vpc_touch(ec2_here(c), e.item.id);
 	status end = ec2_each_end(&e);
-	return is_ok(s) ? end : s;
+	TRY(s);
+	TRY(end);
+	e = ec2_each(ec2_here(c), &ec2_type_transit_gateway);
+	while (is_ok(s) && ec2_next(&e)) s = ec2_tgw_touch(ec2_here(c), e.item.id);
+	end = ec2_each_end(&e);
+	TRY(s);
+	return end;
 }
 
 status ec2_create_managed_prefix_list(struct call *c, const struct ec2_create_managed_prefix_list_input *in,

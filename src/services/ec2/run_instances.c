@@ -1,5 +1,5 @@
 /* RunInstances: the plan made real in the store. The machine controller does the rest after the commit. */
-#include "services/ec2/instance.h"
+#include "services/ec2/capacity.h"
 #include "services/ec2/machine.h"
 #include "wire/shape.h"
 #include <openssl/sha.h>
@@ -153,6 +153,12 @@ static status had_public(struct call *c, struct ec2_rec_instance *i)
 	return OK;
 }
 
+static struct ec2_capacity_wish wish_of(const struct ec2_run_plan *p, const struct ec2_instance *shape)
+{
+	return (struct ec2_capacity_wish){p->type.name, p->subnet.availability_zone, shape->placement->tenancy,
+		shape->capacity_reservation_specification};
+}
+
 static status make_one(struct call *c, const struct ec2_run_plan *p, const struct ec2_instance *like,
 	struct str reservation, int32_t index, struct str *id)
 {
@@ -189,6 +195,8 @@ static status make_one(struct call *c, const struct ec2_run_plan *p, const struc
 	}
 	shape.ami_launch_index = SOME_I32(index);
 	ec2_instance_document_put(c->arena, &i, &shape);
+	struct ec2_capacity_wish wish = wish_of(p, &shape);
+	TRY(ec2_capacity_take(c, &wish, i.instance_id, &i.capacity_reservation));
 	TRY(ec2_run_interfaces(c, p, i.instance_id));
 	TRY(had_public(c, &i));
 	TRY(add_volumes(c, p, &i));
@@ -220,12 +228,23 @@ static status fitting(struct call *c, struct ec2_run_plan *p)
 	return OK;
 }
 
+/* Where it has to be a capacity reservation's: as many as are left there. */
+static status reserved(struct call *c, struct ec2_run_plan *p, const struct ec2_instance *shape)
+{
+	struct ec2_capacity_wish wish = wish_of(p, shape);
+	int32_t left;
+	TRY(ec2_capacity_left(c, &wish, &left));
+	if (left < p->count && left >= p->in.min_count.v) p->count = left;
+	return OK;
+}
+
 status ec2_run_make(struct call *c, struct ec2_run_plan *p, struct ec2_reservation *out)
 {
 	struct ec2_instance shape;
 	struct str reservation = ec2_new_id(c->arena, "r-");
 	TRY(fitting(c, p));
 	TRY(shape_of(c, p, &shape));
+	TRY(reserved(c, p, &shape));
 	struct str *ids = arena_new_n(c->arena, struct str, (size_t)p->count);
 	for (int32_t k = 0; k < p->count; k++) TRY(make_one(c, p, &shape, reservation, k, &ids[k]));
 	ec2_image_launched(c, &p->image);

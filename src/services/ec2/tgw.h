@@ -7,6 +7,7 @@ status ec2_tgw_touch(struct ec2_place at, struct str tgw) MUST_USE;
 /* All routes of a table as packets see them: static ones before what attachments propagate. */
 struct ec2_tgw_route {
 	struct str cidr, attachment, vpc; /* attachment STR_NONE: a blackhole */
+	struct str prefix_list;           /* that it comes from; may be STR_NONE */
 	bool is_static;
 };
 struct ec2_tgw_routes {

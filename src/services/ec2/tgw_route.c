@@ -52,20 +52,39 @@ static void push(struct arena *a, struct ec2_tgw_routes *out, struct ec2_tgw_rou
 	*VEC_PUSH(a, out, &capacity) = r;
 }
 
+static status push_static(struct ec2_place at, const struct ec2_rec_tgw_route *given, struct ec2_tgw_routes *out)
+{
+	struct ec2_rec_tgw_attachment a = {0};
+	struct ec2_tgw_route r = {.cidr = given->cidr, .prefix_list = given->prefix_list, .is_static = true};
+	struct ec2_rec_prefix_list l;
+	if (str_has(given->attachment)) {
+		status s = ec2_load(at, &ec2_type_tgw_attachment, given->attachment, &a);
+		if (!is_ok(s) && !status_is(s, STATUS_NOT_FOUND)) return s;
+		if (is_ok(s)) r.attachment = given->attachment;
+		r.vpc = a.vpc_id;
+	}
+	if (!str_has(given->prefix_list)) {
+		push(at.a, out, r);
+		return OK;
+	}
+	status s = ec2_prefix_list_load(at, given->prefix_list, &l);
+	if (status_is(s, STATUS_NOT_FOUND)) return OK;
+	TRY(s);
+	struct ec2_rec_prefix_entries entries = ec2_prefix_list_entries(&l, 0);
+	for (size_t i = 0; i < entries.n; i++) {
+		r.cidr = entries.v[i].cidr;
+		push(at.a, out, r);
+	}
+	return OK;
+}
+
 status ec2_tgw_routes(struct ec2_place at, const struct ec2_rec_tgw_route_table *t, struct ec2_tgw_routes *out)
 {
 	*out = (struct ec2_tgw_routes){0};
-	for (size_t i = 0; i < t->routes.n; i++) {
-		struct ec2_rec_tgw_attachment a = {0};
-		struct ec2_tgw_route r = {.cidr = t->routes.v[i].cidr, .is_static = true};
-		if (str_has(t->routes.v[i].attachment)) {
-			status s = ec2_load(at, &ec2_type_tgw_attachment, t->routes.v[i].attachment, &a);
-			if (!is_ok(s) && !status_is(s, STATUS_NOT_FOUND)) return s;
-			if (is_ok(s)) r.attachment = t->routes.v[i].attachment;
-			r.vpc = a.vpc_id;
-		}
-		push(at.a, out, r);
-	}
+	for (int lists = 0; lists < 2; lists++)
+		for (size_t i = 0; i < t->routes.n; i++)
+			if (str_has(t->routes.v[i].prefix_list) == (lists == 1))
+				TRY(push_static(at, &t->routes.v[i], out));
 	struct ec2_each e = ec2_each(at, &ec2_type_tgw_attachment);
 	while (ec2_next(&e)) {
 		const struct ec2_rec_tgw_attachment *a = e.item.record;
@@ -74,8 +93,9 @@ status ec2_tgw_routes(struct ec2_place at, const struct ec2_rec_tgw_route_table 
 		if (!is_ok(ec2_load(at, &ec2_type_vpc, a->vpc_id, &vpc))) continue;
 		for (size_t i = 0; i < vpc.cidr_block_association_set.n; i++)
 			push(at.a, out,
-				(struct ec2_tgw_route){
-					vpc.cidr_block_association_set.v[i].cidr_block, e.item.id, a->vpc_id, false});
+				(struct ec2_tgw_route){.cidr = vpc.cidr_block_association_set.v[i].cidr_block,
+					.attachment = e.item.id,
+					.vpc = a->vpc_id});
 	}
 	return ec2_each_end(&e);
 }
@@ -298,6 +318,7 @@ static void show_route(struct call *c, const struct ec2_tgw_route *r, struct ec2
 {
 	size_t capacity = 0;
 	*out = (struct ec2_transit_gateway_route){.destination_cidr_block = r->cidr,
+		.prefix_list_id = r->prefix_list,
 		.type = r->is_static ? STR("static") : STR("propagated"),
 		.state = str_has(r->attachment) ? STR("active") : STR("blackhole")};
 	if (str_has(r->attachment))
@@ -308,7 +329,7 @@ static void show_route(struct call *c, const struct ec2_tgw_route *r, struct ec2
 static ptrdiff_t route_at(const struct ec2_rec_tgw_route_table *t, struct str cidr)
 {
 	for (size_t i = 0; i < t->routes.n; i++)
-		if (str_eq(t->routes.v[i].cidr, cidr)) return (ptrdiff_t)i;
+		if (!str_has(t->routes.v[i].prefix_list) && str_eq(t->routes.v[i].cidr, cidr)) return (ptrdiff_t)i;
 	return -1;
 }
 
@@ -329,7 +350,7 @@ static status set_route(struct call *c, const struct route_given *g, struct ec2_
 			"The request must contain exactly one of the parameters Blackhole and "
 			"TransitGatewayAttachmentId");
 	if (str_has(g->attachment)) TRY(take_attachment(c, g->attachment, &t, &a));
-	struct ec2_rec_tgw_route r = {cidr_text(c->arena, block), g->attachment};
+	struct ec2_rec_tgw_route r = {.cidr = cidr_text(c->arena, block), .attachment = g->attachment};
 	ptrdiff_t i = route_at(&t, r.cidr);
 	if (i >= 0 && !g->replace)
 		return call_fail(c, EC2_ERR_ROUTE_ALREADY_EXISTS,
@@ -346,7 +367,8 @@ static status set_route(struct call *c, const struct route_given *g, struct ec2_
 		t.routes.v[i] = r;
 	ec2_put(ec2_here(c), &ec2_type_tgw_route_table, t.transit_gateway_route_table_id, &t);
 	*out = arena_new(c->arena, struct ec2_transit_gateway_route);
-	show_route(c, &(struct ec2_tgw_route){r.cidr, r.attachment, a.vpc_id, true}, *out);
+	struct ec2_tgw_route shown = {.cidr = r.cidr, .attachment = r.attachment, .vpc = a.vpc_id, .is_static = true};
+	show_route(c, &shown, *out);
 	return OK;
 }
 
@@ -379,8 +401,9 @@ status ec2_delete_transit_gateway_route(struct call *c, const struct ec2_delete_
 			"Route %.*s does not exist in Transit Gateway Route Table %.*s",
 			STR_ARG(in->destination_cidr_block), STR_ARG(in->transit_gateway_route_table_id));
 	out->route = arena_new(c->arena, struct ec2_transit_gateway_route);
-	show_route(
-		c, &(struct ec2_tgw_route){t.routes.v[i].cidr, t.routes.v[i].attachment, STR_NONE, true}, out->route);
+	struct ec2_tgw_route shown = {
+		.cidr = t.routes.v[i].cidr, .attachment = t.routes.v[i].attachment, .is_static = true};
+	show_route(c, &shown, out->route);
 	out->route->state = STR("deleted");
 	t.routes.v[i] = t.routes.v[--t.routes.n];
 	ec2_put(ec2_here(c), &ec2_type_tgw_route_table, t.transit_gateway_route_table_id, &t);

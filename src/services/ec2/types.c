@@ -1,5 +1,6 @@
 /* Kinds of resources: ids, records, scans. */
 #include "base/rand.h"
+#include "services/ec2/capacity.h"
 #include "services/ec2/endpoint.h"
 #include "services/ec2/fleet.h"
 #include "services/ec2/flow_log.h"
@@ -10,6 +11,7 @@
 
 /* Where one prefix begins another, the longer one stands first. */
 const struct ec2_type *const ec2_types[] = {
+	&ec2_type_capacity_reservation,
 	&ec2_type_fleet,
 	&ec2_type_image,
 	&ec2_type_instance,
@@ -37,6 +39,7 @@ const struct ec2_type *const ec2_types[] = {
 	&ec2_type_tgw_attachment,
 	&ec2_type_tgw_route_table,
 	&ec2_type_transit_gateway,
+	&ec2_type_vpn_connection,
 	&ec2_type_vpn_gateway,
 	&ec2_type_customer_gateway,
 	&ec2_type_endpoint_service,

@@ -65,6 +65,7 @@ status ec2_delete_customer_gateway(struct call *c, const struct ec2_delete_custo
 	(void)out;
 	struct ec2_rec_customer_gateway r;
 	TRY(ec2_find(c, &ec2_type_customer_gateway, in->customer_gateway_id, &r));
+	TRY(ec2_vpn_gateway_unused(c, r.customer_gateway_id));
 	ec2_drop(ec2_here(c), &ec2_type_customer_gateway, r.customer_gateway_id);
 	return OK;
 }
@@ -130,6 +131,7 @@ status ec2_delete_vpn_gateway(
 	if (str_has(r.vpc))
 		return call_fail(c, EC2_ERR_INCORRECT_STATE, "The vpnGateway '%.*s' is attached to a VPC.",
 			STR_ARG(r.vpn_gateway_id));
+	TRY(ec2_vpn_gateway_unused(c, r.vpn_gateway_id));
 	ec2_drop(ec2_here(c), &ec2_type_vpn_gateway, r.vpn_gateway_id);
 	return OK;
 }
