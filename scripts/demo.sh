@@ -11,20 +11,29 @@ stack=shop bucket=shop-artifacts-000000000000
 log=${XDG_STATE_HOME:-$HOME/.local/state}/virga-demo.log
 
 aws_() { aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; } # Debian's CLI does not read AWS_ENDPOINT_URL
-field() { aws_ cloudformation describe-stacks --stack-name $stack --query "Stacks[0].$1" --output text 2>/dev/null; }
+# CloudFormation is asked by curl, which signs as the CLI does, without the second that each start of the CLI takes.
+cfn() { # ACTION [NAME=VALUE | NAME@FILE]...
+	local action=$1 fields=()
+	shift
+	for field in "$@"; do fields+=(--data-urlencode "$field"); done
+	curl -s --fail-with-body --aws-sigv4 "aws:amz:$AWS_DEFAULT_REGION:cloudformation" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \
+		"$AWS_ENDPOINT_URL/" --data "Action=$action" --data Version=2010-05-15 --data StackName=$stack ${fields[@]+"${fields[@]}"}
+}
+stack_status() { cfn DescribeStacks | sed -n 's:.*<StackStatus>\([A-Z_]*\)</StackStatus>.*:\1:p'; }
+output() { cfn DescribeStacks | sed 's:<member>:\n&:g' | sed -n "s:.*<OutputKey>$1</OutputKey>.*<OutputValue>\([^<]*\)</OutputValue>.*:\1:p;s:.*<OutputValue>\([^<]*\)</OutputValue>.*<OutputKey>$1</OutputKey>.*:\1:p"; }
 answers() { curl -sf -o /dev/null --max-time 5 "$AWS_ENDPOINT_URL/_localstack/health"; }
 
 settle() { # until the stack's operation has ended
 	local status
-	while status=$(field StackStatus) && [[ $status == *_IN_PROGRESS ]]; do sleep 0.5; done
+	while status=$(stack_status) && [[ $status == *_IN_PROGRESS ]]; do sleep 0.1; done
 	echo "${status:-gone}"
 }
 
 if [ "${1:-up}" = down ]; then
-	aws_ cloudformation describe-stack-resources --stack-name $stack >/dev/null
-	pictures=$(field "Outputs[?OutputKey=='PicturesBucket'].OutputValue | [0]")
+	[ -n "$(stack_status)" ] || { echo "There is no shop."; exit 1; }
+	pictures=$(output PicturesBucket)
 	[ -z "$pictures" ] || aws_ s3 rm --quiet --recursive "s3://$pictures"
-	aws_ cloudformation delete-stack --stack-name $stack
+	cfn DeleteStack >/dev/null
 	status=$(settle)
 	[ "$status" = gone ] || { echo "the stack is $status"; exit 1; }
 	aws_ s3 rb --force "s3://$bucket" >/dev/null
@@ -50,11 +59,12 @@ python3 -m zipfile -c "$package/shop.zip" examples/three-tier/app/*.{py,html}
 key=shop-$(cat examples/three-tier/app/*.{py,html} | sha256sum | cut -c1-12).zip
 aws_ s3 mb "s3://$bucket" >/dev/null 2>&1 || true
 aws_ s3 cp --quiet "$package/shop.zip" "s3://$bucket/$key"
-what=create
-[ -z "$(field StackStatus || true)" ] || what=update
-said=$(aws_ cloudformation $what-stack --stack-name $stack --template-body file://examples/three-tier/template.yaml \
-	--capabilities CAPABILITY_IAM --parameters ParameterKey=ArtifactBucket,ParameterValue=$bucket \
-	"ParameterKey=ArtifactKey,ParameterValue=$key" 2>&1) || [[ $said == *"No updates"* ]] || { echo "$said"; exit 1; }
+what=Create
+[ -z "$(stack_status)" ] || what=Update
+said=$(cfn ${what}Stack TemplateBody@examples/three-tier/template.yaml Capabilities.member.1=CAPABILITY_IAM \
+	Parameters.member.1.ParameterKey=ArtifactBucket Parameters.member.1.ParameterValue=$bucket \
+	Parameters.member.2.ParameterKey=ArtifactKey "Parameters.member.2.ParameterValue=$key") ||
+	[[ $said == *"No updates"* ]] || { echo "$said"; exit 1; }
 status=$(settle)
 case $status in
 CREATE_COMPLETE | UPDATE_COMPLETE) ;;
@@ -68,7 +78,7 @@ esac
 deployed=$(date +%s.%N)
 # From this machine a balancer is reached by its name at virga's own port.
 port=${AWS_ENDPOINT_URL##*:}
-url=http://$(field "Outputs[?OutputKey=='Balancer'].OutputValue | [0]"):${port%%/*}/
+url=http://$(output Balancer):${port%%/*}/
 for ((i = 0; i < 600; i++)); do curl -sf -o /dev/null --max-time 5 "${url}api/products" && break; sleep 0.1; done
 curl -sf -o /dev/null --max-time 5 "${url}api/products" || { echo "The shop does not answer at $url"; exit 1; }
 awk -v a="$begun" -v b="$deployed" -v c="$(date +%s.%N)" \

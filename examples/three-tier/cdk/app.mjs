@@ -72,7 +72,7 @@ class Shop extends Stack {
       })
       group.scaleOnCpuUtilization('Cpu', { targetUtilizationPercent: 60 })
       balancer.addListener('Http', { port: 80, open: internetFacing }).addTargets('Targets', {
-        port, protocol: elb.ApplicationProtocol.HTTP, targets: [group], deregistrationDelay: Duration.seconds(10),
+        port, protocol: elb.ApplicationProtocol.HTTP, targets: [group], deregistrationDelay: Duration.seconds(2),
         healthCheck: { path: '/health', interval: Duration.seconds(5), timeout: Duration.seconds(2), healthyThresholdCount: 2, unhealthyThresholdCount: 2 },
       })
       return { balancer, group }

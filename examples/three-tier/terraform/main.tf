@@ -236,7 +236,7 @@ resource "aws_lb_target_group" "tier" {
   port                 = each.value.port
   protocol             = "HTTP"
   vpc_id               = aws_vpc.shop.id
-  deregistration_delay = 10
+  deregistration_delay = 2
   health_check {
     path                = "/health"
     interval            = 5
