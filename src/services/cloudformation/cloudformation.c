@@ -1,6 +1,6 @@
 /* AWS CloudFormation: what it does, operation by operation. The engine that makes it true is engine.c; which resources
  * it can make, handlers.c. */
-#include "services/cloudformation/internal.h"
+#include "services/cloudformation/stack_set.h"
 
 static const struct service_op operations[CLOUDFORMATION_OP_COUNT] = {
 	[CLOUDFORMATION_OP_CANCEL_UPDATE_STACK] = OP(cloudformation_cancel_update_stack, 0),
@@ -33,6 +33,26 @@ static const struct service_op operations[CLOUDFORMATION_OP_COUNT] = {
 	[CLOUDFORMATION_OP_SIGNAL_RESOURCE] = OP(cloudformation_signal_resource, 0),
 	[CLOUDFORMATION_OP_UPDATE_STACK] = OP(cloudformation_update_stack, OP_BLOCKING),
 	[CLOUDFORMATION_OP_UPDATE_TERMINATION_PROTECTION] = OP(cloudformation_update_termination_protection, 0),
+	[CLOUDFORMATION_OP_ACTIVATE_ORGANIZATIONS_ACCESS] = OP(cloudformation_activate_organizations_access, 0),
+	[CLOUDFORMATION_OP_CREATE_STACK_INSTANCES] = OP(cloudformation_create_stack_instances, OP_BLOCKING),
+	[CLOUDFORMATION_OP_CREATE_STACK_SET] = OP(cloudformation_create_stack_set, OP_BLOCKING),
+	[CLOUDFORMATION_OP_DELETE_STACK_INSTANCES] = OP(cloudformation_delete_stack_instances, 0),
+	[CLOUDFORMATION_OP_DELETE_STACK_SET] = OP(cloudformation_delete_stack_set, 0),
+	[CLOUDFORMATION_OP_DESCRIBE_ORGANIZATIONS_ACCESS] = OP(cloudformation_describe_organizations_access, OP_READ),
+	[CLOUDFORMATION_OP_DESCRIBE_STACK_INSTANCE] = OP(cloudformation_describe_stack_instance, OP_READ),
+	[CLOUDFORMATION_OP_DESCRIBE_STACK_SET] = OP(cloudformation_describe_stack_set, OP_READ),
+	[CLOUDFORMATION_OP_DESCRIBE_STACK_SET_OPERATION] = OP(cloudformation_describe_stack_set_operation, OP_READ),
+	[CLOUDFORMATION_OP_DETECT_STACK_SET_DRIFT] = OP(cloudformation_detect_stack_set_drift, 0),
+	[CLOUDFORMATION_OP_LIST_STACK_INSTANCES] = OP(cloudformation_list_stack_instances, OP_READ),
+	[CLOUDFORMATION_OP_LIST_STACK_SETS] = OP(cloudformation_list_stack_sets, OP_READ),
+	[CLOUDFORMATION_OP_LIST_STACK_SET_AUTO_DEPLOYMENT_TARGETS] =
+		OP(cloudformation_list_stack_set_auto_deployment_targets, OP_READ),
+	[CLOUDFORMATION_OP_LIST_STACK_SET_OPERATIONS] = OP(cloudformation_list_stack_set_operations, OP_READ),
+	[CLOUDFORMATION_OP_LIST_STACK_SET_OPERATION_RESULTS] =
+		OP(cloudformation_list_stack_set_operation_results, OP_READ),
+	[CLOUDFORMATION_OP_STOP_STACK_SET_OPERATION] = OP(cloudformation_stop_stack_set_operation, 0),
+	[CLOUDFORMATION_OP_UPDATE_STACK_INSTANCES] = OP(cloudformation_update_stack_instances, OP_BLOCKING),
+	[CLOUDFORMATION_OP_UPDATE_STACK_SET] = OP(cloudformation_update_stack_set, OP_BLOCKING),
 	[CLOUDFORMATION_OP_VALIDATE_TEMPLATE] = OP(cloudformation_validate_template, OP_READ | OP_BLOCKING),
 };
 
@@ -40,6 +60,7 @@ static status start(struct cloud *cloud, void **state)
 {
 	*state = cfn_engine_new(cloud);
 	cfn_notify_start(cloud);
+	cfn_set_run_start(cloud);
 	return OK;
 }
 

@@ -54,7 +54,8 @@ struct cfn_handler {
 /* NULL: virga makes no such resources. */
 const struct cfn_handler *cfn_handler_of(struct str type);
 /* Of types that a recipe does not do for: one file's handlers; ends with an empty row. handlers.c lists the files. */
-extern const struct cfn_handler cfn_sqs[], cfn_ssm[], cfn_stacks[], cfn_rolling[], cfn_secret_target[], cfn_custom[];
+extern const struct cfn_handler cfn_sqs[], cfn_ssm[], cfn_stacks[], cfn_rolling[], cfn_secret_target[], cfn_custom[],
+	cfn_stack_sets[];
 
 /* ── for handlers ─────────────────────────────────────────────────────────────────────────────────────────────── */
 

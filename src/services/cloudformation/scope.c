@@ -1,7 +1,9 @@
 /* What a template's values are evaluated in: the stack's records, other stacks' exports, secrets and parameters, zones.
  */
 #include "base/vec.h"
+#include "clock/clock.h"
 #include "services/cloudformation/internal.h"
+#include "services/iam/door.h"
 
 static bool find(void *ctx, struct str logical_id, struct cfn_live *out)
 {
@@ -185,6 +187,14 @@ void cfn_caller_keep(const struct call *c, struct cloudformation_rec_caller *out
 		.session_record = p->session_record};
 }
 
+/* What tells whose session it is: policies that name the role as principal look there. */
+static struct str session_of(struct cloud *cloud, struct arena *a, struct str role_arn, struct str role_id)
+{
+	struct iam_rec_session r = {
+		.issuer_arn = role_arn, .issuer_id = role_id, .issued = SOME_TIME(clock_now(cloud->clock))};
+	return iam_rec_session_encode(a, &r);
+}
+
 /* "CloudFormation … uses the role's credentials": a session of the role. */
 status cfn_as_role(
 	struct cloud *cloud, struct arena *a, struct str role_arn, struct inside_caller *out, struct str *why)
@@ -212,7 +222,8 @@ status cfn_as_role(
 			STR_ARG(out->principal.account), STR_ARG(name)),
 		.user_id = str_fmt(a, "%.*s:AWSCloudFormation", STR_ARG(cfn_at(answer.out, "Role.RoleId"))),
 		.access_key = STR(""),
-		.session_record = STR("")};
+		.session_record = session_of(
+			cloud, a, str_or(cfn_at(answer.out, "Role.Arn"), role_arn), cfn_at(answer.out, "Role.RoleId"))};
 	return OK;
 }
 
@@ -232,14 +243,16 @@ status cfn_assume(struct cloud *cloud, struct arena *a, struct str role_arn, str
 	struct str arn = str_or(cfn_at(answer.out, "AssumedRoleUser.Arn"), STR("")), rest = role_arn, account = STR("");
 	for (int i = 0; i < 5 && str_has(rest); i++) account = str_cut(&rest, ':');
 	ptrdiff_t slash = str_rchr(role_arn, '/');
+	struct str id = str_or(cfn_at(answer.out, "AssumedRoleUser.AssumedRoleId"), STR("")), role_id = id;
+	role_id = str_cut(&role_id, ':');
 	who->principal = (struct principal){.kind = PRINCIPAL_ASSUMED_ROLE,
 		.account = account,
 		.name = str_from(role_arn, (size_t)(slash + 1)),
 		.session = session,
 		.arn = arn,
-		.user_id = str_or(cfn_at(answer.out, "AssumedRoleUser.AssumedRoleId"), STR("")),
+		.user_id = id,
 		.access_key = STR(""),
-		.session_record = STR("")};
+		.session_record = session_of(cloud, a, role_arn, role_id)};
 	return OK;
 }
 
@@ -249,7 +262,8 @@ status cfn_who(struct cloud *cloud, struct arena *a, const struct cloudformation
 	const struct cloudformation_rec_caller *c = s->caller;
 	*out = (struct inside_caller){
 		.region = s->region, .agent = STR("cloudformation.amazonaws.com"), .system_tags = true};
-	if (!c) {
+	/* StackSets, which the organization trusts, makes stacks as the service that it is. */
+	if (!c || c->kind.v == PRINCIPAL_SERVICE) {
 		*out = inside_service(a, s->account, s->region, STR("cloudformation.amazonaws.com"));
 		out->system_tags = true;
 		return OK;
