@@ -1,8 +1,9 @@
 #!/bin/bash
 # DynamoDB and SQS of virga, strict and relaxed, beside dynalite, GetCallerIdentity (what the edge can do at most) and the raw
 # store, in turns, in one go: what counts is the ratio, not the figure.
-#     bench/tables.sh BUILD-FOLDER [compare|growth …]          default: compare
-# compare: each operation at each number of connections. growth: p50 and p99 in small and large tables and queues.
+#     bench/tables.sh BUILD-FOLDER [compare|growth|fairness …]          default: compare
+# compare: each operation at each number of connections. growth: p50 and p99 in small and large tables and queues. fairness:
+# what everybody else's requests take while one partition is hammered.
 # Environment: ROUNDS (1), SECONDS_EACH (1), CONNECTIONS ("1 8 64"), RECORDS ("10000 1000000"; growth), DYNALITE (a folder
 # that has node_modules/dynalite; without it npm fetches dynalite into a temporary folder, and where it cannot, it is left out).
 # Everything runs on loopback, in a temporary folder, and is ended by its process id.
@@ -187,12 +188,47 @@ growth() {
 	done
 }
 
+# Half of the connections write one item, the other half read and write the others: what the others get, with and without.
+fairness() {
+	servers=()
+	virga relaxed
+	make_table relaxed hot
+	"$build/bench_load" -e "$(at relaxed)" -c 8 -n 400 -k 10000 ddb-batch-write hot >/dev/null
+	local hammer
+	for ((round = 0; round < (rounds > 3 ? rounds : 3); round++)); do
+		for t in ddb-get ddb-update; do
+			measure "$t" even relaxed -c 8 -t "$seconds" -r -k 10000 "$t" hot
+			"$build/bench_load" -J -e "$(at relaxed)" -c 32 -t $((seconds + 1)) -k 1 ddb-update hot >"$dir/hammer" 2>/dev/null &
+			hammer=$!
+			sleep 0.3
+			measure "$t" hot relaxed -c 8 -t "$seconds" -r -k 10000 "$t" hot
+			wait "$hammer" || true
+			"$build/bench_load" -J -e "$(at relaxed)" -c 32 -t $((seconds + 1)) -r -k 10000 ddb-update hot >"$dir/spread" 2>/dev/null &
+			hammer=$!
+			sleep 0.3
+			measure "$t" busy relaxed -c 8 -t "$seconds" -r -k 10000 "$t" hot
+			wait "$hammer" || true
+		done
+	done
+	echo "load average $(cut -d' ' -f1-3 /proc/loadavg); $(nproc) cores; relaxed, 8 connections, medians; hot: beside 32 connections that"
+	echo "update one item ($(field rps "$(cat "$dir/hammer")")/s); busy: beside 32 that update all of them ($(field rps "$(cat "$dir/spread")")/s)"
+	printf '%-20s %6s %9s %9s %9s\n' test beside /s "p50 us" "p99 us"
+	for t in ddb-get ddb-update; do
+		for b in even busy hot; do
+			m=$(median "$t" "$b" relaxed)
+			[ -n "$m" ] || continue
+			read -r value p50 p99 _ <<<"$m"
+			printf '%-20s %6s %9.0f %9.0f %9.0f\n' "$t" "$b" "$value" "$p50" "$p99"
+		done
+	done
+}
+
 what=("$@")
 [ ${#what[@]} -gt 0 ] || what=(compare)
 for w in "${what[@]}"; do
 	case $w in
-	compare | growth) "$w" ;;
-	*) echo "compare or growth" >&2; exit 2 ;;
+	compare | growth | fairness) "$w" ;;
+	*) echo "compare, growth or fairness" >&2; exit 2 ;;
 	esac
 done
 [ -f "$dir/failures" ] && { echo "failed:"; cat "$dir/failures"; exit 1; } || true

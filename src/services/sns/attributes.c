@@ -1,7 +1,7 @@
 /* Attributes of topics ("SetTopicAttributes", "GetTopicAttributes", API reference). */
 #include "base/json.h"
 #include "policy/policy.h"
-#include "services/sns/room.h"
+#include "services/sns/feedback.h"
 
 enum { POLICY_MAX = 30720 };
 
@@ -64,8 +64,15 @@ status sns_topic_attribute(struct call *c, struct sns_rec_topic *t, struct str n
 		if (!t->fifo.v) return invalid(c, name, "can only be set for FIFO topics");
 		if (!str_is(value, "Topic") && !str_is(value, "MessageGroup"))
 			return invalid(c, name, "must be Topic or MessageGroup");
-	} else if (str_is(name, "ArchivePolicy") || str_is(name, "DataProtectionPolicy") ||
-		   str_ends(name, STR("FeedbackRoleArn")) || str_ends(name, STR("FeedbackSampleRate"))) {
+	} else if (sns_feedback_attribute(name)) {
+		int64_t rate;
+		if (str_ends(name, STR("SampleRate"))) {
+			if (!is_ok(str_to_i64(value, &rate)) || rate < 0 || rate > 100)
+				return invalid(c, name, "must be between 0 and 100");
+		} else if (value.n && (!str_starts(value, STR("arn:")) || str_find(value, STR(":role/")) < 0)) {
+			return invalid(c, name, "must be the ARN of a role");
+		}
+	} else if (str_is(name, "ArchivePolicy") || str_is(name, "DataProtectionPolicy")) {
 		return call_fail(
 			c, ERR_NOT_IMPLEMENTED, "The topic attribute %.*s is not implemented yet.", STR_ARG(name));
 	} else {

@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/rand.h"
-#include "services/sns/room.h"
+#include "services/sns/feedback.h"
 #include "services/sqs/send.h"
 
 static const char standard_kind[] = "sns.deliver", fifo_kind[] = "sns.fifo";
@@ -111,9 +111,18 @@ static status deliver_to(struct sns *s, struct store_tx *tx, struct arena *a, co
 		TRY(sns_envelope(s, tx, a, t, m, to, &d.body));
 	}
 	status st = sqs_deliver(s->cloud, a, &d);
+	bool refused = status_is(st, STATUS_NOT_FOUND) || status_is(st, STATUS_INVALID) || status_is(st, STATUS_LIMIT);
+	if (!is_ok(st) && !refused) return st;
+	const struct sns_outcome outcome = {m, !refused, refused ? (status_is(st, STATUS_INVALID) ? 403 : 400) : 200, 1,
+		status_is(st, STATUS_NOT_FOUND)
+			? STR("{\"ErrorCode\":\"AWS.SimpleQueueService.NonExistentQueue\",\"ErrorMessage\":\"The "
+			      "specified queue does not exist or you do not have access to it.\"}")
+		: status_is(st, STATUS_INVALID)
+			? STR("{\"ErrorCode\":\"AccessDenied\",\"ErrorMessage\":\"Access to the resource is denied.\"}")
+		: refused ? STR("{\"ErrorCode\":\"InvalidParameterValue\"}")
+			  : STR("{}")};
+	sns_outcome(s, tx, a, t, to, &outcome);
 	if (is_ok(st)) return OK;
-	if (!status_is(st, STATUS_NOT_FOUND) && !status_is(st, STATUS_INVALID) && !status_is(st, STATUS_LIMIT))
-		return st;
 	log_info("sns", "not-delivered", "topic=%.*s queue=%.*s status=%s", STR_ARG(t->name), STR_ARG(to->endpoint),
 		status_name(st));
 	return to_dead_letters(s, a, t, to, &d);

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/rand.h"
 #include "edge/loopback.h"
-#include "services/sns/room.h"
+#include "services/sns/feedback.h"
 
 static const char kind[] = "sns.http", pending_kind[] = "sns.pending";
 enum { WAIT_S = 15, ANSWER_MAX = 64 << 10 };
@@ -149,7 +149,7 @@ static status body_of(struct sns *s, struct store_tx *tx, struct arena *a, const
 /* OK, IO (to be tried again) or INVALID (not to be). */
 static status post(struct sns *s, struct store_tx *tx, struct arena *a, const struct sns_rec_topic *t,
 	const struct sns_rec_subscription *to, const struct sns_rec_posting *p, const struct retries *r,
-	struct str *body)
+	struct str *body, struct loopback_answer *told)
 {
 	struct loopback_url u;
 	struct loopback_answer answer = {0};
@@ -168,9 +168,25 @@ static status post(struct sns *s, struct store_tx *tx, struct arena *a, const st
 	status st = loopback_ask(a, &u, "POST", buf_done(&h), *body, WAIT_S, ANSWER_MAX, &answer);
 	log_info("sns", "posted", "topic=%.*s endpoint=%.*s status=%s code=%u", STR_ARG(t->name), STR_ARG(to->endpoint),
 		status_name(st), answer.status);
+	*told = answer;
 	if (!is_ok(st) && !status_is(st, STATUS_LIMIT)) return STATUS(IO);
 	if (answer.status >= 200 && answer.status < 300) return OK;
 	return answer.status >= 400 && answer.status < 500 && answer.status != 429 ? STATUS(INVALID) : STATUS(IO);
+}
+
+/* After the last try. */
+static status tell(struct sns *s, struct store_tx *tx, struct arena *a, const struct sns_rec_topic *t,
+	const struct sns_rec_subscription *to, const struct sns_rec_posting *p, bool good,
+	const struct loopback_answer *answer)
+{
+	struct sns_rec_message m = {0};
+	if (!str_is(p->type, "Notification")) return OK;
+	TRY(sns_rec_message_decode(a, p->message, &m));
+	TRY(sns_message_open(s, tx, a, t, &m));
+	const struct sns_outcome o = {
+		&m, good, answer->status, (int)p->tries.v + 1, str_sub(str_or(answer->body, STR("")), 0, 1024)};
+	sns_outcome(s, tx, a, t, to, &o);
+	return OK;
 }
 
 static status run(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms)
@@ -188,10 +204,13 @@ static status run(void *ctx, struct store_tx *tx, struct arena *a, const struct 
 	TRY(st);
 	if (str_is(p.type, "SubscriptionConfirmation") && !to.pending.v) return OK;
 	struct retries r = retries_of(a, &t, &to);
-	st = post(s, tx, a, &t, &to, &p, &r, &body);
-	if (is_ok(st)) return OK;
-	if (!status_is(st, STATUS_IO) && !status_is(st, STATUS_INVALID)) return st;
+	struct loopback_answer answer = {0};
+	st = post(s, tx, a, &t, &to, &p, &r, &body, &answer);
+	if (!is_ok(st) && !status_is(st, STATUS_IO) && !status_is(st, STATUS_INVALID)) return st;
 	int64_t retry = p.tries.v + 1;
+	if (is_ok(st) || status_is(st, STATUS_INVALID) || retry > r.n)
+		TRY(tell(s, tx, a, &t, &to, &p, is_ok(st), &answer));
+	if (is_ok(st)) return OK;
 	if (status_is(st, STATUS_IO) && retry <= r.n) {
 		p.tries = SOME_I32((int32_t)retry);
 		jobs_schedule(tx, &(struct job){.kind = str_c(kind),

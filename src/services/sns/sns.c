@@ -1,6 +1,6 @@
 /* Amazon Simple Notification Service: what it does, operation by operation. Topics deliver to queues and to HTTP
  * servers of this machine; mobile push, text messages and data protection have no rows. */
-#include "services/sns/room.h"
+#include "services/sns/feedback.h"
 #include <stdlib.h>
 
 static const struct service_op operations[SNS_OP_COUNT] = {
@@ -30,6 +30,7 @@ static status start(struct cloud *cloud, void **state)
 	struct sns *s = mem_new(sizeof(*s));
 	s->cloud = cloud;
 	sns_deliver_start(s);
+	sns_feedback_start(s);
 	sns_http_start(s);
 	*state = s;
 	return OK;
