@@ -24,4 +24,6 @@ void trim_text(void)
 void trim_large_blocks(void)
 {
 	mallopt(M_MMAP_THRESHOLD, 128 << 10); /* where it begins; set, it stays there */
+	/* Else each request that frees as much gives its memory back, and the next faults it in again. */
+	mallopt(M_TRIM_THRESHOLD, 1 << 20);
 }

@@ -175,6 +175,24 @@ status cw_block_read(struct store_tx *tx, struct arena *a, struct cw_id id, int 
 	return status_is(s, STATUS_NOT_FOUND) ? OK : is_ok(s) ? read_values(a, bytes, out) : s;
 }
 
+status cw_block_sums(struct store_tx *tx, struct arena *a, struct cw_id id, int resolution, int64_t start,
+	void (*fn)(void *ctx, uint16_t step, const struct cw_sum *s), void *ctx)
+{
+	struct str bytes;
+	status s = store_peek(tx, cw_block_key(a, "b", id, resolution, start), &bytes);
+	if (status_is(s, STATUS_NOT_FOUND)) return OK;
+	TRY(s);
+	while (bytes.n) {
+		struct cw_sum sum = {0};
+		uint16_t step;
+		bool elsewhere;
+		if (!take(&bytes, &step, 2)) return STATUS(CORRUPT);
+		TRY(cw_sum_read(&bytes, &sum, &elsewhere));
+		fn(ctx, step, &sum);
+	}
+	return OK;
+}
+
 static int by_step(const void *x, const void *y)
 {
 	const struct cw_cell *a = x, *b = y;

@@ -31,5 +31,8 @@ void cw_pairs_compact(struct cw_pairs *p);
 /* values: the block of kind "d" is read too. Absent blocks are empty. */
 status cw_block_read(struct store_tx *tx, struct arena *a, struct cw_id id, int resolution, int64_t start, bool values,
 	struct cw_cells *out) MUST_USE;
+/* The same without values, one after the other, and nothing of it kept. */
+status cw_block_sums(struct store_tx *tx, struct arena *a, struct cw_id id, int resolution, int64_t start,
+	void (*fn)(void *ctx, uint16_t step, const struct cw_sum *s), void *ctx) MUST_USE;
 void cw_block_put(
 	struct store_tx *tx, struct arena *a, struct cw_id id, int resolution, int64_t start, struct cw_cells *cells);

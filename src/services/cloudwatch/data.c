@@ -29,7 +29,7 @@ static void show(struct page *p, const struct cw_math *m, const struct cw_series
 {
 	struct call *c = p->c;
 	bool up = str_is(str_or(p->in->scan_by, STR("")), "TimestampAscending");
-	size_t total = 0, here = 0, at = 0, times = 0, values = 0;
+	size_t total = 0, here = 0, at = 0, times, values;
 	for (size_t k = 0; k < m->axis.n; k++) total += !isnan(s->v[k]);
 	size_t from = p->skip > p->seen ? p->skip - p->seen : 0;
 	p->seen += total;
@@ -39,8 +39,10 @@ static void show(struct page *p, const struct cw_math *m, const struct cw_series
 	r->id = id;
 	r->label = cw_label(c->arena, str_or(s->label, id), s, &m->axis, c->account, c->region);
 	r->status_code = STR("Complete");
-	VEC_PRESENT(c->arena, &r->timestamps);
-	VEC_PRESENT(c->arena, &r->values);
+	size_t left = total - (from < total ? from : total);
+	times = values = left < p->room ? left : p->room;
+	r->timestamps.v = arena_array(c->arena, times, sizeof(*r->timestamps.v));
+	r->values.v = arena_array(c->arena, values, sizeof(*r->values.v));
 	for (size_t i = 0; i < m->axis.n; i++) {
 		size_t k = up ? i : m->axis.n - 1 - i;
 		if (isnan(s->v[k]) || at++ < from) continue;

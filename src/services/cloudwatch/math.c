@@ -211,9 +211,14 @@ status cw_math_fetch(struct cw_math *m, const struct cloudwatch_metric_stat *s, 
 		.unit = str_has(s->unit) ? cw_unit(s->unit) : CW_UNIT_ANY,
 		.pairs = cw_stat_needs_pairs(&stat),
 		.now = m->now};
-	struct cw_sum *sums = arena_new_n(m->a, struct cw_sum, m->axis.n + 1);
-	TRY(cw_points_read(m->tx, m->a, &q, sums));
-	for (size_t i = 0; i < m->axis.n; i++) (void)cw_stat_of(&stat, &sums[i], &out->v[i]);
+	if (m->n_sums < m->axis.n) {
+		m->sums = arena_new_n(m->a, struct cw_sum, m->axis.n);
+		m->n_sums = m->axis.n;
+	} else if (m->axis.n) {
+		memset(m->sums, 0, m->axis.n * sizeof(*m->sums));
+	}
+	TRY(cw_points_read(m->tx, m->a, &q, m->sums));
+	for (size_t i = 0; i < m->axis.n; i++) (void)cw_stat_of(&stat, &m->sums[i], &out->v[i]);
 	out->source = s;
 	out->label = s->metric->metric_name;
 	return OK;

@@ -44,7 +44,9 @@ struct cw_math {
 	struct cw_axis axis;      /* of what is evaluated now */
 	struct cw_memory *memory; /* by query: what was found before, so that chains of expressions cost no more than
 				     their length */
-	struct str why;           /* of a failure */
+	struct cw_sum *sums;      /* room for one metric's, used again for the next */
+	size_t n_sums;
+	struct str why; /* of a failure */
 	unsigned depth;
 };
 /* Checks ids, that each query is a metric or an expression, statistics, periods, that expressions name what there is

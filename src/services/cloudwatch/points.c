@@ -78,6 +78,7 @@ struct reader {
 	int resolution;
 	int64_t step;
 	struct cw_sum *out;
+	int64_t start, oldest; /* of the block that is read; what is past its retention */
 };
 
 static bool wanted(const struct cw_query *q, uint8_t unit)
@@ -107,20 +108,30 @@ static void add(const struct reader *r, struct cw_sum *to, const struct cw_sum *
 			cw_pair_add(r->a, &to->pairs, s->pairs.v[i].value, s->pairs.v[i].times);
 }
 
-static status read_joined(struct store_tx *tx, const struct reader *r)
+static void take_sum(void *ctx, uint16_t step, const struct cw_sum *s)
+{
+	const struct reader *r = ctx;
+	int64_t at = r->start + step * (int64_t)cw_resolutions[r->resolution];
+	struct cw_sum *to = at < r->oldest ? NULL : place(r, at, r->step);
+	if (to && wanted(r->q, s->unit)) add(r, to, s);
+}
+
+static status read_joined(struct store_tx *tx, struct reader *r)
 {
 	const struct cw_query *q = r->q;
 	int64_t span = cw_spans_s[r->resolution], oldest = q->now - cw_retention_s[r->resolution];
 	int64_t from = q->from > oldest ? q->from : oldest;
+	r->oldest = oldest;
 	for (int64_t start = from - ((from % span) + span) % span; start < q->to && start <= q->now + 7200;
 		start += span) {
 		struct cw_cells cells = {0};
-		TRY(cw_block_read(tx, r->a, q->id, r->resolution, start, q->pairs, &cells));
-		for (size_t i = 0; i < cells.n; i++) {
-			int64_t at = start + cells.v[i].step * (int64_t)cw_resolutions[r->resolution];
-			struct cw_sum *to = at < oldest ? NULL : place(r, at, r->step);
-			if (to && wanted(q, cells.v[i].sum.unit)) add(r, to, &cells.v[i].sum);
+		r->start = start;
+		if (!q->pairs) {
+			TRY(cw_block_sums(tx, r->a, q->id, r->resolution, start, take_sum, r));
+			continue;
 		}
+		TRY(cw_block_read(tx, r->a, q->id, r->resolution, start, true, &cells));
+		for (size_t i = 0; i < cells.n; i++) take_sum(r, cells.v[i].step, &cells.v[i].sum);
 	}
 	return OK;
 }

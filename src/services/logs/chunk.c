@@ -5,7 +5,13 @@
 #include <lz4.h>
 #include <stdlib.h>
 
-enum { SPAN_MS = 86400000 /* a chunk's events are at most this far apart */, HEAD_BYTES = 32, EVENT_HEAD = 12 };
+enum {
+	SPAN_MS = 86400000, /* a chunk's events are at most this far apart */
+	HEAD_BYTES = 32,
+	EVENT_HEAD = 12,
+	PIECE = 64 << 10, /* packed by itself: what is packed stays in the processor's cache */
+	PIECE_HEAD = 8,
+};
 
 static struct str prefix_of(struct arena *a, const char *kind, uint64_t stream)
 {
@@ -43,7 +49,10 @@ _Static_assert(sizeof(struct head) == HEAD_BYTES, "heads are stored as they are"
 
 /* ── sealing ── */
 
-#define SEALED 0x80000000u /* in the size that a chunk begins with; what follows is an envelope of the packed bytes */
+/* In the size that a chunk begins with: what follows is an envelope of the packed bytes; they are pieces, each its
+ * sizes before and after packing (4 bytes each) and its bytes. Older chunks are one piece without sizes. */
+#define SEALED 0x80000000u
+#define PIECES 0x40000000u
 
 static struct kms_use use_of(struct store_tx *tx, struct arena *a, const struct logs_owner *o)
 {
@@ -72,6 +81,38 @@ status logs_sealed_failed(struct call *c, status s, const struct logs_owner *own
 
 /* ── writing ── */
 
+struct packer {
+	char *piece;
+	size_t n;
+	struct buf out;
+};
+
+static void pack_piece(struct packer *k)
+{
+	uint32_t sizes[2] = {(uint32_t)k->n};
+	if (!k->n) return;
+	int bound = LZ4_compressBound((int)k->n);
+	char *to = buf_reserve(&k->out, PIECE_HEAD + (size_t)bound);
+	int packed = LZ4_compress_default(k->piece, to + PIECE_HEAD, (int)k->n, bound);
+	INVARIANT(packed > 0);
+	sizes[1] = (uint32_t)packed;
+	memcpy(to, sizes, PIECE_HEAD);
+	k->out.n += PIECE_HEAD + (size_t)packed;
+	k->n = 0;
+}
+
+static void pack(struct packer *k, const char *p, size_t n)
+{
+	while (n) {
+		size_t here = PIECE - k->n < n ? PIECE - k->n : n;
+		memcpy(k->piece + k->n, p, here);
+		k->n += here;
+		p += here;
+		n -= here;
+		if (k->n == PIECE) pack_piece(k);
+	}
+}
+
 status logs_chunk_put(struct store_tx *tx, struct arena *a, struct logs_owner *owner, uint64_t stream, uint64_t number,
 	const struct logs_input_log_event *v, size_t n)
 {
@@ -81,21 +122,19 @@ status logs_chunk_put(struct store_tx *tx, struct arena *a, struct logs_owner *o
 		size += EVENT_HEAD + v[i].message.n;
 		h.bytes += 26 + v[i].message.n;
 	}
-	char *raw = arena_alloc_raw(a, size), *p = raw;
+	struct packer k = {.piece = arena_alloc_raw(a, PIECE), .out = BUF_IN(a)};
+	uint32_t raw_size = (uint32_t)size | PIECES;
+	buf_add(&k.out, &raw_size, 4);
 	for (size_t i = 0; i < n; i++) {
+		char event_head[EVENT_HEAD];
 		uint32_t length = (uint32_t)v[i].message.n;
-		memcpy(p, &v[i].timestamp.v, 8);
-		memcpy(p + 8, &length, 4);
-		memcpy(p + EVENT_HEAD, v[i].message.p, length);
-		p += EVENT_HEAD + length;
+		memcpy(event_head, &v[i].timestamp.v, 8);
+		memcpy(event_head + 8, &length, 4);
+		pack(&k, event_head, EVENT_HEAD);
+		pack(&k, v[i].message.p, length);
 	}
-	int bound = LZ4_compressBound((int)size);
-	char *packed = arena_alloc_raw(a, (size_t)bound + 4);
-	uint32_t raw_size = (uint32_t)size;
-	memcpy(packed, &raw_size, 4);
-	int packed_size = LZ4_compress_default(raw, packed + 4, (int)size, bound);
-	INVARIANT(packed_size > 0);
-	struct str data = str_n(packed, (size_t)packed_size + 4);
+	pack_piece(&k);
+	struct str data = buf_done(&k.out);
 	if (str_has(owner->group->kms_key)) {
 		struct str sealed;
 		TRY(seal(tx, a, owner, str_from(data, 4), &sealed));
@@ -185,6 +224,23 @@ struct unpacked {
 	size_t n, capacity;
 };
 
+static status unpack_pieces(struct unpacked *u, struct str packed)
+{
+	size_t at = 0;
+	while (packed.n) {
+		uint32_t sizes[2];
+		if (packed.n < PIECE_HEAD) return STATUS(CORRUPT);
+		memcpy(sizes, packed.p, PIECE_HEAD);
+		packed = str_from(packed, PIECE_HEAD);
+		if (sizes[0] > u->n - at || sizes[1] > packed.n) return STATUS(CORRUPT);
+		if (LZ4_decompress_safe(packed.p, u->p + at, (int)sizes[1], (int)sizes[0]) != (int)sizes[0])
+			return STATUS(CORRUPT);
+		at += sizes[0];
+		packed = str_from(packed, sizes[1]);
+	}
+	return at == u->n ? OK : STATUS(CORRUPT);
+}
+
 static status unpack(struct unpacked *u, struct logs_scan *s, struct arena *scratch, struct str value)
 {
 	uint32_t size;
@@ -197,12 +253,15 @@ static status unpack(struct unpacked *u, struct logs_scan *s, struct arena *scra
 		size &= ~SEALED;
 		TRY(kms_envelope_open(&use, packed, &context, 1, &packed, &s->owner->why));
 	}
+	bool pieces = size & PIECES;
+	size &= ~PIECES;
 	if (size > (64u << 20)) return STATUS(CORRUPT);
 	if (size > u->capacity) {
 		u->p = mem_grow(u->p, size);
 		u->capacity = size;
 	}
 	u->n = size;
+	if (pieces) return unpack_pieces(u, packed);
 	return LZ4_decompress_safe(packed.p, u->p, (int)packed.n, (int)size) == (int)size ? OK : STATUS(CORRUPT);
 }
 
