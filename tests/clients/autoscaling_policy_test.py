@@ -1,6 +1,7 @@
 """Auto Scaling through boto3, with simulated compute: policies and alarms, schedules, warm pools, instance refreshes, and target
 groups; and a group of real machines."""
 import datetime
+import json
 import os
 import subprocess
 import unittest
@@ -121,6 +122,44 @@ class Scaling(Groups):
                      DesiredCapacity=1)
         self.refused("ValidationError", put, AutoScalingGroupName=g, ScheduledActionName="x", Recurrence="0 9 * * *", DesiredCapacity=1,
                      TimeZone="../../../etc/passwd")
+
+    def test_predictive(self):
+        g = self.make(min=0, max=10)
+        now = datetime.datetime.fromisoformat(json.loads(self.virga.get("/_virga/clock")[2])["time"].replace("Z", "+00:00"))
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        # All machines together: 240 % of a processor at even hours, 60 % at odd ones, of the last three days.
+        cw = self.virga.client("cloudwatch")
+        points = [{"MetricName": "CPUUtilization", "Dimensions": [{"Name": "AutoScalingGroupName", "Value": g}], "Unit": "Percent",
+                   "Timestamp": t, "Values": [80.0 if t.hour % 2 == 0 else 20.0], "Counts": [3.0]}
+                  for t in (hour - datetime.timedelta(minutes=30 * i) for i in range(1, 3 * 48))]
+        put = lambda mode="ForecastOnly", target=60, **kw: self.asg.put_scaling_policy(
+            AutoScalingGroupName=g, PolicyName="ahead", PolicyType="PredictiveScaling", PredictiveScalingConfiguration={
+                "Mode": mode, "MetricSpecifications": [{"TargetValue": target, "PredefinedMetricPairSpecification": {
+                    "PredefinedMetricType": "ASGCPUUtilization"}, **kw}]})
+        put()
+        ask = lambda **kw: self.asg.get_predictive_scaling_forecast(AutoScalingGroupName=g, PolicyName="ahead", **{
+            "StartTime": hour + datetime.timedelta(hours=1), "EndTime": hour + datetime.timedelta(hours=48), **kw})
+        self.assertEqual(ask()["CapacityForecast"]["Values"], [])  # nothing is known yet
+        for i in range(0, len(points), 100):
+            cw.put_metric_data(Namespace="AWS/EC2", MetricData=points[i:i + 100])
+        got = ask()
+        self.assertEqual(len(got["CapacityForecast"]["Values"]), 48)
+        for t, load, capacity in zip(got["CapacityForecast"]["Timestamps"], got["LoadForecast"][0]["Values"], got["CapacityForecast"]["Values"]):
+            even = t.astimezone(datetime.timezone.utc).hour % 2 == 0
+            self.assertAlmostEqual(load, 240 if even else 60, delta=1)
+            self.assertEqual(capacity, 4 if even else 1)
+        self.assertEqual(got["LoadForecast"][0]["MetricSpecification"]["TargetValue"], 60)
+        put("ForecastAndScale")
+        for _ in range(2):
+            hour += datetime.timedelta(hours=1)
+            self.set_time(hour - datetime.timedelta(minutes=1))
+        self.serving(g, 4)
+        self.assertIn("a predictive scaling forecast of policy ahead changing the desired capacity", " ".join(a["Cause"] for a in self.activities(g)))
+        self.refused("ValidationError", ask, EndTime=hour - datetime.timedelta(days=9))
+        self.refused("ValidationError", put, target=0)
+        self.refused("ValidationError", put, PredefinedLoadMetricSpecification={"PredefinedMetricType": "ASGTotalCPUUtilization"})
+        self.refused("ValidationError", self.asg.get_predictive_scaling_forecast, AutoScalingGroupName=g, PolicyName="none",
+                     StartTime=hour, EndTime=hour + datetime.timedelta(hours=1))
 
     def set_time(self, to):
         run = subprocess.run([BINARY, "clock", "--endpoint", self.virga.endpoint, "set", to.strftime("%Y-%m-%dT%H:%M:%SZ")],

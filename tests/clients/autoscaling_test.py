@@ -271,6 +271,22 @@ class Health(Groups):
         self.assertIn("in response to a user health-check.", [x for x in self.activities(g) if i in x["Description"]][0]["Cause"])
         self.refused("ValidationError", self.asg.set_instance_health, InstanceId=i, HealthStatus="Unhealthy")
 
+    def test_launch_before_terminating(self):
+        g = self.make(min=2, max=4, InstanceMaintenancePolicy={"MinHealthyPercentage": 100, "MaxHealthyPercentage": 150})
+        a, b = self.serving(g, 2)
+        self.asg.put_lifecycle_hook(AutoScalingGroupName=g, LifecycleHookName="in", LifecycleTransition="autoscaling:EC2_INSTANCE_LAUNCHING")
+        self.asg.set_instance_health(InstanceId=a, HealthStatus="Unhealthy")
+        new = self.until(lambda: [i["InstanceId"] for i in self.instances(g) if i["LifecycleState"] == "Pending:Wait"])
+        state = {i["InstanceId"]: (i["LifecycleState"], i["HealthStatus"]) for i in self.instances(g)}
+        self.assertEqual(len(new), 1)  # half as many again as are desired
+        self.assertEqual((state[a], state[b]), (("InService", "Unhealthy"), ("InService", "Healthy")))
+        self.asg.complete_lifecycle_action(AutoScalingGroupName=g, LifecycleHookName="in", InstanceId=new[0], LifecycleActionResult="CONTINUE")
+        self.until(lambda: a not in [i["InstanceId"] for i in self.instances(g)])
+        self.assertEqual(sorted(self.serving(g, 2)), sorted([b, *new]))
+        # One that does not run is not waited for.
+        self.ec2.terminate_instances(InstanceIds=[b])
+        self.until(lambda: b not in [i["InstanceId"] for i in self.instances(g)])
+
     def test_suspended(self):
         g = self.make(min=1)
         i = self.serving(g, 1)[0]

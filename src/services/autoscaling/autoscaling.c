@@ -53,6 +53,8 @@ static const struct service_op operations[AUTOSCALING_OP_COUNT] = {
 	[AUTOSCALING_OP_ENTER_STANDBY] = OP(autoscaling_enter_standby, 0),
 	[AUTOSCALING_OP_EXECUTE_POLICY] = OP(autoscaling_execute_policy, 0),
 	[AUTOSCALING_OP_EXIT_STANDBY] = OP(autoscaling_exit_standby, 0),
+	[AUTOSCALING_OP_GET_PREDICTIVE_SCALING_FORECAST] =
+		OP(autoscaling_get_predictive_scaling_forecast, OP_READ | OP_BLOCKING),
 	[AUTOSCALING_OP_PUT_LIFECYCLE_HOOK] = OP(autoscaling_put_lifecycle_hook, OP_BLOCKING),
 	[AUTOSCALING_OP_PUT_NOTIFICATION_CONFIGURATION] = OP(autoscaling_put_notification_configuration, 0),
 	[AUTOSCALING_OP_PUT_SCALING_POLICY] = OP(autoscaling_put_scaling_policy, OP_BLOCKING | OP_NO_TX),

@@ -209,6 +209,7 @@ struct as_controller *as_controller_start(struct cloud *cloud)
 	jobs_register(cloud->jobs, AS_JOB_LOOK, as_look_job, cloud);
 	jobs_register(cloud->jobs, AS_JOB_SCHEDULE, as_schedule_job, cloud);
 	as_alarms_start(cloud);
+	as_forecast_start(cloud);
 	return k;
 }
 

@@ -136,9 +136,38 @@ static bool checks(const struct as_group *g, const char *type)
 	return false;
 }
 
+/* "Launch before terminating", of an instance maintenance policy ("Instance maintenance policies", the guide): what
+ * still runs is replaced only once as many others serve as are desired; beyond those come as many as the policy's
+ * maximum allows. *now: it may go. */
+static status make_room(struct as_work *w, const struct autoscaling_rec_instance *i, bool *now)
+{
+	const struct autoscaling_instance_maintenance_policy *m = w->g->g.instance_maintenance_policy;
+	int32_t desired = w->g->g.desired_capacity.v, serving = 0, extra = 0, allowed;
+	*now = true;
+	if (!m || m->min_healthy_percentage.v < 100 || m->max_healthy_percentage.v <= 100 || w->g->r.deleting.v)
+		return OK;
+	for (size_t k = 0; k < w->all->n; k++) {
+		const struct autoscaling_rec_instance *r = &w->all->v[k];
+		if (r->ended.v || !as_counts(r) || str_eq(r->id, i->id)) continue;
+		if (str_is(r->state, "InService") && r->healthy.v) serving += as_weight(r);
+		if (r->extra.v) extra += as_weight(r);
+	}
+	for (size_t k = 0; k < w->launches->n; k++) extra += w->launches->v[k].extra.v;
+	if (serving >= desired) return OK;
+	*now = false;
+	allowed = desired * (m->max_healthy_percentage.v - 100) / 100;
+	if (extra >= (allowed > 1 ? allowed : 1) || as_suspended(w->g, "Launch")) return OK;
+	struct as_want want = {.zone = i->zone,
+		.extra = true,
+		.why = STR("an instance was launched in response to an unhealthy instance needing to be replaced.")};
+	status s = as_launch_one(w, want);
+	return status_is(s, STATUS_BUSY) ? OK : s;
+}
+
 static status in_service(struct step *s)
 {
 	struct as_work *w = s->w;
+	bool now = true;
 	struct autoscaling_rec_instance *i = s->i;
 	const char *why = NULL;
 	bool runs = str_is(s->f.state, "running") || str_is(s->f.state, "pending");
@@ -167,7 +196,8 @@ static status in_service(struct step *s)
 		as_instance_put(w->g, i);
 	}
 	if (as_suspended(w->g, "ReplaceUnhealthy") || as_suspended(w->g, "Terminate")) return OK;
-	return as_instance_end(w, i, str_c(why));
+	if (!s->gone && runs) TRY(make_room(w, i, &now));
+	return now ? as_instance_end(w, i, str_c(why)) : OK;
 }
 
 /* ── out ── */

@@ -83,9 +83,10 @@ static status check(struct call *c, const struct autoscaling_scaling_policy *p)
 	if (!simple && !steps && !as_tracks(p) && !predicts)
 		return AS_FAIL(c, "Invalid policy type: %.*s", STR_ARG(p->policy_type));
 	if (predicts)
-		return p->predictive_scaling_configuration ? OK
-							   : AS_FAIL(c, "PredictiveScalingConfiguration is required "
-									"for policies of type PredictiveScaling.");
+		return p->predictive_scaling_configuration
+			       ? as_forecast_check(c, p->predictive_scaling_configuration)
+			       : AS_FAIL(c, "PredictiveScalingConfiguration is required for policies of type "
+					    "PredictiveScaling.");
 	if (as_tracks(p)) {
 		if (p->step_adjustments.n || p->scaling_adjustment.has || str_has(p->adjustment_type))
 			return AS_FAIL(
@@ -144,6 +145,7 @@ static status write(struct call *c, const struct autoscaling_put_scaling_policy_
 	if (p->p.target_tracking_configuration && !p->p.target_tracking_configuration->disable_scale_in.has)
 		p->p.target_tracking_configuration->disable_scale_in = SOME_BOOL(false);
 	as_policy_put(g.at, g.name, p);
+	as_forecast_schedule(g.at, g.name, &p->p, c->now_ms);
 	as_group_put(&g);
 	return OK;
 }

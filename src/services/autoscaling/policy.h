@@ -26,6 +26,13 @@ status as_policy_run(struct as_group *g, const struct autoscaling_scaling_policy
 	int64_t now_ms, bool *cooling) MUST_USE;
 void as_alarms_start(struct cloud *cloud);
 
+/* ── forecast.c ── predictive scaling */
+status as_forecast_check(struct call *c, const struct autoscaling_predictive_scaling_configuration *p) MUST_USE;
+/* Of a policy that scales: looks before each hour. */
+void as_forecast_schedule(
+	struct as_place at, struct str group, const struct autoscaling_scaling_policy *p, int64_t now_ms);
+void as_forecast_start(struct cloud *cloud);
+
 /* ── tracking.c ── the two alarms of a target tracking policy. Outside any transaction; blocks. */
 /* FAILED: *why. */
 status as_tracking_put(struct cloud *cloud, struct arena *a, struct as_place at,

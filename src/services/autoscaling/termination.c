@@ -128,6 +128,12 @@ static int64_t unready(const struct choice *k, const struct autoscaling_rec_inst
 	return str_is(i->state, "InService") ? 1 : 0;
 }
 
+static int64_t healthy(const struct choice *k, const struct autoscaling_rec_instance *i)
+{
+	(void)k;
+	return i->healthy.v;
+}
+
 ptrdiff_t as_choose_victim(
 	const struct as_group *g, const struct as_instances *all, const bool *excluded, int64_t now_ms)
 {
@@ -138,8 +144,9 @@ ptrdiff_t as_choose_victim(
 		k.n += k.in[i];
 	}
 	if (!k.n) return -1;
-	/* What does not serve yet is missed by nobody. */
+	/* What does not serve yet, or not well, is missed by nobody. */
 	least(&k, unready);
+	least(&k, healthy);
 	least(&k, crowded);
 	for (size_t i = 0; i < g->g.termination_policies.n && k.n > 1; i++) apply(&k, g->g.termination_policies.v[i]);
 	uint64_t pick = rand_below(k.n);
