@@ -18,6 +18,7 @@ void console_save(struct init *in)
 
 void console_write(struct init *in, const char *p, size_t n)
 {
+	system_log_write(p, n);
 	while (n > 0) {
 		size_t at = (size_t)(in->console.total % CONSOLE_RING),
 		       part = CONSOLE_RING - at < n ? CONSOLE_RING - at : n;

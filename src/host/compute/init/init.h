@@ -114,6 +114,10 @@ void exec_ended(struct init *in, pid_t pid, int how);
 void ssh_listen(struct init *in);
 void ssh_accept(struct init *in);
 
+/* agent.c: what comes to the console, for who collects logs; and the agent that does, where it is configured */
+void system_log_write(const char *p, size_t n);
+void agent_begin(void);
+
 /* userdata.c */
 void user_data_begin(struct init *in);
 /* In its own process. */

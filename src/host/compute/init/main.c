@@ -44,6 +44,7 @@ static void finish_boot(struct init *in)
 	files_keys(in);
 	in->console.ready = 1;
 	console_save(in);
+	agent_begin();
 	user_data_begin(in);
 	ssh_listen(in);
 	control_tell(CONTROL_READY, 0);
