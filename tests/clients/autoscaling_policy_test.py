@@ -127,21 +127,24 @@ class Scaling(Groups):
         g = self.make(min=0, max=10)
         now = datetime.datetime.fromisoformat(json.loads(self.virga.get("/_virga/clock")[2])["time"].replace("Z", "+00:00"))
         hour = now.replace(minute=0, second=0, microsecond=0)
-        # All machines together: 240 % of a processor at even hours, 60 % at odd ones, of the last three days.
+        # 240 orders at even hours, 60 at odd ones, of the last three days.
         cw = self.virga.client("cloudwatch")
-        points = [{"MetricName": "CPUUtilization", "Dimensions": [{"Name": "AutoScalingGroupName", "Value": g}], "Unit": "Percent",
-                   "Timestamp": t, "Values": [80.0 if t.hour % 2 == 0 else 20.0], "Counts": [3.0]}
+        points = [{"MetricName": "orders", "Timestamp": t, "Value": 240.0 if t.hour % 2 == 0 else 60.0}
                   for t in (hour - datetime.timedelta(minutes=30 * i) for i in range(1, 3 * 48))]
-        put = lambda mode="ForecastOnly", target=60, **kw: self.asg.put_scaling_policy(
-            AutoScalingGroupName=g, PolicyName="ahead", PolicyType="PredictiveScaling", PredictiveScalingConfiguration={
-                "Mode": mode, "MetricSpecifications": [{"TargetValue": target, "PredefinedMetricPairSpecification": {
-                    "PredefinedMetricType": "ASGCPUUtilization"}, **kw}]})
-        put()
+        orders = {"MetricDataQueries": [{"Id": "m1", "MetricStat": {"Metric": {"Namespace": "shop", "MetricName": "orders"}, "Stat": "Sum"}}]}
+        custom = {"CustomizedLoadMetricSpecification": orders, "CustomizedScalingMetricSpecification": orders}
+        cpu = {"PredefinedMetricPairSpecification": {"PredefinedMetricType": "ASGCPUUtilization"}}
+
+        def put(mode="ForecastOnly", target=60, **kw):
+            self.asg.put_scaling_policy(AutoScalingGroupName=g, PolicyName="ahead", PolicyType="PredictiveScaling",
+                                        PredictiveScalingConfiguration={"Mode": mode, "MetricSpecifications": [{"TargetValue": target, **kw}]})
+        put(**cpu)
         ask = lambda **kw: self.asg.get_predictive_scaling_forecast(AutoScalingGroupName=g, PolicyName="ahead", **{
             "StartTime": hour + datetime.timedelta(hours=1), "EndTime": hour + datetime.timedelta(hours=48), **kw})
         self.assertEqual(ask()["CapacityForecast"]["Values"], [])  # nothing is known yet
+        put(**custom)
         for i in range(0, len(points), 100):
-            cw.put_metric_data(Namespace="AWS/EC2", MetricData=points[i:i + 100])
+            cw.put_metric_data(Namespace="shop", MetricData=points[i:i + 100])
         got = ask()
         self.assertEqual(len(got["CapacityForecast"]["Values"]), 48)
         for t, load, capacity in zip(got["CapacityForecast"]["Timestamps"], got["LoadForecast"][0]["Values"], got["CapacityForecast"]["Values"]):
@@ -149,15 +152,16 @@ class Scaling(Groups):
             self.assertAlmostEqual(load, 240 if even else 60, delta=1)
             self.assertEqual(capacity, 4 if even else 1)
         self.assertEqual(got["LoadForecast"][0]["MetricSpecification"]["TargetValue"], 60)
-        put("ForecastAndScale")
+        put("ForecastAndScale", **custom)
         for _ in range(2):
             hour += datetime.timedelta(hours=1)
             self.set_time(hour - datetime.timedelta(minutes=1))
         self.serving(g, 4)
         self.assertIn("a predictive scaling forecast of policy ahead changing the desired capacity", " ".join(a["Cause"] for a in self.activities(g)))
         self.refused("ValidationError", ask, EndTime=hour - datetime.timedelta(days=9))
-        self.refused("ValidationError", put, target=0)
-        self.refused("ValidationError", put, PredefinedLoadMetricSpecification={"PredefinedMetricType": "ASGTotalCPUUtilization"})
+        self.refused("ValidationError", put, target=0, **cpu)
+        self.refused("ValidationError", put, CustomizedLoadMetricSpecification=orders)
+        self.refused("ValidationError", put, **cpu, PredefinedLoadMetricSpecification={"PredefinedMetricType": "ASGTotalCPUUtilization"})
         self.refused("ValidationError", self.asg.get_predictive_scaling_forecast, AutoScalingGroupName=g, PolicyName="none",
                      StartTime=hour, EndTime=hour + datetime.timedelta(hours=1))
 

@@ -3,6 +3,8 @@
  * the capacity that it takes to keep the target. A policy that scales raises the desired capacity before each hour; it
  * never lowers it: "predictive scaling … does not scale in". Customized metrics are not built, and refused when the
  * policy is put. */
+#include "call/inside.h"
+#include "cloudwatch.h"
 #include "services/autoscaling/policy.h"
 #include "services/cloudwatch/metrics.h"
 #include "services/cloudwatch/season.h"
@@ -62,23 +64,67 @@ static status read_hours(
 	return OK;
 }
 
-/* hours values from from_s on: NaN where nothing can be said. */
-static status forecast(
-	struct as_place at, const struct metric *m, int64_t from_s, size_t hours, int64_t now_s, double *out)
+/* The same of a customized metric: the mean of its points within the hour. FAILED: it cannot be evaluated. */
+static status read_custom(struct cloud *cloud, struct as_place at,
+	const struct autoscaling_metric_data_queries *queries, int64_t from_s, size_t hours, int64_t now_s, double *out)
 {
+	double *n = arena_array(at.a, hours + 1, sizeof(*n));
+	size_t capacity = 0;
+	int64_t end_s = from_s + (int64_t)hours * HOUR_S;
+	struct inside_caller who = inside_service(at.a, at.account, at.region, AS_PRINCIPAL);
+	struct cloudwatch_get_metric_data_input in = {.start_time = SOME_TIME(from_s * 1000),
+		.end_time = SOME_TIME((end_s < now_s ? end_s : now_s) * 1000),
+		.scan_by = STR("TimestampAscending")};
+	for (size_t i = 0; i < queries->n; i++) {
+		struct cloudwatch_metric_data_query *q = VEC_PUSH(at.a, &in.metric_data_queries, &capacity);
+		wire_shape_copy(at.a, AS_TABLES, AUTOSCALING_SHAPE_METRIC_DATA_QUERY, &queries->v[i],
+			&wire_service_cloudwatch.tables, CLOUDWATCH_SHAPE_METRIC_DATA_QUERY, q);
+		if (q->metric_stat) q->metric_stat->period = SOME_I32(60);
+	}
+	struct inside *done = inside_run(cloud, &who, "cloudwatch", CLOUDWATCH_OP_GET_METRIC_DATA, &in, NULL);
+	const struct cloudwatch_get_metric_data_output *got = done->out;
+	bool ok = done->ok && got->metric_data_results.n == 1;
+	for (size_t i = 0; i < hours; i++) out[i] = 0;
+	for (size_t i = 0; ok && i < got->metric_data_results.v[0].values.n; i++) {
+		const struct cloudwatch_metric_data_result *r = &got->metric_data_results.v[0];
+		int64_t h = (r->timestamps.v[i].ms / 1000 - from_s) / HOUR_S;
+		if (h < 0 || h >= (int64_t)hours) continue;
+		out[h] += r->values.v[i].v;
+		n[h]++;
+	}
+	inside_free(done);
+	for (size_t i = 0; i < hours; i++) out[i] = n[i] > 0 ? out[i] / n[i] : NAN;
+	return ok ? OK : STATUS(FAILED);
+}
+
+/* hours values from from_s on: NaN where nothing can be said. */
+static status forecast(struct cloud *cloud, const struct as_group *g,
+	const struct autoscaling_predictive_scaling_metric_specification *spec, int64_t from_s, size_t hours,
+	int64_t now_s, double *out)
+{
+	struct as_place at = g->at;
+	struct metric m;
 	size_t all = HISTORY_HOURS + hours, known = 0;
 	double *v = arena_array(at.a, all, sizeof(*v)), *deviation = arena_array(at.a, hours + 1, sizeof(*deviation));
 	struct cw_season season = {
 		.from = from_s - HISTORY_HOURS * HOUR_S, .period = (int32_t)HOUR_S, .v = v, .n = all};
-	TRY(read_hours(at, m, season.from, all, now_s, v));
-	for (size_t i = 0; i < HISTORY_HOURS; i++) known += !isnan(v[i]);
-	cw_season_predict(&season, HISTORY_HOURS, out, deviation);
+	status s = OK;
+	if (spec->customized_load_metric_specification)
+		s = read_custom(cloud, at, &spec->customized_load_metric_specification->metric_data_queries,
+			season.from, all, now_s, v);
+	else if (load_of(at.a, g, spec, &m))
+		s = read_hours(at, &m, season.from, all, now_s, v);
+	else
+		s = STATUS(FAILED);
+	if (!is_ok(s) && !status_is(s, STATUS_FAILED)) return s;
+	for (size_t i = 0; is_ok(s) && i < HISTORY_HOURS; i++) known += !isnan(v[i]);
+	if (is_ok(s)) cw_season_predict(&season, HISTORY_HOURS, out, deviation);
 	for (size_t i = 0; i < hours; i++)
 		if (known < LEAST_HOURS) out[i] = NAN;
 	return OK;
 }
 
-/* "If you have more than one metric, the highest capacity counts". */
+/* What the load takes, within the bounds of the group. */
 static double capacity_of(const struct as_group *g, const struct autoscaling_predictive_scaling_configuration *p,
 	double load, double target)
 {
@@ -95,16 +141,21 @@ status as_forecast_check(struct call *c, const struct autoscaling_predictive_sca
 	if (p->metric_specifications.n != 1)
 		return AS_FAIL(c, "Exactly one metric specification must be given for predictive scaling.");
 	const struct autoscaling_predictive_scaling_metric_specification *s = &p->metric_specifications.v[0];
-	if (s->customized_load_metric_specification || s->customized_scaling_metric_specification ||
-		s->customized_capacity_metric_specification)
-		return call_fail(
-			c, ERR_NOT_IMPLEMENTED, "Customized metrics of predictive scaling are not implemented.");
+	if (s->customized_capacity_metric_specification)
+		return call_fail(c, ERR_NOT_IMPLEMENTED,
+			"Customized capacity metrics of predictive scaling are not implemented.");
+	if (!(s->target_value.v > 0)) return AS_FAIL(c, "TargetValue must be greater than 0.");
+	if ((s->customized_load_metric_specification != NULL) != (s->customized_scaling_metric_specification != NULL))
+		return AS_FAIL(c, "A customized load metric and a scaling metric must be given together.");
+	if (s->customized_load_metric_specification)
+		return s->predefined_metric_pair_specification || s->predefined_load_metric_specification
+			       ? AS_FAIL(c, "Predefined and customized metrics cannot be given together.")
+			       : OK;
 	if ((s->predefined_metric_pair_specification != NULL) == (s->predefined_load_metric_specification != NULL))
 		return AS_FAIL(
 			c, "Either a predefined metric pair or a load metric and a scaling metric must be given.");
 	if (s->predefined_load_metric_specification && !s->predefined_scaling_metric_specification)
 		return AS_FAIL(c, "A load metric and a scaling metric must be given together.");
-	if (!(s->target_value.v > 0)) return AS_FAIL(c, "TargetValue must be greater than 0.");
 	if (!load_of(c->arena, &none, s, &m)) return AS_FAIL(c, "The resource label of the metric is malformed.");
 	return OK;
 }
@@ -122,7 +173,6 @@ status autoscaling_get_predictive_scaling_forecast(struct call *c,
 {
 	struct as_group g;
 	struct as_policy p;
-	struct metric m;
 	int64_t now_s = c->now_ms / 1000, from = hour_of(in->start_time.ms + HOUR_S * 1000 - 1),
 		to = hour_of(in->end_time.ms);
 	size_t capacity = 0, at = 0, values = 0, capacity_at = 0, capacities = 0;
@@ -148,8 +198,7 @@ status autoscaling_get_predictive_scaling_forecast(struct call *c,
 	VEC_PRESENT(c->arena, &out->capacity_forecast->timestamps);
 	VEC_PRESENT(c->arena, &out->capacity_forecast->values);
 	double *v = arena_array(c->arena, hours + 1, sizeof(*v));
-	if (!load_of(c->arena, &g, spec, &m)) return OK;
-	TRY(forecast(g.at, &m, from, hours, now_s, v));
+	TRY(forecast(c->cloud, &g, spec, from, hours, now_s, v));
 	for (size_t i = 0; i < hours; i++) {
 		if (isnan(v[i])) continue;
 		struct opt_time when = SOME_TIME((from + (int64_t)i * HOUR_S) * 1000);
@@ -197,7 +246,6 @@ static status forecast_job(void *ctx, struct store_tx *tx, struct arena *a, cons
 	struct str group, name;
 	struct as_group g;
 	struct as_policy p;
-	struct metric m;
 	int64_t now_ms = clock_now(cloud->clock), hour = hour_of(now_ms) + HOUR_S;
 	double load;
 	TRY(as_job_read(tx, a, job, &at, &group, &name));
@@ -208,8 +256,8 @@ static status forecast_job(void *ctx, struct store_tx *tx, struct arena *a, cons
 	if (!scales(&p.p)) return OK;
 	*again_ms = next_look(&p.p, now_ms);
 	const struct autoscaling_predictive_scaling_configuration *k = p.p.predictive_scaling_configuration;
-	if (g.r.deleting.v || !load_of(a, &g, &k->metric_specifications.v[0], &m)) return OK;
-	TRY(forecast(at, &m, hour, 1, now_ms / 1000, &load));
+	if (g.r.deleting.v) return OK;
+	TRY(forecast(cloud, &g, &k->metric_specifications.v[0], hour, 1, now_ms / 1000, &load));
 	if (isnan(load)) return OK;
 	int32_t wanted = (int32_t)fmin(capacity_of(&g, k, load, k->metric_specifications.v[0].target_value.v), 1e6);
 	if (wanted <= g.g.desired_capacity.v) return OK;
