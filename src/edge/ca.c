@@ -334,3 +334,15 @@ status ca_issue(const char *dir, const struct ca_order *o, struct arena *a, stru
 	pair_cleanup(&ca);
 	return s;
 }
+
+status ca_issue_server(const char *dir, const struct ca_order *o, struct arena *a, struct ca_server *out)
+{
+	struct ca_order order = *o;
+	struct ca_signed made;
+	order.key = EVP_EC_gen("P-256");
+	INVARIANT(order.key);
+	status s = ca_issue(dir, &order, a, &made);
+	if (is_ok(s)) *out = (struct ca_server){str_cat(a, made.certificate, made.ca), key_pem(order.key, a)};
+	EVP_PKEY_free(order.key);
+	return s;
+}

@@ -1,5 +1,5 @@
-/* virga's local certificate authority: made once per data folder (ca.key 0600, ca.pem), signs the server's certificate for
- * localhost, *.localhost, *.s3.localhost, *.localhost.localstack.cloud, 127.0.0.1, ::1 and AWS's own endpoints (for
+/* virga's local certificate authority: made once per data folder (ca.key 0600, ca.pem), signs the server's certificate
+ * for localhost, *.localhost, *.s3.localhost, *.localhost.localstack.cloud, 127.0.0.1, ::1 and AWS's own endpoints (for
  * machines in VPCs, which trust the authority). ECDSA P-256; 10 years; the server's own 825 days, renewed at start when
  * under 30 days remain. */
 #pragma once
@@ -25,3 +25,9 @@ struct ca_signed {
 	struct str certificate, ca; /* PEM */
 };
 status ca_issue(const char *dir, const struct ca_order *o, struct arena *a, struct ca_signed *out) MUST_USE;
+
+/* The same for a new key (P-256), as a server takes it: o->key is not looked at. */
+struct ca_server {
+	struct str chain, key; /* PEM: the certificate and the authority's; the private key */
+};
+status ca_issue_server(const char *dir, const struct ca_order *o, struct arena *a, struct ca_server *out) MUST_USE;

@@ -173,6 +173,7 @@ static status make(struct call *c, const struct ec2_eni_make *m, struct ec2_rec_
 		.place = m->place,
 		.kind = m->kind,
 		.token = m->token,
+		.mesh = m->mesh,
 		.created = SOME_TIME(c->now_ms)};
 	bool open = str_is(out->interface_type, "network_load_balancer") && !m->n_groups;
 	if (!str_is(out->interface_type, "nat_gateway") && !open)

@@ -229,6 +229,26 @@ static status add_groups(struct intent *i)
 
 /* ── interfaces ── */
 
+/* A group that no customer sees, of the interfaces that a service keeps together. */
+static void join_mesh(struct intent *i, const struct ec2_rec_eni *e, struct host_rec_interface *h)
+{
+	struct str id = str_cat(i->at.a, STR("mesh-"), e->mesh);
+	struct str *groups = arena_new_n(i->at.a, struct str, e->groups.n + 1);
+	for (size_t k = 0; k < e->groups.n; k++) groups[k] = e->groups.v[k];
+	groups[e->groups.n] = id;
+	h->groups.v = groups, h->groups.n = e->groups.n + 1;
+	if (has_group(i, id)) return;
+	struct host_rec_group *to = VEC_PUSH(i->at.a, &i->out->groups, &i->capacity.groups);
+	size_t capacity = 0;
+	to->id = id;
+	for (unsigned egress = 0; egress < 2; egress++)
+		*VEC_PUSH(i->at.a, &to->rules, &capacity) =
+			(struct host_rec_rule){.id = str_fmt(i->at.a, "%s-%.*s", egress ? "to" : "from", STR_ARG(id)),
+				.egress = SOME_BOOL(egress),
+				.protocol = SOME_I32(-1),
+				.group = id};
+}
+
 static void add_interface(struct intent *i, const struct ec2_rec_eni *e)
 {
 	struct host_rec_interface *h = VEC_PUSH(i->at.a, &i->out->interfaces, &i->capacity.interfaces);
@@ -249,6 +269,7 @@ static void add_interface(struct intent *i, const struct ec2_rec_eni *e)
 		*VEC_PUSH(i->at.a, &h->ipv6, &ipv6) = e->ipv6_addresses.v[k].ipv6_address;
 	h->groups.v = e->groups.v;
 	h->groups.n = e->groups.n;
+	if (str_has(e->mesh)) join_mesh(i, e, h);
 	if (ec2_eni_is_open(e)) h->open = SOME_BOOL(true);
 	h->share = e->share;
 	h->share_points.v = e->share_points.v;

@@ -86,6 +86,7 @@ struct ec2_eni_make {
 	struct str requester_id; /* with it the interface is requester-managed: clients cannot delete or detach it */
 	struct str place, kind;  /* host/state.model: Interface */
 	struct str token;
+	struct str mesh; /* those of one mesh reach each other whatever their groups say; STR_NONE: none */
 	const struct ec2_tag_specification_list *tags;
 };
 status ec2_eni_make(struct call *c, const struct ec2_eni_make *m, struct ec2_rec_eni *out) MUST_USE;

@@ -3,8 +3,8 @@
 #include "base/log.h"
 #include "clock/clock.h"
 #include "host/engines/engine.h"
+#include "host/engines/folder.h"
 #include "services/rds/watch.h"
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -28,7 +28,7 @@ struct str rds_folder(struct arena *a, const struct rds_rec_instance *r)
 
 const char *rds_path(struct cloud *cloud, struct arena *a, struct str folder, const char *rest)
 {
-	return str_fmt(a, "%s%.*s%s%s", store_dir(cloud->store), STR_ARG(folder), *rest ? "/" : "", rest).p;
+	return engine_path(store_dir(cloud->store), a, folder, rest);
 }
 
 struct str rds_engine_id(struct arena *a, const struct rds_rec_instance *r, struct str letter)
@@ -43,13 +43,6 @@ static status user_of(struct cloud *cloud, struct arena *a, struct compute_rec_e
 	if (stat(rds_path(cloud, a, TEMPLATE, ""), &st) != 0) return OK;
 	if (st.st_uid > 0) e->uid = SOME_I32((int32_t)st.st_uid);
 	return OK;
-}
-
-static status make_folder(const char *path, mode_t mode)
-{
-	/* chmod: past the umask; of a folder that is there already and another's, nothing has to change. */
-	if (mkdir(path, mode) == 0) return chmod(path, mode) == 0 ? OK : STATUS(IO);
-	return errno == EEXIST ? OK : STATUS(IO);
 }
 
 status rds_run(struct cloud *cloud, struct arena *a, const struct rds_script *s, struct str *why)
@@ -70,7 +63,7 @@ status rds_run(struct cloud *cloud, struct arena *a, const struct rds_script *s,
 		if (null >= 0) close(null);
 		return STATUS(IO);
 	}
-	status st = make_folder(rds_path(cloud, a, STR("rds"), ""), 0700);
+	status st = engine_folder_make(rds_path(cloud, a, STR("rds"), ""), 0700);
 	if (is_ok(st)) st = host_engine_run(cloud->host, a, &e, (int[3]){null, ends[1], ends[1]}, &code, why);
 	close(ends[1]), close(null);
 	char said[SAID_MAX];
@@ -121,11 +114,12 @@ status rds_node_folders(
 	} folders[] = {{"", 0770}, {"/socket", 0770}, {"/error", 02770}};
 	struct str folder = rds_folder(a, r);
 	*why = STR("a folder cannot be made");
-	TRY(make_folder(rds_path(cloud, a, STR("rds"), ""), 0700));
-	TRY(make_folder(rds_path(cloud, a, folder, ""), 0770));
-	TRY(make_folder(rds_path(cloud, a, folder, "wal"), 0770));
+	TRY(engine_folder_make(rds_path(cloud, a, STR("rds"), ""), 0700));
+	TRY(engine_folder_make(rds_path(cloud, a, folder, ""), 0770));
+	TRY(engine_folder_make(rds_path(cloud, a, folder, "wal"), 0770));
 	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
-		TRY(make_folder(rds_path(cloud, a, folder, str_fmt(a, "%.*s%s", STR_ARG(letter), folders[i].name).p),
+		TRY(engine_folder_make(
+			rds_path(cloud, a, folder, str_fmt(a, "%.*s%s", STR_ARG(letter), folders[i].name).p),
 			folders[i].mode));
 	return OK;
 }
@@ -146,12 +140,7 @@ void rds_remove_folder(struct cloud *cloud, struct arena *a, struct str folder)
 status rds_write(
 	struct cloud *cloud, struct arena *a, struct str folder, const char *name, struct str text, bool secret)
 {
-	const char *path = rds_path(cloud, a, folder, name), *fresh = str_fmt(a, "%s.new", path).p;
-	unlink(fresh);
-	int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, secret ? 0600 : 0644);
-	bool good = fd >= 0 && write(fd, text.p, text.n) == (ssize_t)text.n && fchmod(fd, secret ? 0600 : 0644) == 0;
-	if (fd >= 0) good = close(fd) == 0 && good;
-	return good && rename(fresh, path) == 0 ? OK : STATUS(IO);
+	return engine_file_write(rds_path(cloud, a, folder, name), a, text, secret);
 }
 
 status rds_node_start(struct cloud *cloud, struct arena *a, const struct rds_rec_instance *r,

@@ -2,44 +2,27 @@
  * "Using SSL/TLS to encrypt a connection to a DB instance", the guide. */
 #include "edge/ca.h"
 #include "services/rds/controller.h"
-#include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <sys/stat.h>
 
 #define VALID_MS (825ll * 24 * 60 * 60 * 1000)
 
-static struct str pem_of(struct arena *a, EVP_PKEY *k)
-{
-	char *p = NULL;
-	BIO *b = BIO_new(BIO_s_mem());
-	INVARIANT(b && PEM_write_bio_PrivateKey(b, k, NULL, NULL, 0, NULL, NULL) == 1);
-	long n = BIO_get_mem_data(b, &p);
-	struct str s = str_dup(a, str_n(p, (size_t)n));
-	BIO_free(b);
-	return s;
-}
-
 status rds_node_certificate(struct rds_work *w, const struct rds_rec_node *n)
 {
 	struct arena *a = w->at.a;
 	struct str folder = str_fmt(a, "rds/%.*s/%.*s", STR_ARG(w->r->dbi_resource_id), STR_ARG(n->letter));
 	struct stat st;
-	struct ca_signed made;
+	struct ca_server made;
 	if (stat(rds_path(w->cloud, a, folder, "server.key"), &st) == 0) return OK;
-	EVP_PKEY *k = EVP_EC_gen("P-256");
-	INVARIANT(k);
-	struct ca_order order = {.key = k,
-		.names = &w->r->name,
+	struct ca_order order = {.names = &w->r->name,
 		.n_names = 1,
 		.now_ms = w->now_ms - clock_offset(w->cloud->clock),
 		.valid_ms = VALID_MS};
-	status s = ca_issue(store_dir(w->cloud->store), &order, a, &made);
-	if (is_ok(s)) s = rds_write(w->cloud, a, folder, "server.crt", str_cat(a, made.certificate, made.ca), false);
+	TRY(ca_issue_server(store_dir(w->cloud->store), &order, a, &made));
+	TRY(rds_write(w->cloud, a, folder, "server.crt", made.chain, false));
 	/* The key last: with it TLS is on. The agent gives it to the server's user before the server starts. */
-	if (is_ok(s)) s = rds_write(w->cloud, a, folder, "server.key", pem_of(a, k), true);
-	EVP_PKEY_free(k);
-	return s;
+	return rds_write(w->cloud, a, folder, "server.key", made.key, true);
 }
 
 static int64_t time_of(const ASN1_TIME *t)

@@ -32,6 +32,14 @@ static bool parse(struct str window, bool weekly, int *from, int *length)
 	return *length >= 30 && (!weekly || *length <= DAY);
 }
 
+bool rds_window_length(struct str window, bool weekly, int64_t *minutes)
+{
+	int from, length;
+	if (!parse(window, weekly, &from, &length)) return false;
+	*minutes = length;
+	return true;
+}
+
 status rds_window_check(struct call *c, struct str maintenance, struct str backup)
 {
 	int from = 0, length = 0, at = 0, lasts = 0;
