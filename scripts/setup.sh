@@ -57,6 +57,9 @@ packages() {
 		test postgresql-common file:/usr/share/postgresql-common/supported-versions
 		test postgresql-15 file:/usr/lib/postgresql/15/bin/postgres
 		test postgresql-client-15 cmd:psql
+		test redis-server cmd:redis-server
+		test redis-tools cmd:redis-cli
+		test memcached cmd:memcached
 		test e2fsprogs cmd:mke2fs
 		test libcairo2 file:/usr/lib/x86_64-linux-gnu/libcairo.so.2
 		test fonts-dejavu-core file:/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
