@@ -40,6 +40,9 @@ static struct found find_headers(const struct wire_request *r)
 			if (str_ieq(name, STR("x-amz-content-sha256"))) take(&f.content_sha256, value);
 			if (str_ieq(name, STR("x-amz-security-token"))) take(&f.token, value);
 			break;
+		case 21: /* of a session with a directory bucket ("CreateSession") */
+			if (str_ieq(name, STR("x-amz-s3session-token"))) take(&f.token, value);
+			break;
 		case 28:
 			if (str_ieq(name, STR("x-amz-decoded-content-length"))) take(&f.decoded_length, value);
 			break;
@@ -70,6 +73,7 @@ static struct presigned find_parameters(struct str query)
 				 : str_is(name, "X-Amz-SignedHeaders")  ? &p.signed_headers
 				 : str_is(name, "X-Amz-Signature")      ? &p.signature
 				 : str_is(name, "X-Amz-Security-Token") ? &p.token
+				 : str_is(name, "X-Amz-S3session-Token") ? &p.token
 				 : str_is(name, "X-Amz-Content-Sha256") ? &p.content_sha256
 				 : str_is(name, "AWSAccessKeyId")       ? &p.v2_key
 				 : str_is(name, "Signature")            ? &p.v2_signature

@@ -19,6 +19,13 @@ static struct str without_port(struct str host)
 	return colon < 0 ? host : str_sub(host, 0, (size_t)colon);
 }
 
+/* s3express-control, and s3express-ZONE of a zone's own endpoint ("Regional and Zonal endpoints for directory
+ * buckets"). */
+static bool is_express_label(struct str l)
+{
+	return str_istarts(l, STR("s3express-")) && l.n > 10;
+}
+
 /* s3, s3-website, s3-website-REGION, s3-control, …: kinds of S3's names */
 static bool is_s3_label(struct str l)
 {
@@ -54,6 +61,16 @@ static bool known_prefix(struct str name)
 	return false;
 }
 
+/* The first label that is a region. */
+static struct str region_in(struct str host)
+{
+	while (str_has(host)) {
+		struct str label = str_cut(&host, '.');
+		if (is_region(label)) return label;
+	}
+	return STR_NONE;
+}
+
 /* 127.0.0.1: no name at all, and what most local clients ask. */
 static bool is_ipv4(struct str host)
 {
@@ -66,18 +83,23 @@ struct wire_host wire_read_host(struct str host)
 {
 	struct wire_host h = {.website = false};
 	host = without_port(host);
-	struct str previous = STR_NONE;
+	struct str previous = STR_NONE, first = host;
+	/* BUCKET--ZONE--x-s3.localhost: such a name can only be a directory bucket. */
+	first = str_cut(&first, '.');
+	if (first.n < host.n && str_ends(first, STR("--x-s3")))
+		return (struct wire_host){.bucket = first, .service = STR("s3"), .region = region_in(host)};
 	if (host.n == 0 || host.p[0] == '[' || str_chr(host, '.') < 0 || is_ipv4(host)) return h;
 	/* The rightmost S3 label counts: a bucket's name may hold dots, and "s3" among them. */
 	for (size_t end = host.n; end > 0;) {
 		size_t start = end;
 		while (start > 0 && host.p[start - 1] != '.') start--;
 		struct str label = str_sub(host, start, end - start);
+		if (is_express_label(label) && end < host.n)
+			return (struct wire_host){.service = STR("s3"), .region = region_in(str_from(host, end))};
 		if (is_s3_label(label) && end < host.n &&
 			(str_ieq(label, STR("s3")) || str_istarts(label, STR("s3-website")) ||
 				str_ieq(label, STR("s3-accelerate")) || str_ieq(label, STR("s3-accesspoint")) ||
-				str_ieq(label, STR("s3-control")) ||
-				is_region(str_from(label, 3)))) {
+				str_ieq(label, STR("s3-control")) || is_region(str_from(label, 3)))) {
 			struct str behind = str_from(host, end + 1);
 			struct str next = str_cut(&behind, '.');
 			if (str_ieq(next, STR("dualstack"))) next = str_cut(&behind, '.');

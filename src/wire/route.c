@@ -37,7 +37,8 @@ static const struct wire_service *service_named(const char *name)
 struct hints {
 	struct str target, content_type;
 	bool cbor;
-	bool portal; /* carries the token of the AWS access portal */
+	bool express; /* S3's directory buckets */
+	bool portal;  /* carries the token of the AWS access portal */
 	struct str signing, host_service;
 };
 
@@ -55,6 +56,7 @@ static struct hints read_hints(const struct wire_request *r)
 		else if (n.n == 22 && str_ieq(n, STR("x-amz-sso_bearer_token")))
 			h.portal = true;
 	}
+	h.express = str_is(h.signing, "s3express");
 	/* Variants of S3 sign under names of their own. */
 	if (str_is(h.signing, "s3express") || str_is(h.signing, "s3-outposts") || str_is(h.signing, "s3-object-lambda"))
 		h.signing = STR("s3");
@@ -243,7 +245,12 @@ static status route_s3(
 	if (!s3) return wire_fail(why, ERR_UNKNOWN_SERVICE, STR("virga has no service called s3"));
 	/* A browser's form upload (POST object) has no operation in the model: the service reads it raw. */
 	bool form = str_is(r->method, "POST") && str_istarts(h->content_type, STR("multipart/form-data"));
-	if (!form && wire_route_rest(s3, r, out)) return OK;
+	if (!form && wire_route_rest(s3, r, out)) {
+		/* Both are GET /: the endpoint and the signature's name tell. */
+		if (h->express && str_is(out->op_name, "ListBuckets"))
+			(void)set_op(out, s3, STR("ListDirectoryBuckets"));
+		return OK;
+	}
 	return wire_fail(
 		why, ERR_METHOD_NOT_ALLOWED, STR("The specified method is not allowed against this resource."));
 }

@@ -8,6 +8,10 @@
 bool ec2_public_parameter(struct arena *a, struct str region, struct str name, struct str *value);
 bool ec2_public_parameter_at(struct arena *a, struct str region, size_t n, struct str *name, struct str *value);
 
+/* A zone of the region by its id ("use1-az4"): false where it has none of that id. */
+struct store_tx;
+bool ec2_zone_state(struct store_tx *tx, struct arena *a, struct str region, struct str id, bool *down);
+
 /* ── for virga's own pages (admin/): what `virga ssh` and `virga ami import` ask ── */
 struct cloud;
 /* A command in an instance, as root or as one of its users; with a terminal of that size, or without one. */

@@ -1,6 +1,7 @@
 /* Regions and availability zones, and zones that are down. A region that no list has is served all the same, with three
  * zones. */
 #include "base/aws_regions.h"
+#include "services/ec2/door.h"
 #include "services/ec2/room.h"
 
 static const struct ec2_region_info regions[] = {
@@ -41,6 +42,18 @@ status ec2_zones(struct store_tx *tx, struct arena *a, struct str region, struct
 		z->down = tx && ec2_zone_is_down(tx, a, z->name);
 	}
 	return OK;
+}
+
+bool ec2_zone_state(struct store_tx *tx, struct arena *a, struct str region, struct str id, bool *down)
+{
+	struct ec2_zones zones;
+	if (!is_ok(ec2_zones(tx, a, region, &zones))) return false;
+	for (size_t i = 0; i < zones.n; i++)
+		if (str_eq(zones.v[i].id, id)) {
+			*down = zones.v[i].down;
+			return true;
+		}
+	return false;
 }
 
 status ec2_zone_find(struct call *c, struct str name, struct str id, struct ec2_zone *out)

@@ -1,6 +1,7 @@
 /* Buckets and from where they are used, the names of accounts, and the errors that many operations share. Who may use a bucket is
  * decided before any operation runs: permit.c. */
 #include "services/s3/access.h"
+#include "services/s3/express.h"
 #include "services/s3/names.h"
 #include "services/s3/noted.h"
 #include "services/s3/point.h"
@@ -92,6 +93,7 @@ status s3_bucket_load_anywhere(struct call *c, struct str name, struct str expec
 	if (str_has(expected_owner) && !str_eq(expected_owner, out->owner))
 		return call_fail(c, ERR_ACCESS_DENIED, "Access Denied");
 	s3_note(c, c->tx, out);
+	if (s3_is_directory(out)) TRY(s3_express_check_zone(c, out));
 	TRY(s3_payment_check(c, out));
 	return s3_accelerate_check(c, out);
 }

@@ -2,9 +2,10 @@
 #include "base/rand.h"
 #include "base/vec.h"
 #include "services/s3/access.h"
-#include "services/s3/analysis.h"
 #include "services/s3/acl.h"
+#include "services/s3/analysis.h"
 #include "services/s3/config.h"
+#include "services/s3/express.h"
 #include "services/s3/headers.h"
 #include "services/s3/lifecycle.h"
 #include "services/s3/multipart.h"
@@ -99,7 +100,8 @@ static status refuse_unbuilt(struct call *c, const struct s3_create_bucket_input
 	if (str_has(in->bucket_namespace) && !str_is(in->bucket_namespace, "global"))
 		return s3_header_not_implemented(c, STR("x-amz-bucket-namespace"));
 	if (conf && (conf->location || conf->bucket))
-		return call_fail(c, S3_ERR_NOT_IMPLEMENTED, "Directory buckets are not implemented");
+		return call_fail(
+			c, S3_ERR_INVALID_BUCKET_NAME, "The specified bucket is not a directory bucket's name.");
 	return OK;
 }
 
@@ -114,6 +116,18 @@ static status check_count(struct call *c)
 	return call_fail(c, S3_ERR_TOO_MANY_BUCKETS, "You have attempted to create more buckets than allowed");
 }
 
+static struct str owned_key(struct call *c, const struct s3_rec_bucket *b)
+{
+	if (s3_is_directory(b)) return s3_express_owned(c->arena, c->partition, b->owner, b->name);
+	return s3_key_owned(c->arena, c->partition, b->owner, b->name);
+}
+
+static struct str arn_of(struct call *c, const struct s3_rec_bucket *b)
+{
+	if (s3_is_directory(b)) return s3_express_arn(c, b);
+	return str_fmt(c->arena, "arn:%.*s:s3:::%.*s", STR_ARG(c->partition), STR_ARG(b->name));
+}
+
 /* What exists already: us-east-1 alone answers a repeated creation by the owner as if it were the first
  * ("CreateBucket", API reference: BucketAlreadyOwnedByYou). */
 static status exists(struct call *c, const struct s3_create_bucket_input *in, struct str bytes)
@@ -126,7 +140,7 @@ static status exists(struct call *c, const struct s3_create_bucket_input *in, st
 			"The requested bucket name is not available. The bucket namespace is shared by all users of "
 			"the system. "
 			"Please select a different name and try again.");
-	else if (str_is(b.region, "us-east-1") && str_is(c->region, "us-east-1"))
+	else if (str_is(b.region, "us-east-1") && str_is(c->region, "us-east-1") && !s3_is_directory(&b))
 		return OK;
 	else
 		s = call_fail(c, S3_ERR_BUCKET_ALREADY_OWNED_BY_YOU,
@@ -140,35 +154,40 @@ status s3_create_bucket(struct call *c, const struct s3_create_bucket_input *in,
 	struct s3_rec_bucket b = {
 		.name = in->bucket, .owner = c->account, .created = SOME_TIME(c->now_ms / 1000 * 1000)};
 	if (c->principal.kind == PRINCIPAL_ANONYMOUS) return call_fail(c, ERR_ACCESS_DENIED, "Access Denied");
-	if (!s3_name_is_bucket(in->bucket)) {
-		status s = call_fail(c, S3_ERR_INVALID_BUCKET_NAME, "The specified bucket is not valid.");
-		call_fail_detail(c, STR("BucketName"), in->bucket);
-		return s;
+	bool directory = str_has(s3_express_zone(in->bucket));
+	if (directory) {
+		TRY(s3_express_create(c, in, &b));
+	} else {
+		if (!s3_name_is_bucket(in->bucket)) {
+			status s = call_fail(c, S3_ERR_INVALID_BUCKET_NAME, "The specified bucket is not valid.");
+			call_fail_detail(c, STR("BucketName"), in->bucket);
+			return s;
+		}
+		TRY(choose_region(c, in->create_bucket_configuration, &b.region));
+		TRY(check_ownership(c, in, &b));
+		TRY(refuse_unbuilt(c, in));
 	}
-	TRY(choose_region(c, in->create_bucket_configuration, &b.region));
-	TRY(check_ownership(c, in, &b));
 	TRY(copy_tags(c, in->create_bucket_configuration, &b));
-	TRY(refuse_unbuilt(c, in));
 	struct str key = s3_key_bucket(c->arena, c->partition, in->bucket), bytes;
 	status s = store_get(c->tx, key, &bytes);
 	if (is_ok(s)) {
 		TRY(exists(c, in, bytes));
 	} else if (status_is(s, STATUS_NOT_FOUND)) {
-		TRY(check_count(c));
+		if (!directory) TRY(check_count(c));
 		b.id = SOME_I64((int64_t)(rand_u64() >> 1));
 		if (in->object_lock_enabled_for_bucket.v) {
 			b.lock = SOME_BOOL(true);
 			b.versioning = STR("Enabled");
 		}
 		store_put(c->tx, key, s3_rec_bucket_encode(c->arena, &b));
-		store_put(c->tx, s3_key_owned(c->arena, c->partition, c->account, in->bucket), STR(""));
+		store_put(c->tx, owned_key(c, &b), STR(""));
 	} else {
 		return s;
 	}
 	out->location = str_is(c->region, "us-east-1") ? str_fmt(c->arena, "/%.*s", STR_ARG(in->bucket))
 						       : str_fmt(c->arena, "http://%.*s/%.*s",
 								 STR_ARG(c->cloud->public_host), STR_ARG(in->bucket));
-	out->bucket_arn = str_fmt(c->arena, "arn:%.*s:s3:::%.*s", STR_ARG(c->partition), STR_ARG(in->bucket));
+	out->bucket_arn = arn_of(c, &b);
 	return OK;
 }
 
@@ -180,7 +199,11 @@ status s3_head_bucket(struct call *c, const struct s3_head_bucket_input *in, str
 	TRY(s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b));
 	out->bucket_region = b.region;
 	out->access_point_alias = SOME_BOOL(str_ends(in->bucket, STR("-s3alias")));
-	out->bucket_arn = str_fmt(c->arena, "arn:%.*s:s3:::%.*s", STR_ARG(c->partition), STR_ARG(b.name));
+	out->bucket_arn = arn_of(c, &b);
+	if (s3_is_directory(&b)) {
+		out->bucket_location_type = STR("AvailabilityZone");
+		out->bucket_location_name = b.zone;
+	}
 	return OK;
 }
 
@@ -291,7 +314,7 @@ status s3_delete_bucket(struct call *c, const struct s3_delete_bucket_input *in,
 	TRY(require_empty(c, &b, STR("version")));
 	TRY(require_no_points(c, &b));
 	store_delete(c->tx, s3_key_bucket(c->arena, c->partition, b.name));
-	store_delete(c->tx, s3_key_owned(c->arena, c->partition, b.owner, b.name));
+	store_delete(c->tx, owned_key(c, &b));
 	TRY(s3_config_drop_all(c, &b));
 	s3_policy_drop(c, &b);
 	TRY(s3_analysis_forget(c, &b, STR_NONE));

@@ -7,6 +7,7 @@
 #include "policy/provider.h"
 #include "services/s3/access.h"
 #include "services/s3/config.h"
+#include "services/s3/express.h"
 #include "services/s3/point.h"
 #include "services/s3/public.h"
 
@@ -85,10 +86,17 @@ static status check_statement(struct call *c, const struct json_value *st, struc
 		if (!json_is(r, JSON_IS_STRING) || !names_bucket(r->text, arn))
 			return malformed(c, "Policy has invalid resource");
 	const struct authz_service *s3 = authz_find(STR("s3"));
+	bool express = str_find(arn, STR(":s3express:")) >= 0;
 	const struct json_value *all = actions ? actions : json_member(st, STR("NotAction"));
 	for (const struct json_value *a = strings(all); a; a = json_is(all, JSON_IS_ARRAY) ? a->next : NULL) {
 		struct str name = json_string(a);
 		if (str_is(name, "*")) continue;
+		if (express) {
+			bool any = str_has(name) && str_istarts(name, STR("s3express:")) && has_wildcard(name);
+			if (!any && !s3_express_action(str_or(name, STR(""))))
+				return malformed(c, "Policy has invalid action");
+			continue;
+		}
 		if (!str_istarts(str_or(name, STR("")), STR("s3:"))) return malformed(c, "Policy has invalid action");
 		name = str_from(name, 3);
 		if (has_wildcard(name)) continue;
@@ -274,7 +282,9 @@ status s3_put_bucket_policy(
 	TRY(load(c, in->bucket, in->expected_bucket_owner, &b));
 	TRY(s3_config_check_digest(c));
 	struct str text = str_or(in->policy, STR(""));
-	struct str arn = str_fmt(c->arena, "arn:%.*s:s3:::%.*s", STR_ARG(c->partition), STR_ARG(b.name));
+	struct str arn = s3_is_directory(&b)
+				 ? s3_express_arn(c, &b)
+				 : str_fmt(c->arena, "arn:%.*s:s3:::%.*s", STR_ARG(c->partition), STR_ARG(b.name));
 	TRY(s3_policy_check(c, arn, false, text, &public));
 	TRY(s3_bucket_public(c->tx, c->arena, &b, &bits));
 	if (public && bits & S3_BLOCK_PUBLIC_POLICY)

@@ -3,6 +3,7 @@
 #include "services/s3/changed.h"
 #include "services/s3/checksum.h"
 #include "services/s3/condition.h"
+#include "services/s3/express.h"
 #include "services/s3/lifecycle.h"
 #include "services/s3/multipart.h"
 #include "services/s3/object.h"
@@ -194,8 +195,9 @@ static status answer_again(struct call *c, const struct s3_complete_multipart_up
 	status s = s3_object_load(c, b, in->key, &o);
 	if (!is_ok(s) && !status_is(s, STATUS_NOT_FOUND)) return s;
 	c->failure = failure;
-	if (!is_ok(s) || !str_eq(o.upload_id, in->upload_id) || !str_eq(listed_e_tag(c, in->multipart_upload), o.e_tag))
-		return STATUS(FAILED);
+	bool same = is_ok(s) && str_eq(o.upload_id, in->upload_id) &&
+		    (s3_is_directory(b) || str_eq(listed_e_tag(c, in->multipart_upload), o.e_tag));
+	if (!same) return STATUS(FAILED);
 	c->failure = (struct wire_failure){0};
 	answer(c, in, b, &o, out);
 	return OK;
@@ -246,7 +248,7 @@ status s3_complete_multipart_upload(struct call *c, const struct s3_complete_mul
 	TRY(s3_checksum_of_parts(c->arena, g, full, &parts, &o.checksum));
 	TRY(check_whole(c, in, &u, g, o.checksum, size));
 	o.size = SOME_I64(size);
-	o.e_tag = listed_e_tag(c, in->multipart_upload);
+	o.e_tag = s3_is_directory(&b) ? s3_express_tag(c->arena) : listed_e_tag(c, in->multipart_upload);
 	o.modified = SOME_TIME(c->now_ms / 1000 * 1000);
 	o.checksum_algorithm = g->name;
 	o.checksum_type = u.checksum_type;

@@ -1,12 +1,13 @@
 /* CopyObject: the copy shares its source's bytes. Only what the source does not know of itself as one piece (the MD5 of
  * what was uploaded in parts, a checksum that is asked for anew) is read for. */
-#include "services/s3/changed.h"
 #include "services/s3/archive.h"
+#include "services/s3/changed.h"
 #include "services/s3/checksum.h"
 #include "services/s3/condition.h"
+#include "services/s3/express.h"
 #include "services/s3/headers.h"
-#include "services/s3/lock.h"
 #include "services/s3/lifecycle.h"
+#include "services/s3/lock.h"
 #include "services/s3/names.h"
 #include "services/s3/object.h"
 #include "services/s3/point.h"
@@ -21,7 +22,8 @@ static status bad_source(struct call *c, struct str text)
 		"Copy Source must mention the source bucket and key: sourcebucket/sourcekey");
 }
 
-status s3_copy_source_split(struct call *c, struct str text, struct str *bucket, struct str *key, struct str *version_id)
+status s3_copy_source_split(
+	struct call *c, struct str text, struct str *bucket, struct str *key, struct str *version_id)
 {
 	struct str rest = text;
 	*version_id = STR_NONE;
@@ -156,6 +158,10 @@ status s3_copy_object(struct call *c, const struct s3_copy_object_input *in, str
 	struct s3_rec_extents x;
 	TRY(s3_sse_extents(c, &source.bucket, &source.object, &of_source, &x));
 	TRY(summarise(c, in, &source, &x, &o));
+	if (s3_is_directory(&b)) {
+		if (o.tags.n) return s3_header_not_implemented(c, STR("x-amz-tagging-directive"));
+		o.e_tag = s3_express_tag(c->arena);
+	}
 	TRY(s3_sse_make(c, &b, in->key, &o, &customer, &wrap));
 	s3_sse_lock(c, &wrap, &x);
 	o.size = source.object.size;

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/vec.h"
 #include "services/s3/acl.h"
+#include "services/s3/express.h"
 #include "services/s3/lock.h"
 #include "services/s3/names.h"
 #include "services/s3/sse.h"
@@ -163,12 +164,23 @@ status s3_headers_tags(struct call *c, struct str tagging, struct s3_rec_tags *o
 	return OK;
 }
 
+/* "Directory buckets only support EXPRESS_ONEZONE", and no other bucket does. */
+static status storage_class_of(struct call *c, bool directory, struct str class, struct s3_rec_object *o)
+{
+	if (!directory || (str_has(class) && !str_is(class, "EXPRESS_ONEZONE")))
+		return s3_headers_storage_class(c, directory ? STR("none of a directory bucket") : class, o);
+	o->storage_class = STR("EXPRESS_ONEZONE");
+	return OK;
+}
+
 status s3_headers_read(
 	struct call *c, const struct s3_rec_bucket *b, const struct s3_headers *h, struct s3_rec_object *o)
 {
+	bool directory = s3_is_directory(b);
+	if (directory) TRY(s3_express_headers(c, h));
 	TRY(s3_headers_access(c, b, h, o));
 	TRY(s3_headers_metadata(c, h, o));
 	TRY(read_redirect(c, h->website_redirect_location, o));
-	TRY(s3_headers_storage_class(c, h->storage_class, o));
+	TRY(storage_class_of(c, directory, h->storage_class, o));
 	return s3_headers_tags(c, h->tagging, &o->tags);
 }

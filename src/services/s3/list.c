@@ -1,6 +1,7 @@
 /* ListObjects and ListObjectsV2. */
 #include "base/vec.h"
 #include "services/s3/archive.h"
+#include "services/s3/express.h"
 #include "services/s3/page.h"
 #include "services/s3/records.h"
 
@@ -98,12 +99,28 @@ status s3_list_objects(struct call *c, const struct s3_list_objects_input *in, s
 	return OK;
 }
 
+/* "prefixes must end in a delimiter and only "/" can be specified as the delimiter" ("Differences for directory
+ * buckets"). */
+static status check_directory(struct call *c, const struct s3_list_objects_v2_input *in)
+{
+	if (!str_empty(in->delimiter) && !str_is(in->delimiter, "/"))
+		return s3_invalid_argument(
+			c, STR("delimiter"), in->delimiter, "Directory buckets only support \"/\" as the delimiter");
+	if (!str_empty(in->prefix) && !str_ends(in->prefix, STR("/")))
+		return s3_invalid_argument(c, STR("prefix"), in->prefix,
+			"Directory buckets only support prefixes that end in a delimiter (\"/\")");
+	if (!str_empty(in->start_after))
+		return call_fail(c, S3_ERR_NOT_IMPLEMENTED, "StartAfter is not supported for directory buckets");
+	return OK;
+}
+
 status s3_list_objects_v2(
 	struct call *c, const struct s3_list_objects_v2_input *in, struct s3_list_objects_v2_output *out)
 {
 	struct s3_rec_bucket b;
 	struct page p = {.prefix = in->prefix, .delimiter = in->delimiter, .owner = in->fetch_owner.v};
 	TRY(s3_bucket_load(c, in->bucket, in->expected_bucket_owner, &b));
+	if (s3_is_directory(&b)) TRY(check_directory(c, in));
 	TRY(s3_encoding_check(c, in->encoding_type, &p.url));
 	TRY(s3_page_limit(c, in->max_keys, "max-keys", &p.limit));
 	TRY(check_attributes(c, &in->optional_object_attributes));

@@ -3,14 +3,15 @@
 #include "services/s3/changed.h"
 #include "services/s3/checksum.h"
 #include "services/s3/condition.h"
+#include "services/s3/express.h"
 #include "services/s3/headers.h"
+#include "services/s3/lifecycle.h"
 #include "services/s3/names.h"
 #include "services/s3/object.h"
-#include "services/s3/version.h"
-#include "services/s3/lifecycle.h"
 #include "services/s3/put.h"
 #include "services/s3/sealer.h"
 #include "services/s3/sse.h"
+#include "services/s3/version.h"
 
 status s3_key_check(struct call *c, struct str key)
 {
@@ -57,7 +58,8 @@ static status read_request(struct call *c, const struct s3_put_object_input *in,
 	struct s3_checksums sums = S3_CHECKSUMS(in);
 	TRY(s3_bucket_load(c, in->bucket, in->expected_bucket_owner, b));
 	TRY(s3_key_check(c, in->key));
-	if (in->write_offset_bytes.has) return s3_header_not_implemented(c, STR("x-amz-write-offset-bytes"));
+	if (in->write_offset_bytes.has && !s3_is_directory(b))
+		return s3_header_not_implemented(c, STR("x-amz-write-offset-bytes"));
 	TRY(s3_headers_read(c, b, &h, o));
 	return s3_claim_read(c, &sums, in->content_md5, in->checksum_algorithm, claim);
 }
@@ -98,10 +100,15 @@ status s3_put_object(struct call *c, const struct s3_put_object_input *in, struc
 	const struct s3_rec_object *replaced = is_ok(found) ? &existing : NULL;
 	TRY(s3_write_condition(c, in->if_match, in->if_none_match, in->key, replaced));
 
-	TRY(s3_sse_make(c, &b, in->key, &o, &customer, &wrap));
 	const struct s3_algorithm *kept = kept_algorithm(&claim);
+	if (in->write_offset_bytes.has) {
+		if (replaced) return s3_express_append(c, in, &b, replaced, kept, out);
+		if (in->write_offset_bytes.v) return s3_no_such_key(c, in->key);
+	}
+	TRY(s3_sse_make(c, &b, in->key, &o, &customer, &wrap));
 	o.size = SOME_I64((int64_t)body->size);
-	o.e_tag = str_hex(c->arena, s3_sse_tag(c, o.sse, body->digests.md5));
+	o.e_tag = s3_is_directory(&b) ? s3_express_tag(c->arena)
+				      : str_hex(c->arena, s3_sse_tag(c, o.sse, body->digests.md5));
 	o.modified = SOME_TIME(c->now_ms / 1000 * 1000);
 	o.checksum_algorithm = kept->name;
 	o.checksum_type = STR("FULL_OBJECT");

@@ -8,6 +8,7 @@
 #include "policy/provider.h"
 #include "services/s3/access.h"
 #include "services/s3/acl.h"
+#include "services/s3/express.h"
 #include "services/s3/lock.h"
 #include "services/s3/noted.h"
 #include "services/s3/object.h"
@@ -370,8 +371,8 @@ static status demand_for_new(struct permission *p, struct str bucket, struct str
 	TRY(s);
 	/* "kms:Encrypt" is what a replication's role needs for replicas ("Replicating encrypted objects"). */
 	bool replica = p->demands->n && str_is(p->demands->v[0].action, "s3:ReplicateObject");
-	return s3_sse_demand(c, p->tx, p->demands, &p->bucket, key, e,
-		replica ? STR("kms:Encrypt") : STR("kms:GenerateDataKey"));
+	return s3_sse_demand(
+		c, p->tx, p->demands, &p->bucket, key, e, replica ? STR("kms:Encrypt") : STR("kms:GenerateDataKey"));
 }
 
 /* "To upload an object encrypted by using an AWS KMS key to Amazon S3, you need kms:GenerateDataKey permissions on the
@@ -382,6 +383,9 @@ static status demand_keys(struct permission *p)
 	struct call *c = p->c;
 	uint32_t op = c->match.op_index;
 	struct str bucket = str_or(member(c, p->in, "Bucket"), STR("")), key = str_or(member(c, p->in, "Key"), STR(""));
+	bool writes;
+	/* A session was asked for its key when it began (CreateSession). */
+	if (s3_express_session(c, &(struct str){0}, &writes)) return OK;
 	TRY(load_bucket(p, bucket));
 	/* A root user is not asked for each read within its own account, whose keys name it in almost every policy. */
 	if (c->principal.kind == PRINCIPAL_ROOT && p->bucket.id.has && str_eq(c->account, p->bucket.owner) &&
@@ -394,7 +398,8 @@ static status demand_keys(struct permission *p)
 	}
 	if (op == S3_OP_GET_OBJECT || op == S3_OP_SELECT_OBJECT_CONTENT || op == S3_OP_GET_OBJECT_ATTRIBUTES)
 		return demand_decrypt(p, bucket, key, member(c, p->in, "VersionId"));
-	if (op == S3_OP_PUT_OBJECT || op == S3_OP_COPY_OBJECT || op == S3_OP_CREATE_MULTIPART_UPLOAD)
+	if (op == S3_OP_PUT_OBJECT || op == S3_OP_COPY_OBJECT || op == S3_OP_CREATE_MULTIPART_UPLOAD ||
+		op == S3_OP_CREATE_SESSION)
 		return demand_for_new(p, bucket, key);
 	if (op == S3_OP_UPLOAD_PART || op == S3_OP_UPLOAD_PART_COPY || op == S3_OP_COMPLETE_MULTIPART_UPLOAD)
 		return demand_for_part(p, bucket, key);
@@ -409,6 +414,7 @@ static status through_point(struct permission *p, size_t i, size_t j, struct pol
 	struct authz_demand *d = &p->demands->v[i];
 	struct str bucket, key, bytes;
 	struct s3_rec_point point;
+	if (!str_starts(d->action, STR("s3:"))) return OK;
 	split_arn(d->resources[j].arn, &bucket, &key);
 	if (!str_has(bucket)) return OK;
 	if (is_ok(store_get(p->tx, s3_key_bucket(c->arena, c->partition, bucket), &bytes))) return OK;
@@ -452,6 +458,7 @@ status s3_authorize(struct call *c, struct store_tx *tx, const void *in, struct 
 	else if (op == S3_OP_DELETE_OBJECTS)
 		demand_versions(&p, in);
 	name_resources(&p);
+	TRY(s3_express_authorize(c, tx, in, demands, context));
 	s3_describe_request(c, in, context);
 	if (!tx) return OK;
 	for (size_t i = 0, n = demands->n; i < n; i++)

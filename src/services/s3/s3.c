@@ -5,6 +5,7 @@
 #include "services/s3/analysis.h"
 #include "services/s3/archive.h"
 #include "services/s3/cross_origin.h"
+#include "services/s3/express.h"
 #include "services/s3/inventory.h"
 #include "services/s3/lifecycle.h"
 #include "services/s3/logs.h"
@@ -28,6 +29,10 @@ static const struct service_op ops[S3_OP_COUNT] = {
 	[S3_OP_HEAD_BUCKET] = OP(s3_head_bucket, OP_READ),
 	[S3_OP_GET_BUCKET_LOCATION] = OP(s3_get_bucket_location, OP_READ),
 	[S3_OP_DELETE_BUCKET] = OP(s3_delete_bucket, 0),
+
+	[S3_OP_LIST_DIRECTORY_BUCKETS] = OP(s3_list_directory_buckets, OP_READ),
+	[S3_OP_CREATE_SESSION] = OP(s3_create_session, 0),
+	[S3_OP_RENAME_OBJECT] = OP(s3_rename_object, 0),
 
 	[S3_OP_PUT_BUCKET_VERSIONING] = OP(s3_put_bucket_versioning, 0),
 	[S3_OP_GET_BUCKET_VERSIONING] = OP(s3_get_bucket_versioning, OP_READ),
@@ -139,6 +144,7 @@ static status start(struct cloud *cloud, void **state)
 	s3_replication_metrics_register(cloud);
 	s3_inventory_register(cloud);
 	s3_logs_register(cloud);
+	s3_express_register(cloud);
 	st->analysis = s3_analysis_new(cloud);
 	st->request_metrics = s3_request_metrics_new(cloud);
 	s3_storage_metrics_register(cloud);
