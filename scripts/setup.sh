@@ -28,6 +28,7 @@ packages() {
 		core libcurl4-openssl-dev pc:libcurl
 		core libyajl-dev pc:yajl
 		core zlib1g-dev pc:zlib
+		core libbz2-dev file:/usr/include/bzlib.h
 		core libyaml-dev pc:yaml-0.1
 		core libarchive-dev file:/usr/include/archive.h
 		core libmnl-dev pc:libmnl

@@ -1,6 +1,6 @@
 /* SelectObjectContent: what the request says of the object's format, and the selection that runs while it is answered.
  * A statement or a format that is wrong is refused at once; what is wrong with the bytes is told in the stream. Parquet
- * and BZIP2 are refused. */
+ * is refused. */
 #include "services/s3/archive.h"
 #include "services/s3/object.h"
 #include "services/s3/select/run.h"
@@ -61,10 +61,8 @@ static status read_input(struct call *c, const struct s3_input_serialization *in
 		return refuse(c, STR("InvalidDataSource"),
 			STR("Invalid data source type. Only CSV, JSON, and Parquet are supported."));
 	p->gzip = str_is(compression, "GZIP");
-	if (str_is(compression, "BZIP2"))
-		return call_fail(
-			c, S3_ERR_NOT_IMPLEMENTED, "BZIP2 is not implemented by virga's S3 Select; NONE and GZIP are.");
-	if (!p->gzip && !str_is(compression, "NONE"))
+	p->bzip2 = str_is(compression, "BZIP2");
+	if (!p->gzip && !p->bzip2 && !str_is(compression, "NONE"))
 		return refuse(c, STR("InvalidCompressionFormat"),
 			STR("The file is not in a supported compression format. Only GZIP and BZIP2 are supported."));
 	if (in->csv) return read_csv(c, in->csv, p);
@@ -105,7 +103,7 @@ static status read_range(
 			c, STR("InvalidScanRange"), STR("The scan range is not valid: Start must be less than End."));
 	if (r->start.has && (uint64_t)r->start.v >= size && size)
 		return refuse(c, STR("InvalidScanRange"), STR("The scan range begins behind the object's end."));
-	if (p->gzip || (p->json_in && !str_is(in->input_serialization->json->type, "LINES")) || p->csv.quoted_records)
+	if (p->gzip || p->bzip2 || (p->json_in && !str_is(in->input_serialization->json->type, "LINES")) || p->csv.quoted_records)
 		return refuse(c, STR("UnsupportedScanRangeInput"),
 			STR("Scan range queries are not supported on this type of object. Supported: CSV and JSON "
 			    "LINES, "

@@ -2,9 +2,9 @@
  * the thread that it runs in serve others, and tells the client that it is alive ("SelectObjectContent": Cont,
  * Progress). */
 #include "services/s3/select/run.h"
+#include "services/s3/select/unpack.h"
 #include "wire/event.h"
 #include <stdlib.h>
-#include <zlib.h>
 
 enum { SCAN_STEP = 1024 * 1024 /* bytes in one call */, RECORDS_FLUSH = 64 * 1024, RECORDS_MAX = 4 * 1024 * 1024 };
 
@@ -15,9 +15,7 @@ struct sel_run {
 	void *ctx;
 	uint64_t at; /* in the object: how far it is read */
 	struct sel_input input;
-	z_stream inflater;
-	bool inflating, stream_ended;
-	char *packed;              /* compressed bytes */
+	struct sel_unpack *unpack; /* NULL: it is not compressed */
 	struct arena record, kept; /* kept: the header's names */
 	struct str *names;
 	size_t n_names;
@@ -30,8 +28,6 @@ struct sel_run {
 	uint64_t n_rows, returned;
 };
 
-enum { PACKED = 64 * 1024 };
-
 /* ── the object's bytes ── */
 
 static status read_plain(struct sel_run *r, char *p, size_t n, size_t *got)
@@ -43,41 +39,23 @@ static status read_plain(struct sel_run *r, char *p, size_t n, size_t *got)
 	return OK;
 }
 
-static status bad_gzip(struct sel_run *r)
+static status more_packed(void *ctx, char *p, size_t n, size_t *got)
 {
-	return sel_fail(&r->why, "InvalidCompressionFormat",
-		"The file is not in a supported compression format. Only GZIP is supported.");
+	return read_plain(ctx, p, n, got);
 }
 
-static status read_gzip(struct sel_run *r, char *p, size_t n, size_t *got)
+static status read_packed(struct sel_run *r, char *p, size_t n, size_t *got)
 {
-	z_stream *z = &r->inflater;
-	*got = 0;
-	z->next_out = (unsigned char *)p;
-	z->avail_out = (unsigned)n;
-	while (z->avail_out == n) {
-		size_t more;
-		if (!z->avail_in) {
-			TRY(read_plain(r, r->packed, PACKED, &more));
-			if (!more) return r->stream_ended ? OK : bad_gzip(r);
-			z->next_in = (unsigned char *)r->packed;
-			z->avail_in = (unsigned)more;
-		}
-		/* Another member may follow one that has ended. */
-		if (r->stream_ended && inflateReset(z) != Z_OK) return bad_gzip(r);
-		r->stream_ended = false;
-		int e = inflate(z, Z_NO_FLUSH);
-		if (e != Z_OK && e != Z_STREAM_END) return bad_gzip(r);
-		r->stream_ended = e == Z_STREAM_END;
-	}
-	*got = n - z->avail_out;
-	return OK;
+	status s = sel_unpack_read(r->unpack, p, n, got);
+	if (!status_is(s, STATUS_INVALID)) return s;
+	return sel_fail(&r->why, "InvalidCompressionFormat",
+		"The file is not in a supported compression format. Only GZIP and BZIP2 are supported.");
 }
 
 static status source(void *ctx, char *p, size_t n, size_t *got)
 {
 	struct sel_run *r = ctx;
-	return r->inflating ? read_gzip(r, p, n, got) : read_plain(r, p, n, got);
+	return r->unpack ? read_packed(r, p, n, got) : read_plain(r, p, n, got);
 }
 
 /* ── messages ── */
@@ -97,7 +75,7 @@ static void tell_counts(struct sel_run *r, const char *root)
 	buf_fmt(&b,
 		"<%s><BytesScanned>%llu</BytesScanned><BytesProcessed>%llu</BytesProcessed><BytesReturned>%llu"
 		"</BytesReturned></%s>",
-		root, (unsigned long long)(r->inflating ? r->at - r->inflater.avail_in : processed),
+		root, (unsigned long long)(r->unpack ? r->at - sel_unpack_waiting(r->unpack) : processed),
 		(unsigned long long)processed, (unsigned long long)r->returned, root);
 	message(r, str_c(root), STR("text/xml"), buf_done(&b));
 	buf_cleanup(&b);
@@ -280,11 +258,7 @@ struct sel_run *sel_run_new(const struct sel_plan *plan, sel_read read, void (*c
 	r->input.csv = plan->csv;
 	size_t n = plan->statement.aggregates.n;
 	r->totals = mem_new((n ? n : 1) * sizeof *r->totals);
-	if (plan->gzip) {
-		r->packed = mem_new(PACKED);
-		r->inflating = true;
-		INVARIANT(inflateInit2(&r->inflater, 16 + MAX_WBITS) == Z_OK);
-	}
+	if (plan->gzip || plan->bzip2) r->unpack = sel_unpack_new(plan->bzip2, more_packed, r);
 	return r;
 }
 
@@ -292,8 +266,7 @@ void sel_run_free(void *run)
 {
 	struct sel_run *r = run;
 	for (size_t i = 0; i < r->plan.statement.aggregates.n; i++) buf_cleanup(&r->totals[i].text);
-	if (r->inflating) inflateEnd(&r->inflater);
-	free(r->packed);
+	sel_unpack_free(r->unpack);
 	free(r->totals);
 	sel_input_cleanup(&r->input);
 	buf_cleanup(&r->rows);

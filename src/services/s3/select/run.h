@@ -6,7 +6,7 @@
 struct sel_plan {
 	struct sel_statement statement; /* lives in the call's arena, which outlives the run */
 	struct sel_csv csv;
-	bool json_in, header_use, header_skip, gzip, progress;
+	bool json_in, header_use, header_skip, gzip, bzip2, progress;
 	struct sel_output out;
 	bool ranged;
 	uint64_t start, end; /* records that begin within; end is exclusive */
