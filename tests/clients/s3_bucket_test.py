@@ -234,7 +234,7 @@ class Buckets(S3Case):
         self.assertEqual(self.raw("PUT", f"/{self.bucket}/k", {"x-amz-acl": "nonsense"}, b"x").error, "InvalidArgument")
 
     def test_what_is_not_there_says_so(self):
-        self.fails("NotImplemented", self.s3.create_session, Bucket=self.bucket)
+        self.fails("NotImplemented", self.s3.get_object_torrent, Bucket=self.bucket, Key="k")
 
     def test_virtual_host(self):
         host = f"{self.bucket}.s3.localhost:{self.virga.port}"
