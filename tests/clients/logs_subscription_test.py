@@ -198,6 +198,39 @@ class Subscriptions(Case):
         self.assertEqual(code_of(theirs["logs"].delete_destination, destinationName="d"), "ResourceNotFoundException")
         self.assertEqual(code_of(subscribe), "AccessDeniedException")
 
+    def test_stack(self):
+        """A destination and a filter on it, as a stack makes them."""
+        cfn, template = self.v.client("cloudformation"), """
+Resources:
+  Stream: {Type: AWS::Kinesis::Stream, Properties: {Name: stacked, ShardCount: 1}}
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: {Version: 2012-10-17, Statement: [{Effect: Allow, Principal: {Service: logs.amazonaws.com}, Action: 'sts:AssumeRole'}]}
+      Policies: [{PolicyName: p, PolicyDocument: {Version: 2012-10-17, Statement: [{Effect: Allow, Action: 'kinesis:PutRecord', Resource: !GetAtt Stream.Arn}]}}]
+  Destination:
+    Type: AWS::Logs::Destination
+    Properties:
+      DestinationName: stacked
+      TargetArn: !GetAtt Stream.Arn
+      RoleArn: !GetAtt Role.Arn
+      DestinationPolicy: !Sub '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "${AWS::AccountId}"},
+        "Action": "logs:PutSubscriptionFilter", "Resource": "*"}]}'
+  Group: {Type: AWS::Logs::LogGroup, Properties: {LogGroupName: /stacked}}
+  Filter:
+    Type: AWS::Logs::SubscriptionFilter
+    Properties: {LogGroupName: !Ref Group, FilterPattern: '', DestinationArn: !GetAtt Destination.Arn}
+"""
+        cfn.create_stack(StackName="subscribed", TemplateBody=template, Capabilities=["CAPABILITY_IAM"])
+        status = lambda: cfn.describe_stacks(StackName="subscribed")["Stacks"][0]["StackStatus"]
+        self.assertTrue(wait_until(lambda: not status().endswith("IN_PROGRESS"), 60, 0.2))
+        self.assertEqual(status(), "CREATE_COMPLETE", [e.get("ResourceStatusReason") for e in cfn.describe_stack_events(StackName="subscribed")["StackEvents"]])
+        self.logs.create_log_stream(logGroupName="/stacked", logStreamName="s")
+        self.put("/stacked", "s", "by a stack")
+        self.arrives("stacked", ["by a stack"])
+        cfn.delete_stack(StackName="subscribed")
+        self.assertTrue(wait_until(lambda: not self.logs.describe_destinations(DestinationNamePrefix="stacked")["destinations"], 60, 0.2))
+
     def test_account_policy(self):
         client = self.v.client("logs", key="333333333333")
         kinesis, iam = self.v.client("kinesis", key="333333333333"), self.v.client("iam", key="333333333333")
