@@ -147,11 +147,11 @@ class Secrets(Case):
 
     def test_rotation_says_that_it_is_missing(self):
         self.create("rotated")
-        for call, kw in ((self.sm.rotate_secret, {"RotationRules": {"AutomaticallyAfterDays": 1}}), (self.sm.cancel_rotate_secret, {})):
+        function = "arn:aws:lambda:us-east-1:000000000000:function:f"
+        for call, kw in ((self.sm.rotate_secret, {"RotationLambdaARN": function}), (self.sm.cancel_rotate_secret, {})):
             with self.assertRaises(ClientError) as caught:
                 call(SecretId="rotated", **kw)
             self.assertEqual(caught.exception.response["ResponseMetadata"]["HTTPStatusCode"], 501)
-            self.assertIn("Rotate", caught.exception.response["Error"]["Message"])
         self.assertNotIn("RotationRules", self.sm.describe_secret(SecretId="rotated"))
 
 

@@ -52,6 +52,7 @@ status secretsmanager_delete_secret(struct call *c, const struct secretsmanager_
 	status st = sm_lookup(c, c->tx, in->secret_id, &s);
 	if (force && status_is(st, STATUS_NOT_FOUND)) return nothing_to_force(c, in->secret_id, out);
 	TRY(sm_find(c, in->secret_id, SM_DELETED_TOO, &s));
+	TRY(sm_refuse_managed(c, &s));
 	if (s.r.deletion.has && !force)
 		return call_fail(c, SECRETSMANAGER_ERR_INVALID_REQUEST_EXCEPTION,
 			"You tried to perform the operation on a secret that's currently marked deleted.");

@@ -49,7 +49,8 @@ static bool value_matches(const struct sm_secret *s, struct str key, struct str 
 	if (str_is(key, "primary-region"))
 		return str_has(s->r.primary_region) && begins(s->r.primary_region, value, true);
 	if (str_is(key, "all")) return all_match(s, value);
-	return false; /* owning-service: no service owns secrets here */
+	if (str_is(key, "owning-service")) return str_has(sm_owner(s)) && begins(sm_owner(s), value, true);
+	return false;
 }
 
 /* Values that begin with "!" exclude; of the others one has to match. */

@@ -4,8 +4,10 @@
 
 enum { PAGE_MAX = 100, BATCH_MAX = 20 };
 
-static void describe(struct call *c, const struct sm_secret *s, struct secretsmanager_secret_list_entry *e)
+static status describe(struct call *c, const struct sm_secret *s, struct secretsmanager_secret_list_entry *e)
 {
+	struct sm_rotation rotation;
+	TRY(sm_rotation(c, s, &rotation));
 	*e = (struct secretsmanager_secret_list_entry){.arn = s->arn,
 		.name = s->name,
 		.description = s->r.description,
@@ -15,8 +17,14 @@ static void describe(struct call *c, const struct sm_secret *s, struct secretsma
 		.deleted_date = s->r.deletion,
 		.created_date = s->r.created,
 		.primary_region = s->r.primary_region,
+		.owning_service = rotation.owner,
+		.rotation_rules = rotation.rules,
+		.last_rotated_date = rotation.last,
+		.next_rotation_date = rotation.next,
 		.secret_versions_to_stages = sm_versions_to_stages(c->arena, s)};
+	if (str_has(rotation.owner)) e->rotation_enabled = SOME_BOOL(true);
 	if (s->r.tags.n) e->tags = sm_tags_out(c->arena, s);
+	return OK;
 }
 
 status secretsmanager_list_secrets(struct call *c, const struct secretsmanager_list_secrets_input *in,
@@ -32,7 +40,7 @@ status secretsmanager_list_secrets(struct call *c, const struct secretsmanager_l
 	TRY(sm_select(c, c->tx, &q, &page, &out->next_token));
 	out->secret_list.v = arena_new_n(c->arena, struct secretsmanager_secret_list_entry, page.n);
 	out->secret_list.n = page.n;
-	for (size_t i = 0; i < page.n; i++) describe(c, &page.v[i], &out->secret_list.v[i]);
+	for (size_t i = 0; i < page.n; i++) TRY(describe(c, &page.v[i], &out->secret_list.v[i]));
 	return OK;
 }
 

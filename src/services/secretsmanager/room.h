@@ -126,6 +126,18 @@ status sm_replicas_add(struct call *c, struct sm_secret *s, const struct secrets
 status sm_replicas_update(struct call *c, struct sm_secret *s) MUST_USE;
 struct secretsmanager_replication_status_list_type sm_replication_out(struct call *c, const struct sm_secret *s);
 
+/* ── rotate.c ── secrets that another service made and keeps */
+/* That service ("rds"); STR_NONE. */
+struct str sm_owner(const struct sm_secret *s);
+/* InvalidRequestException for who is not that service. */
+status sm_refuse_managed(struct call *c, const struct sm_secret *s) MUST_USE;
+struct sm_rotation {
+	struct str owner; /* STR_NONE: it is not rotated */
+	struct secretsmanager_rotation_rules_type *rules;
+	struct opt_time last, next;
+};
+status sm_rotation(struct call *c, const struct sm_secret *s, struct sm_rotation *out) MUST_USE;
+
 /* ── deletion.c ── */
 status sm_delete_job(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms);
 

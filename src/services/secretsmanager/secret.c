@@ -93,7 +93,9 @@ status secretsmanager_describe_secret(struct call *c, const struct secretsmanage
 	struct secretsmanager_describe_secret_output *out)
 {
 	struct sm_secret s;
+	struct sm_rotation rotation;
 	TRY(sm_find(c, in->secret_id, SM_DELETED_TOO | SM_REPLICA_TOO, &s));
+	TRY(sm_rotation(c, &s, &rotation));
 	*out = (struct secretsmanager_describe_secret_output){.arn = s.arn,
 		.name = s.name,
 		.description = s.r.description,
@@ -103,7 +105,12 @@ status secretsmanager_describe_secret(struct call *c, const struct secretsmanage
 		.deleted_date = s.r.deletion,
 		.created_date = s.r.created,
 		.primary_region = s.r.primary_region,
+		.owning_service = rotation.owner,
+		.rotation_rules = rotation.rules,
+		.last_rotated_date = rotation.last,
+		.next_rotation_date = rotation.next,
 		.version_ids_to_stages = sm_versions_to_stages(c->arena, &s)};
+	if (str_has(rotation.owner)) out->rotation_enabled = SOME_BOOL(true);
 	if (s.r.tags.n) out->tags = sm_tags_out(c->arena, &s);
 	if (s.r.replicas.n) out->replication_status = sm_replication_out(c, &s);
 	return OK;
@@ -142,6 +149,7 @@ status secretsmanager_update_secret(struct call *c, const struct secretsmanager_
 	bool given, existed = false;
 	TRY(check_type(c, in->type));
 	TRY(sm_find(c, in->secret_id, 0, &s));
+	TRY(sm_refuse_managed(c, &s));
 	TRY(sm_value_given(c, in->secret_string, in->secret_binary, &value, &given));
 	if (str_has(in->description)) s.r.description = str_empty(in->description) ? STR_NONE : in->description;
 	if (str_has(in->kms_key_id)) TRY(change_key(c, &s, in->kms_key_id));

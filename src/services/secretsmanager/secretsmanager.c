@@ -1,5 +1,5 @@
-/* AWS Secrets Manager: what it does, operation by operation. RotateSecret and CancelRotateSecret have no row: rotation is a
- * Lambda function's work. */
+/* AWS Secrets Manager: what it does, operation by operation. CancelRotateSecret has no row: only what RDS manages is rotated,
+ * and that does not stop. */
 #include "services/secretsmanager/room.h"
 
 static const struct service_op operations[SECRETSMANAGER_OP_COUNT] = {
@@ -18,6 +18,7 @@ static const struct service_op operations[SECRETSMANAGER_OP_COUNT] = {
 	[SECRETSMANAGER_OP_REMOVE_REGIONS_FROM_REPLICATION] = OP(secretsmanager_remove_regions_from_replication, 0),
 	[SECRETSMANAGER_OP_REPLICATE_SECRET_TO_REGIONS] = OP(secretsmanager_replicate_secret_to_regions, 0),
 	[SECRETSMANAGER_OP_RESTORE_SECRET] = OP(secretsmanager_restore_secret, 0),
+	[SECRETSMANAGER_OP_ROTATE_SECRET] = OP(secretsmanager_rotate_secret, OP_NO_TX | OP_BLOCKING),
 	[SECRETSMANAGER_OP_STOP_REPLICATION_TO_REPLICA] = OP(secretsmanager_stop_replication_to_replica, 0),
 	[SECRETSMANAGER_OP_TAG_RESOURCE] = OP(secretsmanager_tag_resource, 0),
 	[SECRETSMANAGER_OP_UNTAG_RESOURCE] = OP(secretsmanager_untag_resource, 0),

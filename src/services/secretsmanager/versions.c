@@ -9,6 +9,7 @@ status secretsmanager_put_secret_value(struct call *c, const struct secretsmanag
 	struct sm_value value;
 	bool given, existed;
 	TRY(sm_find(c, in->secret_id, 0, &s));
+	TRY(sm_refuse_managed(c, &s));
 	TRY(sm_value_given(c, in->secret_string, in->secret_binary, &value, &given));
 	if (!given)
 		return call_fail(c, SECRETSMANAGER_ERR_INVALID_REQUEST_EXCEPTION,
