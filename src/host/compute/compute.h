@@ -32,6 +32,7 @@ struct machine {
 	int slot;
 	int64_t born_us, grace_ms, kill_at_ms; /* kill_at_ms: 0: nobody waits for its end */
 	bool paused;
+	uint64_t ended; /* the how many-th it was to end; 0: it has not */
 	char root[256], console_path[256], image[130], root_loop[32];
 	dev_t root_device;
 	struct attached volumes[VOLUMES_MAX];
@@ -43,6 +44,7 @@ struct compute {
 	struct agent *g;
 	struct cgroups *cgroups;
 	struct map machines; /* of struct machine */
+	uint64_t ends;       /* of machines, so far */
 	int empty_network;
 	int program;                                     /* init; -1 until the first launch */
 	int data;                                        /* the data folder */

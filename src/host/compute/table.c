@@ -26,6 +26,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { ENDED_KEPT = 128 };
+
 #define STANDING_MAX (64u << 10)
 #ifndef P_PIDFD
 #define P_PIDFD 3
@@ -71,8 +73,23 @@ struct machine *compute_find(struct compute *c, struct str id)
 	return map_get(&c->machines, id);
 }
 
+/* What has ended is told of for a while. */
+static void forget_oldest(struct compute *c)
+{
+	struct machine *oldest = NULL;
+	size_t n = 0;
+	for (struct map_entry *e = NULL; (e = map_next(&c->machines, e));) {
+		struct machine *m = e->value;
+		if (!m->ended) continue;
+		n++;
+		if (!oldest || m->ended < oldest->ended) oldest = m;
+	}
+	if (n >= ENDED_KEPT) machine_forget(oldest);
+}
+
 struct machine *machine_new(struct compute *c, struct str id)
 {
+	forget_oldest(c);
 	struct machine *m = mem_new(sizeof(*m));
 	*m = (struct machine){
 		.c = c, .pidfd = -1, .control = -1, .console = -1, .notify = -1, .slot = -1, .grace_ms = 10000};
@@ -222,7 +239,7 @@ void machine_end(struct machine *m, int exit_status, bool known)
 	if (m->control >= 0) agent_unwatch(m->c->g, m->control);
 	mounts_unwatch(m);
 	close_fd(&m->pidfd), close_fd(&m->control), close_fd(&m->console), close_fd(&m->notify);
-	m->state = MACHINE_ENDED, m->kill_at_ms = 0;
+	m->state = MACHINE_ENDED, m->kill_at_ms = 0, m->ended = ++m->c->ends;
 	for (size_t i = 0; i < m->n_volumes; i++)
 		if (m->volumes[i].detaching)
 			agent_answer(m->c->g, m->volumes[i].detaching, OK, STR_NONE, STR_NONE, NULL, 0);

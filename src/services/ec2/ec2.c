@@ -277,7 +277,13 @@ static const struct service_op operations[EC2_OP_COUNT] = {
 	[EC2_OP_UNLOCK_SNAPSHOT] = OP(ec2_unlock_snapshot, 0),
 	[EC2_OP_UNMONITOR_INSTANCES] = OP(ec2_unmonitor_instances, 0),
 
-	/* ── VPN connections, prefix lists of transit gateways ── */
+	/* ── VPN connections, prefix lists and peerings of transit gateways ── */
+	[EC2_OP_ACCEPT_TRANSIT_GATEWAY_PEERING_ATTACHMENT] = OP(ec2_accept_transit_gateway_peering_attachment, 0),
+	[EC2_OP_CREATE_TRANSIT_GATEWAY_PEERING_ATTACHMENT] = OP(ec2_create_transit_gateway_peering_attachment, 0),
+	[EC2_OP_DELETE_TRANSIT_GATEWAY_PEERING_ATTACHMENT] = OP(ec2_delete_transit_gateway_peering_attachment, 0),
+	[EC2_OP_DESCRIBE_TRANSIT_GATEWAY_PEERING_ATTACHMENTS] =
+		OP(ec2_describe_transit_gateway_peering_attachments, OP_READ),
+	[EC2_OP_REJECT_TRANSIT_GATEWAY_PEERING_ATTACHMENT] = OP(ec2_reject_transit_gateway_peering_attachment, 0),
 	[EC2_OP_CREATE_TRANSIT_GATEWAY_PREFIX_LIST_REFERENCE] = OP(ec2_create_transit_gateway_prefix_list_reference, 0),
 	[EC2_OP_CREATE_VPN_CONNECTION] = OP(ec2_create_vpn_connection, 0),
 	[EC2_OP_CREATE_VPN_CONNECTION_ROUTE] = OP(ec2_create_vpn_connection_route, 0),

@@ -346,9 +346,9 @@ status ec2_intent_tgw(struct ec2_place at, struct str tgw, struct host_rec_trans
 	struct ec2_each e = ec2_each(at, &ec2_type_tgw_attachment);
 	while (ec2_next(&e)) {
 		const struct ec2_rec_tgw_attachment *a = e.item.record;
-		if (str_eq(a->transit_gateway_id, tgw))
-			*VEC_PUSH(at.a, &out->attachments, &attachments) = (struct host_rec_tgw_attachment){
-				.id = e.item.id, .other = a->vpc_id, .table = a->table};
+		if (!str_eq(a->transit_gateway_id, tgw) || !str_is(a->state, "available")) continue;
+		*VEC_PUSH(at.a, &out->attachments, &attachments) = (struct host_rec_tgw_attachment){
+			.id = e.item.id, .other = ec2_tgw_resource(a), .table = a->table};
 	}
 	TRY(ec2_each_end(&e));
 	e = ec2_each(at, &ec2_type_tgw_route_table);

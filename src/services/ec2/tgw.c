@@ -1,4 +1,5 @@
 /* Transit gateways and their attachments to VPCs. Route tables are in tgw_route.c. */
+#include "services/ec2/tgw.h"
 #include "services/ec2/intent.h"
 
 enum { GATEWAYS_MAX = 5, ATTACHMENTS_PER_VPC_MAX = 5 };
@@ -37,6 +38,19 @@ static status render_attachment(struct call *c, const struct ec2_item *item, voi
 	struct ec2_transit_gateway_vpc_attachment *out = to;
 	out->vpc_owner_id = item->at.account;
 	return OK;
+}
+
+static bool is_of_vpc(struct call *c, const struct ec2_item *item)
+{
+	(void)c;
+	return !str_has(((const struct ec2_rec_tgw_attachment *)item->record)->peer);
+}
+
+static bool any(struct call *c, const struct ec2_item *item)
+{
+	(void)c;
+	(void)item;
+	return true;
 }
 
 const struct ec2_type ec2_type_tgw_attachment = {
@@ -291,12 +305,26 @@ status ec2_create_transit_gateway_vpc_attachment(struct call *c,
 	return OK;
 }
 
+/* One of a VPC. */
+static status find_of_vpc(struct call *c, struct str id, struct ec2_rec_tgw_attachment *a)
+{
+	TRY(ec2_find(c, &ec2_type_tgw_attachment, id, a));
+	return str_has(a->peer) ? ec2_absent(c, &ec2_type_tgw_attachment, id) : OK;
+}
+
 status ec2_describe_transit_gateway_vpc_attachments(struct call *c,
 	const struct ec2_describe_transit_gateway_vpc_attachments_input *in,
 	struct ec2_describe_transit_gateway_vpc_attachments_output *out)
 {
-	return EC2_DESCRIBE(
-		c, &ec2_type_tgw_attachment, in, transit_gateway_attachment_ids, out, transit_gateway_vpc_attachments);
+	struct ec2_describe d = {.type = &ec2_type_tgw_attachment,
+		.ids = &in->transit_gateway_attachment_ids,
+		.filters = &in->filters,
+		.max_results = in->max_results,
+		.next_token = in->next_token,
+		.out = &out->transit_gateway_vpc_attachments,
+		.next_out = &out->next_token,
+		.visible = is_of_vpc};
+	return ec2_describe(c, &d);
 }
 
 static const char *const any_filters[] = {"association.state", "association.transit-gateway-route-table-id",
@@ -308,8 +336,9 @@ static status render_any(struct call *c, const struct ec2_item *item, void *to)
 	const struct ec2_rec_tgw_attachment *a = item->record;
 	struct ec2_transit_gateway_attachment *out = to;
 	out->transit_gateway_owner_id = out->resource_owner_id = item->at.account;
-	out->resource_type = STR("vpc");
-	out->resource_id = a->vpc_id;
+	if (str_has(a->peer)) out->resource_owner_id = a->peer_account;
+	out->resource_type = ec2_tgw_resource_type(a);
+	out->resource_id = ec2_tgw_resource(a);
 	if (!str_has(a->table)) return OK;
 	out->association = arena_new(c->arena, struct ec2_transit_gateway_attachment_association);
 	*out->association = (struct ec2_transit_gateway_attachment_association){a->table, STR("associated")};
@@ -329,7 +358,8 @@ status ec2_describe_transit_gateway_attachments(struct call *c,
 		.next_out = &out->next_token,
 		.shape = EC2_SHAPE_TRANSIT_GATEWAY_ATTACHMENT,
 		.filter_names = any_filters,
-		.render = render_any};
+		.render = render_any,
+		.visible = any};
 	return ec2_describe(c, &d);
 }
 
@@ -350,7 +380,7 @@ status ec2_modify_transit_gateway_vpc_attachment(struct call *c,
 	struct ec2_modify_transit_gateway_vpc_attachment_output *out)
 {
 	struct ec2_rec_tgw_attachment a;
-	TRY(ec2_find(c, &ec2_type_tgw_attachment, in->transit_gateway_attachment_id, &a));
+	TRY(find_of_vpc(c, in->transit_gateway_attachment_id, &a));
 	TRY(ec2_vpc_touch(ec2_here(c), a.vpc_id));
 	TRY(ec2_tgw_touch(ec2_here(c), a.transit_gateway_id));
 	for (size_t i = 0; i < in->remove_subnet_ids.n; i++) {
@@ -381,7 +411,7 @@ status ec2_delete_transit_gateway_vpc_attachment(struct call *c,
 	struct ec2_delete_transit_gateway_vpc_attachment_output *out)
 {
 	struct ec2_rec_tgw_attachment a;
-	TRY(ec2_find(c, &ec2_type_tgw_attachment, in->transit_gateway_attachment_id, &a));
+	TRY(find_of_vpc(c, in->transit_gateway_attachment_id, &a));
 	TRY(ec2_vpc_touch(ec2_here(c), a.vpc_id));
 	TRY(ec2_tgw_touch(ec2_here(c), a.transit_gateway_id));
 	out->transit_gateway_vpc_attachment = arena_new(c->arena, struct ec2_transit_gateway_vpc_attachment);

@@ -30,8 +30,8 @@ static status show(struct call *c, struct str table, const struct ec2_rec_tgw_ro
 	status s = ec2_load(ec2_here(c), &ec2_type_tgw_attachment, r->attachment, &a);
 	if (!is_ok(s) && !status_is(s, STATUS_NOT_FOUND)) return s;
 	out->transit_gateway_attachment = arena_new(c->arena, struct ec2_transit_gateway_prefix_list_attachment);
-	*out->transit_gateway_attachment =
-		(struct ec2_transit_gateway_prefix_list_attachment){r->attachment, STR("vpc"), a.vpc_id};
+	*out->transit_gateway_attachment = (struct ec2_transit_gateway_prefix_list_attachment){
+		r->attachment, ec2_tgw_resource_type(&a), ec2_tgw_resource(&a)};
 	return OK;
 }
 

@@ -26,6 +26,8 @@ static status take_attachment(
 	struct call *c, struct str id, const struct ec2_rec_tgw_route_table *t, struct ec2_rec_tgw_attachment *a)
 {
 	TRY(ec2_find(c, &ec2_type_tgw_attachment, id, a));
+	if (!str_is(a->state, "available"))
+		return call_fail(c, EC2_ERR_INCORRECT_STATE, "%.*s is in invalid state", STR_ARG(id));
 	if (str_eq(a->transit_gateway_id, t->transit_gateway_id)) return OK;
 	return call_fail(c, EC2_ERR_INVALID_PARAMETER_VALUE,
 		"Attachment %.*s and route table %.*s belong to different gateways.", STR_ARG(id),
@@ -61,7 +63,8 @@ static status push_static(struct ec2_place at, const struct ec2_rec_tgw_route *g
 		status s = ec2_load(at, &ec2_type_tgw_attachment, given->attachment, &a);
 		if (!is_ok(s) && !status_is(s, STATUS_NOT_FOUND)) return s;
 		if (is_ok(s)) r.attachment = given->attachment;
-		r.vpc = a.vpc_id;
+		r.vpc = ec2_tgw_resource(&a);
+		r.peering = str_has(a.peer);
 	}
 	if (!str_has(given->prefix_list)) {
 		push(at.a, out, r);
@@ -171,8 +174,8 @@ status ec2_associate_transit_gateway_route_table(struct call *c,
 	a.table = t.transit_gateway_route_table_id;
 	save_attachment(c, &a);
 	out->association = arena_new(c->arena, struct ec2_transit_gateway_association);
-	*out->association = (struct ec2_transit_gateway_association){
-		a.table, a.transit_gateway_attachment_id, a.vpc_id, STR("vpc"), STR("associating")};
+	*out->association = (struct ec2_transit_gateway_association){a.table, a.transit_gateway_attachment_id,
+		ec2_tgw_resource(&a), ec2_tgw_resource_type(&a), STR("associating")};
 	return OK;
 }
 
@@ -189,8 +192,8 @@ status ec2_disassociate_transit_gateway_route_table(struct call *c,
 			"Transit Gateway Attachment %.*s is not associated to route table %.*s.",
 			STR_ARG(a.transit_gateway_attachment_id), STR_ARG(t.transit_gateway_route_table_id));
 	out->association = arena_new(c->arena, struct ec2_transit_gateway_association);
-	*out->association = (struct ec2_transit_gateway_association){
-		a.table, a.transit_gateway_attachment_id, a.vpc_id, STR("vpc"), STR("disassociating")};
+	*out->association = (struct ec2_transit_gateway_association){a.table, a.transit_gateway_attachment_id,
+		ec2_tgw_resource(&a), ec2_tgw_resource_type(&a), STR("disassociating")};
 	a.table = STR_NONE;
 	save_attachment(c, &a);
 	return OK;
@@ -205,6 +208,10 @@ status ec2_enable_transit_gateway_route_table_propagation(struct call *c,
 	TRY(take_table(c, in->transit_gateway_route_table_id, &t));
 	TRY(take_attachment(c, in->transit_gateway_attachment_id, &t, &a));
 	size_t capacity = a.propagates.n;
+	if (str_has(a.peer))
+		return call_fail(c, EC2_ERR_UNSUPPORTED_OPERATION,
+			"Routes cannot be propagated from the peering attachment %.*s: use static routes.",
+			STR_ARG(a.transit_gateway_attachment_id));
 	if (does_propagate(&a, t.transit_gateway_route_table_id))
 		return call_fail(c, EC2_ERR_RESOURCE_ALREADY_ASSOCIATED,
 			"Propagation of %.*s is already enabled for %.*s.", STR_ARG(a.transit_gateway_attachment_id),
@@ -214,8 +221,8 @@ status ec2_enable_transit_gateway_route_table_propagation(struct call *c,
 	out->propagation = arena_new(c->arena, struct ec2_transit_gateway_propagation);
 	*out->propagation = (struct ec2_transit_gateway_propagation){
 		.transit_gateway_attachment_id = a.transit_gateway_attachment_id,
-		.resource_id = a.vpc_id,
-		.resource_type = STR("vpc"),
+		.resource_id = ec2_tgw_resource(&a),
+		.resource_type = ec2_tgw_resource_type(&a),
 		.transit_gateway_route_table_id = t.transit_gateway_route_table_id,
 		.state = STR("enabled")};
 	return OK;
@@ -238,8 +245,8 @@ status ec2_disable_transit_gateway_route_table_propagation(struct call *c,
 	out->propagation = arena_new(c->arena, struct ec2_transit_gateway_propagation);
 	*out->propagation = (struct ec2_transit_gateway_propagation){
 		.transit_gateway_attachment_id = a.transit_gateway_attachment_id,
-		.resource_id = a.vpc_id,
-		.resource_type = STR("vpc"),
+		.resource_id = ec2_tgw_resource(&a),
+		.resource_type = ec2_tgw_resource_type(&a),
 		.transit_gateway_route_table_id = t.transit_gateway_route_table_id,
 		.state = STR("disabled")};
 	return OK;
@@ -258,8 +265,8 @@ status ec2_get_transit_gateway_route_table_associations(struct call *c,
 	struct ec2_each e = ec2_each(ec2_here(c), &ec2_type_tgw_attachment);
 	while (ec2_next(&e)) {
 		const struct ec2_rec_tgw_attachment *a = e.item.record;
-		struct ec2_transit_gateway_route_table_association r = {
-			a->transit_gateway_attachment_id, a->vpc_id, STR("vpc"), STR("associated")};
+		struct ec2_transit_gateway_route_table_association r = {a->transit_gateway_attachment_id,
+			ec2_tgw_resource(a), ec2_tgw_resource_type(a), STR("associated")};
 		if (str_eq(a->table, t.transit_gateway_route_table_id) &&
 			ec2_filters_match(c->arena, EC2_SHAPE_TRANSIT_GATEWAY_ROUTE_TABLE_ASSOCIATION, link_filters,
 				&in->filters, &r))
@@ -283,8 +290,8 @@ status ec2_get_transit_gateway_route_table_propagations(struct call *c,
 		const struct ec2_rec_tgw_attachment *a = e.item.record;
 		struct ec2_transit_gateway_route_table_propagation r = {
 			.transit_gateway_attachment_id = a->transit_gateway_attachment_id,
-			.resource_id = a->vpc_id,
-			.resource_type = STR("vpc"),
+			.resource_id = ec2_tgw_resource(a),
+			.resource_type = ec2_tgw_resource_type(a),
 			.state = STR("enabled")};
 		if (does_propagate(a, t.transit_gateway_route_table_id) &&
 			ec2_filters_match(c->arena, EC2_SHAPE_TRANSIT_GATEWAY_ROUTE_TABLE_PROPAGATION, link_filters,
@@ -323,7 +330,8 @@ static void show_route(struct call *c, const struct ec2_tgw_route *r, struct ec2
 		.state = str_has(r->attachment) ? STR("active") : STR("blackhole")};
 	if (str_has(r->attachment))
 		*VEC_PUSH(c->arena, &out->transit_gateway_attachments, &capacity) =
-			(struct ec2_transit_gateway_route_attachment){r->vpc, r->attachment, STR("vpc")};
+			(struct ec2_transit_gateway_route_attachment){
+				r->vpc, r->attachment, r->peering ? STR("peering") : STR("vpc")};
 }
 
 static ptrdiff_t route_at(const struct ec2_rec_tgw_route_table *t, struct str cidr)
@@ -367,7 +375,11 @@ static status set_route(struct call *c, const struct route_given *g, struct ec2_
 		t.routes.v[i] = r;
 	ec2_put(ec2_here(c), &ec2_type_tgw_route_table, t.transit_gateway_route_table_id, &t);
 	*out = arena_new(c->arena, struct ec2_transit_gateway_route);
-	struct ec2_tgw_route shown = {.cidr = r.cidr, .attachment = r.attachment, .vpc = a.vpc_id, .is_static = true};
+	struct ec2_tgw_route shown = {.cidr = r.cidr,
+		.attachment = r.attachment,
+		.vpc = ec2_tgw_resource(&a),
+		.is_static = true,
+		.peering = str_has(a.peer)};
 	show_route(c, &shown, *out);
 	return OK;
 }
