@@ -91,6 +91,28 @@ class Fleets(Case):
         self.assertEqual([e["ErrorCode"] for e in made["Errors"]], ["SpotMaxPriceTooLow"])
         self.assertEqual(made["Instances"], [])
 
+    def test_attributes_instead_of_types(self):
+        wanted = {"VCpuCount": {"Min": 2, "Max": 2}, "MemoryMiB": {"Min": 8192, "Max": 8192}, "InstanceGenerations": ["current"],
+                  "CpuManufacturers": ["intel"]}
+        ask = {"ArchitectureTypes": ["x86_64"], "VirtualizationTypes": ["hvm"], "InstanceRequirements": wanted}
+        found = [t["InstanceType"] for t in self.ec2.get_instance_types_from_instance_requirements(**ask)["InstanceTypes"]]
+        self.assertIn("m5.large", found)
+        for t in self.ec2.describe_instance_types(InstanceTypes=found)["InstanceTypes"]:
+            self.assertEqual((t["VCpuInfo"]["DefaultVCpus"], t["MemoryInfo"]["SizeInMiB"]), (2, 8192))
+            self.assertFalse(t["BurstablePerformanceSupported"])
+        with_burstable = self.ec2.get_instance_types_from_instance_requirements(
+            **{**ask, "InstanceRequirements": {**wanted, "BurstablePerformance": "required"}})["InstanceTypes"]
+        self.assertIn({"InstanceType": "t3.large"}, with_burstable)
+        self.refused("InvalidParameterCombination", self.ec2.get_instance_types_from_instance_requirements, **{
+            **ask, "InstanceRequirements": {**wanted, "AllowedInstanceTypes": ["m5.*"], "ExcludedInstanceTypes": ["c5.*"]}})
+        made = self.ec2.create_fleet(Type="instant", LaunchTemplateConfigs=self.config({"InstanceRequirements": {**wanted, "AllowedInstanceTypes": ["m5*"]}}),
+                                     TargetCapacitySpecification={"TotalTargetCapacity": 2, "DefaultTargetCapacityType": "on-demand"})
+        self.assertTrue(all(g["InstanceType"].startswith("m5") for g in made["Instances"]), made)
+        self.assertEqual(sum(len(g["InstanceIds"]) for g in made["Instances"]), 2)
+        self.refused("InvalidParameterValue", self.ec2.create_fleet, Type="instant",
+                     LaunchTemplateConfigs=self.config({"InstanceRequirements": {"VCpuCount": {"Min": 9999}, "MemoryMiB": {"Min": 1}}}),
+                     TargetCapacitySpecification={"TotalTargetCapacity": 1})
+
     def test_maintain(self):
         f = self.ec2.create_fleet(Type="maintain", LaunchTemplateConfigs=self.config({"WeightedCapacity": 2.0}),
                                   TargetCapacitySpecification={"TotalTargetCapacity": 5, "DefaultTargetCapacityType": "on-demand"})["FleetId"]

@@ -307,6 +307,8 @@ static const struct service_op operations[EC2_OP_COUNT] = {
 		OP(ec2_modify_instance_capacity_reservation_attributes, 0),
 
 	/* ── fleets ── */
+	[EC2_OP_GET_INSTANCE_TYPES_FROM_INSTANCE_REQUIREMENTS] =
+		OP(ec2_get_instance_types_from_instance_requirements, OP_READ),
 	[EC2_OP_CANCEL_SPOT_FLEET_REQUESTS] = OP(ec2_cancel_spot_fleet_requests, 0),
 	[EC2_OP_CREATE_FLEET] = OP(ec2_create_fleet, 0),
 	[EC2_OP_DELETE_FLEETS] = OP(ec2_delete_fleets, 0),

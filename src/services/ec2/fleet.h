@@ -10,8 +10,9 @@
 /* One way to launch: a launch template's version with an override, or a launch specification. */
 struct ec2_pool {
 	size_t number;
-	struct ec2_run_instances_request run; /* of one instance */
-	struct str type, max_price;
+	struct ec2_run_instances_request run;                 /* of one instance */
+	struct str type, max_price, architecture;             /* architecture: of its image */
+	const struct ec2_instance_requirements *requirements; /* instead of a type, while pools are made */
 	double weight, priority, price; /* price: the Spot price of an hour of one unit, in millionths of a dollar */
 	struct ec2_launch_template_and_overrides_response shown;
 	double now; /* of the capacity that is looked at: what it holds */

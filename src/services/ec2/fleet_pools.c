@@ -1,6 +1,7 @@
 /* What a fleet may launch, and in which order: see fleet.h. */
 #include "services/ec2/door.h"
 #include "services/ec2/fleet.h"
+#include "services/ec2/requirements.h"
 #include "wire/shape.h"
 #include <math.h>
 #include <stdlib.h>
@@ -20,7 +21,19 @@ static bool is_strategy(struct str s, const char *name)
 	return name[k] == 0;
 }
 
-static status add(struct call *c, struct ec2_fleet *f, size_t *capacity, struct ec2_pool p)
+/* Of the image, so that only types that it fits are chosen; STR_NONE where there is none (yet). */
+static status architecture_of(struct call *c, struct str image, struct str *out)
+{
+	struct ec2_image_found found;
+	*out = STR_NONE;
+	if (str_empty(image)) return OK;
+	TRY(ec2_image_resolve(c, &image));
+	TRY(ec2_image_find(c, c->region, image, &found));
+	*out = found.shape.architecture;
+	return OK;
+}
+
+static status add_one(struct call *c, struct ec2_fleet *f, size_t *capacity, struct ec2_pool p)
 {
 	struct ec2_machine_type m;
 	if (p.weight <= 0)
@@ -31,6 +44,26 @@ static status add(struct call *c, struct ec2_fleet *f, size_t *capacity, struct 
 	if (str_has(p.type) && ec2_machine_type_find(p.type, &m)) p.price = (double)ec2_spot_price(&m) / p.weight;
 	*VEC_PUSH(c->arena, &f->pools, capacity) = p;
 	return OK;
+}
+
+/* Attributes stand for all types that have them: each is a pool. */
+static status add(struct call *c, struct ec2_fleet *f, size_t *capacity, struct ec2_pool p)
+{
+	if (!p.requirements) return add_one(c, f, capacity, p);
+	const struct ec2_instance_requirements *r = p.requirements;
+	size_t before = f->pools.n;
+	TRY(ec2_requirements_check(c, r));
+	for (size_t i = 0; i < ec2_machine_types_length; i++) {
+		struct ec2_machine_type m = ec2_machine_type_at(i);
+		bool fits = !str_has(p.architecture) ||
+			    str_eq(p.architecture, m.family->arm ? STR("arm64") : STR("x86_64")) ||
+			    (str_is(p.architecture, "i386") && !m.family->arm);
+		if (!fits || !ec2_requirements_met(r, &m)) continue;
+		p.run.instance_type = p.type = m.name;
+		TRY(add_one(c, f, capacity, p));
+	}
+	if (f->pools.n > before) return OK;
+	return call_fail(c, EC2_ERR_INVALID_PARAMETER_VALUE, "No instance type meets the InstanceRequirements.");
 }
 
 /* "subnet-a, subnet-b": a pool for each, as for zones. */
@@ -65,8 +98,9 @@ static status of_template(struct call *c, const struct ec2_fleet_launch_template
 	spec->version = t.version;
 	p->run.launch_template = spec;
 	p->type = t.data->instance_type;
-	if (t.data->instance_requirements)
-		return call_fail(c, ERR_NOT_IMPLEMENTED, "InstanceRequirements of fleets are not implemented.");
+	p->requirements = t.data->instance_requirements;
+	p->architecture = STR_NONE;
+	TRY(architecture_of(c, t.data->image_id, &p->architecture));
 	p->weight = 1;
 	p->priority = HUGE_VAL;
 	p->shown.launch_template_specification = arena_new(c->arena, struct ec2_fleet_launch_template_specification);
@@ -78,13 +112,14 @@ static status of_template(struct call *c, const struct ec2_fleet_launch_template
 static void common_override(
 	struct ec2_pool *p, struct str type, struct str price, struct opt_f64 weight, struct opt_f64 priority)
 {
-	if (str_has(type)) p->run.instance_type = p->type = type;
+	if (str_has(type)) {
+		p->run.instance_type = p->type = type;
+		p->requirements = NULL;
+	}
 	if (str_has(price)) p->max_price = price;
 	if (weight.has) p->weight = weight.v;
 	if (priority.has) p->priority = priority.v;
 }
-
-static const char *requirements = "InstanceRequirements of fleets are not implemented.";
 
 /* ── EC2 Fleet ── */
 
@@ -92,9 +127,12 @@ static status override_pool(struct call *c, struct ec2_fleet *f, size_t *capacit
 	const struct ec2_fleet_launch_template_overrides *o)
 {
 	struct ec2_pool p = *base;
-	if (o->instance_requirements) return call_fail(c, ERR_NOT_IMPLEMENTED, "%s", requirements);
+	if (o->instance_requirements) p.requirements = o->instance_requirements;
 	common_override(&p, o->instance_type, o->max_price, o->weighted_capacity, o->priority);
-	if (str_has(o->image_id)) p.run.image_id = o->image_id;
+	if (str_has(o->image_id)) {
+		p.run.image_id = o->image_id;
+		TRY(architecture_of(c, o->image_id, &p.architecture));
+	}
 	p.shown.overrides = arena_new(c->arena, struct ec2_fleet_launch_template_overrides);
 	*p.shown.overrides = *o;
 	if (o->placement) {
@@ -154,7 +192,8 @@ static status specification_pool(struct call *c, struct ec2_fleet *f, size_t *ca
 	struct ec2_spot_fleet_launch_specification s = *given;
 	struct ec2_pool p = {.weight = 1, .priority = HUGE_VAL};
 	size_t groups = 0, tags = 0;
-	if (s.instance_requirements) return call_fail(c, ERR_NOT_IMPLEMENTED, "%s", requirements);
+	p.requirements = s.instance_requirements;
+	TRY(architecture_of(c, s.image_id, &p.architecture));
 	s.security_groups.n = s.tag_specifications.n = 0;
 	s.security_groups.v = NULL;
 	s.tag_specifications.v = NULL;
@@ -189,7 +228,7 @@ static status read_spot_fleet(struct call *c, struct ec2_fleet *f)
 		for (size_t k = 0; k < l->overrides.n; k++) {
 			const struct ec2_launch_template_overrides *o = &l->overrides.v[k];
 			struct ec2_pool p = base;
-			if (o->instance_requirements) return call_fail(c, ERR_NOT_IMPLEMENTED, "%s", requirements);
+			if (o->instance_requirements) p.requirements = o->instance_requirements;
 			common_override(&p, o->instance_type, o->spot_price, o->weighted_capacity, o->priority);
 			TRY(spread(c, f, &capacity, p, o->subnet_id, o->availability_zone));
 		}
