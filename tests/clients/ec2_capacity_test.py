@@ -95,6 +95,30 @@ class Capacity(Case):
         [told] = self.ec2.describe_capacity_reservations(CapacityReservationIds=[r])["CapacityReservations"]
         self.assertEqual((told["State"], told["AvailableInstanceCount"]), ("expired", 0))
 
+    def test_default_credits(self):
+        ec2 = self.virga.client("ec2", region="eu-west-3")
+
+        def credits():
+            return ec2.get_default_credit_specification(InstanceFamily="t3")["InstanceFamilyCreditSpecification"]["CpuCredits"]
+
+        self.assertEqual(credits(), "unlimited")
+        self.refused("InvalidParameterValue", ec2.modify_default_credit_specification, InstanceFamily="t3", CpuCredits="some")
+        ec2.modify_default_credit_specification(InstanceFamily="t3", CpuCredits="standard")
+        self.assertEqual(credits(), "standard")
+        image = ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-12-*"]}])["Images"][0]["ImageId"]
+        for given, told in (({}, "standard"), ({"CreditSpecification": {"CpuCredits": "unlimited"}}, "unlimited")):
+            i = ec2.run_instances(ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1, **given)["Instances"][0]["InstanceId"]
+            [c] = ec2.describe_instance_credit_specifications(InstanceIds=[i])["InstanceCreditSpecifications"]
+            self.assertEqual(c["CpuCredits"], told)
+
+    def test_groups_of_a_vpc(self):
+        v = self.ec2.create_vpc(CidrBlock="10.77.0.0/16")["Vpc"]["VpcId"]
+        g = self.ec2.create_security_group(GroupName="g", Description="d", VpcId=v)["GroupId"]
+        found = self.ec2.get_security_groups_for_vpc(VpcId=v)["SecurityGroupForVpcs"]
+        self.assertEqual({(x["GroupName"], x["PrimaryVpcId"]) for x in found}, {("g", v), ("default", v)})
+        [one] = self.ec2.get_security_groups_for_vpc(VpcId=v, Filters=[{"Name": "group-name", "Values": ["g"]}])["SecurityGroupForVpcs"]
+        self.assertEqual(one["GroupId"], g)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -297,6 +297,11 @@ static const struct service_op operations[EC2_OP_COUNT] = {
 		OP(ec2_get_transit_gateway_prefix_list_references, OP_READ),
 	[EC2_OP_MODIFY_TRANSIT_GATEWAY_PREFIX_LIST_REFERENCE] = OP(ec2_modify_transit_gateway_prefix_list_reference, 0),
 
+	/* ── of instances and groups ── */
+	[EC2_OP_GET_DEFAULT_CREDIT_SPECIFICATION] = OP(ec2_get_default_credit_specification, OP_READ),
+	[EC2_OP_GET_SECURITY_GROUPS_FOR_VPC] = OP(ec2_get_security_groups_for_vpc, OP_READ),
+	[EC2_OP_MODIFY_DEFAULT_CREDIT_SPECIFICATION] = OP(ec2_modify_default_credit_specification, 0),
+
 	/* ── capacity reservations ── */
 	[EC2_OP_CANCEL_CAPACITY_RESERVATION] = OP(ec2_cancel_capacity_reservation, 0),
 	[EC2_OP_CREATE_CAPACITY_RESERVATION] = OP(ec2_create_capacity_reservation, 0),

@@ -67,6 +67,8 @@ status ec2_reservation_show(struct call *c, struct str reservation, const struct
 	struct ec2_reservation *out) MUST_USE;
 /* ── image_resolve.c ── "resolve:ssm:NAME" becomes an image's id; others stay. */
 status ec2_image_resolve(struct call *c, struct str *image) MUST_USE;
+/* ── credit_default.c ── standard or unlimited. */
+status ec2_credits_default(struct call *c, struct str family, struct str *out) MUST_USE;
 /* ── placement_group.c ── InvalidPlacementGroup.Unknown. */
 status ec2_placement_group_check(struct call *c, struct str name, struct str id) MUST_USE;
 /* ── spot.c ── */

@@ -183,8 +183,8 @@ static status make_one(struct call *c, const struct ec2_run_plan *p, const struc
 		.fleet = p->fleet};
 	if (p->type.family->burstable) {
 		const struct ec2_credit_specification_request *k = in->credit_specification;
-		i.credits = str_or(k ? k->cpu_credits : STR_NONE,
-			str_is(str_c(p->type.family->name), "t2") ? STR("standard") : STR("unlimited"));
+		TRY(ec2_credits_default(c, str_c(p->type.family->name), &i.credits));
+		if (k && str_has(k->cpu_credits)) i.credits = k->cpu_credits;
 	}
 	if (str_has(p->profile_arn)) {
 		i.profile_arn = p->profile_arn;
