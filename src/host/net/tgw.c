@@ -27,11 +27,14 @@ static bool wants_link(const struct host_rec_transit_gateway *t, const char *nam
 
 static void plan(struct arena *a, const struct host_rec_transit_gateway *t, struct rtnl_things *out)
 {
-	static const uint8_t router[6] = PLAN_MAC_A;
+	static const uint8_t mac_a[6] = PLAN_MAC_A, mac_b[6] = PLAN_MAC_B;
 	char link[LINK_NAME];
 	for (size_t i = 0; i < t->attachments.n; i++) {
+		struct str other = t->attachments.v[i].other;
 		model_link_name('t', t->attachments.v[i].id, link);
-		plan_hops(a, link, router, out);
+		/* A VPC holds end A; of two gateways, the one whose id comes first. */
+		bool first = str_starts(other, STR("tgw-")) && str_cmp(t->id, other) < 0;
+		plan_hops(a, link, first ? mac_b : mac_a, out);
 	}
 	for (size_t i = 0; i < t->tables.n; i++) {
 		uint32_t number = (uint32_t)i + NUMBER_FIRST;
