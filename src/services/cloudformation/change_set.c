@@ -4,7 +4,7 @@
 #include "services/cloudformation/operations.h"
 #include "store/key.h"
 
-static struct str key_of(struct arena *a, const struct cloudformation_rec_stack *s, struct str name)
+struct str cfn_change_set_key(struct arena *a, const struct cloudformation_rec_stack *s, struct str name)
 {
 	struct key k = cfn_key(a, "change_set", cfn_place_of(s));
 	key_str(&k, s->id);
@@ -15,7 +15,8 @@ static struct str key_of(struct arena *a, const struct cloudformation_rec_stack 
 static void put(
 	struct call *c, const struct cloudformation_rec_stack *s, const struct cloudformation_rec_change_set *set)
 {
-	store_put(c->tx, key_of(c->arena, s, set->name), cloudformation_rec_change_set_encode(c->arena, set));
+	store_put(
+		c->tx, cfn_change_set_key(c->arena, s, set->name), cloudformation_rec_change_set_encode(c->arena, set));
 }
 
 /* arn:aws:cloudformation:…:changeSet/NAME/ID gives NAME. */
@@ -27,16 +28,18 @@ static struct str name_of(struct str name_or_arn)
 	return str_cut(&rest, '/');
 }
 
-static status find_by_arn(
+status cfn_change_set_find(
 	struct call *c, struct str arn, struct cloudformation_rec_stack *s, struct cloudformation_rec_change_set *set)
 {
 	struct key k = cfn_key(c->arena, "change_set", cfn_call_place(c));
 	struct str from = key_done(&k), key, value;
 	struct store_scan *scan = store_scan_begin(c->tx, from, key_after(c->arena, from), false);
 	bool found = false;
-	while (!found && store_scan_next(scan, &key, &value))
+	while (!found && store_scan_next(scan, &key, &value)) {
+		*set = (struct cloudformation_rec_change_set){0};
 		found = is_ok(cloudformation_rec_change_set_decode(c->arena, str_dup(c->arena, value), set)) &&
 			str_eq(set->id, arn);
+	}
 	TRY(store_scan_end(scan));
 	if (!found) return STATUS(NOT_FOUND);
 	return cfn_stack_find(c->tx, c->arena, cfn_call_place(c), set->stack, s);
@@ -49,10 +52,10 @@ static status load(struct call *c, struct str stack_name, struct str name, struc
 	if (str_has(stack_name)) {
 		struct str bytes;
 		TRY(cfn_load_stack(c, stack_name, s));
-		st = store_get(c->tx, key_of(c->arena, s, name_of(name)), &bytes);
+		st = store_get(c->tx, cfn_change_set_key(c->arena, s, name_of(name)), &bytes);
 		if (is_ok(st)) st = cloudformation_rec_change_set_decode(c->arena, bytes, set);
 	} else if (str_starts(name, STR("arn:"))) {
-		st = find_by_arn(c, name, s, set);
+		st = cfn_change_set_find(c, name, s, set);
 	} else {
 		return call_fail(
 			c, ERR_VALIDATION, "StackName must be specified if ChangeSetName is not specified as an ARN.");
@@ -119,10 +122,12 @@ status cloudformation_create_change_set(struct call *c, const struct cloudformat
 		create = status_is(
 			cfn_stack_find(c->tx, a, cfn_call_place(c), in->stack_name, &there), STATUS_NOT_FOUND);
 	}
-	struct cfn_imports imports = {
-		.existing = in->import_existing_resources.v, .given = &in->resources_to_import, .found = cfn_object(a)};
+	struct cfn_imports imports = {.existing = in->import_existing_resources.v,
+		.given = &in->resources_to_import,
+		.found = cfn_object(a),
+		.nested = in->include_nested_stacks.v ? cfn_list(a) : NULL};
 	TRY(stack_for(c, in, create, &s));
-	status st = store_get(c->tx, key_of(a, &s, in->change_set_name), &bytes);
+	status st = store_get(c->tx, cfn_change_set_key(a, &s, in->change_set_name), &bytes);
 	if (is_ok(st))
 		return call_fail(c, CLOUDFORMATION_ERR_ALREADY_EXISTS_EXCEPTION, "ChangeSet %.*s already exists",
 			STR_ARG(in->change_set_name));
@@ -160,6 +165,10 @@ status cloudformation_create_change_set(struct call *c, const struct cloudformat
 		set.execution = STR("UNAVAILABLE");
 		set.reason = STR("The submitted information didn't contain changes. Submit different information to "
 				 "create a change set.");
+	}
+	if (imports.nested) {
+		cfn_nested_sets(c, &set, imports.nested, changes);
+		set.changes = cfn_json(a, changes);
 	}
 	put(c, &s, &set);
 	out->id = set.id;
@@ -203,6 +212,8 @@ status cloudformation_describe_change_set(struct call *c, const struct cloudform
 		.status = set.status,
 		.status_reason = set.reason,
 		.on_stack_failure = set.on_failure,
+		.parent_change_set_id = set.parent,
+		.root_change_set_id = set.root,
 		.include_nested_stacks = SOME_BOOL(set.nested.v)};
 	out->rollback_configuration = arena_new(c->arena, struct cloudformation_rollback_configuration);
 	tell_changes(c, str_or(set.changes, STR("[]")), in->include_property_values.v, &out->changes);
@@ -226,7 +237,7 @@ status cloudformation_describe_change_set(struct call *c, const struct cloudform
 static status for_sets(struct call *c, const struct cloudformation_rec_stack *s, bool drop,
 	struct cloudformation_change_set_summaries *out)
 {
-	struct str from = key_of(c->arena, s, STR_NONE), key, value;
+	struct str from = cfn_change_set_key(c->arena, s, STR_NONE), key, value;
 	struct store_scan *scan = store_scan_begin(c->tx, from, key_after(c->arena, from), false);
 	size_t capacity = 0;
 	status st = OK;
@@ -272,14 +283,17 @@ status cloudformation_delete_change_set(struct call *c, const struct cloudformat
 	if (str_has(in->stack_name)) {
 		TRY(cfn_load_stack(c, in->stack_name, &s));
 		/* "DeleteChangeSet succeeds if the change set does not exist." */
-		status st = store_get(c->tx, key_of(c->arena, &s, name_of(in->change_set_name)), &bytes);
+		status st = store_get(c->tx, cfn_change_set_key(c->arena, &s, name_of(in->change_set_name)), &bytes);
 		if (status_is(st, STATUS_NOT_FOUND)) return OK;
 		TRY(st);
 	} else {
 		struct cloudformation_rec_change_set set = {0};
 		TRY(load(c, STR_NONE, in->change_set_name, &s, &set));
 	}
-	store_delete(c->tx, key_of(c->arena, &s, name_of(in->change_set_name)));
+	struct cloudformation_rec_change_set gone = {0};
+	TRY(load(c, s.id, in->change_set_name, &s, &gone));
+	TRY(cfn_nested_drop(c, &gone));
+	store_delete(c->tx, cfn_change_set_key(c->arena, &s, gone.name));
 	return OK;
 }
 
@@ -294,6 +308,11 @@ status cloudformation_execute_change_set(struct call *c, const struct cloudforma
 		return call_fail(c, CLOUDFORMATION_ERR_INVALID_CHANGE_SET_STATUS_EXCEPTION,
 			"ChangeSet [%.*s] cannot be executed in its current status of [%.*s]", STR_ARG(set.id),
 			STR_ARG(set.status));
+	if (str_has(set.parent))
+		return call_fail(c, ERR_VALIDATION,
+			"ChangeSet [%.*s] is nested and cannot be executed by itself: execute the root change set %.*s",
+			STR_ARG(set.id), STR_ARG(set.root));
+	TRY(cfn_nested_drop(c, &set));
 	bool import = str_is(set.type, "IMPORT"),
 	     create = str_is(set.type, "CREATE") || (import && str_is(s.status, "REVIEW_IN_PROGRESS"));
 	if (create && !str_is(s.status, "REVIEW_IN_PROGRESS"))

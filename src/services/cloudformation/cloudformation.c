@@ -53,6 +53,8 @@ static const struct service_op operations[CLOUDFORMATION_OP_COUNT] = {
 	[CLOUDFORMATION_OP_STOP_STACK_SET_OPERATION] = OP(cloudformation_stop_stack_set_operation, 0),
 	[CLOUDFORMATION_OP_UPDATE_STACK_INSTANCES] = OP(cloudformation_update_stack_instances, OP_BLOCKING),
 	[CLOUDFORMATION_OP_UPDATE_STACK_SET] = OP(cloudformation_update_stack_set, OP_BLOCKING),
+	[CLOUDFORMATION_OP_LIST_TYPES] = OP(cloudformation_list_types, OP_READ),
+	[CLOUDFORMATION_OP_DESCRIBE_TYPE] = OP(cloudformation_describe_type, OP_READ),
 	[CLOUDFORMATION_OP_VALIDATE_TEMPLATE] = OP(cloudformation_validate_template, OP_READ | OP_BLOCKING),
 };
 

@@ -259,6 +259,15 @@ static const struct json_value *read_text(struct cfn_eval *x, struct str args)
 	return is_ok(json_read(x->w->a, given, &v)) ? v : NULL;
 }
 
+/* Of services whose tags may not begin with aws: at all. */
+static const struct json_value *own_tags(struct cfn_work *w)
+{
+	struct json_value *list = cfn_list(w->a);
+	for (const struct json_value *t = cfn_tags(w)->first; t; t = t->next)
+		if (!str_starts(cfn_at(t, "Key"), STR("aws:"))) cfn_append(list, STR_NONE, cfn_copy(w->a, t));
+	return list->length ? list : NULL;
+}
+
 static const struct json_value *builtin(struct cfn_eval *x, struct str e)
 {
 	struct cfn_work *w = x->w;
@@ -296,6 +305,8 @@ static const struct json_value *builtin(struct cfn_eval *x, struct str e)
 	bool none = !x->add && !cfn_tags(w)->length;
 	if (none && (str_is(name, "alltags") || str_is(name, "tags") || str_is(name, "tagmap") || str_is(name, "spec")))
 		return NULL;
+	if (str_is(name, "owntags")) return own_tags(w);
+	if (str_is(name, "owntagmap")) return own_tags(w) ? cfn_tags_map(w, own_tags(w)) : NULL;
 	if (str_is(name, "alltags")) return cfn_tags(w);
 	if (str_is(name, "name")) return name_of(x, args, false);
 	if (str_is(name, "lname")) return name_of(x, args, true);

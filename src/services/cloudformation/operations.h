@@ -41,6 +41,8 @@ struct cfn_imports {
 	bool existing; /* whatever is there already under the name that the template gives */
 	const struct cloudformation_resources_to_import *given; /* named by the client */
 	struct json_value *found;                               /* filled: {logical id: physical id} */
+	struct json_value
+		*nested; /* NULL or a list, filled: nested stacks that change, {LogicalId, StackId, Properties} */
 };
 /* Is there a resource that the template would change, make or remove? The changes, as DescribeChangeSet has them, in
  * JSON. */
@@ -54,3 +56,12 @@ status cfn_import_find(struct call *c, const struct inside_caller *who, const st
 /* A change set's settings, for GetTemplate. FAILED: ChangeSetNotFound. */
 status cfn_change_set_settings(struct call *c, const struct cloudformation_rec_stack *s, struct str name,
 	const struct cloudformation_rec_settings **out) MUST_USE;
+struct str cfn_change_set_key(struct arena *a, const struct cloudformation_rec_stack *s, struct str name);
+/* By its ARN. NOT_FOUND. */
+status cfn_change_set_find(struct call *c, struct str arn, struct cloudformation_rec_stack *s,
+	struct cloudformation_rec_change_set *set) MUST_USE;
+/* change_set_nested.c: makes those of nested stacks, and tells their ids in the changes; set->status where one fails.
+ */
+void cfn_nested_sets(struct call *c, struct cloudformation_rec_change_set *set, const struct json_value *nested,
+	struct json_value *changes);
+status cfn_nested_drop(struct call *c, const struct cloudformation_rec_change_set *set) MUST_USE;

@@ -107,6 +107,12 @@ static status judge(struct preview *p, const struct json_value *c)
 	}
 	case CFN_UPDATE: {
 		bool maybe = false;
+		if (p->imports && p->imports->nested && str_is(name, "AWS::CloudFormation::Stack")) {
+			struct json_value *n = cfn_one(a, "LogicalId", c->name);
+			cfn_put(n, a, "StackId", r->physical_id);
+			cfn_put_value(n, a, "Properties", wanted);
+			cfn_append(p->imports->nested, STR_NONE, n);
+		}
 		for (size_t i = 0; i < changed.n; i++) {
 			const struct cfn_property *known = cfn_struct_property(&type.properties, changed.v[i]);
 			maybe |= known && known->change == CFN_MAY_REPLACE;
