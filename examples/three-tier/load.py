@@ -61,14 +61,14 @@ class Load:
             self.slowest = max(self.slowest, time.monotonic() - began)
             if why:
                 self.failures.append((began, time.monotonic(), path, why))
-        return answer
+        return answer, not why
 
     def client(self):
         while not self.over:
             cart, order = str(uuid.uuid4()), str(uuid.uuid4())
-            if self.measured(f"/api/carts/{cart}", {"product": 1}) is not None:
-                made = self.measured("/api/orders", {"cart": cart, "order": order})
-                if made and made.get("order") == order:
+            if self.measured(f"/api/carts/{cart}", {"product": 1})[1]:
+                made, good = self.measured("/api/orders", {"cart": cart, "order": order})
+                if good and made.get("order") == order:
                     with self.lock:
                         self.orders.add(order)
             time.sleep(0.1)
