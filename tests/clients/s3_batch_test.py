@@ -1,6 +1,7 @@
 """S3 Batch Operations: manifests, every operation, reports, states, priorities, roles, and a crash in the middle."""
 import csv
 import datetime
+import hashlib
 import io
 import json
 import unittest
@@ -107,7 +108,6 @@ class Batch(S3Case):
 
     @staticmethod
     def md5(body):
-        import hashlib
         return hashlib.md5(body).hexdigest()
 
     def tags(self, key, bucket=None, **kw):
@@ -200,6 +200,26 @@ class Batch(S3Case):
         self.assertEqual(self.s3.head_object(Bucket=b, Key="k")["ObjectLockRetainUntilDate"], until)
         self.done(keep(1, BypassGovernanceRetention=True), self.keys("k", bucket=b))
         self.assertEqual(self.s3.head_object(Bucket=b, Key="k")["ObjectLockRetainUntilDate"], until - datetime.timedelta(days=1))
+
+    def test_checksums_are_told(self):
+        self.put("a", b"body a")
+        self.put("b", b"")
+        id = self.done({"S3ComputeObjectChecksum": {"ChecksumAlgorithm": "SHA256", "ChecksumType": "FULL_OBJECT"}},
+                       self.keys("a", "b", "none"), failed=1, Report=self.report())["JobId"]
+        told = {r[1]: json.loads(r[6]) for r in self.rows(id)["succeeded"]}
+        self.assertEqual({k: v["checksum_hex"] for k, v in told.items()},
+                         {k: hashlib.sha256(v).hexdigest() for k, v in (("a", b"body a"), ("b", b""))})
+        self.assertEqual((told["a"]["checksumAlgorithm"], told["a"]["checksumType"], told["a"]["etag"]),
+                         ("SHA256", "FULL_OBJECT", hashlib.md5(b"body a").hexdigest()))
+
+    def test_encryption_is_updated(self):
+        key = self.virga.client("kms").create_key()["KeyMetadata"]["Arn"]
+        self.put("a", b"body a")
+        operation = {"S3UpdateObjectEncryption": {"ObjectEncryption": {"SSEKMS": {"KMSKeyArn": key}}}}
+        self.done(operation, self.keys("a"), failed=1)  # this role may not use the key
+        self.done(operation, self.keys("a"), RoleArn=self.make_role(allow("s3:*"), allow("kms:*")))
+        r = self.s3.get_object(Bucket=self.bucket, Key="a")
+        self.assertEqual((r["Body"].read(), r["SSEKMSKeyId"]), (b"body a", key))
 
     def test_replicating_existing_objects(self):
         b, to = self.make(), self.make(versions=True)

@@ -246,6 +246,38 @@ class EncryptionTest(S3Case):
             self.assertEqual(self.read("m", Range=f"bytes={6 * MIB - 5}-{6 * MIB + 4}", **part_kw),
                              plain(6 * MIB)[-5:] + plain(200_000)[65530:65535])
 
+    def test_another_key_for_what_is_there(self):
+        kms = self.kms()
+        one, two = (kms.create_key()["KeyMetadata"]["Arn"] for _ in range(2))
+
+        def update(key, arn, **kw):
+            self.s3.update_object_encryption(Bucket=self.bucket, Key=key, ObjectEncryption={"SSEKMS": {"KMSKeyArn": arn, **kw}})
+        before = self.put("k", b"plain words")
+        update("k", one)
+        r = self.s3.get_object(Bucket=self.bucket, Key="k")
+        self.assertEqual((r["Body"].read(), r["ServerSideEncryption"], r["SSEKMSKeyId"], r["ETag"]), (b"plain words", "aws:kms", one, before["ETag"]))
+        update("k", two, BucketKeyEnabled=True)
+        kms.disable_key(KeyId=one)
+        r = self.s3.get_object(Bucket=self.bucket, Key="k")
+        self.assertEqual((r["Body"].read(), r["SSEKMSKeyId"], r["BucketKeyEnabled"]), (b"plain words", two, True))
+        # in parts, and for good: the old key opens nothing any more
+        u = self.s3.create_multipart_upload(Bucket=self.bucket, Key="m")["UploadId"]
+        bodies = [b"a" * (5 << 20), b"b" * 1000]
+        parts = [{"PartNumber": n + 1, "ETag": self.s3.upload_part(Bucket=self.bucket, Key="m", UploadId=u, PartNumber=n + 1, Body=b)["ETag"]}
+                 for n, b in enumerate(bodies)]
+        self.s3.complete_multipart_upload(Bucket=self.bucket, Key="m", UploadId=u, MultipartUpload={"Parts": parts})
+        update("m", two)
+        self.assertEqual(self.read("m"), b"".join(bodies))
+        self.virga.restart()
+        self.assertEqual(self.read("m"), b"".join(bodies))
+        self.s3.delete_object(Bucket=self.bucket, Key="m")
+        self.fails("NoSuchKey", update, "m", two)
+        self.fails("KMS.DisabledException", update, "k", one)
+        self.assertEqual(self.read("k"), b"plain words")
+        key = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": b"k" * 32}
+        self.put("c", b"1", **key)
+        self.fails("InvalidRequest", update, "c", two)
+
     def test_survives_a_restart(self):
         body = plain(90_000)
         self.put("s", body)

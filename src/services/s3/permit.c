@@ -360,6 +360,12 @@ static status demand_for_new(struct permission *p, struct str bucket, struct str
 	struct wire_failure failure = c->failure;
 	struct store_tx *own = c->tx;
 	if (str_has(member(c, p->in, "SSECustomerKey"))) return OK;
+	if (c->match.op_index == S3_OP_UPDATE_OBJECT_ENCRYPTION && p->in) {
+		const struct s3_update_object_encryption_input *u = p->in;
+		if (!u->object_encryption || !u->object_encryption->ssekms) return OK;
+		wish.algorithm = STR("aws:kms");
+		wish.kms_key = u->object_encryption->ssekms->kms_key_arn;
+	}
 	TRY(load_bucket(p, bucket));
 	if (!p->bucket.id.has) return OK;
 	c->tx = p->tx;
@@ -398,8 +404,9 @@ static status demand_keys(struct permission *p)
 	}
 	if (op == S3_OP_GET_OBJECT || op == S3_OP_SELECT_OBJECT_CONTENT || op == S3_OP_GET_OBJECT_ATTRIBUTES)
 		return demand_decrypt(p, bucket, key, member(c, p->in, "VersionId"));
-	if (op == S3_OP_PUT_OBJECT || op == S3_OP_COPY_OBJECT || op == S3_OP_CREATE_MULTIPART_UPLOAD ||
-		op == S3_OP_CREATE_SESSION)
+	if (op == S3_OP_UPDATE_OBJECT_ENCRYPTION) TRY(demand_decrypt(p, bucket, key, member(c, p->in, "VersionId")));
+	if (op == S3_OP_UPDATE_OBJECT_ENCRYPTION || op == S3_OP_PUT_OBJECT || op == S3_OP_COPY_OBJECT ||
+		op == S3_OP_CREATE_MULTIPART_UPLOAD || op == S3_OP_CREATE_SESSION)
 		return demand_for_new(p, bucket, key);
 	if (op == S3_OP_UPLOAD_PART || op == S3_OP_UPLOAD_PART_COPY || op == S3_OP_COMPLETE_MULTIPART_UPLOAD)
 		return demand_for_part(p, bucket, key);

@@ -160,15 +160,6 @@ static bool is_null(const struct s3_rec_object *o)
 	return !str_has(o->version_id) || str_is(o->version_id, "null");
 }
 
-static status rewrap_extents(
-	struct call *c, const struct s3_wrap *was, const struct s3_wrap *is, struct s3_rec_extents *x)
-{
-	x->v = arena_copy(c->arena, x->v, x->n * sizeof *x->v);
-	TRY(s3_sse_unlock(c, was, x));
-	s3_sse_lock(c, is, x);
-	return OK;
-}
-
 /* The replica under a key of its own region (ReplicaKmsKeyID): its bytes are shared, their keys wrapped anew. */
 static status rewrap(struct call *c, const struct s3_rec_replication *r, const struct s3_rec_bucket *to,
 	const struct s3_rec_object *o, struct s3_rec_object *replica, struct s3_rec_parts *parts)
@@ -180,8 +171,8 @@ static status rewrap(struct call *c, const struct s3_rec_replication *r, const s
 	TRY(s3_sse_open(c, o, NULL, &was));
 	TRY(s3_sse_choose(c, to, &wish, &replica->sse));
 	TRY(s3_sse_make(c, to, r->key, replica, NULL, &is));
-	TRY(rewrap_extents(c, &was, &is, &replica->extents));
-	for (size_t i = 0; i < parts->n; i++) TRY(rewrap_extents(c, &was, &is, &parts->v[i].extents));
+	TRY(s3_sse_rewrap(c, &was, &is, &replica->extents));
+	for (size_t i = 0; i < parts->n; i++) TRY(s3_sse_rewrap(c, &was, &is, &parts->v[i].extents));
 	return OK;
 }
 

@@ -89,6 +89,7 @@ static const struct service_op ops[S3_OP_COUNT] = {
 	[S3_OP_GET_BUCKET_INTELLIGENT_TIERING_CONFIGURATION] = OP(s3_get_bucket_intelligent_tiering_configuration, OP_READ),
 	[S3_OP_DELETE_BUCKET_INTELLIGENT_TIERING_CONFIGURATION] = OP(s3_delete_bucket_intelligent_tiering_configuration, 0),
 	[S3_OP_LIST_BUCKET_INTELLIGENT_TIERING_CONFIGURATIONS] = OP(s3_list_bucket_intelligent_tiering_configurations, OP_READ),
+	[S3_OP_UPDATE_OBJECT_ENCRYPTION] = OP(s3_update_object_encryption, 0),
 	[S3_OP_PUT_BUCKET_ENCRYPTION] = OP(s3_put_bucket_encryption, 0),
 	[S3_OP_GET_BUCKET_ENCRYPTION] = OP(s3_get_bucket_encryption, OP_READ),
 	[S3_OP_DELETE_BUCKET_ENCRYPTION] = OP(s3_delete_bucket_encryption, 0),

@@ -259,6 +259,14 @@ status s3_sse_unlock(struct call *c, const struct s3_wrap *w, struct s3_rec_exte
 	return OK;
 }
 
+status s3_sse_rewrap(struct call *c, const struct s3_wrap *was, const struct s3_wrap *is, struct s3_rec_extents *x)
+{
+	x->v = arena_copy(c->arena, x->v, x->n * sizeof *x->v);
+	TRY(s3_sse_unlock(c, was, x));
+	s3_sse_lock(c, is, x);
+	return OK;
+}
+
 status s3_sse_extents(struct call *c, const struct s3_rec_bucket *b, const struct s3_rec_object *o,
 	const struct s3_customer *customer, struct s3_rec_extents *out)
 {

@@ -81,6 +81,9 @@ status s3_sse_open_part(struct call *c, const struct s3_rec_object *o, const str
 status s3_sse_unlock(struct call *c, const struct s3_wrap *w, struct s3_rec_extents *x) MUST_USE;
 /* The other way. */
 void s3_sse_lock(struct call *c, const struct s3_wrap *w, struct s3_rec_extents *x);
+/* From one wrapping key to another; x->v becomes x's own. */
+status s3_sse_rewrap(
+	struct call *c, const struct s3_wrap *was, const struct s3_wrap *is, struct s3_rec_extents *x) MUST_USE;
 /* All extents of an object, to be read: with clear keys. Fails as a GET with that key (NULL: without one) would. */
 status s3_sse_extents(struct call *c, const struct s3_rec_bucket *b, const struct s3_rec_object *o,
 	const struct s3_customer *customer, struct s3_rec_extents *out) MUST_USE;

@@ -92,6 +92,11 @@ struct batch_outcome {
 };
 void batch_task(struct batch *b, const struct s3control_rec_row *row, struct batch_outcome *out);
 
+/* ── batch_checksum.c ── */
+
+void batch_checksum(struct batch *b, const struct s3control_s3_compute_object_checksum_operation *o,
+	const struct s3control_rec_row *row, struct batch_outcome *out);
+
 /* ── batch_report.c ── */
 
 void batch_report_row(struct buf *b, const struct s3control_rec_job *job, const struct s3control_rec_row *row,

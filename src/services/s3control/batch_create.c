@@ -2,6 +2,7 @@
  * whether manifest and role are there is found out when the job prepares. */
 #include "base/rand.h"
 #include "identity/digest.h"
+#include "services/s3/checksum.h"
 #include "services/s3control/batch.h"
 #include "services/s3control/control.h"
 
@@ -83,13 +84,28 @@ static status check_acl(struct call *c, const struct s3control_s3_access_control
 	return OK;
 }
 
+static status check_checksum(struct call *c, const struct s3control_s3_compute_object_checksum_operation *o)
+{
+	const struct s3_algorithm *g = s3_algorithm(str_or(o->checksum_algorithm, STR("CRC64NVME")));
+	if (!g || !g->digest || str_is(o->checksum_type, "COMPOSITE"))
+		return call_fail(c, ERR_NOT_IMPLEMENTED,
+			"S3ComputeObjectChecksum is implemented for FULL_OBJECT checksums with CRC32, CRC32C, "
+			"CRC64NVME, "
+			"MD5, SHA1 and SHA256");
+	return OK;
+}
+
 static status check_operation(struct call *c, const struct s3control_job_operation *o)
 {
 	struct str name = batch_operation(o);
 	if (!str_has(name)) return bad(c, "Exactly one operation must be specified");
-	if (o->lambda_invoke || o->s3_compute_object_checksum || o->s3_update_object_encryption)
+	if (o->lambda_invoke)
 		return call_fail(c, ERR_NOT_IMPLEMENTED, "The operation %.*s of Batch Operations is not implemented",
 			STR_ARG(name));
+	if (o->s3_compute_object_checksum) return check_checksum(c, o->s3_compute_object_checksum);
+	const struct s3control_s3_update_object_encryption_operation *e = o->s3_update_object_encryption;
+	if (e && (!e->object_encryption || !e->object_encryption->ssekms))
+		return bad(c, "ObjectEncryption must hold SSE-KMS");
 	if (o->s3_put_object_copy) return check_copy(c, o->s3_put_object_copy);
 	if (o->s3_put_object_acl) return check_acl(c, o->s3_put_object_acl->access_control_policy);
 	/* "Restore objects": the archive's Expedited tier is not there for jobs; Days is needed but for

@@ -261,6 +261,17 @@ void batch_task(struct batch *b, const struct s3control_rec_row *row, struct bat
 		run(b, S3_OP_PUT_OBJECT_LEGAL_HOLD, &in, out);
 	} else if (o->s3_put_object_retention) {
 		put_retention(b, o->s3_put_object_retention, row, out);
+	} else if (o->s3_compute_object_checksum) {
+		batch_checksum(b, o->s3_compute_object_checksum, row, out);
+	} else if (o->s3_update_object_encryption) {
+		const struct s3control_s3_update_object_encryption_ssekms *k =
+			o->s3_update_object_encryption->object_encryption->ssekms;
+		struct s3_ssekms_encryption key = {
+			.kms_key_arn = k->kms_key_arn, .bucket_key_enabled = k->bucket_key_enabled};
+		struct s3_object_encryption to = {.ssekms = &key};
+		struct s3_update_object_encryption_input in = {
+			.bucket = bucket, .key = row->key, .version_id = row->version_id, .object_encryption = &to};
+		run(b, S3_OP_UPDATE_OBJECT_ENCRYPTION, &in, out);
 	} else {
 		INVARIANT(o->s3_replicate_object);
 		replicate(b, row, out);
