@@ -120,6 +120,85 @@ def large(v, s3):
     print(f"ranges of 8 MiB: 8 at once are {alone / eight:.2f} times as fast as one after the other")
 
 
+class Noise:
+    """Bytes to send, as many as wanted, without keeping them."""
+
+    def __init__(self, n):
+        self.n, self.at, self.piece = n, 0, os.urandom(MIB)
+
+    def __len__(self):
+        return self.n
+
+    def read(self, n=-1):
+        start = self.at % MIB
+        n = min(MIB if n < 0 else n, MIB - start, self.n - self.at)
+        self.at += n
+        return self.piece[start:start + n]
+
+    def tell(self):
+        return self.at
+
+    def seek(self, at, whence=0):
+        self.at = at if whence == 0 else self.at + at if whence == 1 else self.n + at
+
+
+def sent(v, s3):
+    """The bytes of an object of that size come and lie on the disk, and go back: nothing is shared."""
+    s3.create_bucket(Bucket="sent")
+    k, before, top = {"Bucket": "sent", "Key": "o"}, v.rss_bytes(), [0]
+    u = s3.create_multipart_upload(**k)["UploadId"]
+    parts, start = [], time.monotonic()
+    for n in range(1, int(GIB * 4) + 1):
+        parts.append({"PartNumber": n, "ETag": s3.upload_part(
+            **k, UploadId=u, PartNumber=n, Body=Noise(256 * MIB), ContentLength=256 * MIB)["ETag"]})
+        top.append(v.rss_bytes())
+    s3.complete_multipart_upload(**k, UploadId=u, MultipartUpload={"Parts": parts})
+    t = time.monotonic() - start
+    used = disk(v)
+    read = seconds(lambda: fetch(s3.generate_presigned_url("get_object", Params=k)))
+    top.append(v.rss_bytes())
+    print(f"an object of {GIB} GiB sent in parts: {GIB * 1024 / t:.0f} MiB/s (by boto3), read with {GIB * 1024 / read:.0f} MiB/s; memory "
+          f"{before / MIB:.0f} MiB before, at most {max(top) / MIB:.0f}", flush=True)
+    t = seconds(lambda: s3.delete_object(**k))
+    wait_until(lambda: disk(v) < used - GIB * 1000 * MIB, 60)
+    print(f"deleted in {t * 1000:.0f} ms; {(used - disk(v)) / MIB:.0f} MiB came back", flush=True)
+
+
+def damaged(v, s3):
+    """A bit flips in a stored body: reads do not return it, and the scrubber tells of it."""
+    s3.create_bucket(Bucket="damaged")
+    body = os.urandom(8 * MIB)
+    s3.put_object(Bucket="damaged", Key="k", Body=body)
+    newest = max((os.path.join(d, f) for d, _, files in os.walk(v.data) for f in files
+                  if os.path.getsize(os.path.join(d, f)) > 8 * MIB - 1), key=os.path.getmtime)
+    with open(newest, "r+b") as f:
+        f.seek(4 * MIB)
+        byte = f.read(1)
+        f.seek(4 * MIB)
+        f.write(bytes([byte[0] ^ 1]))
+    try:
+        got = s3.get_object(Bucket="damaged", Key="k")["Body"].read()
+        told = f"{len(got)} bytes, {'the right ones' if got == body else 'WRONG ONES'}"
+    except Exception as e:
+        told = type(e).__name__
+    t = time.monotonic()
+    found = json.loads(v.get("/_virga/scrub", "POST")[2])
+    print(f"a flipped bit: the read ends with {told}; scrubbing {found.get('bytes', 0) / MIB:.0f} MiB in "
+          f"{time.monotonic() - t:.1f} s finds {len(found.get('damaged', []))}: {found.get('damaged')}", flush=True)
+    s3.delete_object(Bucket="damaged", Key="k")
+
+
+def disk(v):
+    total = 0
+    for d, _, files in os.walk(v.data):
+        for f in files:
+            try:
+                total += os.path.getsize(os.path.join(d, f))
+            except FileNotFoundError:
+                pass
+    return total
+
+
 def deletions(v, s3):
     s3.create_bucket(Bucket="bench-load")
     load(v, "s3-put", 1024, n=1000)
@@ -152,15 +231,13 @@ def variants(v, s3):
 
 
 def space(v, s3):
-    def used():
-        return sum(os.path.getsize(os.path.join(d, f)) for d, _, files in os.walk(v.data) for f in files)
     s3.create_bucket(Bucket="space")
-    body, before = os.urandom(64 * MIB), used()
+    body, before = os.urandom(64 * MIB), disk(v)
     for _ in range(8):
         s3.put_object(Bucket="space", Key="k", Body=body)
     s3.delete_object(Bucket="space", Key="k")
-    back = wait_until(lambda: used() < before + 8 * MIB, 60)
-    print(f"512 MiB overwritten and deleted: {(used() - before) / MIB:.1f} MiB more than before; all came back: {back}")
+    back = wait_until(lambda: disk(v) < before + 8 * MIB, 60)
+    print(f"512 MiB overwritten and deleted: {(disk(v) - before) / MIB:.1f} MiB more than before; all came back: {back}")
 
 
 def main():
@@ -168,8 +245,9 @@ def main():
 
     with Virga("--durability=relaxed") as v:
         s3 = v.client("s3", config=Config(max_pool_connections=100, signature_version="s3v4"))
-        for part in (uploads, large, space, variants, listing, deletions):
+        for part in (damaged, uploads, sent, large, space, variants, listing, deletions):
             part(v, s3)
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":
