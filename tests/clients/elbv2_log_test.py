@@ -46,6 +46,14 @@ class Logs(Place):
                 out += gzip.decompress(self.s3.get_object(Bucket=bucket, Key=k)["Body"].read()).decode().splitlines()
         return out
 
+    def written(self):
+        out = "\n"
+        for at, _, files in os.walk(self.virga.data + "/elb"):
+            if "access" in files:
+                with open(at + "/access", errors="replace") as f:
+                    out += f.read()
+        return out
+
     def advance(self):
         self.assertEqual(self.virga.get("/_virga/clock?advance=6m", "POST")[0], 200)
 
@@ -103,6 +111,8 @@ class Logs(Place):
         self.curl("https://one.example.com/tls", "--http1.1", *where)
         self.curl("https://one.example.com/tls2", "--http2", *where)
         self.curl("https://one.example.com/untrusted", *where[2:], "--tls-max", "1.2")
+        # A failed handshake and a request that was given up are written down when the node notices.
+        self.until(lambda: "\nE\t" in self.written() and b"/slow5".hex().upper() in self.written())
         self.advance()
         self.until(lambda: any("/slow5" in x for x in self.lines(name)), lambda: self.lines(name))
         found = {}

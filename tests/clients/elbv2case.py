@@ -2,6 +2,7 @@
 is started."""
 import json
 import os
+import signal
 import subprocess
 import unittest
 
@@ -153,3 +154,50 @@ class Place(Case):
     def quick(self, **kw):
         return self.targets(**{"HealthCheckIntervalSeconds": 5, "HealthCheckTimeoutSeconds": 2, "HealthyThresholdCount": 2,
                                "UnhealthyThresholdCount": 2, "HealthCheckPath": "/health", **kw})
+
+
+class Faulty(Place):
+    """A balancer with a target in each zone, both known to both of its nodes; and clients that keep asking."""
+
+    def setUp(self):
+        super().setUp()
+        a, b = self.places[:2]
+        self.processes = {}
+        for place, name, port in ((a, "one", 8001), (b, "two", 8001)):
+            self.processes[name] = self.serve(place, port, name)[0]
+        self.addCleanup(self.end_some)
+        self.tg = self.quick(Port=8001)
+        self.elb.register_targets(TargetGroupArn=self.tg, Targets=[{"Id": a["ip"]}, {"Id": b["ip"]}])
+        self.lb, self.ips = self.inside()
+        self.front = self.listener(self.lb, [{"Type": "forward", "TargetGroupArn": self.tg}])
+        self.healthy(self.tg, 2)
+        # Both of the nodes know both.
+        for ip in self.ips:
+            self.until(lambda: {self.told(f"http://{ip}/x")["name"] for _ in range(2)} == {"one", "two"})
+
+    def end_some(self):
+        for p in self.processes.values():
+            p.send_signal(signal.SIGCONT)
+            p.kill()
+            p.wait()
+            self.servers.remove(p)
+
+    def timeout(self, seconds):
+        self.elb.modify_load_balancer_attributes(LoadBalancerArn=self.lb["LoadBalancerArn"], Attributes=[
+            {"Key": "idle_timeout.timeout_seconds", "Value": str(seconds)}])
+
+    def under_load(self, what, ip=None, least=20):
+        """What four keep-alive clients have to tell of the time that what() took."""
+        stop = os.path.join(self.virga.folder, self.name("stop"))
+        load = subprocess.Popen(["ip", "netns", "exec", self.space(self.places[2]["eni"]), "python3", "-c", LOAD, ip or self.ips[0], stop],
+                                stdout=subprocess.PIPE, text=True)
+        try:
+            what()
+        finally:
+            open(stop, "w").close()
+            said = json.loads(load.communicate()[0])
+        self.assertGreaterEqual(said["good"], least, said)
+        return said
+
+    def state(self, place):
+        return self.health(self.tg)[place["ip"] + ":8001"][0]

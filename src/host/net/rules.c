@@ -285,6 +285,9 @@ static void write_crossing(struct writing *w)
 	struct ruleset_part *cross =
 		ruleset_chain(w->out, STR("cross"), "{ type filter hook forward priority filter; policy drop; }");
 	LINE(w, cross, "iifname @down drop");
+	/* A kept connection into a zone that has gone would hang until its client gives up: it is told, once it speaks.
+	 * Who connects anew hears nothing, as of a host that is not there. */
+	LINE(w, cross, "oifname @down meta l4proto tcp ct state established reject with tcp reset");
 	LINE(w, cross, "oifname @down drop");
 	LINE(w, cross, "oifname @checked oifname . ip daddr != @addresses.4 drop");
 	LINE(w, cross, "oifname @checked oifname . ip6 daddr != @addresses.6 drop");

@@ -92,7 +92,7 @@ static const char *const unbuilt[][2] = {
 	{"preserve_client_ip.enabled", "true"},
 };
 /* What is told as AWS has it by default, and cannot be anything else here. */
-static const char *const fixed[] = {"client_keep_alive.seconds", "routing.http.desync_mitigation_mode",
+static const char *const fixed[] = {"client_keep_alive.seconds",
 	"target_group_health.dns_failover.minimum_healthy_targets.count",
 	"target_group_health.dns_failover.minimum_healthy_targets.percentage",
 	"target_group_health.unhealthy_state_routing.minimum_healthy_targets.count",

@@ -160,8 +160,9 @@ static status add_zone(struct call *c, struct elbv2_rec_balancer *b, const struc
 	struct ec2_rec_eni e;
 	bool app = elbv2_is_app(b);
 	struct ec2_eni_make m = {.subnet = p->subnet,
-		.description =
-			str_fmt(c->arena, "ELB %s/%.*s/%.*s", app ? "app" : "net", STR_ARG(b->name), STR_ARG(b->id)),
+		.description = elbv2_is_classic(b) ? str_fmt(c->arena, "ELB %.*s", STR_ARG(str_from(b->name, 8)))
+						   : str_fmt(c->arena, "ELB %s/%.*s/%.*s", app ? "app" : "net",
+							     STR_ARG(b->name), STR_ARG(b->id)),
 		.address = p->address,
 		.groups = b->security_groups.v,
 		.n_groups = b->security_groups.n,
@@ -331,6 +332,7 @@ status elbv2_describe_load_balancers(struct call *c, const struct elbv2_describe
 	}
 	for (size_t i = 0; i < in->names.n; i++) {
 		status s = elbv2_balancer_get(ec2_here(c), in->names.v[i], &b);
+		if (is_ok(s) && elbv2_is_classic(&b)) s = STATUS(NOT_FOUND);
 		if (status_is(s, STATUS_NOT_FOUND))
 			return ELBV2_FAIL(c, LOAD_BALANCER_NOT_FOUND, "Load balancers '[%.*s]' not found",
 				STR_ARG(in->names.v[i]));
@@ -340,7 +342,8 @@ status elbv2_describe_load_balancers(struct call *c, const struct elbv2_describe
 	if (!in->load_balancer_arns.n && !in->names.n) {
 		TRY(elbv2_balancers(ec2_here(c), &all));
 		for (size_t i = 0; i < all.n; i++)
-			show(c, &all.v[i], VEC_PUSH(c->arena, &out->load_balancers, &capacity));
+			if (!elbv2_is_classic(&all.v[i]))
+				show(c, &all.v[i], VEC_PUSH(c->arena, &out->load_balancers, &capacity));
 	}
 	return elbv2_page(
 		c, &out->load_balancers, sizeof(*out->load_balancers.v), in->page_size, in->marker, &out->next_marker);
@@ -412,6 +415,30 @@ static status keep_zones(struct call *c, struct elbv2_rec_balancer *b, const str
 	return OK;
 }
 
+static status set_groups(struct call *c, const struct elbv2_rec_balancer *b)
+{
+	for (size_t i = 0; i < b->zones.n; i++) {
+		struct ec2_rec_eni e;
+		TRY(ec2_load(ec2_here(c), &ec2_type_eni, b->zones.v[i].eni, &e));
+		e.groups = (struct ec2_rec_strings){b->security_groups.v, b->security_groups.n};
+		TRY(ec2_eni_save(c, &e));
+	}
+	return OK;
+}
+
+status elbv2_zones_set(struct call *c, struct elbv2_rec_balancer *b, const struct elbv2_rec_strings *subnets)
+{
+	struct places places = {0};
+	size_t capacity = 0;
+	for (size_t i = 0; i < subnets->n; i++) {
+		struct place_asked *p = VEC_PUSH(c->arena, &places, &capacity);
+		*p = (struct place_asked){.subnet = subnets->v[i]};
+		TRY(ec2_load(ec2_here(c), &ec2_type_subnet, p->subnet, &p->s));
+	}
+	TRY(keep_zones(c, b, &places));
+	return set_groups(c, b);
+}
+
 status elbv2_set_subnets(struct call *c, const struct elbv2_set_subnets_input *in, struct elbv2_set_subnets_output *out)
 {
 	struct elbv2_rec_balancer b;
@@ -453,12 +480,7 @@ status elbv2_set_security_groups(
 	b.security_groups = now;
 	if (str_has(in->enforce_security_group_inbound_rules_on_private_link_traffic))
 		b.enforce_private_link = in->enforce_security_group_inbound_rules_on_private_link_traffic;
-	for (size_t i = 0; i < b.zones.n; i++) {
-		struct ec2_rec_eni e;
-		TRY(ec2_load(ec2_here(c), &ec2_type_eni, b.zones.v[i].eni, &e));
-		e.groups = (struct ec2_rec_strings){now.v, now.n};
-		TRY(ec2_eni_save(c, &e));
-	}
+	TRY(set_groups(c, &b));
 	elbv2_balancer_changed(c, &b);
 	for (size_t i = 0; i < now.n; i++) *VEC_PUSH(c->arena, &out->security_group_ids, &capacity) = now.v[i];
 	out->enforce_security_group_inbound_rules_on_private_link_traffic = b.enforce_private_link;

@@ -23,6 +23,11 @@ void elbv2_word(struct buf *b, struct str s, bool fmt)
 	buf_byte(b, '"');
 }
 
+bool elbv2_is_web(const struct elbv2_rec_listener *l)
+{
+	return str_starts(l->protocol, STR("HTTP"));
+}
+
 /* ── backends ── */
 
 static bool is_http(const struct elbv2_rec_group *g)
@@ -45,6 +50,8 @@ struct str elbv2_server_options(
 	if (secure) buf_fmt(&b, "ssl verify none%s", is_h2(r) ? " alpn h2" : "");
 	if (!secure && is_h2(r)) buf_lit(&b, "proto h2");
 	if (str_is(elbv2_group_attribute(r, "proxy_protocol_v2.enabled"), "true")) buf_lit(&b, " send-proxy-v2");
+	/* Of Classic Load Balancers (ProxyProtocolPolicyType). */
+	if (str_is(elbv2_get(&r->attributes, STR("proxy_protocol_v1.enabled")), "true")) buf_lit(&b, " send-proxy");
 	if (open || str_is(r->target_type, "alb")) {
 		if (!open) buf_lit(&b, " check inter 5s rise 1 fall 2");
 		return buf_done(&b);
@@ -55,6 +62,8 @@ struct str elbv2_server_options(
 	if (s->check_port != s->port) buf_fmt(&b, " port %d", s->check_port);
 	if (check_secure && !secure) buf_lit(&b, " check-ssl verify none");
 	if (!check_secure && secure) buf_lit(&b, " no-check-ssl");
+	/* What a server speaks is not what its checks speak, unless told. */
+	if (is_h2(r)) buf_fmt(&b, " %s h2", check_secure ? "check-alpn" : "check-proto");
 	if (slow) buf_fmt(&b, " slowstart %ds", slow);
 	return buf_done(&b);
 }
@@ -66,7 +75,9 @@ static void check(const struct elbv2_rec_group *g, struct buf *b)
 	bool grpc = str_is(g->protocol_version, "GRPC"), h2 = is_h2(g);
 	buf_fmt(b, "\toption httpchk\n\thttp-check send meth %s uri ", grpc ? "POST" : "GET");
 	elbv2_word(b, g->health_check_path, true);
-	buf_fmt(b, " ver %s hdr Host \"%%[dst]\" hdr User-Agent ELB-HealthChecker/2.0", h2 ? "HTTP/2" : "HTTP/1.1");
+	/* Of HTTP/2, HAProxy's checks cannot tell where they go. */
+	buf_fmt(b, " ver %s hdr Host \"%%[%s]\" hdr User-Agent ELB-HealthChecker/2.0", h2 ? "HTTP/2.0" : "HTTP/1.1",
+		h2 ? "srv_name" : "dst");
 	if (grpc) buf_lit(b, " hdr content-type application/grpc hdr te trailers");
 	if (!h2) buf_lit(b, " hdr Connection close");
 	buf_lit(b, "\n");
@@ -77,20 +88,37 @@ static void check(const struct elbv2_rec_group *g, struct buf *b)
 	}
 	/* A list of codes and ranges becomes a pattern. */
 	struct str rest = g->matcher ? g->matcher->grpc_code : STR("12");
-	buf_lit(b, "\thttp-check expect hdr name grpc-status value -m reg \"^(");
+	struct buf codes = BUF_IN(b->arena);
+	bool success = false;
 	for (bool first = true; str_has(rest);) {
 		struct str part = str_cut(&rest, ','), from = str_cut(&part, '-');
 		int32_t lo = elbv2_number(from, 0), hi = str_has(part) ? elbv2_number(part, lo) : lo;
-		for (int32_t v = lo; v <= hi; v++, first = false) buf_fmt(b, "%s%d", first ? "" : "|", v);
+		success = success || lo == 0;
+		for (int32_t v = lo; v <= hi; v++, first = false) buf_fmt(&codes, "%s%d", first ? "" : "|", v);
 	}
-	buf_lit(b, ")\\x24\"\n");
+	/* Failures come in a head without a body, which holds the code; a success has it behind its message, where
+	 * HAProxy's checks do not look: so no code at all is one. */
+	if (success)
+		buf_fmt(b,
+			"\thttp-check expect status 200\n\thttp-check expect ! hdr name grpc-status value -m reg "
+			"\"^(?!(?:%.*s)\\x24)\"\n",
+			STR_ARG(buf_done(&codes)));
+	else
+		buf_fmt(b, "\thttp-check expect hdr name grpc-status value -m reg \"^(%.*s)\\x24\"\n",
+			STR_ARG(buf_done(&codes)));
 }
 
 static void stick(const struct elbv2_rec_group *g, struct buf *b)
 {
 	if (!str_is(elbv2_group_attribute(g, "stickiness.enabled"), "true")) return;
 	struct str type = elbv2_group_attribute(g, "stickiness.type");
-	if (str_is(type, "lb_cookie")) {
+	if (str_is(type, "lb_cookie") && str_chr(g->target_group_name, ':') >= 0) {
+		/* A Classic Load Balancer's: for the browser's session, unless a period was given. */
+		struct str n = elbv2_get(&g->attributes, STR("stickiness.lb_cookie.duration_seconds"));
+		buf_lit(b, "\tcookie AWSELB insert indirect nocache dynamic");
+		if (str_has(n)) buf_fmt(b, " maxidle %.*ss attr \"Max-Age=%.*s\"", STR_ARG(n), STR_ARG(n));
+		buf_fmt(b, "\n\tdynamic-cookie-key %.*s\n", STR_ARG(g->id));
+	} else if (str_is(type, "lb_cookie")) {
 		struct str n = elbv2_group_attribute(g, "stickiness.lb_cookie.duration_seconds");
 		buf_fmt(b,
 			"\tcookie AWSALB insert indirect nocache dynamic maxidle %.*ss attr \"Max-Age=%.*s\"\n"
@@ -173,7 +201,7 @@ static void tls(const struct elbv2_plan *p, const struct elbv2_plan_listener *l,
 		}
 	/* OpenSSL offers the old protocols at its lowest level of security only. */
 	if (policy->v10 || policy->v11) buf_lit(b, ":@SECLEVEL=0");
-	bool app = elbv2_is_app(p->b), h2 = str_is(elbv2_balancer_attribute(p->b, "routing.http2.enabled"), "true");
+	bool app = elbv2_is_web(&l->l), h2 = str_is(elbv2_balancer_attribute(p->b, "routing.http2.enabled"), "true");
 	struct str alpn = l->l.alpn.n ? l->l.alpn.v[0] : STR("None");
 	if (app) buf_fmt(b, " alpn %shttp/1.1", h2 ? "h2," : "");
 	if (!app && str_is(alpn, "HTTP2Only")) buf_lit(b, " alpn h2");
@@ -182,9 +210,23 @@ static void tls(const struct elbv2_plan *p, const struct elbv2_plan_listener *l,
 	if (!app && str_is(alpn, "HTTP2Optional")) buf_lit(b, " alpn http/1.1,h2");
 }
 
+/* "Desync mitigation mode", the ALB guide: HAProxy's parser refuses what is severe, and closes after what is ambiguous;
+ * monitor lets more through, strictest refuses also what is but unusual. */
+static void desync(const struct elbv2_plan *p, struct buf *b)
+{
+	struct str mode = elbv2_balancer_attribute(p->b, "routing.http.desync_mitigation_mode");
+	if (str_is(mode, "monitor")) buf_lit(b, "\toption accept-invalid-http-request\n");
+	if (!str_is(mode, "strictest")) return;
+	static const char *const refused[] = {"{ method GET HEAD } { req.hdr(content-length) -m found }",
+		"{ method GET HEAD } { req.hdr(transfer-encoding) -m found }", "{ req.hdr_cnt(host) gt 1 }",
+		"{ req.ver 1.1 } !{ req.hdr(host) -m found }"};
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		buf_fmt(b, "\thttp-request deny deny_status 400 if %s\n", refused[i]);
+}
+
 static void frontend(struct elbv2_plan *p, const struct elbv2_plan_listener *l, struct buf *b)
 {
-	bool app = elbv2_is_app(p->b);
+	bool app = elbv2_is_web(&l->l);
 	buf_fmt(b, "frontend f_%.*s\n\tmode %s\n\tbind :%d", STR_ARG(l->l.id), app ? "http" : "tcp", l->l.port.v);
 	tls(p, l, b);
 	buf_lit(b, "\n");
@@ -193,8 +235,11 @@ static void frontend(struct elbv2_plan *p, const struct elbv2_plan_listener *l, 
 		tls(p, l, b);
 		buf_lit(b, "\n");
 	}
+	if (app) desync(p, b);
 	if (!app) {
-		struct str idle = elbv2_listener_attribute(&l->l, "tcp.idle_timeout.seconds");
+		struct str idle = elbv2_is_classic(p->b)
+					  ? elbv2_balancer_attribute(p->b, "idle_timeout.timeout_seconds")
+					  : elbv2_listener_attribute(&l->l, "tcp.idle_timeout.seconds");
 		buf_fmt(b, "\ttimeout client %.*ss\n", STR_ARG(idle));
 	}
 	elbv2_log_before(p, l, b);

@@ -150,21 +150,21 @@ static struct str token_of(struct arena *a, const struct elbv2_rec_rule *r, stru
 	return str_fmt(a, "%.*s%.*s", STR_ARG(r->id), STR_ARG(group));
 }
 
-static const char *scope(const struct elbv2_plan *p)
+static const char *scope(const struct elbv2_plan_listener *l)
 {
-	return elbv2_is_app(p->b) ? "http-request" : "tcp-request content";
+	return elbv2_is_web(&l->l) ? "http-request" : "tcp-request content";
 }
 
-static void forward(
-	struct elbv2_plan *p, struct buf *b, const struct elbv2_rec_rule *r, const struct elbv2_rec_forward *f)
+static void forward(struct elbv2_plan *p, const struct elbv2_plan_listener *l, struct buf *b,
+	const struct elbv2_rec_rule *r, const struct elbv2_rec_forward *f)
 {
 	int64_t total = 0, at = 0;
-	bool sticky = elbv2_is_app(p->b) && f->target_groups.n > 1 && f->target_group_stickiness_config &&
+	bool sticky = elbv2_is_web(&l->l) && f->target_groups.n > 1 && f->target_group_stickiness_config &&
 		      f->target_group_stickiness_config->enabled.v;
 	for (size_t i = 0; i < f->target_groups.n; i++) total += f->target_groups.v[i].weight.v;
 	struct str rule = str_fmt(p->at.a, "{ var(txn.rule) -m str r%.*s }", STR_ARG(r->id));
 	if (f->target_groups.n > 1 && total)
-		buf_fmt(b, "\t%s set-var(txn.w) rand(%lld) if %.*s\n", scope(p), (long long)total, STR_ARG(rule));
+		buf_fmt(b, "\t%s set-var(txn.w) rand(%lld) if %.*s\n", scope(l), (long long)total, STR_ARG(rule));
 	for (size_t i = 0; i < f->target_groups.n; i++) {
 		const struct elbv2_plan_group *g = elbv2_plan_group_of(p, f->target_groups.v[i].target_group_arn);
 		if (!g) continue;
@@ -179,7 +179,7 @@ static void forward(
 		if (!f->target_groups.v[i].weight.v) continue;
 		at += f->target_groups.v[i].weight.v;
 		if (!g) continue;
-		buf_fmt(b, "\t%s set-var(txn.be) str(%.*s) if %.*s !{ var(txn.be) -m found }", scope(p),
+		buf_fmt(b, "\t%s set-var(txn.be) str(%.*s) if %.*s !{ var(txn.be) -m found }", scope(l),
 			STR_ARG(g->g.id), STR_ARG(rule));
 		if (f->target_groups.n > 1) buf_fmt(b, " { var(txn.w) -m int lt %lld }", (long long)at);
 		buf_lit(b, "\n");
@@ -285,29 +285,37 @@ static void response_headers(const struct elbv2_rec_listener *l, struct buf *b)
 
 /* ── all of it ── */
 
-static void choose(const struct elbv2_plan *p, struct buf *b)
+/* A process that a newer one has replaced answers what its kept connections still ask: its backends have stopped, and
+ * nbsrv is 0 for each, whatever their servers are. */
+static void choose(const struct elbv2_plan *p, const struct elbv2_plan_listener *l, struct buf *b)
 {
 	for (size_t i = 0; i < p->groups.n; i++) {
 		struct str id = p->groups.v[i].g.id;
-		if (elbv2_is_app(p->b))
-			buf_fmt(b, "\tuse_backend none if { var(txn.be) -m str %.*s } { nbsrv(o_%.*s) eq 0 }\n",
-				STR_ARG(id), STR_ARG(id));
-		buf_fmt(b, "\tuse_backend o_%.*s if { var(txn.be) -m str %.*s } { nbsrv(g_%.*s) eq 0 }\n", STR_ARG(id),
-			STR_ARG(id), STR_ARG(id));
-		buf_fmt(b, "\tuse_backend g_%.*s if { var(txn.be) -m str %.*s }\n", STR_ARG(id), STR_ARG(id));
+		struct str mine = str_fmt(b->arena, "if { var(txn.be) -m str %.*s }", STR_ARG(id));
+		bool web = elbv2_is_web(&l->l), classic = elbv2_is_classic(p->b);
+		/* Only a Classic Load Balancer has both kinds. */
+		if (str_starts(p->groups.v[i].g.protocol, STR("HTTP")) != web) continue;
+		/* Without healthy instances, a Classic Load Balancer sends to none of them. */
+		if (web)
+			buf_fmt(b, "\tuse_backend none %.*s { nbsrv(%s_%.*s) eq 0 } !{ stopping }\n", STR_ARG(mine),
+				classic ? "g" : "o", STR_ARG(id));
+		if (!classic)
+			buf_fmt(b, "\tuse_backend o_%.*s %.*s { nbsrv(g_%.*s) eq 0 } !{ stopping }\n", STR_ARG(id),
+				STR_ARG(mine), STR_ARG(id));
+		buf_fmt(b, "\tuse_backend g_%.*s %.*s\n", STR_ARG(id), STR_ARG(mine));
 	}
-	if (elbv2_is_app(p->b)) buf_lit(b, "\tdefault_backend none\n");
+	if (elbv2_is_web(&l->l)) buf_lit(b, "\tdefault_backend none\n");
 }
 
 void elbv2_config_rules(struct elbv2_plan *p, const struct elbv2_plan_listener *l, struct buf *b)
 {
-	bool app = elbv2_is_app(p->b);
+	bool app = elbv2_is_web(&l->l);
 	if (app)
 		buf_lit(b, "\thttp-request set-var(txn.host) req.hdr(host),field(1,:)\n"
 			   "\thttp-request set-var(txn.query) query\n");
 	for (size_t i = 0; i < l->rules.n; i++) {
 		const struct elbv2_rec_rule *r = &l->rules.v[i];
-		buf_fmt(b, "\t%s set-var(txn.rule) str(r%.*s)" IF_NONE_YET, scope(p), STR_ARG(r->id));
+		buf_fmt(b, "\t%s set-var(txn.rule) str(r%.*s)" IF_NONE_YET, scope(l), STR_ARG(r->id));
 		for (size_t k = 0; k < r->conditions.n; k++) condition(b, &r->conditions.v[k]);
 		buf_lit(b, "\n");
 	}
@@ -320,10 +328,10 @@ void elbv2_config_rules(struct elbv2_plan *p, const struct elbv2_plan_listener *
 		else if (a->fixed_response_config)
 			fixed_response(p, b, r, a->fixed_response_config);
 		else if (a->forward_config)
-			forward(p, b, r, a->forward_config);
+			forward(p, l, b, r, a->forward_config);
 		transforms(b, r);
 	}
 	if (app) response_headers(&l->l, b);
 	elbv2_log_after(p, l, b);
-	choose(p, b);
+	choose(p, l, b);
 }

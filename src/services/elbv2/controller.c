@@ -218,9 +218,9 @@ static void on_certificate(void *ctx, enum bus_phase phase, struct store_tx *tx,
 		struct str user = d->users[i];
 		ptrdiff_t at = str_find(user, STR(":loadbalancer/"));
 		if (at < 0) continue;
-		struct str rest = str_from(user, (size_t)at + 14);
-		(void)str_cut(&rest, '/');
-		elbv2_mark((struct ec2_place){tx, &a, event->account, event->region}, str_cut(&rest, '/'));
+		struct str rest = str_from(user, (size_t)at + 14), name = str_cut(&rest, '/');
+		name = str_has(rest) ? str_cut(&rest, '/') : str_fmt(&a, "classic:%.*s", STR_ARG(name));
+		elbv2_mark((struct ec2_place){tx, &a, event->account, event->region}, name);
 	}
 	arena_cleanup(&a);
 }

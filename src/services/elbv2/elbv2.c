@@ -45,6 +45,13 @@ static const struct service_op operations[ELBV2_OP_COUNT] = {
 	[ELBV2_OP_SET_SUBNETS] = OP(elbv2_set_subnets, 0),
 };
 
+struct elbv2 *elbv2_of(const struct cloud *cloud)
+{
+	for (size_t i = 0; cloud->service_state && i < cloud->n_services; i++)
+		if (cloud->services[i]->model == &wire_service_elbv2) return cloud->service_state[i];
+	return NULL;
+}
+
 static status start(struct cloud *cloud, void **state)
 {
 	struct elbv2 *e = mem_new(sizeof(*e));

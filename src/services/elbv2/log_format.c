@@ -11,6 +11,7 @@ bool elbv2_logs(const struct elbv2_rec_balancer *b, enum elbv2_log which)
 static bool wanted(const struct elbv2_plan *p, const struct elbv2_plan_listener *l)
 {
 	/* "Access logs are created only if the load balancer has a TLS listener", the NLB guide. */
+	if (elbv2_is_classic(p->b)) return false;
 	if (!elbv2_is_app(p->b)) return elbv2_logs(p->b, ELBV2_LOG_ACCESS) && str_is(l->l.protocol, "TLS");
 	return elbv2_logs(p->b, ELBV2_LOG_ACCESS) || elbv2_logs(p->b, ELBV2_LOG_CONNECTION);
 }

@@ -70,10 +70,12 @@ static status make_folder(struct work *w)
 }
 
 /* How servers are that the running process does not have yet: down, until a check went well. */
-static struct str new_state(struct arena *a, struct str backend, const struct elbv2_plan_server *s)
+static struct str new_state(
+	struct arena *a, const struct elbv2_plan_group *g, struct str backend, const struct elbv2_plan_server *s)
 {
-	return str_fmt(a, "1 %.*s 1 %.*s %.*s 0 0 1 1 0 1 0 0 6 0 0 0 - %d - 0 0 - - 0\n", STR_ARG(backend),
-		STR_ARG(s->name), STR_ARG(s->address), s->port);
+	bool secure = str_is(g->g.protocol, "HTTPS") || str_is(g->g.protocol, "TLS");
+	return str_fmt(a, "1 %.*s 1 %.*s %.*s 0 0 1 1 0 1 0 0 6 0 0 0 - %d - %d 0 - - 0\n", STR_ARG(backend),
+		STR_ARG(s->name), STR_ARG(s->address), s->port, secure);
 }
 
 static bool has_row(const struct elbv2_rows *rows, struct str backend, struct str server)
@@ -83,8 +85,49 @@ static bool has_row(const struct elbv2_rows *rows, struct str backend, struct st
 	return false;
 }
 
+/* The configuration on disk, before the new one: which groups have started their targets slowly. */
+static struct str old_config(struct work *w)
+{
+	struct buf b = BUF_IN(w->a);
+	int fd = open(path_of(w, "haproxy.cfg"), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	for (ssize_t n = fd < 0 ? 0 : 1; n > 0;) {
+		n = read(fd, buf_reserve(&b, 65536), 65536);
+		if (n > 0) b.n += (size_t)n;
+	}
+	if (fd >= 0) close(fd);
+	return buf_done(&b);
+}
+
+static bool had_slow_start(struct work *w, struct str config, struct str backend)
+{
+	ptrdiff_t at = str_find(config, str_fmt(w->a, "backend %.*s\n", STR_ARG(backend)));
+	if (at < 0) return true;
+	struct str part = str_from(config, (size_t)at + 8);
+	at = str_find(part, STR("\nbackend "));
+	return str_find(at < 0 ? part : str_sub(part, 0, (size_t)at), STR(" slowstart ")) >= 0;
+}
+
+/* "When you enable slow start for a target group, the healthy targets registered with the target group do not enter
+ * slow start mode": as if each had been up for long. */
+static void write_row(struct work *w, struct str config, struct str line, struct buf *b)
+{
+	enum { BACKEND = 1, SINCE = 9 };
+	struct str rest = line, backend = STR("");
+	for (int i = 0; i <= BACKEND && str_has(rest); i++) backend = str_cut(&rest, ' ');
+	if (!str_starts(backend, STR("g_")) || had_slow_start(w, config, backend)) {
+		buf_fmt(b, "%.*s\n", STR_ARG(line));
+		return;
+	}
+	rest = line;
+	for (int i = 0; str_has(rest); i++) {
+		struct str field = str_cut(&rest, ' ');
+		buf_fmt(b, "%s%.*s", i ? " " : "", STR_ARG(i == SINCE ? STR("100000") : field));
+	}
+	buf_byte(b, '\n');
+}
+
 /* now: what the running process says, or "". */
-static status write_state(struct work *w, struct str now)
+static status write_state(struct work *w, struct str config, struct str now)
 {
 	struct buf b = BUF_IN(w->a);
 	struct elbv2_rows rows;
@@ -93,7 +136,7 @@ static status write_state(struct work *w, struct str now)
 		struct str rest = now;
 		while (str_has(rest)) {
 			struct str line = str_cut(&rest, '\n');
-			if (line.n) buf_fmt(&b, "%.*s\n", STR_ARG(line));
+			if (line.n) write_row(w, config, line, &b);
 		}
 	} else {
 		buf_lit(&b,
@@ -108,17 +151,18 @@ static status write_state(struct work *w, struct str now)
 		struct str backend = str_fmt(w->a, "g_%.*s", STR_ARG(g->g.id));
 		for (size_t k = 0; k < g->n; k++)
 			if (!g->v[k].draining && !has_row(&rows, backend, g->v[k].name))
-				buf_str(&b, new_state(w->a, backend, &g->v[k]));
+				buf_str(&b, new_state(w->a, g, backend, &g->v[k]));
 	}
 	return write_file(w, "state", buf_done(&b));
 }
 
 static status write_all(struct work *w, struct str servers_now)
 {
+	struct str config = old_config(w);
 	for (size_t i = 0; i < w->p->files.n; i++)
 		TRY(write_file(w, str_z(w->a, w->p->files.v[i].name), w->p->files.v[i].bytes));
 	TRY(write_file(w, "haproxy.cfg", w->config.text));
-	return write_state(w, servers_now);
+	return write_state(w, config, servers_now);
 }
 
 /* ── the process ── */
@@ -277,7 +321,7 @@ static status settle_all(struct work *w)
 	}
 	if (w->changed) {
 		TRY(write_file(w, "haproxy.cfg", w->config.text));
-		TRY(write_state(w, STR("")));
+		TRY(write_state(w, STR(""), STR("")));
 	}
 	return w->busy ? STATUS(BUSY) : OK;
 }

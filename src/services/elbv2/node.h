@@ -60,6 +60,9 @@ struct str elbv2_server_options(
 /* A word of the configuration, in quotes, of any bytes; fmt: where "%" begins a variable. */
 void elbv2_word(struct buf *b, struct str s, bool fmt);
 
+/* Does it speak HTTP? */
+bool elbv2_is_web(const struct elbv2_rec_listener *l);
+
 /* ── config_rule.c ── the part of a frontend that decides. */
 void elbv2_config_rules(struct elbv2_plan *p, const struct elbv2_plan_listener *l, struct buf *b);
 

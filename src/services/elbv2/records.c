@@ -27,7 +27,12 @@ struct str elbv2_new_id(struct arena *a)
 
 bool elbv2_is_app(const struct elbv2_rec_balancer *b)
 {
-	return str_is(b->type, "application");
+	return !str_is(b->type, "network");
+}
+
+bool elbv2_is_classic(const struct elbv2_rec_balancer *b)
+{
+	return str_is(b->type, "classic");
 }
 
 /* ── ARNs ── */
@@ -48,6 +53,8 @@ static const char *short_type(const struct elbv2_rec_balancer *b)
 
 struct str elbv2_balancer_arn(struct ec2_place at, const struct elbv2_rec_balancer *b)
 {
+	if (elbv2_is_classic(b))
+		return str_fmt(at.a, "%.*sloadbalancer/%.*s", STR_ARG(arn_head(at)), STR_ARG(str_from(b->name, 8)));
 	return str_fmt(at.a, "%.*sloadbalancer/%s/%.*s/%.*s", STR_ARG(arn_head(at)), short_type(b), STR_ARG(b->name),
 		STR_ARG(b->id));
 }
@@ -296,10 +303,15 @@ status elbv2_group_find(struct call *c, struct str arn, struct elbv2_rec_group *
 	return s;
 }
 
+/* Without those of Classic Load Balancers. */
 status elbv2_groups(struct ec2_place at, struct elbv2_all_groups *out)
 {
+	size_t n = 0;
 	*out = (struct elbv2_all_groups){0};
 	SCAN(at, "group", STR_NONE, elbv2_rec_group_decode, out);
+	for (size_t i = 0; i < out->n; i++)
+		if (str_chr(out->v[i].target_group_name, ':') < 0) out->v[n++] = out->v[i];
+	out->n = n;
 	return OK;
 }
 

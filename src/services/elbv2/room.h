@@ -56,7 +56,10 @@ struct str elbv2_listener_arn(struct ec2_place at, const struct elbv2_rec_balanc
 struct str elbv2_rule_arn(
 	struct ec2_place at, const struct elbv2_rec_balancer *b, struct str listener, struct str rule);
 struct str elbv2_group_arn(struct ec2_place at, const struct elbv2_rec_group *g);
+/* Of HTTP: Application and Classic Load Balancers; these also have listeners of other protocols. */
 bool elbv2_is_app(const struct elbv2_rec_balancer *b);
+/* One of services/elb: "classic:NAME", not to be seen by this API. */
+bool elbv2_is_classic(const struct elbv2_rec_balancer *b);
 status elbv2_balancer_get(struct ec2_place at, struct str name, struct elbv2_rec_balancer *out) MUST_USE;
 status elbv2_balancer_find(struct call *c, struct str arn, struct elbv2_rec_balancer *out) MUST_USE;
 status elbv2_balancers(struct ec2_place at, struct elbv2_all_balancers *out) MUST_USE;
@@ -99,6 +102,10 @@ struct str elbv2_get(const struct elbv2_rec_pairs *m, struct str name);
 /* STR_NONE removes. */
 void elbv2_set(struct arena *a, struct elbv2_rec_pairs *m, struct str name, struct str value);
 bool elbv2_among(const struct elbv2_rec_strings *list, struct str s);
+
+/* ── balancer.c ── for services/elb: the balancer has interfaces in exactly these subnets, one to a zone (checked by
+ * the caller), with its security groups. The balancer is not written. */
+status elbv2_zones_set(struct call *c, struct elbv2_rec_balancer *b, const struct elbv2_rec_strings *subnets) MUST_USE;
 
 /* ── page.c ── */
 /* Cuts a list that was filled whole into a page. FAILED: a marker that is none. */
@@ -180,6 +187,8 @@ struct elbv2 {
 	struct elbv2_watch *watch; /* both NULL where nothing real stands */
 	struct elbv2_outside *outside;
 };
+/* ── elbv2.c ── NULL where the service is switched off. */
+struct elbv2 *elbv2_of(const struct cloud *cloud);
 status elbv2_controller_start(struct elbv2 *e) MUST_USE;
 /* Looks at all balancers: what stands is adopted. */
 void elbv2_controller_ready(struct elbv2 *e);

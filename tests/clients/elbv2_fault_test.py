@@ -1,0 +1,96 @@
+"""Targets that misbehave, and changes that nobody may notice (blue/green by weights, a canary by header), under keep-alive load. Needs root."""
+import subprocess
+import threading
+import unittest
+
+from elbv2case import Faulty
+
+NEEDS_BOTO3 = (1, 40)
+
+# Heads that never end, an answer cut short, an answer that is longer than it says.
+BAD_SERVER = r"""
+import socket, sys, threading
+def serve(c):
+    head = c.recv(65536)
+    try:
+        if b" /health" in head: c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+        elif b" /endless" in head:
+            c.sendall(b"HTTP/1.1 200 OK\r\n")
+            while True: c.sendall(b"X-More: " + b"a" * 200 + b"\r\n")
+        elif b" /short" in head: c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nnot a hundred")
+        elif b" /smuggle" in head: c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
+        elif b" /twice" in head: c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc")
+    except OSError: pass
+    c.close()
+s = socket.create_server(("0.0.0.0", int(sys.argv[1])))
+while True: threading.Thread(target=serve, args=(s.accept()[0],), daemon=True).start()
+"""
+
+
+class Faults(Faulty):
+    def test_bad_answers(self):
+        """A target that hangs, resets or talks nonsense harms no other request."""
+        bad = subprocess.Popen(["ip", "netns", "exec", self.space(self.places[0]["eni"]), "python3", "-c", BAD_SERVER, "8020"])
+        self.processes["bad"] = bad
+        self.servers.append(bad)
+        tg = self.quick(Port=8020)
+        self.elb.register_targets(TargetGroupArn=tg, Targets=[{"Id": self.places[0]["ip"]}])
+        self.elb.create_rule(ListenerArn=self.front, Priority=1, Conditions=[
+            {"Field": "path-pattern", "Values": ["/endless", "/short", "/smuggle", "/twice"]}],
+            Actions=[{"Type": "forward", "TargetGroupArn": tg}])
+        self.healthy(tg, 1)
+        self.timeout(2)
+        url = f"http://{self.ips[0]}"
+        self.until(lambda: self.curl(url + "/slow9")[0] == 504)
+
+        def bad_requests():
+            said = {}
+
+            def ask(path):
+                said[path] = self.curl(url + path)
+
+            many = [threading.Thread(target=ask, args=(p,)) for p in ("/endless", "/short", "/smuggle", "/twice", "/slow9", "/reset", "/garbage")]
+            for t in many:
+                t.start()
+            for t in many:
+                t.join()
+            self.assertEqual({p: r[0] for p, r in said.items()}, {
+                "/endless": 502, "/short": 0, "/smuggle": 200, "/twice": 502, "/slow9": 504, "/reset": 502, "/garbage": 502})
+            self.assertEqual(said["/smuggle"][2], b"ok")
+
+        said = self.under_load(bad_requests)
+        self.assertEqual(said["n_bad"], 0, said)
+
+    def test_blue_green(self):
+        """Traffic moves from one group to another by weights, and a canary by its header, with no request lost."""
+        blue, green = (self.quick(Port=8001) for _ in range(2))
+        for tg, place in ((blue, self.places[0]), (green, self.places[1])):
+            self.elb.register_targets(TargetGroupArn=tg, Targets=[{"Id": place["ip"]}])
+
+        def weights(b, g):
+            self.elb.modify_listener(ListenerArn=self.front, DefaultActions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": [
+                {"TargetGroupArn": blue, "Weight": b}, {"TargetGroupArn": green, "Weight": g}]}}])
+
+        def names(*args):
+            return {self.told(f"http://{self.ips[0]}/x", *args)["name"] for _ in range(12)}
+
+        weights(100, 0)
+        for tg in (blue, green):
+            self.healthy(tg, 1)
+        self.elb.create_rule(ListenerArn=self.front, Priority=1, Conditions=[
+            {"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": "X-Canary", "Values": ["on"]}}],
+            Actions=[{"Type": "forward", "TargetGroupArn": green}])
+
+        def move():
+            self.until(lambda: names() == {"one"} and names("-H", "X-Canary: on") == {"two"})
+            weights(50, 50)
+            self.until(lambda: names() == {"one", "two"})
+            weights(0, 100)
+            self.until(lambda: names() == {"two"})
+
+        said = self.under_load(move)
+        self.assertEqual(said["n_bad"], 0, said)
+
+
+if __name__ == "__main__":
+    unittest.main()
