@@ -98,6 +98,9 @@ class Shop:
         rows = self.pool.run(lambda c: c.query("SELECT id, made, total, things FROM orders ORDER BY made DESC LIMIT 50"))
         return [{"order": i, "made": m, "total": int(t), "things": json.loads(k)} for i, m, t, k in rows]
 
+    def order_ids(self):
+        return [row[0] for row in self.pool.run(lambda c: c.query("SELECT id FROM orders"))]
+
     def about(self):
         address, count = self.pool.run(lambda c: c.query("SELECT host(inet_server_addr()), (SELECT count(*) FROM orders)"))[0]
         return {**self.where, "database": address, "orders": int(count)}
@@ -142,6 +145,7 @@ class Handler(BaseHTTPRequestHandler):
             ("/api/products", lambda b: self.answer(200, shop.products())),
             ("/api/carts/([0-9a-f-]{36})", lambda b, cart: self.answer(200, shop.cart(cart))),
             ("/api/orders", lambda b: self.answer(200, shop.orders())),
+            ("/api/orders/ids", lambda b: self.answer(200, shop.order_ids())),
             ("/pictures/([0-9a-f]{32}[.](?:png|jpg))",
              lambda b, key: self.answer(200, shop.aws.s3_get(shop.bucket, "pictures/" + key), kind_of(key))),
         ))

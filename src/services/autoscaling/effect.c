@@ -134,10 +134,13 @@ static struct str health_in(const struct elbv2_describe_target_health_output *h,
 	return STR_NONE;
 }
 
+/* ctx: until when an instance has to have come into service for its grace to be over. "Health check grace period: …
+ * Amazon EC2 Auto Scaling doesn't act on failed Elastic Load Balancing checks" before; what was ill then may be well
+ * after. */
 static bool set_unhealthy(struct autoscaling_rec_instance *i, const void *ctx)
 {
-	(void)ctx;
-	if (!i->healthy.v || !str_is(i->state, "InService")) return false;
+	const int64_t *before_ms = ctx;
+	if (!i->healthy.v || !str_is(i->state, "InService") || i->grace_from.ms > *before_ms) return false;
 	i->healthy = SOME_BOOL(false);
 	i->why = STR("elb");
 	return true;
@@ -179,7 +182,8 @@ static status on_targets(struct effects *e, struct str arn, bool attached, const
 			if (known && !there) s = change(e, r->id, set_registered, &t);
 			if (!elb) continue;
 			again(e, HEALTH_POLL_MS);
-			if (is_ok(s) && str_is(state, "unhealthy")) s = change(e, r->id, set_unhealthy, NULL);
+			int64_t before_ms = clock_now(e->cloud->clock) - e->g.g.health_check_grace_period.v * 1000ll;
+			if (is_ok(s) && str_is(state, "unhealthy")) s = change(e, r->id, set_unhealthy, &before_ms);
 		} else if (!str_has(state)) {
 			s = change(e, r->id, set_registered, &t);
 		} else {
