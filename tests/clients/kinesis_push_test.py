@@ -3,8 +3,12 @@ import datetime
 import threading
 import unittest
 
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, EventStreamError
 
+import kinesis_test
 from virga import Virga, wait_until
 
 NEEDS_BOTO3 = (1, 40)
@@ -138,6 +142,28 @@ class Push(unittest.TestCase):
             with self.assertRaises(ClientError) as caught:
                 self.k.subscribe_to_shard(**kw)
             self.assertEqual(caught.exception.response["Error"]["Code"], code)
+
+    def test_only_in_json(self):
+        _, consumer = self.stream("binary")
+        body = kinesis_test.cbor({"ConsumerARN": consumer, "ShardId": self.shard("binary"),
+            "StartingPosition": {"Type": "LATEST"}})
+        request = AWSRequest("POST", self.virga.endpoint + "/", data=body, headers={
+            "Content-Type": "application/x-amz-cbor-1.1", "X-Amz-Target": "Kinesis_20131202.SubscribeToShard"})
+        SigV4Auth(Credentials("test", "test"), "kinesis", "us-east-1").add_auth(request)
+        self.assertEqual(self.virga.get("/", "POST", body=body, headers=dict(request.headers.items()))[0], 501)
+
+    def test_a_client_that_vanishes(self):
+        _, consumer = self.stream("left")
+        shard = self.shard("left")
+        stream = self.k.subscribe_to_shard(ConsumerARN=consumer, ShardId=shard, StartingPosition={"Type": "LATEST"})["EventStream"]
+        stream.close()
+        self.put("left", *[b"x" * 100_000] * 5)
+        self.advance("6s")
+        again = Reader(self.k, consumer, shard, {"Type": "TRIM_HORIZON"})
+        self.assertTrue(wait_until(lambda: len(again.data()) == 5))
+        self.advance("6m")
+        again.join(20)
+        self.assertIsNone(again.error)
 
     def test_many_subscribers_hold_no_thread_and_a_stop_ends_them(self):
         v = Virga().start()

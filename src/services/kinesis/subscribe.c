@@ -257,6 +257,9 @@ status kinesis_subscribe_to_shard(struct call *c, const struct kinesis_subscribe
 	struct kinesis_rec_consumer consumer;
 	struct kinesis_rec_shard shard;
 	uint64_t next;
+	/* What is written are messages with JSON in them, which a client of the binary protocol would not read. */
+	if (c->match.protocol != WIRE_JSON11)
+		return call_fail(c, ERR_NOT_IMPLEMENTED, "SubscribeToShard is implemented in JSON only.");
 	TRY(kinesis_consumer_find(c, STR_NONE, STR_NONE, in->consumer_arn, &stream, &consumer));
 	TRY(kinesis_shard_find(c, &stream, in->shard_id, &shard));
 	const struct kinesis_start start = {.type = in->starting_position->type,
