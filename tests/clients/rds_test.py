@@ -1,47 +1,16 @@
-"""RDS with real PostgreSQL servers, where virga runs as root: made, reached through the VPC and from this machine, changed, stopped,
-failing, deleted; and the control plane, which needs no root."""
+"""RDS: the control plane, which needs no root; and real PostgreSQL servers, where virga runs as root: made, reached through the VPC
+and from this machine, changed, stopped, deleted."""
 import datetime
 import json
 import os
 import subprocess
-import time
 import unittest
 
 from botocore.exceptions import ClientError
+from rds_case import PASSWORD, Case, Servers
 from virga import BINARY, Virga, wait_until
 
 NEEDS_BOTO3 = (1, 40)
-PASSWORD = "correct-horse-7"
-
-
-class Case(unittest.TestCase):
-    @classmethod
-    def begin(cls, *args):
-        cls.virga = Virga(*args).start()
-        cls.addClassCleanup(cls.virga.close)
-        cls.rds, cls.ec2 = cls.virga.client("rds"), cls.virga.client("ec2")
-
-    def refused(self, code, call, *args, **kw):
-        with self.assertRaises(ClientError) as e:
-            call(*args, **kw)
-        self.assertEqual(e.exception.response["Error"]["Code"], code, e.exception)
-        return e.exception.response["Error"]["Message"]
-
-    def describe(self, i):
-        return self.rds.describe_db_instances(DBInstanceIdentifier=i)["DBInstances"][0]
-
-    def until(self, i, state="available", limit=120):
-        seen = []
-
-        def there():
-            try:
-                seen.append(self.describe(i)["DBInstanceStatus"])
-            except self.rds.exceptions.DBInstanceNotFoundFault:
-                seen.append("gone")
-            self.assertNotIn(seen[-1], {"failed"} - {state}, self.virga.read_log()[-5000:])
-            return seen[-1] == state
-        self.assertTrue(wait_until(there, limit, 0.02), f"{seen[-1]}\n{self.virga.read_log()[-5000:]}")
-        return self.describe(i) if state != "gone" else None
 
 
 class Records(Case):
@@ -156,73 +125,9 @@ class Records(Case):
 
 
 @unittest.skipIf(os.geteuid() != 0, "servers need root")
-class Servers(Case):
-    @classmethod
-    def setUpClass(cls):
-        cls.begin()
-        ec2 = cls.ec2
-        cls.vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-        ec2.modify_vpc_attribute(VpcId=cls.vpc, EnableDnsHostnames={"Value": True})
-        cls.subnets = [ec2.create_subnet(VpcId=cls.vpc, CidrBlock=f"10.0.{i}.0/24", AvailabilityZone=f"us-east-1{z}")["Subnet"]["SubnetId"]
-                       for i, z in ((1, "a"), (2, "b"))]
-        gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
-        ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=cls.vpc)
-        [table] = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [cls.vpc]}])["RouteTables"]
-        ec2.create_route(RouteTableId=table["RouteTableId"], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
-        cls.app, cls.db = (ec2.create_security_group(GroupName=n, Description=n, VpcId=cls.vpc)["GroupId"] for n in ("app", "db"))
-        ec2.authorize_security_group_ingress(GroupId=cls.db, IpPermissions=[
-            {"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, "UserIdGroupPairs": [{"GroupId": cls.app}]}])
-        cls.rds.create_db_subnet_group(DBSubnetGroupName="dbs", DBSubnetGroupDescription="d", SubnetIds=cls.subnets)
-        # A place in the VPC to connect from: the interface of an endpoint, in the application's group.
-        e = ec2.create_vpc_endpoint(VpcId=cls.vpc, VpcEndpointType="Interface", ServiceName="com.amazonaws.us-east-1.sqs",
-                                    SubnetIds=[cls.subnets[0]], SecurityGroupIds=[cls.app])["VpcEndpoint"]
-        cls.host = e["NetworkInterfaceIds"][0]
 
-    def create(self, i, state="available", **kw):
-        kw = {"DBInstanceClass": "db.t3.micro", "Engine": "postgres", "AllocatedStorage": 20, "MasterUsername": "boss",
-              "MasterUserPassword": PASSWORD, "DBSubnetGroupName": "dbs", "VpcSecurityGroupIds": [self.db],
-              "PubliclyAccessible": False, **kw}
-        kw = {k: v for k, v in kw.items() if v is not None}
-        made = self.rds.create_db_instance(DBInstanceIdentifier=i, **kw)["DBInstance"]
-        self.assertEqual(made["DBInstanceStatus"], "creating")
-        d = self.until(i, state)
-        if "simulated" in self.virga.read_log():
-            self.skipTest("compute is simulated here")
-        return d
 
-    def namespace(self, eni):
-        names = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True).stdout.split()
-        return next((n for n in names if n.endswith(eni)), None)
-
-    def inside(self, *command, **kw):
-        """Runs a command at the application's place in the VPC, which asks the VPC's resolver."""
-        resolv = os.path.join(self.virga.folder, "resolv.conf")
-        with open(resolv, "w") as f:
-            f.write("nameserver 10.0.0.2\n")
-        line = f"mount --bind {resolv} /etc/resolv.conf && exec \"$@\""
-        return subprocess.run(["ip", "netns", "exec", self.namespace(self.host), "sh", "-c", line, "sh", *command], capture_output=True,
-                              text=True, **kw)
-
-    def url(self, d, user="boss", password=PASSWORD, database="postgres"):
-        e = d["Endpoint"]
-        return f"postgresql://{user}:{password}@{e['Address']}:{e['Port']}/{database}?connect_timeout=3"
-
-    def sql(self, d, text, run=None, **kw):
-        """The rows of a statement, from inside the VPC (or as run says)."""
-        r = (run or self.inside)("psql", self.url(d, **kw), "-AtXq", "-v", "ON_ERROR_STOP=1", "-c", text)
-        self.assertEqual(r.returncode, 0, r.stderr + self.virga.read_log()[-3000:])
-        return r.stdout.strip()
-
-    @staticmethod
-    def outside(*command):
-        return subprocess.run(command, capture_output=True, text=True)
-
-    def delete(self, *ids):
-        for i in ids:
-            self.rds.delete_db_instance(DBInstanceIdentifier=i, SkipFinalSnapshot=True)
-        for i in ids:
-            self.until(i, "gone")
-
+class Life(Servers):
     def test_life(self):
         began = time.monotonic()
         d = self.create("life", DBName="shop", Tags=[{"Key": "team", "Value": "a"}], DeletionProtection=True)
@@ -342,151 +247,6 @@ class Servers(Case):
         self.assertEqual(self.describe("public")["Endpoint"], d["Endpoint"])
         self.delete("public")
         self.assertNotEqual(self.outside("psql", self.url(d), "-c", "SELECT 1").returncode, 0)
-
-    # ── Multi-AZ ──
-
-    WRITE = """
-i=0
-while [ ! -e "$2" ]; do
-  i=$((i + 1))
-  if psql "$1" -qXc "INSERT INTO w VALUES ($i)" 2>/dev/null; then echo $i $(date +%s%N); fi
-done
-"""
-
-    def server(self, d):
-        """The process of the server that answers."""
-        [eni] = [n for n in self.ec2.describe_network_interfaces(Filters=[
-            {"Name": "requester-id", "Values": ["amazon-rds"]}, {"Name": "availability-zone", "Values": [d["AvailabilityZone"]]},
-            {"Name": "group-id", "Values": [self.db]}])["NetworkInterfaces"]]
-        pids = subprocess.run(["ip", "netns", "pids", self.namespace(eni["NetworkInterfaceId"])], capture_output=True, text=True).stdout.split()
-
-        def parent(pid):
-            with open(f"/proc/{pid}/cmdline", "rb") as f:
-                return f.read().startswith(b"/usr/lib/postgresql/")
-        [pid] = [int(p) for p in pids if parent(p)]
-        return pid
-
-    def whole(self, i):
-        """Until a standby is there that may take over."""
-        self.assertTrue(wait_until(lambda: "SecondaryAvailabilityZone" in self.describe(i), 120), self.virga.read_log()[-3000:])
-        return self.describe(i)
-
-    def test_multi_az(self):
-        began = time.monotonic()
-        d = self.create("pair", MultiAZ=True)
-        print(f"Multi-AZ available after {time.monotonic() - began:.2f} s")
-        self.assertNotEqual(d["AvailabilityZone"], d["SecondaryAvailabilityZone"])
-        self.sql(d, "CREATE TABLE w (i int)")
-        stop, told = (os.path.join(self.virga.folder, n) for n in ("stop", "told"))
-        with open(told, "w") as f:
-            writer = subprocess.Popen(["ip", "netns", "exec", self.namespace(self.host), "sh", "-c",
-                                       f"mount --bind {self.virga.folder}/resolv.conf /etc/resolv.conf && {self.WRITE}", "sh",
-                                       self.url(d).replace("connect_timeout=3", "connect_timeout=2"), stop], stdout=f)
-        def answered():
-            with open(told) as f:
-                return [tuple(map(int, line.split())) for line in f if line.endswith("\n")]
-        try:
-            self.assertTrue(wait_until(lambda: len(answered()) > 10, 60))
-            killed = time.time_ns()
-            os.kill(self.server(d), 9)
-            self.assertTrue(wait_until(lambda: answered()[-1][1] > killed + 500_000_000 and self.describe("pair")["AvailabilityZone"] != d["AvailabilityZone"], 60),
-                            self.virga.read_log()[-3000:])
-            first = next(t for _, t in answered() if t > killed + 50_000_000 and t > killed)
-            e = self.whole("pair")
-            self.assertEqual((e["AvailabilityZone"], e["Endpoint"]), (d["SecondaryAvailabilityZone"], d["Endpoint"]))
-            # Again, on request; and by the failure of a zone (not of the one from which we look).
-            if e["AvailabilityZone"] == "us-east-1a":
-                self.rds.reboot_db_instance(DBInstanceIdentifier="pair", ForceFailover=True)
-                e = self.until("pair")
-                self.assertEqual(e["AvailabilityZone"], "us-east-1b")
-                self.whole("pair")
-            fault = lambda state: subprocess.run([BINARY, "fault", "--endpoint", self.virga.endpoint, "az", "us-east-1b", state],
-                                                 check=True, capture_output=True)
-            fault("down")
-            self.assertTrue(wait_until(lambda: self.describe("pair")["AvailabilityZone"] == "us-east-1a", 60))
-            n = answered()[-1][0]
-            self.assertTrue(wait_until(lambda: answered()[-1][0] > n + 3, 60))
-            self.assertNotIn("SecondaryAvailabilityZone", self.describe("pair"))
-            fault("up")
-            self.whole("pair")
-        finally:
-            open(stop, "w").close()
-            writer.wait(60)
-        said = answered()
-        kept = set(map(int, self.sql(d, "SELECT i FROM w").split()))
-        self.assertEqual([i for i, _ in said if i not in kept], [], "rows that were answered are lost")
-        print(f"{len(said)} writes, none lost; {(first - killed) / 1e9:.2f} s from kill -9 to the next write")
-        messages = [x["Message"] for x in self.rds.describe_events(SourceType="db-instance", SourceIdentifier="pair")["Events"]]
-        self.assertIn("Multi-AZ instance failover completed", messages)
-        self.delete("pair")
-
-    # ── backups and replicas ──
-
-    def test_backups(self):
-        d = self.create("source", DBName="shop", BackupRetentionPeriod=3)
-        subprocess.run([BINARY, "clock", "--endpoint", self.virga.endpoint, "advance", "1h"], check=True, capture_output=True)
-        self.sql(d, "CREATE TABLE t (x text); INSERT INTO t VALUES ('snap')", database="shop")
-        self.rds.create_db_snapshot(DBInstanceIdentifier="source", DBSnapshotIdentifier="one")
-        self.until("source")
-        snapshot = lambda n: self.rds.describe_db_snapshots(DBSnapshotIdentifier=n)["DBSnapshots"][0]
-        self.assertTrue(wait_until(lambda: snapshot("one")["Status"] == "available", 60))
-        self.rds.copy_db_snapshot(SourceDBSnapshotIdentifier="one", TargetDBSnapshotIdentifier="two")
-        self.assertTrue(wait_until(lambda: snapshot("two")["Status"] == "available", 60))
-        self.refused("DBSnapshotAlreadyExists", self.rds.create_db_snapshot, DBInstanceIdentifier="source", DBSnapshotIdentifier="one")
-        other = self.virga.client("rds", key="222222222222")
-        arn = snapshot("two")["DBSnapshotArn"]
-        self.assertEqual(other.describe_db_snapshots(SnapshotType="shared")["DBSnapshots"], [])
-        self.rds.modify_db_snapshot_attribute(DBSnapshotIdentifier="two", AttributeName="restore", ValuesToAdd=["222222222222"])
-        a = self.rds.describe_db_snapshot_attributes(DBSnapshotIdentifier="two")["DBSnapshotAttributesResult"]["DBSnapshotAttributes"]
-        self.assertEqual(a, [{"AttributeName": "restore", "AttributeValues": ["222222222222"]}])
-        self.assertEqual([s["DBSnapshotIdentifier"] for s in other.describe_db_snapshots(SnapshotType="shared")["DBSnapshots"]], [arn])
-        self.assertTrue(wait_until(lambda: "LatestRestorableTime" in self.describe("source"), 60))
-        [auto] = self.rds.describe_db_snapshots(DBInstanceIdentifier="source", SnapshotType="automated")["DBSnapshots"]
-        self.assertTrue(auto["DBSnapshotIdentifier"].startswith("rds:source-"))
-        [b] = self.rds.describe_db_instance_automated_backups(DBInstanceIdentifier="source")["DBInstanceAutomatedBackups"]
-        self.assertEqual(b["Status"], "active")
-        # A moment, by virga's clock: whole seconds, as the API takes them.
-        now = lambda: datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)
-        self.sql(d, "INSERT INTO t VALUES ('before')", database="shop")
-        time.sleep(2)
-        moment = now().replace(microsecond=0)
-        time.sleep(1.1)
-        self.sql(d, "DELETE FROM t; INSERT INTO t VALUES ('after')", database="shop")
-        self.refused("InvalidRestoreFault", self.rds.restore_db_instance_to_point_in_time, SourceDBInstanceIdentifier="source",
-                     TargetDBInstanceIdentifier="x", RestoreTime=now() - datetime.timedelta(days=2))
-        kw = {"VpcSecurityGroupIds": [self.db], "PubliclyAccessible": False}
-        self.rds.restore_db_instance_to_point_in_time(SourceDBInstanceIdentifier="source", TargetDBInstanceIdentifier="then",
-                                                      RestoreTime=moment, **kw)
-        self.rds.restore_db_instance_from_db_snapshot(DBInstanceIdentifier="copy", DBSnapshotIdentifier="two", DBSubnetGroupName="dbs", **kw)
-        self.rds.create_db_instance_read_replica(DBInstanceIdentifier="reader", SourceDBInstanceIdentifier="source", PubliclyAccessible=False)
-        rows = lambda i: self.sql(self.describe(i), "SELECT x FROM t ORDER BY x", database="shop").split()
-        self.until("then")
-        self.assertEqual(rows("then"), ["before", "snap"])
-        self.sql(self.describe("then"), "INSERT INTO t VALUES ('more')", database="shop")
-        self.until("copy")
-        self.assertEqual(rows("copy"), ["snap"])
-        r = self.until("reader")
-        self.assertEqual(r["ReadReplicaSourceDBInstanceIdentifier"], "source")
-        self.assertEqual(self.describe("source")["ReadReplicaDBInstanceIdentifiers"], ["reader"])
-        self.sql(d, "INSERT INTO t VALUES ('followed')", database="shop")
-        self.assertTrue(wait_until(lambda: rows("reader") == ["after", "followed"], 30))
-        write = self.inside("psql", self.url(r, database="shop"), "-c", "DELETE FROM t")
-        self.assertIn("read-only transaction", write.stderr)
-        self.rds.promote_read_replica(DBInstanceIdentifier="reader")
-        self.until("reader", "modifying", 10) if self.describe("reader")["DBInstanceStatus"] != "available" else None
-        r = self.until("reader")
-        self.assertNotIn("ReadReplicaSourceDBInstanceIdentifier", r)
-        self.sql(r, "INSERT INTO t VALUES ('own')", database="shop")
-        self.assertEqual((rows("reader"), rows("source")), (["after", "followed", "own"], ["after", "followed"]))
-        [ca] = self.rds.describe_certificates()["Certificates"]
-        with open(os.path.join(self.virga.data, "ca.pem")) as f:
-            authority = f.name
-        sure = self.inside("psql", self.url(d) + f"&sslmode=verify-full&sslrootcert={authority}", "-Atc", "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
-        self.assertEqual((sure.stdout.strip(), ca["CertificateIdentifier"]), ("t", d["CACertificateIdentifier"]), sure.stderr)
-        self.assertIn("no encryption", self.inside("psql", self.url(d) + "&sslmode=disable", "-c", "SELECT 1").stderr)
-        self.delete("then", "copy", "reader", "source")
-        for n in ("one", "two"):
-            self.rds.delete_db_snapshot(DBSnapshotIdentifier=n)
 
 
 if __name__ == "__main__":

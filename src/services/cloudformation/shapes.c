@@ -512,6 +512,20 @@ static const struct json_value *db_parameters(struct cfn_eval *x)
 	return all->length ? all : NULL;
 }
 
+/* A cache parameter group's Properties as ModifyCacheParameterGroup has them. */
+static const struct json_value *cache_parameters(struct cfn_eval *x)
+{
+	const struct json_value *map = cfn_value(x->w, "Properties");
+	struct json_value *all = cfn_list(x->w->a);
+	if (!json_is(map, JSON_IS_OBJECT)) return NULL;
+	for (const struct json_value *m = map->first; m; m = m->next) {
+		struct json_value *p = cfn_one(x->w->a, "ParameterName", m->name);
+		cfn_put(p, x->w->a, "ParameterValue", json_scalar(m));
+		cfn_append(all, STR_NONE, p);
+	}
+	return all->length ? all : NULL;
+}
+
 const struct json_value *cfn_shape(struct cfn_eval *x, struct str name, bool *known)
 {
 	static const struct {
@@ -528,7 +542,7 @@ const struct json_value *cfn_shape(struct cfn_eval *x, struct str name, bool *kn
 		{"global-tags", global_tags}, {"secret-string", secret_string}, {"token-uuid", token_uuid},
 		{"random-uuid", random_uuid}, {"last-part", last_part}, {"topic-name", topic_name},
 		{"subscription-arn", subscription_arn}, {"default-topic-policy", default_topic_policy},
-		{"arn-region", arn_region}, {"db-parameters", db_parameters}, {"group-ref", group_ref}};
+		{"arn-region", arn_region}, {"db-parameters", db_parameters}, {"cache-parameters", cache_parameters}, {"group-ref", group_ref}};
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++) {
 		*known = str_eq(name, str_c(shapes[i].name));
 		if (*known) return x ? shapes[i].make(x) : NULL;

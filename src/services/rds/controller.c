@@ -433,8 +433,10 @@ static status keep(struct rds_work *w)
 		}
 		if (r->verifier_due.v) s = rds_node_furnish(w, &p, &why);
 		if (is_ok(s)) s = rds_node_reload(w, n, &p);
+		if (is_ok(s)) s = rds_measure(w, &p);
 		pg_close(&p);
 		if (!is_ok(s)) return tried(w, s, "available", why);
+		rds_log_export(w);
 		r->failures = SOME_I32(0);
 		TRY(attend(w));
 	} else {

@@ -28,6 +28,11 @@ status rds_node_furnish(struct rds_work *w, struct pg *p, struct str *why) MUST_
 /* ── tls.c ── a server's certificate and key beside its settings, where they are not there yet. */
 status rds_node_certificate(struct rds_work *w, const struct rds_rec_node *n) MUST_USE;
 
+/* ── measure.c ── metrics, when they are due. */
+status rds_measure(struct rds_work *w, struct pg *g) MUST_USE;
+/* ── log_export.c ── what the server has written since the last look, to CloudWatch Logs. */
+void rds_log_export(struct rds_work *w);
+
 /* ── replica.c ── */
 /* Before a restore to a moment begins: the source's log is archived up to now. *done. */
 status rds_source_archive(struct rds_work *w, bool *done) MUST_USE;

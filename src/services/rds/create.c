@@ -10,7 +10,6 @@ static status refuse_unbuilt(struct call *c, const struct rds_create_db_instance
 			   : in->enable_iam_database_authentication.v           ? "IAM database authentication"
 			   : in->enable_performance_insights.v                  ? "Performance Insights"
 			   : in->monitoring_interval.v > 0                      ? "Enhanced Monitoring"
-			   : in->enable_cloudwatch_logs_exports.n               ? "Log exports to CloudWatch Logs"
 			   : str_has(in->domain) || str_has(in->domain_fqdn)    ? "Directory domains"
 			   : in->processor_features.n                           ? "Processor features"
 			   : in->dedicated_log_volume.v || in->additional_storage_volumes.n ? "Further volumes"
@@ -132,6 +131,9 @@ status rds_create_db_instance(
 		.public = in->publicly_accessible,
 		.tags = in->tags.v,
 		.n_tags = in->tags.n};
+	TRY(rds_exports_check(c, in->enable_cloudwatch_logs_exports.v, in->enable_cloudwatch_logs_exports.n));
+	r.exports = (struct rds_rec_strings){
+		in->enable_cloudwatch_logs_exports.v, in->enable_cloudwatch_logs_exports.n};
 	TRY(read_password(c, in, &r));
 	TRY(rds_make(c, &r, &m));
 	out->db_instance = rds_instance_answer(c, &r);

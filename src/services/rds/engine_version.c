@@ -86,7 +86,7 @@ static void show_version(struct call *c, const struct rds_engine *e, struct rds_
 		.db_engine_description = str_c(e->description),
 		.db_engine_version_description = str_fmt(c->arena, "%s %s", e->description, e->version),
 		.status = STR("available"),
-		.supports_log_exports_to_cloudwatch_logs = SOME_BOOL(false),
+		.supports_log_exports_to_cloudwatch_logs = SOME_BOOL(true),
 		.supports_read_replica = SOME_BOOL(true),
 		.supports_parallel_query = SOME_BOOL(false),
 		.supports_global_databases = SOME_BOOL(false),
@@ -94,6 +94,9 @@ static void show_version(struct call *c, const struct rds_engine *e, struct rds_
 		.supports_certificate_rotation_without_restart = SOME_BOOL(true)};
 	VEC_PRESENT(c->arena, &o->valid_upgrade_target);
 	*VEC_PUSH(c->arena, &o->supported_ca_certificate_identifiers, &capacity) = STR("rds-ca-rsa2048-g1");
+	capacity = 0;
+	*VEC_PUSH(c->arena, &o->exportable_log_types, &capacity) = STR("postgresql");
+	*VEC_PUSH(c->arena, &o->exportable_log_types, &capacity) = STR("upgrade");
 }
 
 status rds_describe_db_engine_versions(struct call *c, const struct rds_describe_db_engine_versions_input *in,

@@ -21,8 +21,7 @@ static status folder_of(struct call *c, struct str name, int *fd)
 	return OK;
 }
 
-/* The servers' own user writes into it: nothing but a plain file is followed. */
-static int open_log(int folder, const char *name, struct stat *st)
+int rds_log_open(int folder, const char *name, struct stat *st)
 {
 	int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd >= 0 && (fstat(fd, st) != 0 || !S_ISREG(st->st_mode) || st->st_nlink != 1)) close(fd), fd = -1;
@@ -41,7 +40,7 @@ status rds_describe_db_log_files(
 	for (struct dirent *i; d && (i = readdir(d));) {
 		struct stat st;
 		struct str name = str_fmt(c->arena, "error/%s", i->d_name);
-		int fd = i->d_name[0] == '.' ? -1 : open_log(folder, i->d_name, &st);
+		int fd = i->d_name[0] == '.' ? -1 : rds_log_open(folder, i->d_name, &st);
 		if (fd < 0) continue;
 		close(fd);
 		int64_t written = (int64_t)st.st_mtim.tv_sec * 1000 + clock_offset(c->cloud->clock);
@@ -58,8 +57,7 @@ status rds_describe_db_log_files(
 		in->marker, &out->marker);
 }
 
-/* Bytes from..to of whole lines; text that is no UTF-8 cannot be answered. */
-static struct str readable(struct arena *a, struct str text)
+struct str rds_log_readable(struct arena *a, struct str text)
 {
 	if (str_utf8_valid(text)) return text;
 	char *p = arena_copy(a, text.p, text.n);
@@ -81,7 +79,7 @@ status rds_download_db_log_file_portion(struct call *c, const struct rds_downloa
 	TRY(folder_of(c, in->db_instance_identifier, &folder));
 	if (str_starts(name, STR("error/"))) name = str_from(name, 6);
 	if (folder >= 0 && name.n && name.p[0] != '.' && str_chr(name, '/') < 0)
-		fd = open_log(folder, str_z(c->arena, name), &st);
+		fd = rds_log_open(folder, str_z(c->arena, name), &st);
 	if (folder >= 0) close(folder);
 	if (fd < 0)
 		return RDS_FAIL(c, DB_LOG_FILE_NOT_FOUND_FAULT, "DBLog File: %.*s, is not found on the DB instance",
@@ -107,7 +105,7 @@ status rds_download_db_log_file_portion(struct call *c, const struct rds_downloa
 		end = begin = text.n;
 		while (begin > 0 && (count += begin < text.n && text.p[begin - 1] == '\n') < (size_t)lines) begin--;
 	}
-	out->log_file_data = readable(c->arena, str_sub(text, begin, end - begin));
+	out->log_file_data = rds_log_readable(c->arena, str_sub(text, begin, end - begin));
 	out->marker = str_fmt(c->arena, "%llu", (unsigned long long)(from + end));
 	out->additional_data_pending = SOME_BOOL(from + end < size);
 	return OK;

@@ -30,6 +30,15 @@ status rds_password_check(struct call *c, struct str p)
 		"'\"', ' ' may be used.");
 }
 
+status rds_exports_check(struct call *c, const struct str *types, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!str_is(types[i], "postgresql") && !str_is(types[i], "upgrade"))
+			return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
+				"You cannot use the log types '%.*s' with engine version postgres.", STR_ARG(types[i]));
+	return OK;
+}
+
 status rds_storage_check(struct call *c, struct rds_rec_instance *r)
 {
 	bool io = str_is(r->storage_type, "io1") || str_is(r->storage_type, "io2");

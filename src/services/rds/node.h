@@ -56,6 +56,13 @@ struct str rds_access_text(struct arena *a, const struct rds_settings *s);
 status rds_write(struct cloud *cloud, struct arena *a, struct str folder, const char *name, struct str text,
 	bool secret) MUST_USE;
 
+/* ── log_file.c ── */
+struct stat;
+/* A log of the server's, which writes into that folder: nothing but a plain file is followed. -1. */
+int rds_log_open(int folder, const char *name, struct stat *st);
+/* Bytes that are no UTF-8 as question marks, one each. */
+struct str rds_log_readable(struct arena *a, struct str text);
+
 /* ── servers ── */
 /* OK: it runs (not: it serves). NOT_FOUND: its place does not stand yet. */
 status rds_node_start(struct cloud *cloud, struct arena *a, const struct rds_rec_instance *r,

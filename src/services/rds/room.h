@@ -139,6 +139,8 @@ status rds_node_add(struct call *c, struct rds_rec_instance *r, struct str zone)
 /* With a public address and one of this machine's loopback, or without. */
 status rds_public_set(struct call *c, struct rds_rec_instance *r, bool public) MUST_USE;
 status rds_storage_check(struct call *c, struct rds_rec_instance *r) MUST_USE;
+/* Logs of the engine that can go to CloudWatch Logs. */
+status rds_exports_check(struct call *c, const struct str *types, size_t n) MUST_USE;
 status rds_password_check(struct call *c, struct str password) MUST_USE;
 /* The endpoint's name, for an identifier. */
 struct str rds_endpoint_name(struct arena *a, struct rds_place at, struct str id);

@@ -1,0 +1,103 @@
+/* Metrics, once a minute, of what really stands: "Amazon RDS CloudWatch instance-level metrics", the guide. */
+#include "host/engines/engine.h"
+#include "services/cloudwatch/metrics.h"
+#include "services/rds/controller.h"
+
+enum { PERIOD_MS = 60000, METRICS_MAX = 12, STATEMENT_MS = 5000 };
+
+struct points {
+	struct rds_work *w;
+	struct metric_point v[METRICS_MAX];
+	struct metric_dimension dimension;
+	size_t n;
+};
+
+static void put(struct points *p, const char *name, const char *unit, double value)
+{
+	struct metric *m = arena_new(p->w->at.a, struct metric);
+	*m = (struct metric){.account = p->w->at.account,
+		.region = p->w->at.region,
+		.space = STR("AWS/RDS"),
+		.name = str_c(name),
+		.dimensions = &p->dimension,
+		.n_dimensions = 1};
+	INVARIANT(p->n < METRICS_MAX);
+	p->v[p->n++] = (struct metric_point){.metric = m, .at_ms = p->w->now_ms, .unit = unit, .value = value, .times = 1};
+}
+
+/* The group of the server's processes: what they have used of processors since the last look, and of memory now. */
+static status host_side(struct points *p)
+{
+	struct rds_work *w = p->w;
+	struct rds_rec_instance *r = w->r;
+	struct compute_rec_engine_statuses all = {0};
+	struct rds_class k = {2, 1024};
+	struct str id = rds_engine_id(w->at.a, r, r->primary);
+	rds_class_find(r->db_instance_class, &k);
+	TRY(host_engine_list(w->cloud->host, w->at.a, &all));
+	for (size_t i = 0; i < all.engines.n; i++) {
+		const struct compute_rec_engine_status *e = &all.engines.v[i];
+		if (!str_eq(e->id, id) || !str_is(e->state, "running")) continue;
+		put(p, "FreeableMemory", "Bytes", (double)(((int64_t)k.memory_mib << 20) - e->memory_bytes.v));
+		int64_t passed_us = r->measured.has ? (w->now_ms - r->measured.ms) * 1000 : 0;
+		/* A server that was started again begins at nothing. */
+		if (r->cpu_us.has && e->cpu_us.v >= r->cpu_us.v && passed_us > 0) {
+			double busy = (double)(e->cpu_us.v - r->cpu_us.v) / (double)passed_us / k.vcpus * 100;
+			put(p, "CPUUtilization", "Percent", busy > 100 ? 100 : busy);
+		}
+		r->cpu_us = e->cpu_us;
+	}
+	return OK;
+}
+
+/* What a server can tell only while it leads, or only while it follows, is NULL otherwise. */
+static const struct {
+	const char *name, *unit, *sql;
+} asked[] = {
+	/* Sessions of customers: not virga's own, nor the server's. */
+	{"DatabaseConnections", "Count",
+		"(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND usename <> 'rdsadmin')"},
+	{"MaximumUsedTransactionIDs", "Count", "(SELECT max(age(datfrozenxid)) FROM pg_database)"},
+	{"TransactionLogsDiskUsage", "Bytes", "(SELECT sum(size) FROM pg_ls_waldir())"},
+	{"ReplicaLag", "Seconds",
+		"CASE WHEN pg_is_in_recovery() THEN CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0 ELSE "
+		"coalesce(extract(epoch FROM now() - pg_last_xact_replay_timestamp()), 0) END END"},
+	/* Of what was allocated. */
+	{"FreeStorageSpace", "Bytes", "(SELECT sum(pg_database_size(oid)) FROM pg_database)"},
+};
+enum { N_ASKED = sizeof(asked) / sizeof(*asked) };
+
+static status server_side(struct points *p, struct pg *g)
+{
+	struct buf b = BUF_IN(p->w->at.a);
+	struct pg_rows rows;
+	double value;
+	buf_lit(&b, "SELECT ");
+	for (size_t i = 0; i < N_ASKED; i++) buf_fmt(&b, "%s%s", i ? ", " : "", asked[i].sql);
+	TRY(pg_query(g, p->w->at.a, buf_done(&b), STATEMENT_MS, &rows, NULL));
+	if (rows.n != 1 || rows.v[0].n != N_ASKED) return OK;
+	for (size_t i = 0; i < N_ASKED; i++) {
+		struct str text = rows.v[0].v[i];
+		if (!str_has(text) || !is_ok(str_to_f64(text, &value))) continue;
+		if (strcmp(asked[i].name, "FreeStorageSpace") == 0)
+			value = (double)((int64_t)p->w->r->allocated_storage.v << 30) - value;
+		put(p, asked[i].name, asked[i].unit, value);
+	}
+	return OK;
+}
+
+status rds_measure(struct rds_work *w, struct pg *g)
+{
+	struct points p = {
+		.w = w, .dimension = {STR("DBInstanceIdentifier"), w->r->db_instance_identifier}};
+	if (w->r->next_measure.has && w->r->next_measure.ms > w->now_ms) {
+		rds_again(w, w->r->next_measure.ms - w->now_ms);
+		return OK;
+	}
+	TRY(host_side(&p));
+	TRY(server_side(&p, g));
+	w->r->measured = SOME_TIME(w->now_ms);
+	w->r->next_measure = SOME_TIME(w->now_ms + PERIOD_MS);
+	rds_again(w, PERIOD_MS);
+	return metrics_put_in(w->at.tx, w->at.a, p.v, p.n, w->now_ms);
+}
