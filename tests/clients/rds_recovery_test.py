@@ -1,13 +1,12 @@
 """RDS's servers failing and restored: standbys that take over, snapshots, moments of the past, replicas."""
 import datetime
-import json
 import os
 import subprocess
 import time
 import unittest
 
-from botocore.exceptions import ClientError
-from rds_case import PASSWORD, Servers
+
+from rds_case import Servers
 from virga import BINARY, wait_until
 
 NEEDS_BOTO3 = (1, 40)

@@ -4,11 +4,11 @@ import datetime
 import json
 import os
 import subprocess
+import time
 import unittest
 
-from botocore.exceptions import ClientError
 from rds_case import PASSWORD, Case, Servers
-from virga import BINARY, Virga, wait_until
+from virga import BINARY, wait_until
 
 NEEDS_BOTO3 = (1, 40)
 
@@ -130,7 +130,7 @@ class Records(Case):
 class Life(Servers):
     def test_life(self):
         began = time.monotonic()
-        d = self.create("life", DBName="shop", Tags=[{"Key": "team", "Value": "a"}], DeletionProtection=True)
+        d = self.create("life", DBName="shop", Tags=[{"Key": "team", "Value": "a"}], DeletionProtection=True, EnableCloudwatchLogsExports=["postgresql"])
         print(f"available after {time.monotonic() - began:.2f} s")
         self.assertRegex(d["Endpoint"]["Address"], r"^life\.c[0-9a-z]{11}\.us-east-1\.rds\.amazonaws\.com$")
         self.assertEqual((d["Endpoint"]["Port"], d["MasterUsername"], d["DBName"], d["MultiAZ"]), (5432, "boss", "shop", False))
@@ -182,6 +182,32 @@ class Life(Servers):
         text = "".join(self.rds.download_db_log_file_portion(DBInstanceIdentifier="life", LogFileName=f, Marker="0")["LogFileData"] for f in logs)
         self.assertIn('column "no_such_thing" does not exist', text)
         self.assertNotIn("SCRAM-SHA-256", text)
+        # The same in CloudWatch Logs, and metrics of what stands.
+        logs, cw = self.virga.client("logs"), self.virga.client("cloudwatch")
+        self.assertEqual(self.describe("life")["EnabledCloudwatchLogsExports"], ["postgresql"])
+
+        def exported():
+            try:
+                events = logs.get_log_events(logGroupName="/aws/rds/instance/life/postgresql", logStreamName="life.0", startFromHead=True)["events"]
+            except logs.exceptions.ResourceNotFoundException:
+                return False
+            return any('column "no_such_thing" does not exist' in e["message"] for e in events)
+        self.assertTrue(wait_until(exported, 60, 0.2), self.virga.read_log()[-3000:])
+        self.rds.modify_db_instance(DBInstanceIdentifier="life", CloudwatchLogsExportConfiguration={"DisableLogTypes": ["postgresql"]})
+        self.assertNotIn("EnabledCloudwatchLogsExports", self.describe("life"))
+        self.refused("InvalidParameterCombination", self.rds.modify_db_instance, DBInstanceIdentifier="life",
+                     CloudwatchLogsExportConfiguration={"EnableLogTypes": ["audit"]})
+
+        def metrics():
+            subprocess.run([BINARY, "clock", "--endpoint", self.virga.endpoint, "advance", "61s"], check=True, capture_output=True)
+            found = cw.list_metrics(Namespace="AWS/RDS", Dimensions=[{"Name": "DBInstanceIdentifier", "Value": "life"}])["Metrics"]
+            return {"CPUUtilization", "DatabaseConnections", "FreeStorageSpace", "FreeableMemory"} <= {m["MetricName"] for m in found}
+        self.assertTrue(wait_until(metrics, 60, 0.5), self.virga.read_log()[-3000:])
+        now = datetime.datetime.now(datetime.timezone.utc)
+        [free] = cw.get_metric_data(StartTime=now - datetime.timedelta(hours=1), EndTime=now + datetime.timedelta(hours=2), MetricDataQueries=[
+            {"Id": "free", "MetricStat": {"Metric": {"Namespace": "AWS/RDS", "MetricName": "FreeStorageSpace", "Dimensions": [
+                {"Name": "DBInstanceIdentifier", "Value": "life"}]}, "Period": 60, "Stat": "Average"}}])["MetricDataResults"]
+        self.assertTrue(free["Values"] and all(19 << 30 < v < 20 << 30 for v in free["Values"]), free)
         self.refused("DBLogFileNotFoundFault", self.rds.download_db_log_file_portion, DBInstanceIdentifier="life",
                      LogFileName="error/../data/pg_hba.conf")
         # Stopped and started.

@@ -575,7 +575,8 @@ static void on_list(struct agent *g, struct agent_request *r)
 		if (e->ended) s->exit_status = SOME_I32(e->exit_status);
 		if (e->pidfd < 0) continue;
 		cgroup_use_read(c->cgroups, group_name(r->arena, e), &use);
-		s->pid = SOME_I32(e->pid), s->memory_bytes = SOME_I64(use.memory_bytes), s->cpu_us = SOME_I64(use.cpu_us);
+		s->pid = SOME_I32(e->pid), s->memory_bytes = SOME_I64(use.memory_bytes),
+		s->cpu_us = SOME_I64(use.cpu_us);
 		s->up_ms = SOME_I64(compute_now_ms() - e->born_ms);
 		int fd = data_open(c, r->arena, e->want.folder, O_RDONLY | O_DIRECTORY);
 		trim_log(str_fmt(r->arena, "/proc/self/fd/%d", fd).p);

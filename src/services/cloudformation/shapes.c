@@ -542,7 +542,8 @@ const struct json_value *cfn_shape(struct cfn_eval *x, struct str name, bool *kn
 		{"global-tags", global_tags}, {"secret-string", secret_string}, {"token-uuid", token_uuid},
 		{"random-uuid", random_uuid}, {"last-part", last_part}, {"topic-name", topic_name},
 		{"subscription-arn", subscription_arn}, {"default-topic-policy", default_topic_policy},
-		{"arn-region", arn_region}, {"db-parameters", db_parameters}, {"cache-parameters", cache_parameters}, {"group-ref", group_ref}};
+		{"arn-region", arn_region}, {"db-parameters", db_parameters}, {"cache-parameters", cache_parameters},
+		{"group-ref", group_ref}};
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++) {
 		*known = str_eq(name, str_c(shapes[i].name));
 		if (*known) return x ? shapes[i].make(x) : NULL;

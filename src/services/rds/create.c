@@ -132,8 +132,8 @@ status rds_create_db_instance(
 		.tags = in->tags.v,
 		.n_tags = in->tags.n};
 	TRY(rds_exports_check(c, in->enable_cloudwatch_logs_exports.v, in->enable_cloudwatch_logs_exports.n));
-	r.exports = (struct rds_rec_strings){
-		in->enable_cloudwatch_logs_exports.v, in->enable_cloudwatch_logs_exports.n};
+	r.exports =
+		(struct rds_rec_strings){in->enable_cloudwatch_logs_exports.v, in->enable_cloudwatch_logs_exports.n};
 	TRY(read_password(c, in, &r));
 	TRY(rds_make(c, &r, &m));
 	out->db_instance = rds_instance_answer(c, &r);

@@ -1,6 +1,6 @@
 /* The server's log in CloudWatch Logs: "Publishing PostgreSQL logs to Amazon CloudWatch Logs", the guide. The group is
- * /aws/rds/instance/NAME/postgresql, the stream NAME.0. Each look carries the whole lines that have come since the last one;
- * how far it has got is kept with the instance. A crash between the two may carry some lines twice. */
+ * /aws/rds/instance/NAME/postgresql, the stream NAME.0. Each look carries the whole lines that have come since the last
+ * one; how far it has got is kept with the instance. A crash between the two may carry some lines twice. */
 #include "base/log.h"
 #include "call/inside.h"
 #include "logs.h"
@@ -18,7 +18,8 @@ static bool done(struct rds_work *w, uint32_t op, const void *in)
 	struct inside *i = inside_run(w->cloud, &who, "logs", op, in, NULL);
 	bool ok = i->ok || str_is(i->code, "ResourceAlreadyExistsException");
 	if (!ok && !str_is(i->code, "ResourceNotFoundException"))
-		log_warn("rds", "log_export", "instance=%.*s code=%.*s", STR_ARG(w->r->db_instance_identifier), STR_ARG(i->code));
+		log_warn("rds", "log_export", "instance=%.*s code=%.*s", STR_ARG(w->r->db_instance_identifier),
+			STR_ARG(i->code));
 	inside_free(i);
 	return ok;
 }
@@ -109,7 +110,8 @@ void rds_log_export(struct rds_work *w)
 	struct str rest = str_fmt(w->at.a, "%.*s/error", STR_ARG(w->r->primary));
 	if (!w->r->exports.n) return;
 	rds_again(w, LOOK_MS);
-	int folder = open(rds_path(w->cloud, w->at.a, rds_folder(w->at.a, w->r), rest.p), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int folder = open(
+		rds_path(w->cloud, w->at.a, rds_folder(w->at.a, w->r), rest.p), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (folder < 0) return;
 	for (unsigned i = 0; i < 16 && carry(w, folder); i++) continue;
 	close(folder);

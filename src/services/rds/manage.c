@@ -13,11 +13,11 @@ static status answer(struct call *c, const struct rds_rec_instance *r, struct rd
 
 static status refuse_unbuilt(struct call *c, const struct rds_modify_db_instance_input *in)
 {
-	const char *what = in->enable_iam_database_authentication.v ? "IAM database authentication"
-			   : in->enable_performance_insights.v      ? "Performance Insights"
-			   : in->monitoring_interval.v > 0          ? "Enhanced Monitoring"
-			   : str_has(in->domain) || str_has(in->domain_fqdn)                ? "Directory domains"
-			   : in->processor_features.n                                       ? "Processor features"
+	const char *what = in->enable_iam_database_authentication.v          ? "IAM database authentication"
+			   : in->enable_performance_insights.v               ? "Performance Insights"
+			   : in->monitoring_interval.v > 0                   ? "Enhanced Monitoring"
+			   : str_has(in->domain) || str_has(in->domain_fqdn) ? "Directory domains"
+			   : in->processor_features.n                        ? "Processor features"
 			   : in->dedicated_log_volume.v || in->additional_storage_volumes.n ? "Further volumes"
 			   : str_is(in->network_type, "DUAL")                               ? "Dual-stack networks"
 			   : str_has(in->automation_mode) && !str_is(in->automation_mode, "full") ? "Automation modes"

@@ -22,7 +22,8 @@ static void put(struct points *p, const char *name, const char *unit, double val
 		.dimensions = &p->dimension,
 		.n_dimensions = 1};
 	INVARIANT(p->n < METRICS_MAX);
-	p->v[p->n++] = (struct metric_point){.metric = m, .at_ms = p->w->now_ms, .unit = unit, .value = value, .times = 1};
+	p->v[p->n++] =
+		(struct metric_point){.metric = m, .at_ms = p->w->now_ms, .unit = unit, .value = value, .times = 1};
 }
 
 /* The group of the server's processes: what they have used of processors since the last look, and of memory now. */
@@ -56,11 +57,13 @@ static const struct {
 } asked[] = {
 	/* Sessions of customers: not virga's own, nor the server's. */
 	{"DatabaseConnections", "Count",
-		"(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND usename <> 'rdsadmin')"},
+		"(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND usename <> "
+		"'rdsadmin')"},
 	{"MaximumUsedTransactionIDs", "Count", "(SELECT max(age(datfrozenxid)) FROM pg_database)"},
 	{"TransactionLogsDiskUsage", "Bytes", "(SELECT sum(size) FROM pg_ls_waldir())"},
 	{"ReplicaLag", "Seconds",
-		"CASE WHEN pg_is_in_recovery() THEN CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0 ELSE "
+		"CASE WHEN pg_is_in_recovery() THEN CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() "
+		"THEN 0 ELSE "
 		"coalesce(extract(epoch FROM now() - pg_last_xact_replay_timestamp()), 0) END END"},
 	/* Of what was allocated. */
 	{"FreeStorageSpace", "Bytes", "(SELECT sum(pg_database_size(oid)) FROM pg_database)"},
@@ -88,8 +91,7 @@ static status server_side(struct points *p, struct pg *g)
 
 status rds_measure(struct rds_work *w, struct pg *g)
 {
-	struct points p = {
-		.w = w, .dimension = {STR("DBInstanceIdentifier"), w->r->db_instance_identifier}};
+	struct points p = {.w = w, .dimension = {STR("DBInstanceIdentifier"), w->r->db_instance_identifier}};
 	if (w->r->next_measure.has && w->r->next_measure.ms > w->now_ms) {
 		rds_again(w, w->r->next_measure.ms - w->now_ms);
 		return OK;
