@@ -108,10 +108,11 @@ class Servers(Case):
 
     def server(self, d):
         """The process of the server that answers."""
-        [eni] = [n for n in self.ec2.describe_network_interfaces(Filters=[
+        enis = self.ec2.describe_network_interfaces(Filters=[
             {"Name": "requester-id", "Values": ["amazon-rds"]}, {"Name": "availability-zone", "Values": [d["AvailabilityZone"]]},
-            {"Name": "group-id", "Values": [self.db]}])["NetworkInterfaces"]]
-        pids = subprocess.run(["ip", "netns", "pids", self.namespace(eni["NetworkInterfaceId"])], capture_output=True, text=True).stdout.split()
+            {"Name": "group-id", "Values": [self.db]}])["NetworkInterfaces"]
+        places = [p for p in (self.namespace(n["NetworkInterfaceId"]) for n in enis) if p]
+        pids = [p for place in places for p in subprocess.run(["ip", "netns", "pids", place], capture_output=True, text=True).stdout.split()]
 
         def parent(pid):
             with open(f"/proc/{pid}/cmdline", "rb") as f:
