@@ -51,6 +51,11 @@ class Machines(Case):
         self.assertGreater(self.cw.get_metric_statistics(
             Namespace="AWS/EC2", MetricName="EBSReadOps", Dimensions=[{"Name": "InstanceId", "Value": i}], Period=3600, Statistics=["Sum"],
             StartTime=self.launched(i), EndTime=self.launched(i) + datetime.timedelta(hours=3))["Datapoints"][0]["Sum"], 0)
+        root = self.describe(i)["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
+        total = lambda name: sum(d["Sum"] for d in self.cw.get_metric_statistics(
+            Namespace="AWS/EBS", MetricName=name, Dimensions=[{"Name": "VolumeId", "Value": root}], Period=3600, Statistics=["Sum"],
+            StartTime=self.launched(i), EndTime=self.launched(i) + datetime.timedelta(hours=3))["Datapoints"])
+        self.assertGreater(total("VolumeReadOps"), 0)
 
         def stopped():
             self.advance("61s")

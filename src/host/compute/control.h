@@ -22,7 +22,7 @@ enum control_kind {
 	CONTROL_STOP,     /* value: grace in ms */
 	CONTROL_REBOOT,
 	CONTROL_NICS,  /* payload: nic lines of the configuration */
-	CONTROL_KEYS,  /* payload: lines of authorized_keys */
+	CONTROL_KEYS,  /* payload: lines of authorized_keys, each behind a user */
 	CONTROL_HOLD,  /* value: a number; descriptor: a block device, kept open until told otherwise */
 	CONTROL_DROP,  /* value */
 	CONTROL_GRACE, /* value: milliseconds */

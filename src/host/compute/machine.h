@@ -27,7 +27,8 @@ status host_machine_status(
 	struct host *h, struct arena *a, struct str id, struct compute_rec_machine_status *out) MUST_USE;
 /* Freezes every process of it, with its file systems' dirty pages written: for snapshots of volumes. */
 status host_machine_pause(struct host *h, struct str id, bool paused) MUST_USE;
-/* Keys of a running machine (Instance Connect): replaces the lines of authorized_keys that virga wrote. */
+/* Keys of a running machine (Instance Connect), in the place of those that it was given so before: lines of
+ * authorized_keys, each behind the name of the user whom it lets in. */
 status host_machine_keys(struct host *h, struct str id, const struct compute_rec_strings *keys) MUST_USE;
 /* Interfaces that were plugged in or out, or whose addresses changed; the whole list. */
 status host_machine_nics(struct host *h, struct str id, const struct compute_rec_nics *nics, struct str *why) MUST_USE;

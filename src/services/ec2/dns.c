@@ -37,13 +37,6 @@ struct ec2_dns {
 	bool runs, stopping;
 };
 
-static char *copy(struct str s)
-{
-	char *z = mem_new(s.n + 1);
-	memcpy(z, s.p, s.n);
-	return z;
-}
-
 static void close_all(struct served *s)
 {
 	if (s->resolver >= 0) close(s->resolver);
@@ -159,8 +152,8 @@ static void listen_at(struct ec2_dns *d, struct served *s, struct str place, str
 	}
 	/* A place that does not stand yet is tried again with the VPC's next intent. */
 	if (fds[0] < 0 && fds[1] < 0) return;
-	s->places[s->n_places].place = copy(place);
-	s->places[s->n_places].endpoint = copy(endpoint);
+	s->places[s->n_places].place = ec2_keep(place);
+	s->places[s->n_places].endpoint = ec2_keep(endpoint);
 	memcpy(s->places[s->n_places++].fds, fds, sizeof(fds));
 }
 
@@ -183,9 +176,9 @@ static struct served *served_for(struct ec2_dns *d, struct ec2_place at, struct 
 		if (str_eq(str_c(s->vpc), vpc)) return s;
 	struct served *s = mem_new(sizeof(*s));
 	*s = (struct served){.next = d->served,
-		.vpc = copy(vpc),
-		.account = copy(at.account),
-		.region = copy(at.region),
+		.vpc = ec2_keep(vpc),
+		.account = ec2_keep(at.account),
+		.region = ec2_keep(at.region),
 		.resolver = -1};
 	d->served = s;
 	return s;

@@ -328,17 +328,6 @@ static const struct service_op operations[EC2_OP_COUNT] = {
 	[EC2_OP_REQUEST_SPOT_FLEET] = OP(ec2_request_spot_fleet, 0),
 };
 
-/* What stands goes with the records. */
-static status reset(struct cloud *cloud, void *state, bool gone)
-{
-	(void)state;
-	if (!gone || !host_available(cloud->host)) return OK;
-	ec2_dns_forget(cloud, STR_NONE);
-	imds_forget(cloud, STR_NONE);
-	ec2_network_of(cloud)->internet = 0;
-	return host_clear(cloud->host);
-}
-
 static status start(struct cloud *cloud, void **state)
 {
 	struct ec2_network *n;
@@ -375,5 +364,5 @@ const struct service service_ec2 = {.model = &wire_service_ec2,
 	.start = start,
 	.ready = ready,
 	.stop = stop,
-	.reset = reset,
+	.reset = ec2_reset,
 	.before = ec2_before};

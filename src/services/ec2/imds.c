@@ -342,13 +342,6 @@ static void *run(void *ctx)
 
 /* ── listeners ── */
 
-static char *copy(struct str s)
-{
-	char *p = mem_new(s.n + 1);
-	memcpy(p, s.p, s.n);
-	return p;
-}
-
 /* Under the lock. */
 static status listen_once(struct imds *s, struct ec2_place at, struct str vpc, bool six)
 {
@@ -361,9 +354,9 @@ static status listen_once(struct imds *s, struct ec2_place at, struct str vpc, b
 	l->listens = true;
 	l->six = six;
 	l->fd = fd;
-	l->account = copy(at.account);
-	l->region = copy(at.region);
-	l->vpc = copy(vpc);
+	l->account = ec2_keep(at.account);
+	l->region = ec2_keep(at.region);
+	l->vpc = ec2_keep(vpc);
 	l->next = s->listeners;
 	s->listeners = l;
 	watch(s, l);

@@ -24,6 +24,10 @@ struct ec2_network {
 	_Atomic int internet;    /* its intent was handed to this agent */
 };
 struct ec2_network *ec2_network_of(struct cloud *cloud);
+/* ── reset.c ── struct service: reset. */
+status ec2_reset(struct cloud *cloud, void *state, bool gone);
+/* ── strings.c ── A copy on the heap, with a NUL behind; the caller's to free. */
+char *ec2_keep(struct str s);
 /* At start: registers jobs, listens to the host, marks everything that may stand. */
 status ec2_network_start(struct cloud *cloud, struct ec2_network **out) MUST_USE;
 void ec2_network_stop(struct ec2_network *n);

@@ -1,4 +1,5 @@
 /* Commands inside instances, and images from archives: what virga's own command line asks of EC2. */
+#include "base/log.h"
 #include "call/inside.h"
 #include "host/compute/machine.h"
 #include "services/ec2/door.h"
@@ -92,5 +93,8 @@ status ec2_image_import_file(struct cloud *cloud, struct arena *a, struct str ac
 		if (is_ok(s)) store_wait(cloud->store, ticket);
 		if (!status_is(s, STATUS_CONFLICT)) break;
 	}
+	/* Nobody knows of it. */
+	if (!is_ok(s) && !is_ok(host_image_remove(cloud->host, base)))
+		log_warn("ec2", "import", "left=%.*s", STR_ARG(base));
 	return s;
 }

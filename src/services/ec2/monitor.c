@@ -3,6 +3,7 @@
  * are also told of the instance's Auto Scaling group, and, where monitoring is detailed, of its image and its type. A
  * share of the processor is of what the machine may have, over real time: virtual time may have been moved. Simulated
  * instances use nothing, and tell nothing. */
+#include "services/ec2/monitor.h"
 #include "base/log.h"
 #include "host/compute/machine.h"
 #include "services/cloudwatch/metrics.h"
@@ -122,6 +123,7 @@ static status tell_instance(
 			s->sent_packets};
 		store_put(tx, usage_key(a, s->id), ec2_rec_usage_encode(a, &after));
 	}
+	TRY(ec2_monitor_volumes(t.at, &i, s, now));
 	return metrics_put_in(tx, a, t.out.v, t.out.n, now);
 }
 
@@ -152,6 +154,7 @@ static status monitor(void *ctx, struct store_tx *tx, struct arena *a, const str
 	for (size_t i = 0; i < machines.machines.n; i++)
 		if (str_is(machines.machines.v[i].state, "running"))
 			TRY(tell_instance(tx, a, &machines.machines.v[i], now));
+	TRY(ec2_monitor_forget_volumes(tx, a));
 	return forget(tx, a);
 }
 

@@ -4,6 +4,7 @@
  * thread does it all; what shall be open is read anew from the store whenever it is woken. */
 #include "base/log.h"
 #include "host/host.h"
+#include "services/ec2/intent.h"
 #include "services/ec2/private_link.h"
 #include "services/efs/door.h"
 #include "services/elbv2/door.h"
@@ -54,13 +55,6 @@ struct ec2_relay {
 	struct flow *flows, *dead;
 };
 
-static char *copy(struct str s)
-{
-	char *z = mem_new(s.n + 1);
-	memcpy(z, s.p, s.n);
-	return z;
-}
-
 /* ── what shall be open ── */
 
 static void close_listener(struct listener *l)
@@ -92,10 +86,10 @@ static void want(struct ec2_relay *r, struct ec2_place at, struct str endpoint, 
 		.fd = fd,
 		.port = port,
 		.wanted = true,
-		.account = copy(at.account),
-		.region = copy(at.region),
-		.endpoint = copy(endpoint),
-		.eni = copy(eni)};
+		.account = ec2_keep(at.account),
+		.region = ec2_keep(at.region),
+		.endpoint = ec2_keep(endpoint),
+		.eni = ec2_keep(eni)};
 	r->listeners = l;
 	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = l};
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);

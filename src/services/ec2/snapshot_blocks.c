@@ -15,7 +15,7 @@ static struct str key_of(const struct ec2_blocks *b, int64_t index)
 	return key_done(&k);
 }
 
-static struct blob_ref ref_of(const struct ec2_rec_snapshot_block *r)
+struct blob_ref ec2_block_ref(const struct ec2_rec_snapshot_block *r)
 {
 	return (struct blob_ref){.id = (uint64_t)r->blob.v, .size = (uint64_t)r->bytes.v, .inlined = r->inlined.v};
 }
@@ -33,7 +33,7 @@ status ec2_block_read(const struct ec2_blocks *b, const struct ec2_rec_snapshot_
 	struct blob *blob;
 	size_t size = (size_t)r->bytes.v, got;
 	char *p = arena_alloc_raw(b->at.a, size);
-	TRY(blob_open(b->at.tx, ref_of(r), &blob));
+	TRY(blob_open(b->at.tx, ec2_block_ref(r), &blob));
 	status s = blob_read(blob, 0, p, size, &got);
 	blob_close(blob);
 	TRY(s);
@@ -61,7 +61,7 @@ static status release(const struct ec2_blocks *b, int64_t index)
 	status s = ec2_block_get(b, index, &old);
 	if (status_is(s, STATUS_NOT_FOUND)) return OK;
 	TRY(s);
-	return blob_release(b->at.tx, ref_of(&old));
+	return blob_release(b->at.tx, ec2_block_ref(&old));
 }
 
 static void put(const struct ec2_blocks *b, int64_t index, const struct ec2_rec_snapshot_block *r)
@@ -92,7 +92,7 @@ status ec2_block_write(const struct ec2_blocks *b, struct cloud *cloud, int64_t 
 status ec2_block_share(const struct ec2_blocks *b, int64_t index, const struct ec2_rec_snapshot_block *r)
 {
 	TRY(release(b, index));
-	TRY(blob_retain(b->at.tx, ref_of(r)));
+	TRY(blob_retain(b->at.tx, ec2_block_ref(r)));
 	put(b, index, r);
 	return OK;
 }
@@ -124,7 +124,7 @@ struct dropping {
 static bool drop_one(void *ctx, int64_t index, const struct ec2_rec_snapshot_block *r)
 {
 	struct dropping *d = ctx;
-	d->s = blob_release(d->b->at.tx, ref_of(r));
+	d->s = blob_release(d->b->at.tx, ec2_block_ref(r));
 	store_delete(d->b->at.tx, key_of(d->b, index));
 	return is_ok(d->s);
 }

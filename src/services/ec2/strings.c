@@ -1,5 +1,6 @@
 /* Small work on generated structs: lists of strings, one struct laid over another. */
 #include "services/ec2/compute.h"
+#include "services/ec2/intent.h"
 
 struct str *ec2_strings(struct arena *a, size_t n, const char *const *texts)
 {
@@ -54,4 +55,11 @@ void ec2_replace(const struct wire_tables *t, uint16_t shape, const void *from, 
 		size_t n = present(&t->shapes[m->shape], (const char *)from + m->offset);
 		if (n) memcpy((char *)to + m->offset, (const char *)from + m->offset, n);
 	}
+}
+
+char *ec2_keep(struct str s)
+{
+	char *z = mem_new(s.n + 1);
+	memcpy(z, s.p, s.n);
+	return z;
 }

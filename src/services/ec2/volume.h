@@ -7,6 +7,7 @@
 #pragma once
 #include "services/ec2/compute.h"
 #include "services/kms/keys.h"
+#include "store/blob.h"
 
 enum { EC2_BLOCK_BYTES = 512 << 10 };
 #define EC2_GIB ((int64_t)1 << 30)
@@ -83,6 +84,8 @@ struct str ec2_block_digest(const struct ec2_blocks *b, struct str plain);
 /* Of all, in order of index, from `first` on: fn returns false to stop. */
 status ec2_blocks_each(const struct ec2_blocks *b, int64_t first,
 	bool (*fn)(void *ctx, int64_t index, const struct ec2_rec_snapshot_block *r), void *ctx) MUST_USE;
+/* Where its bytes are. */
+struct blob_ref ec2_block_ref(const struct ec2_rec_snapshot_block *r);
 status ec2_blocks_drop(const struct ec2_blocks *b) MUST_USE;
 /* Writes them all to a file. */
 status ec2_blocks_restore(const struct ec2_blocks *b, struct cloud *cloud, struct str relative) MUST_USE;

@@ -1,6 +1,7 @@
 /* Amazon Elastic File System: what it does, operation by operation. Replication and file system policies have no rows.
  */
 #include "services/efs/room.h"
+#include <dirent.h>
 
 static const struct service_op operations[EFS_OP_COUNT] = {
 	[EFS_OP_CREATE_ACCESS_POINT] = OP(efs_create_access_point, 0),
@@ -28,6 +29,23 @@ static const struct service_op operations[EFS_OP_COUNT] = {
 	[EFS_OP_UPDATE_FILE_SYSTEM_PROTECTION] = OP(efs_update_file_system_protection, 0),
 };
 
+/* The folders, which only the host can take away whole. */
+static status reset(struct cloud *cloud, void *state, bool gone)
+{
+	struct arena a;
+	(void)state;
+	if (!gone) return OK;
+	arena_init(&a);
+	DIR *d = opendir(str_fmt(&a, "%sefs", store_dir(cloud->store)).p);
+	status s = OK;
+	for (struct dirent *e; d && is_ok(s) && (e = readdir(d));)
+		if (strncmp(e->d_name, "fs-", 3) == 0)
+			s = efs_folder_remove(cloud, &a, efs_folder(&a, str_c(e->d_name)));
+	if (d) closedir(d);
+	arena_cleanup(&a);
+	return s;
+}
+
 static status start(struct cloud *cloud, void **state)
 {
 	*state = NULL;
@@ -36,4 +54,4 @@ static status start(struct cloud *cloud, void **state)
 }
 
 extern const struct service service_efs;
-const struct service service_efs = {.model = &wire_service_efs, .ops = operations, .start = start};
+const struct service service_efs = {.model = &wire_service_efs, .ops = operations, .start = start, .reset = reset};

@@ -224,14 +224,19 @@ status efs_delete_file_system(
 	return OK;
 }
 
+status efs_folder_remove(struct cloud *cloud, struct arena *a, struct str folder)
+{
+	if (host_available(cloud->host)) return host_share_remove(cloud->host, folder);
+	/* Without a host agent nobody but virga has written there. */
+	return rmdir(path_of(cloud, a, folder.p)) == 0 || errno == ENOENT ? OK : STATUS(IO);
+}
+
 status efs_remove_job(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms)
 {
 	struct cloud *cloud = ctx;
 	struct str folder = efs_folder(a, job->payload);
 	(void)tx;
-	/* Without a host agent nobody but virga has written there. */
-	status s = host_available(cloud->host) ? host_share_remove(cloud->host, folder) : OK;
-	if (!host_available(cloud->host)) (void)!rmdir(path_of(cloud, a, folder.p));
+	status s = efs_folder_remove(cloud, a, folder);
 	if (!is_ok(s) || access(path_of(cloud, a, folder.p), F_OK) == 0) *again_ms = clock_now(cloud->clock) + AGAIN_MS;
 	return OK;
 }

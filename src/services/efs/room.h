@@ -40,6 +40,7 @@ status efs_tags_take(struct call *c, const struct efs_tags *from, struct efs_rec
 struct efs_tags efs_tags_out(struct arena *a, const struct efs_rec_pairs *t);
 /* ── file_system.c ── */
 struct str efs_folder(struct arena *a, struct str file_system);
+status efs_folder_remove(struct cloud *cloud, struct arena *a, struct str folder) MUST_USE;
 #define EFS_REMOVE_JOB "efs.remove"
 status efs_remove_job(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms);
 /* ── access_point.c ── */

@@ -1,14 +1,16 @@
 /* Files that init writes into the machine: names, resolver, keys. */
 #include "host/compute/init/init.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define KEYS_MAX (1u << 20)
 #define BUNDLE_MAX (4u << 20)
-#define TEMPORARY_KEYS "/run/virga/authorized_keys"
+#define TEMPORARY_KEYS "/run/virga/keys"
 
 bool file_write(const char *path, struct str content, mode_t mode)
 {
@@ -148,6 +150,20 @@ void files_keys(struct init *in)
 
 void files_temporary_keys(struct str lines)
 {
-	make_folders("/run/virga", 0755);
-	file_write(TEMPORARY_KEYS, lines, 0644);
+	char path[PATH_MAX];
+	DIR *d = opendir(TEMPORARY_KEYS);
+	for (struct dirent *e; d && (e = readdir(d));)
+		if (e->d_name[0] != '.') unlinkat(dirfd(d), e->d_name, 0);
+	if (d) closedir(d);
+	make_folders(TEMPORARY_KEYS, 0755);
+	while (str_has(lines)) {
+		struct str line = str_cut(&lines, '\n'), user = str_cut(&line, ' ');
+		if (!str_has(line) || user.n == 0 || user.n > 64 || user.p[0] == '.' || str_chr(user, '/') >= 0)
+			continue;
+		snprintf(path, sizeof(path), TEMPORARY_KEYS "/%.*s", STR_ARG(user));
+		int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644);
+		if (fd < 0) continue;
+		dprintf(fd, "%.*s\n", STR_ARG(line));
+		close(fd);
+	}
 }

@@ -56,7 +56,7 @@ void ssh_accept(struct init *in)
 	pid_t pid = fork();
 	if (pid == 0) {
 		static const char *const argv[] = {
-			SSHD, "-i", "-o", "AuthorizedKeysFile=.ssh/authorized_keys /run/virga/authorized_keys", NULL};
+			SSHD, "-i", "-o", "AuthorizedKeysFile=.ssh/authorized_keys /run/virga/keys/%u", NULL};
 		extern char **environ;
 		static char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", *list[] = {path, NULL};
 		environ = list;
