@@ -232,8 +232,17 @@ bool wire_route_rest(const struct wire_service *s, const struct wire_request *r,
 	return best_of(s, method_of(r->method), r, -1, out) >= 0;
 }
 
-static status route_s3(
-	const struct wire_request *r, const struct hints *h, struct wire_match *out, struct wire_failure *why)
+/* In path style AWS's SDK of JavaScript puts a directory bucket before a path that has its own slash:
+ * /BUCKET--x-s3//KEY. */
+static struct str single_slash(struct arena *a, struct str path)
+{
+	ptrdiff_t at = str_find(path, STR("--x-s3//"));
+	if (at < 1 || str_find(str_sub(path, 1, (size_t)at - 1), STR("/")) >= 0) return path;
+	return str_cat(a, str_sub(path, 0, (size_t)at + 7), str_from(path, (size_t)at + 8));
+}
+
+static status route_s3(struct arena *a, const struct wire_request *r, const struct hints *h, struct wire_match *out,
+	struct wire_failure *why)
 {
 	const struct wire_service *s3 = service_named("s3"), *control = service_named("s3control");
 	bool controls = str_starts(r->path, STR("/v20180820/")) &&
@@ -243,6 +252,11 @@ static status route_s3(
 	out->protocol = WIRE_REST_XML;
 	out->op_name = r->method;
 	if (!s3) return wire_fail(why, ERR_UNKNOWN_SERVICE, STR("virga has no service called s3"));
+	struct wire_request single = *r;
+	if (str_starts(wire_header_get(r, STR("user-agent")), STR("aws-sdk-js/"))) {
+		single.path = single_slash(a, r->path);
+		r = &single;
+	}
 	/* A browser's form upload (POST object) has no operation in the model: the service reads it raw. */
 	bool form = str_is(r->method, "POST") && str_istarts(h->content_type, STR("multipart/form-data"));
 	if (!form && wire_route_rest(s3, r, out)) {
@@ -314,7 +328,7 @@ status wire_route(struct arena *a, const struct wire_request *r, struct wire_mat
 	if (json && !str_has(h.signing) && h.host_service.n == 0 && route_anonymous(r, out)) return OK;
 	if (s3 || (!str_has(h.signing) && (h.host_service.n == 0 || str_is(h.host_service, "s3") ||
 						  str_is(h.host_service, "s3-control")))) {
-		status st = route_s3(r, &h, out, why);
+		status st = route_s3(a, r, &h, out, why);
 		if (is_ok(st) || s3 || h.host_service.n || !route_anonymous(r, out)) return st;
 		*why = (struct wire_failure){0};
 		return OK;

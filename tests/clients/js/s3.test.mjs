@@ -8,8 +8,8 @@ import {
   AbortMultipartUploadCommand, CompleteMultipartUploadCommand, CopyObjectCommand, CreateBucketCommand,
   CreateMultipartUploadCommand, DeleteBucketCommand, DeleteObjectCommand, DeleteObjectsCommand, GetBucketLocationCommand,
   GetObjectAttributesCommand, GetObjectCommand, HeadBucketCommand, HeadObjectCommand, ListBucketsCommand,
-  ListMultipartUploadsCommand, ListObjectsCommand, ListPartsCommand, PutObjectCommand, S3Client, UploadPartCommand,
-  UploadPartCopyCommand, paginateListObjectsV2,
+  ListDirectoryBucketsCommand, ListMultipartUploadsCommand, ListObjectsCommand, ListPartsCommand, PutObjectCommand,
+  RenameObjectCommand, S3Client, UploadPartCommand, UploadPartCopyCommand, paginateListObjectsV2,
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
@@ -174,4 +174,22 @@ test('virtual host style', async () => {
   await client.send(new PutObjectCommand({ Bucket, Key: 'v', Body: 'by name' }));
   assert.equal(await (await get('v')).Body.transformToString(), 'by name');
   client.destroy();
+});
+
+test('a directory bucket, with the sessions that the SDK begins by itself', async () => {
+  const name = `js-${process.pid}-${count++}--use1-az4--x-s3`;
+  await s3.send(new CreateBucketCommand({ Bucket: name, CreateBucketConfiguration: {
+    Location: { Type: 'AvailabilityZone', Name: 'use1-az4' }, Bucket: { Type: 'Directory', DataRedundancy: 'SingleAvailabilityZone' },
+  } }));
+  const { Buckets } = await s3.send(new ListDirectoryBucketsCommand({}));
+  assert.ok(Buckets.some((b) => b.Name === name));
+  await s3.send(new PutObjectCommand({ Bucket: name, Key: 'a', Body: 'one' }));
+  await s3.send(new PutObjectCommand({ Bucket: name, Key: 'a', Body: 'two', WriteOffsetBytes: 3 }));
+  await s3.send(new RenameObjectCommand({ Bucket: name, Key: 'b', RenameSource: `${name}/a` }));
+  const r = await s3.send(new GetObjectCommand({ Bucket: name, Key: 'b' }));
+  assert.equal(await r.Body.transformToString(), 'onetwo');
+  assert.equal(r.StorageClass, 'EXPRESS_ONEZONE');
+  await s3.send(new DeleteObjectCommand({ Bucket: name, Key: 'b' }));
+  await s3.send(new DeleteBucketCommand({ Bucket: name }));
+  await assert.rejects(s3.send(new GetObjectCommand({ Bucket: name, Key: 'b' })), { name: 'NoSuchBucket' });
 });
