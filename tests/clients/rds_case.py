@@ -115,9 +115,21 @@ class Servers(Case):
         pids = [p for place in places for p in subprocess.run(["ip", "netns", "pids", place], capture_output=True, text=True).stdout.split()]
 
         def parent(pid):
-            with open(f"/proc/{pid}/cmdline", "rb") as f:
-                return f.read().startswith(b"/usr/lib/postgresql/")
-        [pid] = [int(p) for p in pids if parent(p)]
+            try:
+                with open(f"/proc/{pid}/cmdline", "rb") as f:
+                    return f.read().startswith(b"/usr/lib/postgresql/")
+            except FileNotFoundError:
+                return False
+        # A session that was forked a moment ago still looks like the server: the one whose parent is none of them is it.
+        likely = [p for p in pids if parent(p)]
+
+        def forked(pid):
+            try:
+                with open(f"/proc/{pid}/stat") as f:
+                    return f.read().rsplit(")", 1)[1].split()[1] in likely
+            except FileNotFoundError:
+                return True
+        [pid] = [int(p) for p in likely if not forked(p)]
         return pid
 
     def whole(self, i):
