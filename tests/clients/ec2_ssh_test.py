@@ -30,6 +30,8 @@ class Ssh(Case):
         self.until(lambda: self.describe(self.instance)["State"]["Name"] == "running", 120)
         if "StateReason" in self.describe(self.instance):
             self.skipTest(self.describe(self.instance)["StateReason"]["Message"])
+        # Its state is told a moment before its init answers.
+        self.until(lambda: subprocess.run(self.words("--", "true"), stdin=subprocess.DEVNULL, capture_output=True).returncode == 0, 60)
 
     def words(self, *rest):
         return [BINARY, "ssh", "--endpoint", self.virga.endpoint, self.instance, *rest]

@@ -26,6 +26,14 @@ static pid_t find_process(const char *name, pid_t parent)
 	return found;
 }
 
+/* A new process has its name a moment after it is there. */
+static pid_t wait_process(const char *name, pid_t parent)
+{
+	pid_t found = 0;
+	for (int i = 0; i < 500 && !(found = find_process(name, parent)); i++) usleep(10000);
+	return found;
+}
+
 static bool wait_gone(pid_t pid)
 {
 	for (int i = 0; i < 500 && kill(pid, 0) == 0; i++) usleep(10000);
@@ -62,11 +70,11 @@ TEST(lives_and_dies)
 	host_open(h, dir, true);
 	host_subscribe(h, on_event, NULL);
 	CHECK(str_starts(host_prefix(h), STR("virga-")));
-	pid_t keeper = find_process("virga-keeper", getpid());
+	pid_t keeper = wait_process("virga-keeper", getpid());
 	CHECK(keeper > 0);
 	CHECK(find_process("virga-agent", keeper) == 0); /* not before it is needed */
 	CHECK_OK(host_clear(h));
-	pid_t agent = find_process("virga-agent", keeper);
+	pid_t agent = wait_process("virga-agent", keeper);
 	CHECK(agent > 0);
 	CHECK_OK(host_clear(h));
 	CHECK(find_process("virga-agent", keeper) == agent);
@@ -74,7 +82,7 @@ TEST(lives_and_dies)
 	for (int i = 0; i < 500 && !atomic_load(&restarts); i++) usleep(10000);
 	CHECK(atomic_load(&restarts) == 1);
 	CHECK_OK(host_clear(h));
-	pid_t second = find_process("virga-agent", keeper);
+	pid_t second = wait_process("virga-agent", keeper);
 	CHECK(second > 0 && second != agent);
 	int fd = -1;
 	CHECK(status_is(host_listen(h, STR("vpc-1"), STR("0.0.0.0"), 80, false, &fd), STATUS_NOT_FOUND));

@@ -101,6 +101,9 @@ TEST(all_patterns_compile_and_run)
 			(void)wire_pattern_matches(pattern, STR("arn:aws:x:us-east-1:000000000000:y/z"));
 			n++;
 			if (wire_pattern_readable(pattern)) continue;
+			/* Larger than PCRE2 takes (ERROR 120): Recycle Bin's rule ARNs, which the service reads itself.
+			 */
+			if (str_ends(pattern, STR(":rule/[0-9a-zA-Z]{11}{0,1011}$"))) continue;
 			unreadable++;
 			printf("not readable: %s %.*s\n", wire_services[i]->name, STR_ARG(pattern));
 		}
