@@ -175,6 +175,8 @@ class Traffic(Classic, Place):
         self.until(lambda: set(self.states(name, *ids).values()) == {"InService"}, lambda: self.states(name, *ids))
         enis = self.ec2.describe_network_interfaces(Filters=[{"Name": "description", "Values": [f"ELB {name}"]}])["NetworkInterfaces"]
         ip = enis[0]["PrivateIpAddress"]
+        # Each zone's node finds out for itself who is well.
+        self.until(lambda: {self.curl(f"http://{ip}/x")[0] for _ in range(4)} == {200})
         self.until(lambda: {self.told(f"http://{ip}/x")["name"] for _ in range(4)} == {"one", "two"})
         self.assertEqual(self.told(f"http://{ip}/x")["headers"]["x-forwarded-port"], "80")
         self.assertNotIn("x-forwarded-port", self.told(f"http://{ip}:8100/x")["headers"])

@@ -7,7 +7,7 @@
 #include "services/ec2/dns.h"
 #include "services/rds/room.h"
 
-enum { FAILURES_MAX = 20 };
+enum { FAILURES_MAX = 20, PROMOTE_TRIES = 300 };
 #define MEASURE_MS 60000
 
 void cache_again(struct cache_work *w, int64_t ms)
@@ -244,10 +244,12 @@ static void became_available(struct cache_work *w)
 			"Compute is simulated: virga runs without root, so no server stands behind this cache.");
 }
 
-/* What was asked for once. */
-static status wanted(struct cache_work *w)
+/* What was asked for once. A replica that is to lead and is not ready yet is asked again, for a while: "promote NODE
+ * TRIES". */
+static status wanted(struct cache_work *w, bool *settled)
 {
 	struct str rest = w->u->wanted, what = str_cut(&rest, ' ');
+	int64_t tries = 0;
 	if (!str_has(w->u->wanted)) return OK;
 	status s = OK;
 	if (str_is(what, "failover")) {
@@ -256,10 +258,19 @@ static status wanted(struct cache_work *w)
 			str_fmt(w->at.a, "Test failover API called for node group %.*s", STR_ARG(rest)).p);
 		if (shard && w->real) s = cache_failover(w, shard);
 	} else if (str_is(what, "promote")) {
-		struct elasticache_rec_node *n = cache_node(w->u, rest);
+		struct str name = str_cut(&rest, ' ');
+		struct elasticache_rec_node *n = cache_node(w->u, name);
 		struct elasticache_rec_shard *shard = n ? cache_shard(w->u, n->shard) : NULL;
 		if (n && w->real) s = cache_promote(w, n);
 		if (shard && !w->real) shard->primary = n->name;
+		bool not_yet =
+			status_is(s, STATUS_NOT_FOUND) || status_is(s, STATUS_BUSY) || status_is(s, STATUS_INVALID);
+		if (!is_ok(str_to_i64(rest, &tries))) tries = 0;
+		if (n && not_yet && tries < PROMOTE_TRIES) {
+			w->u->wanted = str_fmt(w->at.a, "promote %.*s %lld", STR_ARG(name), (long long)tries + 1);
+			*settled = false;
+			return OK;
+		}
 	}
 	if (status_is(s, STATUS_NOT_FOUND) || status_is(s, STATUS_BUSY) || status_is(s, STATUS_INVALID)) {
 		cache_unit_event(w->at, w->now_ms, w->u, "The failover was not carried out: no replica has all data.");
@@ -273,7 +284,7 @@ static status keep(struct cache_work *w)
 {
 	struct elasticache_rec_unit *u = w->u;
 	bool settled = true;
-	TRY(wanted(w));
+	TRY(wanted(w, &settled));
 	TRY(cache_nodes_remove(w));
 	if (!w->real) simulate(w);
 	if (w->real) {
