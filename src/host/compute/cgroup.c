@@ -65,6 +65,28 @@ static void inherit_cpuset(int parent, int child)
 	}
 }
 
+/* "cpu.shares" (Linux, Documentation/scheduler/sched-design-CFS) and v2's "cpu.weight": 1024 and 100 are what one
+ * process outside weighs, a whole group by default too. A group with work for several processors has to weigh as much
+ * as so many processes, or each of its threads gets less than any other's. */
+enum { SHARES_OF_ONE = 1024, SHARES_MAX = 262144, WEIGHT_OF_ONE = 100, WEIGHT_MAX = 10000 };
+
+static long weight(long processes, bool v1)
+{
+	long w = processes * (v1 ? SHARES_OF_ONE : WEIGHT_OF_ONE), most = v1 ? SHARES_MAX : WEIGHT_MAX;
+	return w < most ? w : most;
+}
+
+/* All machines and engines together: two for each processor, so that virga and its user get their part of a machine
+ * whose guests are all busy. */
+static void weigh_all(struct cgroups *g)
+{
+	char text[32];
+	bool v1 = g->own[C_CPU] >= 0;
+	int fd = v1 ? g->own[C_CPU] : g->unified;
+	snprintf(text, sizeof(text), "%ld", weight(2 * sysconf(_SC_NPROCESSORS_ONLN), v1));
+	if (fd >= 0) files_put_at(fd, v1 ? "cpu.shares" : "cpu.weight", str_c(text));
+}
+
 static void take_hierarchy(struct cgroups *g, const char *path, struct str type, struct str options)
 {
 	int root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -109,6 +131,7 @@ struct cgroups *cgroups_new(struct str prefix)
 		take_hierarchy(g, z, type, options);
 	}
 	if (f) fclose(f);
+	weigh_all(g);
 	if (g->unified < 0 && g->own[C_MEMORY] < 0)
 		log_warn("host", "no_cgroups", "machines are not limited: no control groups are mounted");
 	return g;
@@ -169,6 +192,8 @@ static void limit_cpus(struct cgroups *g, struct str id, int32_t vcpus)
 {
 	char text[64];
 	long there = sysconf(_SC_NPROCESSORS_ONLN);
+	snprintf(text, sizeof(text), "%ld", weight(vcpus > 0 ? vcpus : there, g->own[C_CPU] >= 0));
+	put(g, id, C_CPU, "cpu.shares", "cpu.weight", text);
 	if (vcpus <= 0) return;
 	if (g->own[C_CPU] >= 0) {
 		snprintf(text, sizeof(text), "%d", vcpus * PERIOD_US);
