@@ -31,9 +31,10 @@ NAMED = {"Bucket": "readable", "CopySource": "readable/x", "AccountId": "0000000
 ARNS = {"dynamodb": "arn:aws:dynamodb:us-east-1:000000000000:table/abcd", "iam": "arn:aws:iam::000000000000:user/reader",
     "ecr": "arn:aws:ecr:us-east-1:000000000000:repository/abcd"}
 # Actions that an operation is judged by, beside those that the reference has for it: what a statement does ("IAM policies with
-# PartiQL for DynamoDB"); who may not list a bucket is not told whether an object is there ("GetObject").
+# PartiQL for DynamoDB"); who may not list a bucket is not told whether an object is there ("GetObject"); "Actions, resources, and condition keys for Amazon S3 Express".
 FURTHER = {("dynamodb", "BatchExecuteStatement"): "dynamodb:PartiQLDelete", ("dynamodb", "ExecuteStatement"):
     "dynamodb:PartiQLSelect", ("dynamodb", "ExecuteTransaction"): "dynamodb:PartiQLDelete",
+    ("s3", "ListDirectoryBuckets"): "s3express:ListAllMyDirectoryBuckets",
     **{("s3", op): "s3:ListBucket" for op in ("GetObject", "GetObjectAcl", "GetObjectAttributes", "GetObjectTagging",
         "SelectObjectContent")}}
 MORE = {("kms", "RetireGrant"): {"KeyId": "arn:aws:kms:us-east-1:000000000000:key/x", "GrantId": "x"},
