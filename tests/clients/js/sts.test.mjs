@@ -1,7 +1,7 @@
 // GetCallerIdentity and NotImplemented through the AWS SDK for JavaScript.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { CreateSessionCommand, S3Client } from '@aws-sdk/client-s3';
+import { GetObjectTorrentCommand, S3Client } from '@aws-sdk/client-s3';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { startVirga } from './virga.mjs';
 
@@ -23,7 +23,7 @@ test('an account by its key', async () => {
 
 test('an unbuilt operation says so', async () => {
   const s3 = new S3Client(virga.config());
-  await assert.rejects(s3.send(new CreateSessionCommand({ Bucket: 'somewhere' })),
+  await assert.rejects(s3.send(new GetObjectTorrentCommand({ Bucket: 'somewhere', Key: 'k' })),
     (e) => /NotImplemented/.test(e.name) && e.$metadata.httpStatusCode === 501 &&
-      /CreateSession/.test(e.message));
+      /GetObjectTorrent/.test(e.message));
 });
