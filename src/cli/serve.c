@@ -243,6 +243,7 @@ static void take_apart(struct installation *v)
 	init_free(c->init);
 	cloud_drain_services(c);
 	if (c->edge) edge_stop(c->edge, STOP_GRACE_MS);
+	host_silence(c->host);
 	if (c->jobs) jobs_free(c->jobs);
 	cloud_stop_services(c);
 	host_stop(c->host, true);

@@ -56,6 +56,7 @@ struct host {
 	pthread_cond_t changed;
 	int stream; /* -1: no agent */
 	bool reader_runs, event_runs, stopping, folder_held;
+	bool telling, silent; /* an event is at the subscribers; none comes to them any more */
 	int folder; /* the installation's in /run/virga, locked: virga lives, even while no agent does; -1: none */
 	pthread_t reader, teller;
 	uint64_t last_id;
@@ -174,11 +175,16 @@ static void *tell_events(void *ctx)
 		if (!e || h->stopping) break;
 		h->first = e->next;
 		if (!h->first) h->last = &h->first;
+		bool tells = h->telling = !h->silent;
 		pthread_mutex_unlock(&h->lock);
-		if (e->kind == HOST_AGENT_RESTARTED) usleep(RESTART_PAUSE_MS * 1000);
-		tell(h, e);
+		if (tells) {
+			if (e->kind == HOST_AGENT_RESTARTED) usleep(RESTART_PAUSE_MS * 1000);
+			tell(h, e);
+		}
 		free(e);
 		pthread_mutex_lock(&h->lock);
+		h->telling = false;
+		pthread_cond_broadcast(&h->changed);
 	}
 	while (h->first) {
 		struct event *e = h->first;
@@ -377,6 +383,15 @@ status host_request(struct host *h, struct arena *a, const struct host_ask *ask,
 }
 
 /* ── the end ─────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+void host_silence(struct host *h)
+{
+	if (!h) return;
+	pthread_mutex_lock(&h->lock);
+	h->silent = true;
+	while (h->telling) pthread_cond_wait(&h->changed, &h->lock);
+	pthread_mutex_unlock(&h->lock);
+}
 
 void host_stop(struct host *h, bool clean)
 {

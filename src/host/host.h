@@ -22,6 +22,8 @@ struct host;
 struct host *host_start(bool simulated, bool keep_files);
 /* Who the installation is. data: its folder, with a trailing slash. */
 void host_open(struct host *h, const char *data, bool ephemeral);
+/* From its return on no subscriber is called: before what they belong to is taken apart. NULL is fine. */
+void host_silence(struct host *h);
 /* Ends the agent. clean: all that stands for this installation goes first (a graceful end); otherwise it stays and is
  * adopted by the next start with the same data folder. NULL is fine. */
 void host_stop(struct host *h, bool clean);
