@@ -9,6 +9,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+enum { READY_TRIES = 250, READY_PAUSE_US = 20000 };
+
 static void close_all(int *fds, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -53,7 +55,13 @@ status ec2_command_start(struct cloud *cloud, struct arena *a, const struct ec2_
 	if (q->tty && str_has(q->term))
 		*VEC_PUSH(a, &e.environment, &n_environment) = str_fmt(a, "TERM=%.*s", STR_ARG(q->term));
 	*n_fds = q->tty ? 1 : EC2_COMMAND_FDS;
-	return q->tty ? host_machine_exec(cloud->host, a, &e, NULL, &fds[0], why) : start_piped(cloud, a, &e, fds, why);
+	/* An instance is running a moment before its init answers. */
+	for (unsigned tries = 0;; tries++) {
+		s = q->tty ? host_machine_exec(cloud->host, a, &e, NULL, &fds[0], why)
+			   : start_piped(cloud, a, &e, fds, why);
+		if (!status_is(s, STATUS_BUSY) || tries == READY_TRIES) return s;
+		usleep(READY_PAUSE_US);
+	}
 }
 
 static status register_import(struct call *c, struct str name, struct str base, struct str *id)
