@@ -71,6 +71,7 @@ except ConnectionResetError: print("reset")
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.assertEqual(p.stdout.readline(), "kept\n")
         self.fault("down")
+        self.until(lambda: self.curl(f"http://{self.ips[1]}/x", place=self.places[0], limit="1")[0] == 0)  # the rules are there
         self.assertEqual(p.communicate("go\n", timeout=60)[0], "reset\n")
 
 
