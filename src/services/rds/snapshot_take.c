@@ -68,7 +68,7 @@ status rds_snapshot_begin(
 		.preferred_backup_window = r->preferred_backup_window,
 		.parameter_group = r->parameter_group};
 	if (r->copy_tags_to_snapshot.v) s.tags = r->tags;
-	struct rds_rec_task t = {.account = at.account, .region = at.region, .name = name};
+	struct rds_rec_task t = {.account = at.account, .region = at.region, .name = name, .folder = s.folder};
 	rds_put(at, &rds_kind_snapshot, name, &s);
 	jobs_schedule(at.tx,
 		&(struct job){.kind = STR(RDS_JOB_SNAPSHOT),
@@ -134,7 +134,11 @@ status rds_snapshot_job(void *ctx, struct store_tx *tx, struct arena *a, const s
 	struct rds_place at = {tx, a, t.account, t.region};
 	int64_t now_ms = clock_now(cloud->clock);
 	status st = rds_load(at, &rds_kind_snapshot, t.name, &s);
-	if (status_is(st, STATUS_NOT_FOUND)) return OK;
+	if (status_is(st, STATUS_NOT_FOUND)) {
+		/* Deleted while it was taken: what has been written since. */
+		if (rds_real(cloud) && str_has(t.folder)) rds_remove_folder(cloud, a, t.folder);
+		return OK;
+	}
 	TRY(st);
 	if (!str_is(s.status, "creating")) return OK;
 	st = take(cloud, at, &s, &why);
