@@ -35,20 +35,41 @@ static struct str value_of(struct rds_work *w, struct str password)
 	return buf_done(&b);
 }
 
-static status put(struct rds_work *w, struct str password)
+/* The password of that version, which an earlier run of this job wrote. */
+static status written(struct rds_work *w, struct str token, struct str *password)
 {
 	struct inside_caller who = rds_itself(w);
-	struct secretsmanager_put_secret_value_input in = {.secret_id = w->r->secret_name,
-		.secret_string = value_of(w, password),
-		.client_request_token = rand_uuid(w->at.a)};
+	struct secretsmanager_get_secret_value_input in = {.secret_id = w->r->secret_name, .version_id = token};
+	struct inside *i = inside_run(w->cloud, &who, "secretsmanager", SECRETSMANAGER_OP_GET_SECRET_VALUE, &in, NULL);
+	struct json_value *v;
+	status s = STATUS(IO);
+	if (i->ok && is_ok(json_read(w->at.a,
+			     str_dup(w->at.a,
+				     ((const struct secretsmanager_get_secret_value_output *)i->out)->secret_string),
+			     &v))) {
+		*password = json_scalar(json_member(v, STR("password")));
+		if (str_has(*password)) s = OK;
+	}
+	inside_free(i);
+	return s;
+}
+
+/* token: the version's; the same for a run of the job that is made again, whose password is then the one that was
+ * written before, so that no version is current that never was the master user's. */
+static status put(struct rds_work *w, struct str token, struct str *password)
+{
+	struct inside_caller who = rds_itself(w);
+	struct secretsmanager_put_secret_value_input in = {
+		.secret_id = w->r->secret_name, .secret_string = value_of(w, *password), .client_request_token = token};
 	struct inside *i = inside_run(w->cloud, &who, "secretsmanager", SECRETSMANAGER_OP_PUT_SECRET_VALUE, &in, NULL);
-	bool ok = i->ok;
-	if (ok)
+	bool again = !i->ok && str_is(i->code, "ResourceExistsException");
+	status s = i->ok || again ? OK : STATUS(IO);
+	if (i->ok)
 		w->r->secret_arn =
 			str_dup(w->at.a, ((const struct secretsmanager_put_secret_value_output *)i->out)->arn);
-	if (!ok) log_warn("rds", "secret", "code=%.*s", STR_ARG(i->code));
+	if (!is_ok(s)) log_warn("rds", "secret", "code=%.*s", STR_ARG(i->code));
 	inside_free(i);
-	return ok ? OK : STATUS(IO);
+	return again ? written(w, token, password) : s;
 }
 
 status rds_secret_make(struct rds_work *w)
@@ -71,7 +92,7 @@ status rds_secret_make(struct rds_work *w)
 	if (i->ok)
 		w->r->secret_arn = str_dup(w->at.a, ((const struct secretsmanager_create_secret_output *)i->out)->arn);
 	else if (str_is(i->code, "ResourceExistsException"))
-		s = put(w, password); /* an earlier run of this job made it */
+		s = put(w, rand_uuid(w->at.a), &password); /* an earlier run of this job made it */
 	else
 		log_warn("rds", "secret", "code=%.*s message=\"%.*s\"", STR_ARG(i->code), STR_ARG(i->message));
 	inside_free(i);
@@ -87,7 +108,10 @@ status rds_secret_make(struct rds_work *w)
 status rds_secret_rotate(struct rds_work *w)
 {
 	struct str password = new_password(w->at.a);
-	TRY(put(w, password));
+	TRY(put(w,
+		str_fmt(w->at.a, "%.*s-%016llx", STR_ARG(w->r->dbi_resource_id),
+			(unsigned long long)w->r->secret_rotate.ms),
+		&password));
 	w->r->verifier = rds_scram_verifier(w->at.a, password);
 	vault_wipe(password);
 	w->r->verifier_due = SOME_BOOL(true);
