@@ -1,6 +1,7 @@
 /* TZif files (RFC 8536) and the TZ strings at their end (POSIX, "8.3 Other Environment Variables"). */
 #include "clock/zone.h"
 #include "base/buf.h"
+#include "base/date.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -105,20 +106,11 @@ static bool read_footer(struct str s, struct zone *z)
 	return read_rule(&s, &z->begins) && read_rule(&s, &z->ends) && !s.n;
 }
 
-/* Days since 1970 of a date ("chrono-Compatible Low-Level Date Algorithms", days_from_civil). */
-static int64_t days_of(int64_t y, int m, int d)
-{
-	y -= m <= 2;
-	int64_t era = (y >= 0 ? y : y - 399) / 400, yoe = y - era * 400;
-	int64_t doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
-	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
-}
-
 static int64_t year_of(int64_t s)
 {
 	int64_t days = s >= 0 ? s / 86400 : (s - 86399) / 86400, y = 1970 + days / 366;
-	while (days_of(y + 1, 1, 1) <= days) y++;
-	while (days_of(y, 1, 1) > days) y--;
+	while (date_days(y + 1, 1, 1) <= days) y++;
+	while (date_days(y, 1, 1) > days) y--;
 	return y;
 }
 
@@ -132,16 +124,16 @@ static int64_t rule_at(const struct rule *r, int64_t year)
 {
 	int64_t day;
 	if (r->kind == RULE_MONTH) {
-		int64_t first = days_of(year, r->month, 1);
+		int64_t first = date_days(year, r->month, 1);
 		int weekday = (int)((first + 4) % 7);
 		day = first + (r->day - weekday + 7) % 7 + 7 * (r->week - 1);
-		int64_t next = r->month == 12 ? days_of(year + 1, 1, 1) : days_of(year, r->month + 1, 1);
+		int64_t next = r->month == 12 ? date_days(year + 1, 1, 1) : date_days(year, r->month + 1, 1);
 		while (day >= next) day -= 7;
 	} else if (r->kind == RULE_JULIAN) {
 		/* 29 February is never counted. */
-		day = days_of(year, 1, 1) + r->day - 1 + (leap(year) && r->day >= 60);
+		day = date_days(year, 1, 1) + r->day - 1 + (leap(year) && r->day >= 60);
 	} else {
-		day = days_of(year, 1, 1) + r->day;
+		day = date_days(year, 1, 1) + r->day;
 	}
 	return day * 86400 + r->at_s;
 }

@@ -1,15 +1,6 @@
 /* The one form of time in SigV4, 20150830T123600Z, read strictly and written; and small helpers of the verifier. */
+#include "base/date.h"
 #include "identity/sigv4_internal.h"
-
-/* Days since 1970-01-01 of a date of the proleptic Gregorian calendar; the year begins in March, so that the leap day
- * is its last. */
-static int64_t days_of(int64_t y, int64_t m, int64_t d)
-{
-	y -= m <= 2;
-	int64_t era = y / 400, of_era = y - era * 400;
-	int64_t of_year = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
-	return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
 
 static int number(const char *p, size_t n)
 {
@@ -31,7 +22,7 @@ bool sig_time_read(struct str s, int64_t *ms)
 		minute < 0 || minute > 59 || second < 0 || second > 59)
 		return false;
 	if (month == 2 && day == 29 && (year % 4 || (year % 100 == 0 && year % 400))) return false;
-	*ms = (days_of(year, month, day) * 86400 + hour * 3600 + minute * 60 + second) * 1000;
+	*ms = (date_days(year, month, day) * 86400 + hour * 3600 + minute * 60 + second) * 1000;
 	return true;
 }
 

@@ -1,6 +1,7 @@
 /* The typed values of conditions: numbers, dates and addresses,
 	as "IAM JSON policy elements: Condition operators" allows
  * them to be written. */
+#include "base/date.h"
 #include "policy/internal.h"
 #include <arpa/inet.h>
 #include <math.h>
@@ -33,16 +34,6 @@ static bool take_char(struct str *s, char c)
 	if (s->n == 0 || *s->p != c) return false;
 	*s = str_from(*s, 1);
 	return true;
-}
-
-/* Days since 1970-01-01 of the proleptic Gregorian calendar. */
-static int64_t days_from_civil(int64_t y, int m, int d)
-{
-	y -= m <= 2;
-	int64_t era = (y >= 0 ? y : y - 399) / 400;
-	int64_t yoe = y - era * 400;
-	int64_t doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
-	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
 }
 
 static bool month_has(int y, int m, int d)
@@ -79,8 +70,8 @@ bool value_date(struct str s, int64_t *ms)
 	if (!month_has(y, mo, d)) return false;
 	int64_t offset = 0;
 	if (s.n) {
-		if (!day || !take_char(&s, 'T') || !take(&s, 2, &h) || !take_char(&s, ':') || !take(&s, 2,
-			&mi)) return false;
+		if (!day || !take_char(&s, 'T') || !take(&s, 2, &h) || !take_char(&s, ':') || !take(&s, 2, &mi))
+			return false;
 		if (take_char(&s, ':')) {
 			if (!take(&s, 2, &sec)) return false;
 			if (take_char(&s, '.')) {
@@ -103,7 +94,7 @@ bool value_date(struct str s, int64_t *ms)
 		}
 		if (s.n) return false;
 	}
-	int64_t seconds = ((days_from_civil(y, mo, d) * 24 + h) * 60 + mi - offset) * 60 + sec;
+	int64_t seconds = ((date_days(y, mo, d) * 24 + h) * 60 + mi - offset) * 60 + sec;
 	*ms = seconds * 1000 + fraction;
 	return true;
 }

@@ -1,20 +1,11 @@
 /* The three spellings of a timestamp in AWS's protocols (Smithy's timestampFormat trait): ISO 8601, the HTTP date of
  * RFC 9110 section 5.6.7, and seconds since the epoch. Calendar arithmetic is proleptic Gregorian, without libc's
  * zones. */
+#include "base/date.h"
 #include "wire/internal.h"
 
 static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 static const char weekdays[7][4] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};
-
-/* Days since 1970-01-01 (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms"). */
-static int64_t days_from_civil(int64_t y, int m, int d)
-{
-	y -= m <= 2;
-	int64_t era = (y >= 0 ? y : y - 399) / 400;
-	int64_t yoe = y - era * 400;
-	int64_t doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
-	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
-}
 
 static void civil_from_days(int64_t z, int64_t *y, int *m, int *d)
 {
@@ -70,7 +61,7 @@ static bool civil_ms(int y, int mon, int d, int h, int min, int sec, int frac, i
 		return false;
 	if (mon == 2 && d == 29 && (y % 4 != 0 || (y % 100 == 0 && y % 400 != 0))) return false;
 	if (sec < 0 || sec > 60 || frac < 0) return false;
-	*ms = ((days_from_civil(y, mon, d) * 24 + h) * 60 + min) * 60000 + sec * 1000 + frac;
+	*ms = ((date_days(y, mon, d) * 24 + h) * 60 + min) * 60000 + sec * 1000 + frac;
 	return true;
 }
 
