@@ -20,11 +20,13 @@ class Records(Case):
         cls.subnets = {s["AvailabilityZone"]: s["SubnetId"] for s in subnets}
 
     def test_file_systems(self):
-        f = self.efs.create_file_system(CreationToken="one", Tags=[{"Key": "Name", "Value": "shared"}], Encrypted=True)
+        f = self.efs.create_file_system(CreationToken="one", Tags=[{"Key": "Name", "Value": "shared"}], Encrypted=False)
         i = f["FileSystemId"]
         self.assertEqual((f["LifeCycleState"], f["Name"], f["ThroughputMode"], f["PerformanceMode"]),
                          ("creating", "shared", "bursting", "generalPurpose"))
-        self.assertIn(":key/", f["KmsKeyId"])
+        self.assertFalse(f["Encrypted"])
+        self.refused("NotImplemented", self.efs.create_file_system, CreationToken="two", Encrypted=True)
+        self.refused("NotImplemented", self.efs.create_file_system, CreationToken="two", Backup=True)
         self.refused("FileSystemAlreadyExists", self.efs.create_file_system, CreationToken="one")
         self.refused("BadRequest", self.efs.create_file_system, CreationToken="two", ThroughputMode="provisioned")
         self.refused("UnsupportedAvailabilityZone", self.efs.create_file_system, CreationToken="two", AvailabilityZoneName="us-east-1z")
@@ -37,8 +39,9 @@ class Records(Case):
         rules = [{"TransitionToIA": "AFTER_30_DAYS"}, {"TransitionToPrimaryStorageClass": "AFTER_1_ACCESS"}]
         self.efs.put_lifecycle_configuration(FileSystemId=i, LifecyclePolicies=rules)
         self.assertEqual(self.efs.describe_lifecycle_configuration(FileSystemId=i)["LifecyclePolicies"], rules)
-        self.efs.put_backup_policy(FileSystemId=told["FileSystemArn"], BackupPolicy={"Status": "ENABLED"})
-        self.assertEqual(self.efs.describe_backup_policy(FileSystemId=i)["BackupPolicy"], {"Status": "ENABLED"})
+        self.refused("NotImplemented", self.efs.put_backup_policy, FileSystemId=i, BackupPolicy={"Status": "ENABLED"})
+        self.efs.put_backup_policy(FileSystemId=told["FileSystemArn"], BackupPolicy={"Status": "DISABLED"})
+        self.assertEqual(self.efs.describe_backup_policy(FileSystemId=i)["BackupPolicy"], {"Status": "DISABLED"})
         self.efs.tag_resource(ResourceId=i, Tags=[{"Key": "a", "Value": "b"}])
         self.efs.untag_resource(ResourceId=i, TagKeys=["Name"])
         self.assertEqual(self.efs.list_tags_for_resource(ResourceId=i)["Tags"], [{"Key": "a", "Value": "b"}])

@@ -2,7 +2,6 @@
 #include "base/log.h"
 #include "host/host.h"
 #include "services/efs/room.h"
-#include "services/kms/keys.h"
 #include "wire/shape.h"
 #include <errno.h>
 #include <sys/stat.h>
@@ -93,17 +92,15 @@ static status check_token(struct call *c, struct str token)
 	return OK;
 }
 
-static status choose_key(struct call *c, const struct efs_create_file_system_input *in, struct efs_rec_file_system *f)
+/* Files lie as they are, and nothing copies them. */
+static status refuse(struct call *c, const struct efs_create_file_system_input *in)
 {
-	struct kms_use u = kms_use_of(c);
-	struct kms_refusal why;
-	f->encrypted = SOME_BOOL(in->encrypted.v);
 	if (str_has(in->kms_key_id) && !in->encrypted.v)
 		return EFS_BAD(c, "KmsKeyId can only be given when Encrypted is true.");
-	if (!in->encrypted.v) return OK;
-	status s =
-		kms_use_resolve(&u, str_or(in->kms_key_id, STR("alias/aws/elasticfilesystem")), &f->kms_key_id, &why);
-	return status_is(s, STATUS_FAILED) ? EFS_BAD(c, "%.*s", STR_ARG(why.message)) : s;
+	if (in->encrypted.v)
+		return call_fail(c, ERR_NOT_IMPLEMENTED,
+			"virga does not encrypt file systems at rest: Encrypted has to be false.");
+	return in->backup.v ? call_fail(c, ERR_NOT_IMPLEMENTED, "virga does not back up file systems.") : OK;
 }
 
 status efs_create_file_system(
@@ -115,9 +112,8 @@ status efs_create_file_system(
 		.performance_mode = str_or(in->performance_mode, STR("generalPurpose")),
 		.throughput_mode = str_or(in->throughput_mode, STR("bursting")),
 		.provisioned_throughput_in_mibps = in->provisioned_throughput_in_mibps,
-		.backup = in->backup.has                        ? in->backup.v ? STR("ENABLED") : STR("DISABLED")
-						 : str_has(in->availability_zone_name) ? STR("ENABLED")
-								: STR("DISABLED")};
+		.encrypted = SOME_BOOL(false),
+		.backup = STR("DISABLED")};
 	TRY(check_token(c, in->creation_token));
 	TRY(check_throughput(c, f.throughput_mode, in->provisioned_throughput_in_mibps, f.performance_mode));
 	if (str_has(in->availability_zone_name)) {
@@ -132,7 +128,7 @@ status efs_create_file_system(
 			return efs_fail(c, EFS_ERR_UNSUPPORTED_AVAILABILITY_ZONE, "UnsupportedAvailabilityZone",
 				"The Availability Zone '%.*s' is not supported.", STR_ARG(in->availability_zone_name));
 	}
-	TRY(choose_key(c, in, &f));
+	TRY(refuse(c, in));
 	TRY(efs_tags_take(c, &in->tags, &f.tags));
 	const char *all = path_of(c->cloud, c->arena, "efs"),
 		   *own = path_of(c->cloud, c->arena, efs_folder(c->arena, f.file_system_id).p);
@@ -280,6 +276,8 @@ status efs_put_backup_policy(
 	TRY(efs_file_system(c, in->file_system_id, &f));
 	if (!str_is(in->backup_policy->status, "ENABLED") && !str_is(in->backup_policy->status, "DISABLED"))
 		return EFS_BAD(c, "The status of a backup policy has to be ENABLED or DISABLED.");
+	if (str_is(in->backup_policy->status, "ENABLED"))
+		return call_fail(c, ERR_NOT_IMPLEMENTED, "virga does not back up file systems.");
 	f.backup = in->backup_policy->status;
 	efs_put(c, EFS_FILE_SYSTEM, f.file_system_id, &f);
 	out->backup_policy = in->backup_policy;
