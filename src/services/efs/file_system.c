@@ -1,4 +1,4 @@
-/* File systems: made, described, changed, deleted; their policies of life cycle and backup, kept as records. */
+/* File systems: made, described, changed, deleted; their policies of life cycle, kept as records, and of backup. */
 #include "base/log.h"
 #include "host/host.h"
 #include "services/efs/room.h"
