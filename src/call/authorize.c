@@ -1,5 +1,6 @@
 /* Who calls, and may they: the identity and policy steps of a call. */
 #include "call/exchange.h"
+#include "call/signature.h"
 #include <stdlib.h>
 
 #define SKEW_MS (15 * 60 * 1000)
@@ -11,18 +12,14 @@ struct str partition_of(struct str region)
 	return STR("aws");
 }
 
-/* Where virtual time was moved, clients still sign with their own clocks. A header's time may be near either. A
- * presigned URL made after the move lives by the machine's clock as its maker does; one from before lives on virtual
- * time, so that moving time ends it. Version 2 does not tell when it signed: the machine's clock it is. */
-static int64_t time_to_judge_by(const struct exchange *e)
+int64_t signature_time(const struct clock *clock, const struct sigv4 *s, int64_t now_ms)
 {
-	const struct clock *clock = e->call.cloud->clock;
-	int64_t offset = clock_offset(clock), virtual = e->call.now_ms, machine = virtual - offset, at = e->sig.time_ms;
-	if (!offset) return virtual;
-	if (e->sig.kind == SIG_V2 && e->sig.expires_s >= 0) return machine;
-	if (e->sig.kind == SIG_QUERY)
-		return at + 1000 > clock_moved_at(clock) && at <= machine + SKEW_MS ? machine : virtual;
-	return llabs(at - machine) < llabs(at - virtual) ? machine : virtual;
+	int64_t offset = clock_offset(clock), machine = now_ms - offset, at = s->time_ms;
+	if (!offset) return now_ms;
+	if (s->kind == SIG_V2 && s->expires_s >= 0) return machine;
+	if (s->kind == SIG_QUERY)
+		return at + 1000 > clock_moved_at(clock) && at <= machine + SKEW_MS ? machine : now_ms;
+	return llabs(at - machine) < llabs(at - now_ms) ? machine : now_ms;
 }
 
 status exchange_authenticate(struct exchange *e, const uint8_t *body_sha256)
@@ -45,8 +42,8 @@ status exchange_authenticate(struct exchange *e, const uint8_t *body_sha256)
 	/* The signature covers the request as it was sent, not as a virtual host rewrote it. */
 	struct wire_request sent = e->wire;
 	sent.path = c->http->path;
-	TRY(sigv4_verify(c->arena, &sent, &e->sig, e->s3_dialect, c->principal.secret, body_sha256, time_to_judge_by(e),
-		e->signing_key, &c->failure));
+	TRY(sigv4_verify(c->arena, &sent, &e->sig, e->s3_dialect, c->principal.secret, body_sha256,
+		signature_time(c->cloud->clock, &e->sig, c->now_ms), e->signing_key, &c->failure));
 	c->principal.verified = str_has(c->principal.secret);
 	if (c->principal.verified && c->match.service && !e->s3_dialect)
 		TRY(sigv4_check_scope(

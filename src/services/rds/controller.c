@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "call/inside.h"
 #include "services/ec2/dns.h"
+#include "services/rds/auth.h"
 
 enum { FAILURES_MAX = 5, EPOCHS_MAX = 200 };
 
@@ -82,11 +83,20 @@ static status attend(struct rds_work *w)
 	if (r->publicly_accessible.v && is_ok(ec2_load(at, &ec2_type_eni, n->eni, &e)))
 	public = e.addresses.v[0].public;
 	rds_forward(s, r->dbi_resource_id, str_has(public) ? r->loopback : STR_NONE, (uint16_t)r->port.v, public);
+	rds_auth_open(rds_auth_of(w->cloud), r->dbi_resource_id,
+		r->iam_database_authentication_enabled.v ? n->eni : STR_NONE);
 	rds_watch(s, r->dbi_resource_id,
 		rds_path(w->cloud, w->at.a, rds_folder(w->at.a, r),
 			str_fmt(w->at.a, "%.*s/socket", STR_ARG(n->letter)).p),
 		(uint16_t)r->port.v);
 	return OK;
+}
+
+static void unattend(struct rds_work *w)
+{
+	rds_watch(rds_of(w->cloud), w->r->dbi_resource_id, NULL, 0);
+	rds_forward(rds_of(w->cloud), w->r->dbi_resource_id, STR_NONE, 0, STR_NONE);
+	rds_auth_open(rds_auth_of(w->cloud), w->r->dbi_resource_id, STR_NONE);
 }
 
 static status became_available(struct rds_work *w)
@@ -209,6 +219,8 @@ static status apply(struct rds_work *w, bool *restart)
 	if (str_has(p->storage_type)) r->storage_type = p->storage_type;
 	if (str_has(p->ca_certificate_identifier)) r->ca_certificate_identifier = p->ca_certificate_identifier;
 	if (p->backup_retention_period.has) r->backup_retention_period = p->backup_retention_period;
+	if (p->iam_database_authentication_enabled.has)
+		r->iam_database_authentication_enabled = p->iam_database_authentication_enabled;
 	if (p->port.has && p->port.v != r->port.v) *restart = true;
 	if (p->port.has) r->port = p->port;
 	if (str_has(p->db_instance_identifier) && !str_eq(p->db_instance_identifier, r->db_instance_identifier)) {
@@ -305,8 +317,7 @@ static status stop(struct rds_work *w)
 	for (size_t i = 0; w->real && i < w->r->nodes.n; i++)
 		TRY(rds_node_stop(w->cloud, w->at.a, w->r, w->r->nodes.v[i].letter, false));
 	if (w->real) {
-		rds_watch(rds_of(w->cloud), w->r->dbi_resource_id, NULL, 0);
-		rds_forward(rds_of(w->cloud), w->r->dbi_resource_id, STR_NONE, 0, STR_NONE);
+		unattend(w);
 	}
 	set_state(w, "stopped");
 	event(w, "notification", "DB instance stopped");
@@ -365,8 +376,7 @@ static status take_down(struct rds_work *w)
 		return OK;
 	}
 	if (w->real) {
-		rds_watch(rds_of(w->cloud), r->dbi_resource_id, NULL, 0);
-		rds_forward(rds_of(w->cloud), r->dbi_resource_id, STR_NONE, 0, STR_NONE);
+		unattend(w);
 		for (size_t i = 0; i < r->nodes.n; i++)
 			TRY(rds_node_stop(w->cloud, w->at.a, r, r->nodes.v[i].letter, true));
 		/* Thousands of files: nobody waits for them. */

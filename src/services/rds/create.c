@@ -5,13 +5,12 @@
 /* What stands behind these is not built: better no instance than one that lacks what was asked for. */
 static status refuse_unbuilt(struct call *c, const struct rds_create_db_instance_input *in)
 {
-	const char *what = str_has(in->db_cluster_identifier)                   ? "DB clusters"
-			   : in->storage_encrypted.v || str_has(in->kms_key_id) ? "Encryption of storage"
-			   : in->enable_iam_database_authentication.v           ? "IAM database authentication"
-			   : in->enable_performance_insights.v                  ? "Performance Insights"
-			   : in->monitoring_interval.v > 0                      ? "Enhanced Monitoring"
-			   : str_has(in->domain) || str_has(in->domain_fqdn)    ? "Directory domains"
-			   : in->processor_features.n                           ? "Processor features"
+	const char *what = str_has(in->db_cluster_identifier)                               ? "DB clusters"
+			   : in->storage_encrypted.v || str_has(in->kms_key_id)             ? "Encryption of storage"
+			   : in->enable_performance_insights.v                              ? "Performance Insights"
+			   : in->monitoring_interval.v > 0                                  ? "Enhanced Monitoring"
+			   : str_has(in->domain) || str_has(in->domain_fqdn)                ? "Directory domains"
+			   : in->processor_features.n                                       ? "Processor features"
 			   : in->dedicated_log_volume.v || in->additional_storage_volumes.n ? "Further volumes"
 			   : str_is(in->network_type, "DUAL")                               ? "Dual-stack networks"
 			   : in->multi_tenant.v || str_has(in->tde_credential_arn) ? "Features of other engines"
@@ -123,6 +122,7 @@ status rds_create_db_instance(
 		.copy_tags_to_snapshot = in->copy_tags_to_snapshot,
 		.deletion_protection = in->deletion_protection,
 		.max_allocated_storage = in->max_allocated_storage,
+		.iam_database_authentication_enabled = in->enable_iam_database_authentication,
 		.port = in->port};
 	struct rds_make m = {.zone = given(in->availability_zone),
 		.subnet_group = given(in->db_subnet_group_name),

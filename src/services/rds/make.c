@@ -270,6 +270,7 @@ status rds_make(struct call *c, struct rds_rec_instance *r, const struct rds_mak
 	r->engine_lifecycle_support = STR("open-source-rds-extended-support");
 	if (!r->auto_minor_version_upgrade.has) r->auto_minor_version_upgrade = SOME_BOOL(true);
 	if (!r->multi_az.has) r->multi_az = SOME_BOOL(false);
+	r->iam_database_authentication_enabled = SOME_BOOL(r->iam_database_authentication_enabled.v);
 	r->deletion_protection = SOME_BOOL(r->deletion_protection.v);
 	r->copy_tags_to_snapshot = SOME_BOOL(r->copy_tags_to_snapshot.v);
 	rds_instance_put(rds_here(c), r);

@@ -13,11 +13,10 @@ static status answer(struct call *c, const struct rds_rec_instance *r, struct rd
 
 static status refuse_unbuilt(struct call *c, const struct rds_modify_db_instance_input *in)
 {
-	const char *what = in->enable_iam_database_authentication.v          ? "IAM database authentication"
-			   : in->enable_performance_insights.v               ? "Performance Insights"
-			   : in->monitoring_interval.v > 0                   ? "Enhanced Monitoring"
-			   : str_has(in->domain) || str_has(in->domain_fqdn) ? "Directory domains"
-			   : in->processor_features.n                        ? "Processor features"
+	const char *what = in->enable_performance_insights.v                                ? "Performance Insights"
+			   : in->monitoring_interval.v > 0                                  ? "Enhanced Monitoring"
+			   : str_has(in->domain) || str_has(in->domain_fqdn)                ? "Directory domains"
+			   : in->processor_features.n                                       ? "Processor features"
 			   : in->dedicated_log_volume.v || in->additional_storage_volumes.n ? "Further volumes"
 			   : str_is(in->network_type, "DUAL")                               ? "Dual-stack networks"
 			   : str_has(in->automation_mode) && !str_is(in->automation_mode, "full") ? "Automation modes"
@@ -184,6 +183,11 @@ static status change_pending(
 	}
 	if (in->multi_az.has && in->multi_az.v != r->multi_az.v) p.multi_az = in->multi_az;
 	if (in->multi_az.has && in->multi_az.v == r->multi_az.v) p.multi_az = (struct opt_bool){0};
+	if (in->enable_iam_database_authentication.has)
+		p.iam_database_authentication_enabled =
+			in->enable_iam_database_authentication.v == r->iam_database_authentication_enabled.v
+				? (struct opt_bool){0}
+				: in->enable_iam_database_authentication;
 	if (str_has(in->new_db_instance_identifier)) {
 		struct rds_rec_instance other;
 		TRY(rds_name_check(c, in->new_db_instance_identifier, "NewDBInstanceIdentifier", 63));
@@ -194,7 +198,7 @@ static status change_pending(
 	}
 	*some = str_has(p.db_instance_class) || p.allocated_storage.has || p.iops.has || p.storage_throughput.has ||
 		str_has(p.storage_type) || p.backup_retention_period.has || p.port.has || p.multi_az.has ||
-		str_has(p.db_instance_identifier);
+		str_has(p.db_instance_identifier) || p.iam_database_authentication_enabled.has;
 	r->pending = NULL;
 	if (*some) {
 		r->pending = arena_new(c->arena, struct rds_rec_pending);

@@ -1,6 +1,7 @@
 /* Amazon RDS: what it does, operation by operation. The engine is PostgreSQL. */
 #include "base/log.h"
 #include "services/ec2/network_door.h"
+#include "services/rds/auth.h"
 #include "services/rds/controller.h"
 #include <dirent.h>
 
@@ -119,6 +120,7 @@ static status reset(struct cloud *cloud, void *state, bool gone)
 			const struct rds_rec_instance *r = i.record;
 			rds_watch(state, r->dbi_resource_id, NULL, 0);
 			rds_forward(state, r->dbi_resource_id, STR_NONE, 0, STR_NONE);
+			rds_auth_open(rds_auth_of(cloud), r->dbi_resource_id, STR_NONE);
 			for (size_t k = 0; rds_real(cloud) && k < r->nodes.n; k++) {
 				status s = rds_node_stop(cloud, &a, r, r->nodes.v[k].letter, true);
 				if (!is_ok(s)) log_warn("rds", "reset", "status=%s", status_name(s));

@@ -5,8 +5,8 @@
 static status refuse(struct call *c, bool unbuilt)
 {
 	return unbuilt ? call_fail(c, ERR_NOT_IMPLEMENTED,
-				 "This parameter asks for a feature that is not implemented (a directory domain, IAM "
-				 "authentication, log exports, encryption, a cluster, a further volume or another "
+				 "This parameter asks for a feature that is not implemented (a directory domain, "
+				 "log exports, encryption, a cluster, a further volume or another "
 				 "master user).")
 		       : OK;
 }
@@ -23,9 +23,9 @@ status rds_restore_db_instance_from_db_snapshot(struct call *c,
 	struct rds_restore_db_instance_from_db_snapshot_output *out)
 {
 	struct rds_rec_snapshot s;
-	TRY(refuse(c, str_has(in->domain) || in->enable_iam_database_authentication.v ||
-			      in->enable_cloudwatch_logs_exports.n || str_has(in->db_cluster_snapshot_identifier) ||
-			      in->dedicated_log_volume.v || in->manage_master_user_password.v));
+	TRY(refuse(c, str_has(in->domain) || in->enable_cloudwatch_logs_exports.n ||
+			      str_has(in->db_cluster_snapshot_identifier) || in->dedicated_log_volume.v ||
+			      in->manage_master_user_password.v));
 	if (!str_has(in->db_snapshot_identifier))
 		return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
 			"The parameter DBSnapshotIdentifier must be provided and must not be blank.");
@@ -57,6 +57,9 @@ status rds_restore_db_instance_from_db_snapshot(struct call *c,
 		.ca_certificate_identifier = in->ca_certificate_identifier,
 		.copy_tags_to_snapshot = in->copy_tags_to_snapshot,
 		.deletion_protection = in->deletion_protection,
+		.iam_database_authentication_enabled = in->enable_iam_database_authentication.has
+							       ? in->enable_iam_database_authentication
+							       : s.iam_database_authentication_enabled,
 		.port = in->port.has ? in->port : s.port,
 		.origin = str_has(s.folder) ? origin(c, "snapshot", s.folder) : NULL};
 	struct rds_make m = {.zone = in->availability_zone,
@@ -105,8 +108,8 @@ status rds_restore_db_instance_to_point_in_time(struct call *c,
 {
 	struct rds_rec_instance from;
 	struct rds_rec_snapshot base;
-	TRY(refuse(c, str_has(in->domain) || in->enable_iam_database_authentication.v ||
-			      in->enable_cloudwatch_logs_exports.n || str_has(in->source_dbi_resource_id) ||
+	TRY(refuse(c, str_has(in->domain) || in->enable_cloudwatch_logs_exports.n ||
+			      str_has(in->source_dbi_resource_id) ||
 			      str_has(in->source_db_instance_automated_backups_arn) || in->dedicated_log_volume.v ||
 			      in->manage_master_user_password.v));
 	if (!str_has(in->source_db_instance_identifier))
@@ -154,6 +157,9 @@ status rds_restore_db_instance_to_point_in_time(struct call *c,
 		.copy_tags_to_snapshot = in->copy_tags_to_snapshot,
 		.deletion_protection = in->deletion_protection,
 		.max_allocated_storage = in->max_allocated_storage,
+		.iam_database_authentication_enabled = in->enable_iam_database_authentication.has
+							       ? in->enable_iam_database_authentication
+							       : from.iam_database_authentication_enabled,
 		.port = in->port.has ? in->port : from.port};
 	if (str_has(base.folder)) {
 		r.origin = origin(c, "time", base.folder);
@@ -180,10 +186,10 @@ status rds_create_db_instance_read_replica(struct call *c, const struct rds_crea
 {
 	struct rds_rec_instance from;
 	size_t capacity;
-	TRY(refuse(c, str_has(in->domain) || in->enable_iam_database_authentication.v ||
-			      in->enable_cloudwatch_logs_exports.n || str_has(in->source_db_cluster_identifier) ||
-			      in->monitoring_interval.v > 0 || in->enable_performance_insights.v ||
-			      str_has(in->kms_key_id) || in->dedicated_log_volume.v));
+	TRY(refuse(c, str_has(in->domain) || in->enable_cloudwatch_logs_exports.n ||
+			      str_has(in->source_db_cluster_identifier) || in->monitoring_interval.v > 0 ||
+			      in->enable_performance_insights.v || str_has(in->kms_key_id) ||
+			      in->dedicated_log_volume.v));
 	struct str source = str_or(in->source_db_instance_identifier, STR(""));
 	struct str region = source;
 	for (unsigned i = 0; i < 3 && str_has(region); i++) (void)str_cut(&region, ':');
@@ -223,6 +229,9 @@ status rds_create_db_instance_read_replica(struct call *c, const struct rds_crea
 		.copy_tags_to_snapshot = in->copy_tags_to_snapshot,
 		.deletion_protection = in->deletion_protection,
 		.max_allocated_storage = in->max_allocated_storage,
+		.iam_database_authentication_enabled = in->enable_iam_database_authentication.has
+							       ? in->enable_iam_database_authentication
+							       : from.iam_database_authentication_enabled,
 		.port = in->port.has ? in->port : from.port,
 		.read_replica_source_db_instance_identifier = from.db_instance_identifier};
 	if (rds_real(c->cloud)) {

@@ -1,4 +1,5 @@
 /* What is written for a server before it starts, and while it runs: see node.h. */
+#include "services/rds/auth.h"
 #include "services/rds/node.h"
 
 /* Where RDS's default would take a quarter of an instance class's memory, this machine's is not asked for more. */
@@ -126,6 +127,12 @@ struct str rds_access_text(struct arena *a, const struct rds_settings *s)
 	/* The sockets are in folders that only virga and the servers see. */
 	buf_lit(&b, "local all rdsadmin trust\nlocal replication rdsrepladmin trust\nlocal all all reject\n"
 		    "host all rdsadmin,rdsrepladmin all reject\nhost replication rdsadmin,rdsrepladmin all reject\n");
+	/* A member of rds_iam has no password but a token, and gives it over TLS. */
+	if (!s->hidden && s->r->iam_database_authentication_enabled.v)
+		buf_fmt(&b,
+			"hostnossl all +rds_iam all reject\nhostssl all +rds_iam all ldap ldapserver=" RDS_AUTH_ADDRESS
+			" ldapport=%d ldapprefix=\"cn=\"\n",
+			RDS_AUTH_PORT);
 	if (s->hidden)
 		buf_lit(&b, "host all all all reject\n");
 	else

@@ -8,7 +8,7 @@ static status show(struct call *c, const struct rds_rec_snapshot *r, struct rds_
 {
 	rds_show(c->arena, RDS_REC_SNAPSHOT, r, RDS_SHAPE_DB_SNAPSHOT, out);
 	out->encrypted = SOME_BOOL(false);
-	out->iam_database_authentication_enabled = SOME_BOOL(false);
+	out->iam_database_authentication_enabled = SOME_BOOL(r->iam_database_authentication_enabled.v);
 	out->dedicated_log_volume = SOME_BOOL(false);
 	out->snapshot_target = STR("region");
 	out->db_snapshot_arn = rds_arn(c, &rds_kind_snapshot, r->db_snapshot_identifier);

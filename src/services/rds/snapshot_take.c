@@ -66,7 +66,8 @@ status rds_snapshot_begin(
 		.multi_az = r->multi_az,
 		.backup_retention_period = r->backup_retention_period,
 		.preferred_backup_window = r->preferred_backup_window,
-		.parameter_group = r->parameter_group};
+		.parameter_group = r->parameter_group,
+		.iam_database_authentication_enabled = r->iam_database_authentication_enabled};
 	if (r->copy_tags_to_snapshot.v) s.tags = r->tags;
 	struct rds_rec_task t = {.account = at.account, .region = at.region, .name = name, .folder = s.folder};
 	rds_put(at, &rds_kind_snapshot, name, &s);

@@ -2,6 +2,7 @@
 #include "services/rds/watch.h"
 #include "base/log.h"
 #include "host/host.h"
+#include "services/rds/auth.h"
 #include "services/rds/node.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -42,6 +43,7 @@ struct instance {
 };
 struct rds {
 	struct cloud *cloud;
+	struct rds_auth *auth;
 	pthread_mutex_t lock, template_lock;
 	pthread_t thread;
 	struct instance *instances;
@@ -56,6 +58,11 @@ struct rds *rds_of(struct cloud *cloud)
 	for (size_t i = 0; i < cloud->n_services; i++)
 		if (cloud->services[i]->model == &wire_service_rds) return cloud->service_state[i];
 	UNREACHABLE();
+}
+
+struct rds_auth *rds_auth_of(struct cloud *cloud)
+{
+	return rds_of(cloud)->auth;
 }
 
 void rds_lock(struct rds *s)
@@ -318,6 +325,7 @@ status rds_start(struct cloud *cloud, struct rds **out)
 {
 	struct rds *s = mem_new(sizeof(*s));
 	s->cloud = cloud;
+	s->auth = rds_auth_new(cloud);
 	s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->template_lock, NULL);
@@ -333,6 +341,7 @@ void rds_stop(struct rds *s)
 	if (running) wake(s);
 	pthread_mutex_unlock(&s->lock);
 	if (running) pthread_join(s->thread, NULL);
+	rds_auth_free(s->auth);
 	while (s->connections) connection_free(s, &s->connections);
 	for (struct instance *i = s->instances; i;) {
 		struct instance *next = i->next;

@@ -7,6 +7,8 @@ struct rds;
 struct rds *rds_of(struct cloud *cloud);
 status rds_start(struct cloud *cloud, struct rds **out) MUST_USE;
 void rds_stop(struct rds *s);
+/* What answers the servers' questions about tokens: auth.h. */
+struct rds_auth *rds_auth_of(struct cloud *cloud);
 /* Around the making of the template. */
 void rds_lock(struct rds *s);
 void rds_unlock(struct rds *s);
