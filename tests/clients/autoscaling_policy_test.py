@@ -1,5 +1,6 @@
 """Auto Scaling through boto3, with simulated compute: policies and alarms, schedules, warm pools, instance refreshes, and target
 groups; and a group of real machines."""
+import base64
 import datetime
 import json
 import os
@@ -422,6 +423,70 @@ class Traffic(Groups):
                      AvailabilityZones=ZONES, LaunchTemplate={"LaunchTemplateId": self.template}, TargetGroupARNs=[t + "0"])
 
 
+    def test_classic(self):
+        """Classic balancers by their own operations, as traffic sources, and beside a target group."""
+        elb = self.virga.client("elb")
+        for name in ("old", "older"):
+            elb.create_load_balancer(LoadBalancerName=name, AvailabilityZones=ZONES, Scheme="internal", Listeners=[
+                {"Protocol": "HTTP", "LoadBalancerPort": 80, "InstancePort": 80}])
+            self.addCleanup(elb.delete_load_balancer, LoadBalancerName=name)
+        v2 = self.virga.client("elbv2")
+        t = v2.create_target_group(Name="beside", Protocol="HTTP", Port=80, VpcId=self.ec2.describe_vpcs()["Vpcs"][0]["VpcId"])
+        t = t["TargetGroups"][0]["TargetGroupArn"]
+
+        def registered(name):
+            return sorted(i["InstanceId"] for i in elb.describe_load_balancers(
+                LoadBalancerNames=[name])["LoadBalancerDescriptions"][0]["Instances"])
+
+        def states(g):
+            return {x["LoadBalancerName"]: x["State"] for x in self.asg.describe_load_balancers(AutoScalingGroupName=g)["LoadBalancers"]}
+        g = self.make(min=1, max=3, DesiredCapacity=2, LoadBalancerNames=["old"])
+        now = sorted(self.serving(g, 2))
+        self.until(lambda: registered("old") == now)
+        self.assertEqual(self.group(g)["LoadBalancerNames"], ["old"])
+        self.assertEqual(self.group(g)["TrafficSources"], [{"Identifier": "old", "Type": "elb"}])
+        self.assertEqual(states(g), {"old": "InService"})  # made with it
+        self.asg.attach_load_balancers(AutoScalingGroupName=g, LoadBalancerNames=["older"])
+        self.until(lambda: registered("older") == now and states(g) == {"old": "InService", "older": "Added"})
+        self.asg.attach_traffic_sources(AutoScalingGroupName=g, TrafficSources=[{"Identifier": t, "Type": "elbv2"}])
+        sources = self.asg.describe_traffic_sources(AutoScalingGroupName=g)["TrafficSources"]
+        self.assertEqual({(x["Identifier"], x["Type"]) for x in sources}, {(t, "elbv2"), ("old", "elb"), ("older", "elb")})
+        self.assertEqual(len(self.asg.describe_traffic_sources(AutoScalingGroupName=g, TrafficSourceType="elb")["TrafficSources"]), 2)
+        # With connection draining an instance that leaves is there until its requests are over.
+        elb.modify_load_balancer_attributes(LoadBalancerName="old", LoadBalancerAttributes={
+            "ConnectionDraining": {"Enabled": True, "Timeout": 600}})
+        self.asg.enter_standby(AutoScalingGroupName=g, InstanceIds=now[:1], ShouldDecrementDesiredCapacity=True)
+        self.until(lambda: registered("old") == registered("older") == now[1:])
+
+        def health(i):
+            return elb.describe_instance_health(LoadBalancerName="old", Instances=[{"InstanceId": i}])["InstanceStates"][0]
+        self.assertEqual((health(now[0])["State"], health(now[0])["Description"]),
+                         ("InService", "Instance deregistration currently in progress."))
+        self.assertIn("EnteringStandby", self.states(g))
+        self.advance("11m")
+        self.until(lambda: self.states(g) == ["InService", "Standby"])
+        self.assertEqual((health(now[0])["State"], health(now[0])["ReasonCode"]), ("OutOfService", "Instance"))
+        self.asg.exit_standby(AutoScalingGroupName=g, InstanceIds=now[:1])
+        self.until(lambda: registered("old") == registered("older") == now)
+        elb.modify_load_balancer_attributes(LoadBalancerName="old", LoadBalancerAttributes={"ConnectionDraining": {"Enabled": False}})
+        # EC2 ends one of them: the balancers know it no more, and have its successor.
+        self.ec2.terminate_instances(InstanceIds=now[:1])
+        self.until(lambda: len(registered("old")) == 2 and now[0] not in registered("old") and registered("older") == registered("old"))
+        self.asg.detach_load_balancers(AutoScalingGroupName=g, LoadBalancerNames=["old"])
+        self.until(lambda: registered("old") == [] and states(g) == {"older": "Added"})
+        self.asg.detach_traffic_sources(AutoScalingGroupName=g, TrafficSources=[{"Identifier": "older", "Type": "elb"}])
+        self.until(lambda: registered("older") == [] and states(g) == {})
+        for call, kw in ((self.asg.attach_load_balancers, {"LoadBalancerNames": ["none"]}),
+                         (self.asg.attach_load_balancers, {"LoadBalancerNames": [t]}),
+                         (self.asg.detach_load_balancers, {"LoadBalancerNames": ["old"]}),
+                         (self.asg.attach_load_balancer_target_groups, {"TargetGroupARNs": ["old"]}),
+                         (self.asg.attach_traffic_sources, {"TrafficSources": [{"Identifier": "old"}]}),
+                         (self.asg.attach_traffic_sources, {"TrafficSources": [{"Identifier": "old", "Type": "elbv2"}]})):
+            self.refused("ValidationError", call, AutoScalingGroupName=g, **kw)
+        self.refused("ValidationError", self.asg.attach_load_balancers, AutoScalingGroupName="none", LoadBalancerNames=["old"])
+        self.drop(g)
+
+
 @unittest.skipIf(os.geteuid() != 0, "machines need root")
 class Machines(Groups):
     @classmethod
@@ -448,6 +513,37 @@ class Machines(Groups):
         self.until(lambda: a not in [i["InstanceId"] for i in self.instances(g)])
         now = self.serving(g, 2)
         self.assertEqual(self.of_group(g), sorted(now))
+
+    @unittest.skipUnless(os.path.exists("/usr/sbin/haproxy"), "haproxy is not installed")
+    def test_classic_checks(self):
+        """What a Classic balancer finds ill is replaced, where the group asks it."""
+        elb = self.virga.client("elb")
+        vpc = self.ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+        sg = self.ec2.create_security_group(VpcId=vpc, GroupName="web", Description="x")["GroupId"]
+        self.ec2.authorize_security_group_ingress(GroupId=sg, IpPermissions=[
+            {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}])
+        elb.create_load_balancer(LoadBalancerName="old", AvailabilityZones=ZONES, Scheme="internal", SecurityGroups=[sg], Listeners=[
+            {"Protocol": "HTTP", "LoadBalancerPort": 80, "InstancePort": 80}])
+        self.addCleanup(elb.delete_load_balancer, LoadBalancerName="old")
+        elb.configure_health_check(LoadBalancerName="old", HealthCheck={
+            "Target": "HTTP:80/", "Interval": 5, "Timeout": 2, "UnhealthyThreshold": 2, "HealthyThreshold": 2})
+        script = b"#!/bin/sh\nmkdir /srv/web; cd /srv/web; setsid python3 -m http.server 80 >/dev/null 2>&1 &\n"
+        self.ec2.create_launch_template_version(LaunchTemplateId=self.template, LaunchTemplateData={
+            "ImageId": self.image, "InstanceType": "t3.micro", "SecurityGroupIds": [sg],
+            "UserData": base64.b64encode(script).decode()})
+        g = self.make(min=1, max=2, HealthCheckType="ELB", HealthCheckGracePeriod=3600,
+                      LaunchTemplate={"LaunchTemplateId": self.template, "Version": "2"})
+        a = self.serving(g, 1)[0]
+        if "StateReason" in self.describe(a):
+            self.skipTest(self.describe(a)["StateReason"]["Message"])
+        self.asg.attach_load_balancers(AutoScalingGroupName=g, LoadBalancerNames=["old"])
+        self.until(lambda: self.asg.describe_load_balancers(AutoScalingGroupName=g)["LoadBalancers"] == [
+            {"LoadBalancerName": "old", "State": "InService"}])
+        self.asg.update_auto_scaling_group(AutoScalingGroupName=g, HealthCheckGracePeriod=0)
+        subprocess.run([BINARY, "ssh", "--endpoint", self.virga.endpoint, a, "--", "pkill", "-f", "http.server"], capture_output=True)
+        self.until(lambda: self.instances(g) and a not in [i["InstanceId"] for i in self.instances(g)])
+        self.assertIn("in response to an ELB system health check failure", " ".join(x["Cause"] for x in self.activities(g)))
+        self.drop(g)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ static const struct service_op operations[AUTOSCALING_OP_COUNT] = {
 	[AUTOSCALING_OP_ATTACH_INSTANCES] = OP(autoscaling_attach_instances, 0),
 	[AUTOSCALING_OP_ATTACH_LOAD_BALANCER_TARGET_GROUPS] =
 		OP(autoscaling_attach_load_balancer_target_groups, OP_BLOCKING),
+	[AUTOSCALING_OP_ATTACH_LOAD_BALANCERS] = OP(autoscaling_attach_load_balancers, OP_BLOCKING),
 	[AUTOSCALING_OP_ATTACH_TRAFFIC_SOURCES] = OP(autoscaling_attach_traffic_sources, OP_BLOCKING),
 	[AUTOSCALING_OP_BATCH_DELETE_SCHEDULED_ACTION] = OP(autoscaling_batch_delete_scheduled_action, 0),
 	[AUTOSCALING_OP_BATCH_PUT_SCHEDULED_UPDATE_GROUP_ACTION] =
@@ -34,6 +35,7 @@ static const struct service_op operations[AUTOSCALING_OP_COUNT] = {
 	[AUTOSCALING_OP_DESCRIBE_LIFECYCLE_HOOK_TYPES] = OP(autoscaling_describe_lifecycle_hook_types, OP_READ),
 	[AUTOSCALING_OP_DESCRIBE_LOAD_BALANCER_TARGET_GROUPS] =
 		OP(autoscaling_describe_load_balancer_target_groups, OP_READ),
+	[AUTOSCALING_OP_DESCRIBE_LOAD_BALANCERS] = OP(autoscaling_describe_load_balancers, OP_READ),
 	[AUTOSCALING_OP_DESCRIBE_METRIC_COLLECTION_TYPES] = OP(autoscaling_describe_metric_collection_types, OP_READ),
 	[AUTOSCALING_OP_DESCRIBE_NOTIFICATION_CONFIGURATIONS] =
 		OP(autoscaling_describe_notification_configurations, OP_READ),
@@ -47,6 +49,7 @@ static const struct service_op operations[AUTOSCALING_OP_COUNT] = {
 	[AUTOSCALING_OP_DESCRIBE_WARM_POOL] = OP(autoscaling_describe_warm_pool, OP_READ),
 	[AUTOSCALING_OP_DETACH_INSTANCES] = OP(autoscaling_detach_instances, 0),
 	[AUTOSCALING_OP_DETACH_LOAD_BALANCER_TARGET_GROUPS] = OP(autoscaling_detach_load_balancer_target_groups, 0),
+	[AUTOSCALING_OP_DETACH_LOAD_BALANCERS] = OP(autoscaling_detach_load_balancers, 0),
 	[AUTOSCALING_OP_DETACH_TRAFFIC_SOURCES] = OP(autoscaling_detach_traffic_sources, 0),
 	[AUTOSCALING_OP_DISABLE_METRICS_COLLECTION] = OP(autoscaling_disable_metrics_collection, 0),
 	[AUTOSCALING_OP_ENABLE_METRICS_COLLECTION] = OP(autoscaling_enable_metrics_collection, 0),

@@ -26,18 +26,6 @@ static void set_tags(struct call *c, struct as_group *g, const struct autoscalin
 	}
 }
 
-static void merge_sources(struct call *c, struct as_group *g)
-{
-	/* Target groups are traffic sources too. */
-	size_t capacity = g->g.target_group_ar_ns.n;
-	for (size_t i = 0; i < g->g.traffic_sources.n; i++) {
-		const struct autoscaling_traffic_source_identifier *t = &g->g.traffic_sources.v[i];
-		if (as_has(g->g.target_group_ar_ns.v, g->g.target_group_ar_ns.n, t->identifier)) continue;
-		*VEC_PUSH(c->arena, &g->g.target_group_ar_ns, &capacity) = t->identifier;
-	}
-	g->g.traffic_sources = (struct autoscaling_traffic_sources){0};
-}
-
 static status made_before(struct call *c, struct str name)
 {
 	struct as_group g;
@@ -84,9 +72,8 @@ status autoscaling_create_auto_scaling_group(
 		return call_fail(c, AUTOSCALING_ERR_LIMIT_EXCEEDED_FAULT,
 			"You may only have %d tags on an Auto Scaling group.", AS_TAGS_MAX);
 	set_tags(c, &g, &in->tags);
-	merge_sources(c, &g);
 	TRY(as_group_check(c, &g, NULL));
-	TRY(as_targets_check(c, &g.g.target_group_ar_ns));
+	TRY(as_sources_check(c, &g));
 	status s = iam_service_role_ensure(c->tx, c->arena, c->account, AS_PRINCIPAL, c->now_ms);
 	if (!is_ok(s)) return s;
 	for (size_t i = 0; i < in->lifecycle_hook_specification_list.n; i++) {
@@ -272,9 +259,10 @@ status as_group_show(struct as_group *g, bool instances, struct autoscaling_auto
 		if (instances && !all.v[i].pool.v)
 			as_instance_show(a, &all.v[i], VEC_PUSH(a, &out->instances, &capacity));
 	}
-	for (size_t i = 0; i < g->g.target_group_ar_ns.n; i++)
-		*VEC_PUSH(a, &out->traffic_sources, &sources) =
-			(struct autoscaling_traffic_source_identifier){g->g.target_group_ar_ns.v[i], STR("elbv2")};
+	struct as_sources names = as_sources_of(g, a);
+	for (size_t i = 0; i < names.n; i++)
+		*VEC_PUSH(a, &out->traffic_sources, &sources) = (struct autoscaling_traffic_source_identifier){
+			names.v[i], as_is_classic(names.v[i]) ? STR("elb") : STR("elbv2")};
 	if (g->g.warm_pool_configuration) out->warm_pool_size = SOME_I32((int32_t)pool);
 	VEC_PRESENT(a, &out->instances);
 	VEC_PRESENT(a, &out->suspended_processes);

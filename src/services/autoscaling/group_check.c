@@ -143,7 +143,6 @@ static status check_health(struct call *c, struct as_group *g)
 static status check_unbuilt(struct call *c, const struct autoscaling_auto_scaling_group *g)
 {
 	const char *what = NULL;
-	if (g->load_balancer_names.n) what = "Classic Load Balancers";
 	if (g->capacity_reservation_specification &&
 		str_has(g->capacity_reservation_specification->capacity_reservation_preference) &&
 		!str_is(g->capacity_reservation_specification->capacity_reservation_preference, "default"))
@@ -172,9 +171,6 @@ status as_group_check(struct call *c, struct as_group *g, const struct as_group 
 		return AS_FAIL(c,
 			"Both MinHealthyPercentage and MaxHealthyPercentage must be specified, with a difference "
 			"of at most 100.");
-	if (g->g.target_group_ar_ns.n > AS_TARGET_GROUPS_MAX)
-		return call_fail(c, AUTOSCALING_ERR_LIMIT_EXCEEDED_FAULT, "You may only attach up to %d target groups.",
-			AS_TARGET_GROUPS_MAX);
 	bool same = before && g->g.launch_template == before->g.launch_template &&
 		    g->g.mixed_instances_policy == before->g.mixed_instances_policy &&
 		    str_eq(g->g.launch_configuration_name, before->g.launch_configuration_name);

@@ -28,6 +28,7 @@ enum {
 	AS_SCHEDULES_MAX = 125,
 	AS_TOPICS_MAX = 10,
 	AS_TARGET_GROUPS_MAX = 50,
+	AS_BALANCERS_MAX = 50,
 	AS_TAGS_MAX = 50,
 	AS_STEPS_MAX = 20,
 	AS_BATCH_MAX = 20, /* instances of one AttachInstances, DetachInstances */
@@ -169,8 +170,15 @@ status as_notify(struct cloud *cloud, struct as_group *g, struct str event, cons
 bool as_suspended(const struct as_group *g, const char *process);
 
 /* ── traffic.c ── */
-/* They are there. */
-status as_targets_check(struct call *c, const struct autoscaling_target_group_ar_ns *arns) MUST_USE;
+/* Target groups, called by their ARN, and Classic Load Balancers, called by their name. */
+struct as_sources {
+	struct str *v;
+	size_t n;
+};
+bool as_is_classic(struct str source);
+struct as_sources as_sources_of(const struct as_group *g, struct arena *a);
+/* A new group's: all of them are there, and sorted by kind. */
+status as_sources_check(struct call *c, struct as_group *g) MUST_USE;
 
 /* ── policy.c ── */
 status as_policies_drop(struct call *c, struct as_group *g) MUST_USE;

@@ -1,4 +1,5 @@
-/* Elastic Load Balancing (Classic): what it does, operation by operation. How: docs/decisions/0077-classic-load-balancers.md. */
+/* Elastic Load Balancing (Classic): what it does, operation by operation. How:
+ * docs/decisions/0077-classic-load-balancers.md. */
 #include "services/elb/room.h"
 
 static const struct service_op operations[ELB_OP_COUNT] = {

@@ -112,22 +112,35 @@ static struct elb_instance_state out_of_service(struct str id, const char *reaso
 	return (struct elb_instance_state){id, STR("OutOfService"), str_c(reason), str_c(description)};
 }
 
+/* It is no longer registered, but may still serve what it has begun. */
+static status state_of_gone(
+	struct call *c, const struct elb_rec_balancer *b, struct str id, struct elb_instance_state *out)
+{
+	*out = out_of_service(id, "Instance", "Instance is not currently registered with the LoadBalancer.");
+	for (size_t i = 0; i < b->listeners.n; i++) {
+		struct elbv2_rec_target t;
+		const struct elb_rec_listener *l = &b->listeners.v[i];
+		status s = elbv2_target_get(ec2_here(c), l->group, id, l->instance_port.v, STR_NONE, &t);
+		if (is_ok(s) && t.draining.has)
+			*out = (struct elb_instance_state){id, STR("InService"), STR("N/A"),
+				STR("Instance deregistration currently in progress.")};
+		else if (!is_ok(s) && !status_is(s, STATUS_NOT_FOUND))
+			return s;
+	}
+	return OK;
+}
+
 /* As the first listener's group has it; checks are the same for all. */
-static status state_of(struct call *c, const struct elb_rec_balancer *b, const struct elbv2_rec_group *g,
-	const struct elbv2_seen *seen, struct str id, struct elb_instance_state *out)
+static status state_of(struct call *c, const struct elbv2_rec_group *g, const struct elbv2_seen *seen, struct str id,
+	struct elb_instance_state *out)
 {
 	struct elbv2_rec_target t;
 	struct elbv2_spot spot;
 	struct elbv2_target_health h = {0};
 	bool used = false;
-	status s = elb_among(&b->instances, id) ? elbv2_target_get(ec2_here(c), g->id, id, g->port.v, STR_NONE, &t)
-						: STATUS(NOT_FOUND);
-	if (status_is(s, STATUS_NOT_FOUND)) {
-		*out = out_of_service(id, "Instance", "Instance is not currently registered with the LoadBalancer.");
-		return OK;
-	}
-	TRY(s);
-	s = elbv2_target_spot(ec2_here(c), g, &t, &spot);
+	/* Its target goes as soon as it begins to shut down. */
+	status s = elbv2_target_get(ec2_here(c), g->id, id, g->port.v, STR_NONE, &t);
+	if (is_ok(s)) s = elbv2_target_spot(ec2_here(c), g, &t, &spot);
 	if (status_is(s, STATUS_NOT_FOUND) || status_is(s, STATUS_BUSY)) {
 		*out = out_of_service(id, "Instance",
 			status_is(s, STATUS_BUSY) ? "Instance is in stopped state."
@@ -172,13 +185,19 @@ status elb_describe_instance_health(struct call *c, const struct elb_describe_in
 			ec2_here(c), str_fmt(c->arena, "%.*s:%d", STR_ARG(serving.name), b.listeners.v[0].port.v), &g));
 		TRY(elbv2_see(c, &g, &seen));
 	}
+	struct elb_instances listed = in->instances;
+	if (!listed.n) show_instances(c, &b, &listed);
 	VEC_PRESENT(c->arena, &out->instance_states);
-	for (size_t i = 0; !in->instances.n && i < b.instances.n; i++)
-		TRY(state_of(c, &b, &g, &seen, b.instances.v[i], VEC_PUSH(c->arena, &out->instance_states, &capacity)));
-	for (size_t i = 0; i < in->instances.n; i++) {
-		struct str id = str_or(in->instances.v[i].instance_id, STR(""));
-		TRY(check_instance(c, id));
-		TRY(state_of(c, &b, &g, &seen, id, VEC_PUSH(c->arena, &out->instance_states, &capacity)));
+	for (size_t i = 0; i < listed.n; i++) {
+		struct str id = str_or(listed.v[i].instance_id, STR(""));
+		struct elb_instance_state *to = VEC_PUSH(c->arena, &out->instance_states, &capacity);
+		if (in->instances.n) TRY(check_instance(c, id));
+		if (!b.listeners.n && elb_among(&b.instances, id))
+			*to = out_of_service(id, "ELB", "Instance registration is still in progress.");
+		else if (elb_among(&b.instances, id))
+			TRY(state_of(c, &g, &seen, id, to));
+		else
+			TRY(state_of_gone(c, &b, id, to));
 	}
 	return OK;
 }

@@ -1,4 +1,5 @@
 /* Classic Load Balancers in the store. */
+#include "services/ec2/instance.h"
 #include "services/elb/room.h"
 
 static struct str key_of(struct call *c, struct str name)
@@ -6,6 +7,21 @@ static struct str key_of(struct call *c, struct str name)
 	struct key k = key_for(c->arena, STR("elb"), STR("balancer"), c->account, c->region);
 	if (str_has(name)) key_str(&k, name);
 	return key_done(&k);
+}
+
+/* An instance that is terminated is deregistered by that. */
+static status without_terminated(struct call *c, struct elb_rec_balancer *b)
+{
+	struct elb_rec_strings now = {0};
+	size_t capacity = 0;
+	for (size_t i = 0; i < b->instances.n; i++) {
+		struct ec2_rec_instance r = {0};
+		status s = ec2_load(ec2_here(c), &ec2_type_instance, b->instances.v[i], &r);
+		if (!is_ok(s) && !status_is(s, STATUS_NOT_FOUND)) return s;
+		if (is_ok(s) && r.state.v != EC2_TERMINATED) *VEC_PUSH(c->arena, &now, &capacity) = b->instances.v[i];
+	}
+	b->instances = now;
+	return OK;
 }
 
 status elb_find(struct call *c, struct str name, struct elb_rec_balancer *out)
@@ -17,7 +33,8 @@ status elb_find(struct call *c, struct str name, struct elb_rec_balancer *out)
 		return ELB_FAIL(
 			c, ACCESS_POINT_NOT_FOUND, "There is no ACTIVE Load Balancer named '%.*s'", STR_ARG(name));
 	TRY(s);
-	return elb_rec_balancer_decode(c->arena, bytes, out);
+	TRY(elb_rec_balancer_decode(c->arena, bytes, out));
+	return without_terminated(c, out);
 }
 
 status elb_all(struct call *c, struct elb_all *out)
@@ -31,6 +48,7 @@ status elb_all(struct call *c, struct elb_all *out)
 		struct elb_rec_balancer *b = VEC_PUSH(c->arena, out, &capacity);
 		*b = (struct elb_rec_balancer){0};
 		s = elb_rec_balancer_decode(c->arena, str_dup(c->arena, value), b);
+		if (is_ok(s)) s = without_terminated(c, b);
 	}
 	status end = store_scan_end(scan);
 	TRY(s);
