@@ -85,7 +85,7 @@ static status attend(struct rds_work *w)
 	rds_forward(s, r->dbi_resource_id, str_has(public) ? r->loopback : STR_NONE, (uint16_t)r->port.v, public);
 	rds_auth_open(rds_auth_of(w->cloud), r->dbi_resource_id,
 		r->iam_database_authentication_enabled.v ? n->eni : STR_NONE);
-	rds_watch(s, r->dbi_resource_id,
+	rds_watch(s, r->dbi_resource_id, r->engine,
 		rds_path(w->cloud, w->at.a, rds_folder(w->at.a, r),
 			str_fmt(w->at.a, "%.*s/socket", STR_ARG(n->letter)).p),
 		(uint16_t)r->port.v);
@@ -94,7 +94,7 @@ static status attend(struct rds_work *w)
 
 static void unattend(struct rds_work *w)
 {
-	rds_watch(rds_of(w->cloud), w->r->dbi_resource_id, NULL, 0);
+	rds_watch(rds_of(w->cloud), w->r->dbi_resource_id, STR_NONE, NULL, 0);
 	rds_forward(rds_of(w->cloud), w->r->dbi_resource_id, STR_NONE, 0, STR_NONE);
 	rds_auth_open(rds_auth_of(w->cloud), w->r->dbi_resource_id, STR_NONE);
 }
@@ -116,23 +116,11 @@ static status became_available(struct rds_work *w)
 	return OK;
 }
 
-/* The server's own version is the truth. */
-static status read_version(struct rds_work *w, struct pg *p)
-{
-	struct pg_rows rows;
-	TRY(pg_query(p, w->at.a, STR("SHOW server_version"), 5000, &rows, NULL));
-	if (!rows.n || !rows.v[0].n) return OK;
-	struct str text = rows.v[0].v[0];
-	w->r->engine_version = str_cut(&text, ' ');
-	return OK;
-}
-
 static status create(struct rds_work *w)
 {
 	struct rds_rec_instance *r = w->r;
 	struct rds_rec_node *n = rds_node(r, r->primary);
 	struct str why = STR_NONE;
-	struct pg p;
 	bool ready, moved;
 	if (str_has(r->secret_name) && !str_has(r->secret_arn)) TRY(rds_secret_make(w));
 	if (!w->real) return became_available(w);
@@ -144,30 +132,9 @@ static status create(struct rds_work *w)
 		status s = rds_node_make(w, n, &ready, &why);
 		if (!is_ok(s)) return tried(w, s, "failed", why);
 		if (!ready) return OK;
-		s = rds_connect(w->cloud, w->at.a, r, n->letter, STR("postgres"), &p, &why);
+		s = rds_node_begin(w, n, &ready, &why);
 		if (!is_ok(s)) return tried(w, s, "failed", why);
-		struct pg_rows rows;
-		s = pg_query(&p, w->at.a, STR("SELECT pg_is_in_recovery()"), 5000, &rows, &why);
-		bool recovering = is_ok(s) && rows.n && str_is(rows.v[0].v[0], "t");
-		if (is_ok(s) && recovering && r->origin && str_is(r->origin->kind, "time")) {
-			/* It replays the log; it will be promoted at the moment asked for. */
-			pg_close(&p);
-			rds_again(w, RDS_SOON_MS);
-			return OK;
-		}
-		if (is_ok(s) && r->origin && str_is(r->origin->kind, "time")) {
-			/* It has been promoted. It goes on without the source's log before its eyes. */
-			pg_close(&p);
-			r->origin = NULL;
-			TRY(rds_node_stop(w->cloud, w->at.a, r, n->letter, false));
-			TRY(rds_node_settings(w, n, true));
-			rds_again(w, 1);
-			return OK;
-		}
-		if (is_ok(s) && !recovering) s = rds_node_furnish(w, &p, &why);
-		if (is_ok(s)) s = read_version(w, &p);
-		pg_close(&p);
-		if (!is_ok(s)) return tried(w, s, "failed", why);
+		if (!ready) return OK;
 		n->state = STR("up");
 		if (r->origin && !str_is(r->origin->kind, "replica")) r->origin = NULL;
 	}
@@ -435,16 +402,11 @@ static status keep(struct rds_work *w)
 	if (!str_is(r->db_instance_status, "available") && !str_is(r->db_instance_status, "backing-up")) return OK;
 	if (!serves) return OK;
 	if (w->real) {
-		struct pg p;
-		status s = rds_connect(w->cloud, w->at.a, r, n->letter, STR("postgres"), &p, &why);
-		if (!is_ok(s)) {
+		status s = rds_node_tend(w, n, &why);
+		if (status_is(s, STATUS_BUSY)) {
 			rds_again(w, RDS_SOON_MS);
 			return OK;
 		}
-		if (r->verifier_due.v) s = rds_node_furnish(w, &p, &why);
-		if (is_ok(s)) s = rds_node_reload(w, n, &p);
-		if (is_ok(s)) s = rds_measure(w, &p);
-		pg_close(&p);
 		if (!is_ok(s)) return tried(w, s, "available", why);
 		rds_log_export(w);
 		r->failures = SOME_I32(0);

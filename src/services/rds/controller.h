@@ -25,11 +25,14 @@ status rds_node_reload(struct rds_work *w, struct rds_rec_node *n, struct pg *p)
 /* Roles, databases, the master's password. */
 status rds_node_furnish(struct rds_work *w, struct pg *p, struct str *why) MUST_USE;
 
+/* ── driver.h ── a new instance's server serves; and one of an available instance is looked after. */
+status rds_node_begin(struct rds_work *w, struct rds_rec_node *n, bool *done, struct str *why) MUST_USE;
+status rds_node_tend(struct rds_work *w, struct rds_rec_node *n, struct str *why) MUST_USE;
+status rds_prune(struct rds_work *w, struct str oldest, struct str *why) MUST_USE;
+
 /* ── tls.c ── a server's certificate and key beside its settings, where they are not there yet. */
 status rds_node_certificate(struct rds_work *w, const struct rds_rec_node *n) MUST_USE;
 
-/* ── measure.c ── metrics, when they are due. */
-status rds_measure(struct rds_work *w, struct pg *g) MUST_USE;
 /* ── log_export.c ── what the server has written since the last look, to CloudWatch Logs. */
 void rds_log_export(struct rds_work *w);
 

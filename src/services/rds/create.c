@@ -73,7 +73,7 @@ static status read_password(struct call *c, const struct rds_create_db_instance_
 		return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
 			"The parameter MasterUserPassword must be provided and must not be blank.");
 	TRY(rds_password_check(c, in->master_user_password));
-	r->verifier = rds_scram_verifier(c->arena, in->master_user_password);
+	r->verifier = rds_verifier(c->arena, r->engine, in->master_user_password);
 	return OK;
 }
 

@@ -39,7 +39,7 @@ static status change_password(struct call *c, const struct rds_modify_db_instanc
 				"managed in "
 				"Secrets Manager.");
 		TRY(rds_password_check(c, in->master_user_password));
-		r->verifier = rds_scram_verifier(c->arena, in->master_user_password);
+		r->verifier = rds_verifier(c->arena, r->engine, in->master_user_password);
 		r->verifier_due = SOME_BOOL(true);
 	}
 	if (in->manage_master_user_password.has && in->manage_master_user_password.v != managed)

@@ -1,18 +1,11 @@
 /* Metrics, once a minute, of what really stands: "Amazon RDS CloudWatch instance-level metrics", the guide. */
+#include "services/rds/measure.h"
 #include "host/engines/engine.h"
-#include "services/cloudwatch/metrics.h"
-#include "services/rds/controller.h"
+#include "services/rds/postgres.h"
 
-enum { PERIOD_MS = 60000, METRICS_MAX = 12, STATEMENT_MS = 5000 };
+enum { PERIOD_MS = 60000, STATEMENT_MS = 5000 };
 
-struct points {
-	struct rds_work *w;
-	struct metric_point v[METRICS_MAX];
-	struct metric_dimension dimension;
-	size_t n;
-};
-
-static void put(struct points *p, const char *name, const char *unit, double value)
+void rds_point(struct rds_points *p, const char *name, const char *unit, double value)
 {
 	struct metric *m = arena_new(p->w->at.a, struct metric);
 	*m = (struct metric){.account = p->w->at.account,
@@ -21,13 +14,13 @@ static void put(struct points *p, const char *name, const char *unit, double val
 		.name = str_c(name),
 		.dimensions = &p->dimension,
 		.n_dimensions = 1};
-	INVARIANT(p->n < METRICS_MAX);
+	INVARIANT(p->n < RDS_METRICS_MAX);
 	p->v[p->n++] =
 		(struct metric_point){.metric = m, .at_ms = p->w->now_ms, .unit = unit, .value = value, .times = 1};
 }
 
 /* The group of the server's processes: what they have used of processors since the last look, and of memory now. */
-static status host_side(struct points *p)
+static status host_side(struct rds_points *p)
 {
 	struct rds_work *w = p->w;
 	struct rds_rec_instance *r = w->r;
@@ -39,12 +32,12 @@ static status host_side(struct points *p)
 	for (size_t i = 0; i < all.engines.n; i++) {
 		const struct compute_rec_engine_status *e = &all.engines.v[i];
 		if (!str_eq(e->id, id) || !str_is(e->state, "running")) continue;
-		put(p, "FreeableMemory", "Bytes", (double)(((int64_t)k.memory_mib << 20) - e->memory_bytes.v));
+		rds_point(p, "FreeableMemory", "Bytes", (double)(((int64_t)k.memory_mib << 20) - e->memory_bytes.v));
 		int64_t passed_us = r->measured.has ? (w->now_ms - r->measured.ms) * 1000 : 0;
 		/* A server that was started again begins at nothing. */
 		if (r->cpu_us.has && e->cpu_us.v >= r->cpu_us.v && passed_us > 0) {
 			double busy = (double)(e->cpu_us.v - r->cpu_us.v) / (double)passed_us / k.vcpus * 100;
-			put(p, "CPUUtilization", "Percent", busy > 100 ? 100 : busy);
+			rds_point(p, "CPUUtilization", "Percent", busy > 100 ? 100 : busy);
 		}
 		r->cpu_us = e->cpu_us;
 	}
@@ -70,8 +63,9 @@ static const struct {
 };
 enum { N_ASKED = sizeof(asked) / sizeof(*asked) };
 
-static status server_side(struct points *p, struct pg *g)
+status rds_pg_measure(struct rds_points *p, void *session)
 {
+	struct pg *g = session;
 	struct buf b = BUF_IN(p->w->at.a);
 	struct pg_rows rows;
 	double value;
@@ -84,20 +78,20 @@ static status server_side(struct points *p, struct pg *g)
 		if (!str_has(text) || !is_ok(str_to_f64(text, &value))) continue;
 		if (strcmp(asked[i].name, "FreeStorageSpace") == 0)
 			value = (double)((int64_t)p->w->r->allocated_storage.v << 30) - value;
-		put(p, asked[i].name, asked[i].unit, value);
+		rds_point(p, asked[i].name, asked[i].unit, value);
 	}
 	return OK;
 }
 
-status rds_measure(struct rds_work *w, struct pg *g)
+status rds_measure(struct rds_work *w, status (*server)(struct rds_points *p, void *session), void *session)
 {
-	struct points p = {.w = w, .dimension = {STR("DBInstanceIdentifier"), w->r->db_instance_identifier}};
+	struct rds_points p = {.w = w, .dimension = {STR("DBInstanceIdentifier"), w->r->db_instance_identifier}};
 	if (w->r->next_measure.has && w->r->next_measure.ms > w->now_ms) {
 		rds_again(w, w->r->next_measure.ms - w->now_ms);
 		return OK;
 	}
 	TRY(host_side(&p));
-	TRY(server_side(&p, g));
+	TRY(server(&p, session));
 	w->r->measured = SOME_TIME(w->now_ms);
 	w->r->next_measure = SOME_TIME(w->now_ms + PERIOD_MS);
 	rds_again(w, PERIOD_MS);

@@ -4,7 +4,8 @@
 #include "clock/clock.h"
 #include "host/engines/engine.h"
 #include "host/engines/folder.h"
-#include "services/rds/watch.h"
+#include "services/rds/driver.h"
+#include "services/rds/postgres.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -85,7 +86,12 @@ status rds_run(struct cloud *cloud, struct arena *a, const struct rds_script *s,
 	"CREATE ROLE rdsrepladmin LOGIN REPLICATION;\n"                                                                \
 	"CREATE DATABASE rdsadmin;\nREVOKE CONNECT ON DATABASE rdsadmin FROM PUBLIC;\n"
 
-status rds_template(struct cloud *cloud, struct arena *a, struct str *why)
+status rds_template(struct cloud *cloud, struct arena *a, struct str engine, struct str *why)
+{
+	return rds_driver_of(engine)->template(cloud, a, why);
+}
+
+status rds_pg_template(struct cloud *cloud, struct arena *a, struct str *why)
 {
 	struct rds *state = rds_of(cloud);
 	struct stat st;
@@ -147,22 +153,16 @@ status rds_node_start(struct cloud *cloud, struct arena *a, const struct rds_rec
 	const struct rds_rec_node *n, struct str *why)
 {
 	struct rds_class k = {2, 1024};
-	struct str own = str_fmt(a, "/srv/engine/%.*s", STR_ARG(n->letter));
-	struct str argv[] = {STR(BIN "postgres"), STR("-D"), str_cat(a, own, STR("/data")), STR("-c"),
-		str_fmt(a, "config_file=%.*s/postgresql.conf", STR_ARG(own))};
 	rds_class_find(r->db_instance_class, &k);
 	struct compute_rec_engine e = {.id = rds_engine_id(a, r, n->letter),
 		.place = n->eni,
-		.argv = {argv, sizeof(argv) / sizeof(*argv)},
 		.folder = rds_folder(a, r),
 		.vcpus = SOME_I32((int32_t)k.vcpus),
 		.memory_bytes = SOME_I64((int64_t)k.memory_mib << 20),
 		/* Of two the other one takes over: one that came back by itself would be in the way. */
 		.restart = r->multi_az.v ? STR("never") : STR("always"),
-		/* A fast shutdown: sessions end, what is committed is on disk. */
-		.stop_signal = SOME_I32(SIGINT),
 		.grace_ms = SOME_I64(GRACE_MS)};
-	if (r->origin) e.shared = r->origin->log_folder;
+	rds_driver_of(r->engine)->command(a, r, n, &e);
 	TRY(user_of(cloud, a, &e));
 	return host_engine_start(cloud->host, a, &e, why);
 }

@@ -27,7 +27,7 @@ struct rds_script {
 };
 status rds_run(struct cloud *cloud, struct arena *a, const struct rds_script *s, struct str *why) MUST_USE;
 /* The cluster that new instances begin with, made once; the user id of all servers comes with it. */
-status rds_template(struct cloud *cloud, struct arena *a, struct str *why) MUST_USE;
+status rds_template(struct cloud *cloud, struct arena *a, struct str engine, struct str *why) MUST_USE;
 /* A node's folders. */
 status rds_node_folders(struct cloud *cloud, struct arena *a, const struct rds_rec_instance *r, struct str letter,
 	struct str *why) MUST_USE;

@@ -1,6 +1,6 @@
 /* From nothing to a server that serves. */
 #include "base/log.h"
-#include "services/rds/controller.h"
+#include "services/rds/postgres.h"
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -83,7 +83,7 @@ static status write_files(struct rds_work *w, struct rds_rec_node *n, bool start
 	return OK;
 }
 
-status rds_node_settings(struct rds_work *w, struct rds_rec_node *n, bool starting)
+status rds_pg_node_settings(struct rds_work *w, struct rds_rec_node *n, bool starting)
 {
 	bool changed;
 	return write_files(w, n, starting, &changed);
@@ -174,12 +174,12 @@ status rds_node_furnish(struct rds_work *w, struct pg *p, struct str *why)
 		STATEMENT_MS * 3, NULL, why);
 }
 
-status rds_node_make(struct rds_work *w, struct rds_rec_node *n, bool *ready, struct str *why)
+status rds_pg_node_make(struct rds_work *w, struct rds_rec_node *n, bool *ready, struct str *why)
 {
 	struct arena *a = w->at.a;
 	*ready = false;
 	if (str_is(n->state, "new")) {
-		TRY(rds_template(w->cloud, a, why));
+		TRY(rds_pg_template(w->cloud, a, why));
 		TRY(make_data(w, n, why));
 		TRY(rds_node_certificate(w, n));
 		TRY(rds_node_settings(w, n, true));

@@ -118,7 +118,7 @@ static status reset(struct cloud *cloud, void *state, bool gone)
 		struct rds_each i = rds_each_instance(tx, &a);
 		while (rds_next(&i)) {
 			const struct rds_rec_instance *r = i.record;
-			rds_watch(state, r->dbi_resource_id, NULL, 0);
+			rds_watch(state, r->dbi_resource_id, STR_NONE, NULL, 0);
 			rds_forward(state, r->dbi_resource_id, STR_NONE, 0, STR_NONE);
 			rds_auth_open(rds_auth_of(cloud), r->dbi_resource_id, STR_NONE);
 			for (size_t k = 0; rds_real(cloud) && k < r->nodes.n; k++) {

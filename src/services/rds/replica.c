@@ -1,6 +1,6 @@
 /* Read replicas and restores, from the controller's side: what they want of their source, and how they leave it. */
 #include "base/log.h"
-#include "services/rds/controller.h"
+#include "services/rds/postgres.h"
 #include <sys/stat.h>
 
 enum { STATEMENT_MS = 20000 };
@@ -15,7 +15,7 @@ static status source_of(struct rds_work *w, struct rds_rec_instance *out, struct
 
 /* A message of the log is a commit after the moment asked for, so that the replay has something to stop at; then the
  * segment that holds it is closed, and archived. */
-status rds_source_archive(struct rds_work *w, bool *done)
+status rds_pg_source_archive(struct rds_work *w, bool *done)
 {
 	struct rds_rec_instance from;
 	struct rds_place at;
@@ -72,7 +72,7 @@ status rds_source_forget(struct rds_work *w)
 	return OK;
 }
 
-status rds_promote(struct rds_work *w, bool *done)
+status rds_pg_promote(struct rds_work *w, bool *done)
 {
 	struct rds_rec_instance *r = w->r;
 	struct pg p;

@@ -156,6 +156,8 @@ int64_t rds_window_next(struct str window, int64_t now_ms);
 /* ── scram.c ── */
 /* What PostgreSQL keeps of a password (RFC 5803), so that the password itself is kept nowhere. */
 struct str rds_scram_verifier(struct arena *a, struct str password);
+/* driver.h: what that engine keeps. */
+struct str rds_verifier(struct arena *a, struct str engine, struct str password);
 
 /* The one authority that signs servers' certificates, by the name of AWS's default. */
 #define RDS_CA "rds-ca-rsa2048-g1"

@@ -97,7 +97,7 @@ status rds_secret_make(struct rds_work *w)
 		log_warn("rds", "secret", "code=%.*s message=\"%.*s\"", STR_ARG(i->code), STR_ARG(i->message));
 	inside_free(i);
 	TRY(s);
-	w->r->verifier = rds_scram_verifier(w->at.a, password);
+	w->r->verifier = rds_verifier(w->at.a, w->r->engine, password);
 	vault_wipe(password);
 	w->r->verifier_due = SOME_BOOL(true);
 	w->r->secret_status = STR("active");
@@ -112,7 +112,7 @@ status rds_secret_rotate(struct rds_work *w)
 		str_fmt(w->at.a, "%.*s-%016llx", STR_ARG(w->r->dbi_resource_id),
 			(unsigned long long)w->r->secret_rotate.ms),
 		&password));
-	w->r->verifier = rds_scram_verifier(w->at.a, password);
+	w->r->verifier = rds_verifier(w->at.a, w->r->engine, password);
 	vault_wipe(password);
 	w->r->verifier_due = SOME_BOOL(true);
 	w->r->secret_status = STR("active");

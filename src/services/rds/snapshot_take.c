@@ -5,7 +5,6 @@
 #include "services/rds/controller.h"
 #include <sys/stat.h>
 
-#define BIN "/usr/lib/postgresql/15/bin/"
 #define DAY_MS (24ll * 60 * 60 * 1000)
 
 static status copy_folder(struct cloud *cloud, struct arena *a, struct str from, struct str to, struct str *why)
@@ -16,22 +15,6 @@ static status copy_folder(struct cloud *cloud, struct arena *a, struct str from,
 			.text = STR("[ ! -e made ] || exit 0\nrm -rf data\ncp -a --reflink=auto /srv/shared/data data\n"
 				    "sync -f data\nmkdir made\n")},
 		why);
-}
-
-status rds_snapshot_take(
-	struct cloud *cloud, struct arena *a, const struct rds_rec_instance *r, struct str folder, struct str *why)
-{
-	struct str state;
-	TRY(rds_node_state(cloud, a, r, r->primary, &state));
-	const char *args[] = {str_z(a, r->primary), str_fmt(a, "%d", r->port.v).p, NULL};
-	struct rds_script s = {.folder = folder, .shared = rds_folder(a, r), .args = args};
-	s.text = str_is(state, "running")
-			 ? STR("[ ! -e made ] || exit 0\nrm -rf data\n" BIN
-			       "pg_basebackup -D data -h /srv/shared/$1/socket -p $2 -U "
-			       "rdsrepladmin -c fast -X stream --no-sync\nchmod 750 data\nsync -f data\nmkdir made\n")
-			 : STR("[ ! -e made ] || exit 0\nrm -rf data\ncp -a --reflink=auto /srv/shared/$1/data data\n"
-			       "sync -f data\nmkdir made\n");
-	return rds_run(cloud, a, &s, why);
 }
 
 status rds_snapshot_begin(
@@ -115,7 +98,7 @@ static status take(struct cloud *cloud, struct rds_place at, const struct rds_re
 	struct rds_rec_owner o;
 	struct rds_rec_instance r;
 	if (!rds_real(cloud)) return OK;
-	TRY(rds_template(cloud, at.a, why));
+	TRY(rds_template(cloud, at.a, s->engine, why));
 	if (str_has(s->source_folder)) return copy_folder(cloud, at.a, s->source_folder, s->folder, why);
 	*why = STR("the DB instance is gone");
 	status st = rds_owner(at.tx, at.a, s->dbi_resource_id, &o);
@@ -227,13 +210,7 @@ status rds_backups(struct rds_work *w)
 		TRY(expire(w, &oldest, &from_ms));
 		/* The log from before the oldest is of no use. */
 		if (w->real && str_has(oldest)) {
-			s = rds_run(w->cloud, w->at.a,
-				&(struct rds_script){.folder = rds_folder(w->at.a, r),
-					.shared = oldest,
-					.text = STR("f=$(sed -n 's/^START WAL LOCATION.*file \\([0-9A-F]*\\).*/\\1/p' "
-						    "/srv/shared/data/backup_label 2>/dev/null)\n[ -z \"$f\" ] || " BIN
-						    "pg_archivecleanup wal $f\n")},
-				&why);
+			s = rds_prune(w, oldest, &why);
 			if (!is_ok(s)) log_warn("rds", "log_stays", "why=\"%.*s\"", STR_ARG(str_or(why, STR(""))));
 		}
 		rds_again(w, RDS_LATER_MS * 4);

@@ -5,7 +5,7 @@
  * all that was ever answered. Only one that is "up" may take over. Before commits stop waiting for it (it ended, its
  * zone failed), the record says that it is no longer "up": so a crash between the two loses nothing. */
 #include "base/log.h"
-#include "services/rds/controller.h"
+#include "services/rds/postgres.h"
 
 enum { STATEMENT_MS = 5000, PROMOTE_MS = 20000, SETTLE_MS = 500, LOOK_MS = 1000 };
 
@@ -27,7 +27,7 @@ static bool zone_down(struct rds_work *w, const struct rds_rec_node *n)
 	return ec2_zone_is_down(w->at.tx, w->at.a, n->zone);
 }
 
-bool rds_standby_runs(struct rds_work *w)
+bool rds_pg_standby_runs(struct rds_work *w)
 {
 	const struct rds_rec_node *n = standby_of(w->r);
 	struct str state;
@@ -54,7 +54,7 @@ static status promote(struct rds_work *w, struct rds_rec_node *n)
 	return s;
 }
 
-status rds_failover(struct rds_work *w)
+status rds_pg_failover(struct rds_work *w)
 {
 	struct rds_rec_instance *r = w->r;
 	struct rds_rec_node *old = rds_node(r, r->primary), *n = standby_of(r);
@@ -144,7 +144,7 @@ static status follow(struct rds_work *w, struct pg *p, struct rds_rec_node *n)
 	return OK;
 }
 
-status rds_standby(struct rds_work *w, bool *moved)
+status rds_pg_standby(struct rds_work *w, bool *moved)
 {
 	struct rds_rec_instance *r = w->r;
 	struct rds_rec_node *primary = rds_node(r, r->primary), *n = standby_of(r);

@@ -3,7 +3,7 @@
 #include "base/log.h"
 #include "host/host.h"
 #include "services/rds/auth.h"
-#include "services/rds/node.h"
+#include "services/rds/driver.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -38,8 +38,9 @@ struct instance {
 	uint16_t port, watched_port;
 	int listener;
 	char *socket; /* folder */
-	struct pg watched;
-	bool is_watched, refused;
+	const struct rds_driver *driver;
+	int watched; /* -1 */
+	bool refused;
 };
 struct rds {
 	struct cloud *cloud;
@@ -189,21 +190,20 @@ static void watch_one(struct rds *s, struct instance *i)
 {
 	struct arena a;
 	char c;
-	if (i->is_watched) {
-		ssize_t n = recv(i->watched.fd, &c, 1, MSG_DONTWAIT);
+	if (i->watched >= 0) {
+		ssize_t n = recv(i->watched, &c, 1, MSG_DONTWAIT);
 		/* What it says (a notice, its shutdown) is of no interest but for its end. */
-		while (n > 0) n = recv(i->watched.fd, &c, 1, MSG_DONTWAIT);
+		while (n > 0) n = recv(i->watched, &c, 1, MSG_DONTWAIT);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-		pg_close(&i->watched);
-		i->is_watched = false;
+		close(i->watched);
+		i->watched = -1;
 		log_info("rds", "server_gone", "instance=%s", i->id);
 		mark_job(s, i->id);
 		return;
 	}
 	if (!i->socket) return;
 	arena_init(&a);
-	i->is_watched = is_ok(pg_open(&i->watched, &a, i->socket, i->watched_port, STR("postgres"), 500, NULL));
-	if (!i->is_watched) i->watched.fd = -1;
+	if (!is_ok(i->driver->watch(&a, i->socket, i->watched_port, &i->watched))) i->watched = -1;
 	arena_cleanup(&a);
 }
 
@@ -226,7 +226,7 @@ static void *run(void *ctx)
 		p[n++] = (struct pollfd){s->wake, POLLIN, 0};
 		for (struct instance *i = s->instances; i; i = i->next) {
 			if (i->listener >= 0) p[n++] = (struct pollfd){i->listener, POLLIN, 0};
-			if (i->is_watched) p[n++] = (struct pollfd){i->watched.fd, POLLIN, 0};
+			if (i->watched >= 0) p[n++] = (struct pollfd){i->watched, POLLIN, 0};
 		}
 		pthread_mutex_unlock(&s->lock);
 		for (struct connection *c = s->connections; c; c = c->next) {
@@ -256,7 +256,7 @@ static struct instance *instance_of(struct rds *s, struct str id)
 	for (struct instance *i = s->instances; i; i = i->next)
 		if (str_eq(str_c(i->id), id)) return i;
 	struct instance *i = mem_new(sizeof(*i));
-	*i = (struct instance){.next = s->instances, .listener = -1, .watched.fd = -1};
+	*i = (struct instance){.next = s->instances, .listener = -1, .watched = -1};
 	snprintf(i->id, sizeof(i->id), "%.*s", STR_ARG(id));
 	s->instances = i;
 	return i;
@@ -301,15 +301,16 @@ void rds_forward(struct rds *s, struct str id, struct str loopback, uint16_t por
 	pthread_mutex_unlock(&s->lock);
 }
 
-void rds_watch(struct rds *s, struct str id, const char *path, uint16_t port)
+void rds_watch(struct rds *s, struct str id, struct str engine, const char *path, uint16_t port)
 {
 	pthread_mutex_lock(&s->lock);
 	struct instance *i = instance_of(s, id);
 	bool same =
 		(!path && !i->socket) || (path && i->socket && strcmp(path, i->socket) == 0 && i->watched_port == port);
 	if (!same) {
-		if (i->is_watched) pg_close(&i->watched);
-		i->is_watched = false, i->watched_port = port;
+		if (i->watched >= 0) close(i->watched);
+		i->watched = -1, i->watched_port = port;
+		i->driver = path ? rds_driver_of(engine) : NULL;
 		free(i->socket);
 		i->socket = NULL;
 		if (path) {
@@ -346,7 +347,7 @@ void rds_stop(struct rds *s)
 	for (struct instance *i = s->instances; i;) {
 		struct instance *next = i->next;
 		if (i->listener >= 0) close(i->listener);
-		if (i->is_watched) pg_close(&i->watched);
+		if (i->watched >= 0) close(i->watched);
 		free(i->socket), free(i);
 		i = next;
 	}

@@ -17,5 +17,6 @@ void rds_unlock(struct rds *s);
  * gateways, routes, ACLs and groups decide; public_address is the interface's. loopback STR_NONE: none any more.
  * Idempotent. */
 void rds_forward(struct rds *s, struct str resource_id, struct str loopback, uint16_t port, struct str public_address);
-/* From now on: when the server at this socket folder ends, its instance's job runs. path NULL: no more. Idempotent. */
-void rds_watch(struct rds *s, struct str resource_id, const char *path, uint16_t port);
+/* From now on: when the server of that engine at this socket folder ends, its instance's job runs. path NULL: no more.
+ * Idempotent. */
+void rds_watch(struct rds *s, struct str resource_id, struct str engine, const char *path, uint16_t port);

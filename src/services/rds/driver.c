@@ -1,0 +1,77 @@
+/* See driver.h. */
+#include "services/rds/driver.h"
+
+const struct rds_driver *rds_driver_of(struct str engine)
+{
+	static const struct rds_driver *const all[] = {&rds_driver_postgres};
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+		if (str_eq(engine, str_c(all[i]->engine))) return all[i];
+	/* Instances of no other engine are made. */
+	UNREACHABLE();
+}
+
+static const struct rds_driver *of(const struct rds_work *w)
+{
+	return rds_driver_of(w->r->engine);
+}
+
+status rds_node_make(struct rds_work *w, struct rds_rec_node *n, bool *ready, struct str *why)
+{
+	return of(w)->node_make(w, n, ready, why);
+}
+
+status rds_node_settings(struct rds_work *w, struct rds_rec_node *n, bool starting)
+{
+	return of(w)->node_settings(w, n, starting);
+}
+
+status rds_node_begin(struct rds_work *w, struct rds_rec_node *n, bool *done, struct str *why)
+{
+	return of(w)->begin(w, n, done, why);
+}
+
+status rds_node_tend(struct rds_work *w, struct rds_rec_node *n, struct str *why)
+{
+	return of(w)->tend(w, n, why);
+}
+
+status rds_standby(struct rds_work *w, bool *moved)
+{
+	return of(w)->standby(w, moved);
+}
+
+status rds_failover(struct rds_work *w)
+{
+	return of(w)->failover(w);
+}
+
+bool rds_standby_runs(struct rds_work *w)
+{
+	return of(w)->standby_runs(w);
+}
+
+status rds_source_archive(struct rds_work *w, bool *done)
+{
+	return of(w)->source_archive(w, done);
+}
+
+status rds_promote(struct rds_work *w, bool *done)
+{
+	return of(w)->promote(w, done);
+}
+
+status rds_snapshot_take(
+	struct cloud *cloud, struct arena *a, const struct rds_rec_instance *r, struct str folder, struct str *why)
+{
+	return rds_driver_of(r->engine)->snapshot_take(cloud, a, r, folder, why);
+}
+
+status rds_prune(struct rds_work *w, struct str oldest, struct str *why)
+{
+	return of(w)->prune(w, oldest, why);
+}
+
+struct str rds_verifier(struct arena *a, struct str engine, struct str password)
+{
+	return rds_driver_of(engine)->verifier(a, password);
+}
