@@ -29,6 +29,7 @@ packages() {
 		core libyajl-dev pc:yajl
 		core zlib1g-dev pc:zlib
 		core libbz2-dev file:/usr/include/bzlib.h
+		core libzstd-dev file:/usr/include/zstd.h
 		core libyaml-dev pc:yaml-0.1
 		core libarchive-dev file:/usr/include/archive.h
 		core libmnl-dev pc:libmnl
@@ -44,6 +45,7 @@ packages() {
 		test awscli cmd:aws
 		test curl cmd:curl
 		test openssl cmd:openssl
+		test zstd cmd:zstd
 		test nodejs cmd:node
 		test npm cmd:npm
 		test ca-certificates file:/etc/ssl/certs/ca-certificates.crt

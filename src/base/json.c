@@ -1,5 +1,6 @@
 /* A recursive-descent reader over the text, and the writer. */
 #include "base/json.h"
+#include "base/utf8.h"
 
 enum { DEPTH_MAX = 64 };
 
@@ -34,25 +35,6 @@ static status read_unit(struct reader *r, uint32_t *unit)
 	return OK;
 }
 
-static void put_utf8(struct buf *b, uint32_t c)
-{
-	if (c < 0x80) {
-		buf_byte(b, (char)c);
-	} else if (c < 0x800) {
-		buf_byte(b, (char)(0xc0 | c >> 6));
-		buf_byte(b, (char)(0x80 | (c & 0x3f)));
-	} else if (c < 0x10000) {
-		buf_byte(b, (char)(0xe0 | c >> 12));
-		buf_byte(b, (char)(0x80 | (c >> 6 & 0x3f)));
-		buf_byte(b, (char)(0x80 | (c & 0x3f)));
-	} else {
-		buf_byte(b, (char)(0xf0 | c >> 18));
-		buf_byte(b, (char)(0x80 | (c >> 12 & 0x3f)));
-		buf_byte(b, (char)(0x80 | (c >> 6 & 0x3f)));
-		buf_byte(b, (char)(0x80 | (c & 0x3f)));
-	}
-}
-
 static status read_escape(struct reader *r, struct buf *b)
 {
 	if (r->p == r->end) return STATUS(INVALID);
@@ -75,7 +57,7 @@ static status read_escape(struct reader *r, struct buf *b)
 	} else if (unit >= 0xdc00 && unit < 0xe000) {
 		return STATUS(INVALID);
 	}
-	put_utf8(b, unit);
+	buf_utf8(b, unit);
 	return OK;
 }
 

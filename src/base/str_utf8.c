@@ -1,6 +1,7 @@
-/* UTF-8 (RFC 3629): validation and length. ASCII goes eight bytes at a time, the rest by the ranges of RFC 3629
+/* UTF-8 (RFC 3629): validation, length, writing. ASCII goes eight bytes at a time, the rest by the ranges of RFC 3629
  * section 4: the lead byte says how many follow and how far the first of these may range. */
 #include "base/str.h"
+#include "base/utf8.h"
 
 static const struct lead {
 	unsigned char size, low, high;
@@ -76,4 +77,23 @@ size_t str_utf8_length(struct str s)
 	}
 	for (; p < end; p++) followers += (*p & 0xc0) == 0x80;
 	return s.n - followers;
+}
+
+void buf_utf8(struct buf *b, uint32_t c)
+{
+	if (c < 0x80) {
+		buf_byte(b, (char)c);
+	} else if (c < 0x800) {
+		buf_byte(b, (char)(0xc0 | c >> 6));
+		buf_byte(b, (char)(0x80 | (c & 0x3f)));
+	} else if (c < 0x10000) {
+		buf_byte(b, (char)(0xe0 | c >> 12));
+		buf_byte(b, (char)(0x80 | (c >> 6 & 0x3f)));
+		buf_byte(b, (char)(0x80 | (c & 0x3f)));
+	} else {
+		buf_byte(b, (char)(0xf0 | c >> 18));
+		buf_byte(b, (char)(0x80 | (c >> 12 & 0x3f)));
+		buf_byte(b, (char)(0x80 | (c >> 6 & 0x3f)));
+		buf_byte(b, (char)(0x80 | (c & 0x3f)));
+	}
 }

@@ -4,6 +4,7 @@ import datetime
 import gzip
 import hashlib
 import json
+import subprocess
 import unittest
 
 from botocore.exceptions import ClientError
@@ -226,6 +227,12 @@ class Past(unittest.TestCase):
         for part in '$ion_1_0 {Item:{', '"pk":"a\\"b"', '"n":12.', '"ss":$dynamodb_SS::["x","y"]', '"b":{{aGk=}}':
             self.assertIn(part, lines[0])
 
+        asked = self.d.import_table(S3BucketSource={"S3Bucket": "data", "S3KeyPrefix": done["ExportManifest"].rpartition("/")[0] + "/data/"},
+                                    InputFormat="ION", InputCompressionType="GZIP", TableCreationParameters=self.parameters("from-ion"))
+        done = self.imported(asked["ImportTableDescription"]["ImportArn"])
+        self.assertEqual((done["ImportStatus"], done["ImportedItemCount"], done["ErrorCount"]), ("COMPLETED", 1, 0))
+        self.assertEqual(self.d.scan(TableName="from-ion")["Items"], self.d.scan(TableName="ion")["Items"])
+
     def test_export_to_no_bucket_fails(self):
         arn = self.table("nowhere-to-go")
         asked = self.d.export_table_to_point_in_time(TableArn=arn, S3Bucket="there-is-none")["ExportDescription"]
@@ -246,6 +253,31 @@ class Past(unittest.TestCase):
         look = lambda: self.d.describe_import(ImportArn=arn)["ImportTableDescription"]
         self.assertTrue(wait_until(lambda: look()["ImportStatus"] != "IN_PROGRESS"))
         return look()
+
+    def test_import_ion(self):
+        """Ion as others write it, compressed by the zstd command in two frames; what is no item is counted."""
+        good = [
+            b"$ion_1_0 {Item:{pk:\"a\",n:1.5e1,'m':{x:[1_000,-2.,3d2,null,null.int,true]},b:{{ aGk= }},e:\"\"}}",
+            b"{ /* all of it */ Item : { 'pk' : '''long ''' '''b''', n: 2, s: $dynamodb_SS::[\"\\u00e9\", \"\\x41\"], "
+            b"ns:'$dynamodb_NS'::[1,2.5,], bs:$dynamodb_BS::[{{AA==}}] } } // the end"]
+        bad = [b"$ion_1_0 {pk:\"x\"}", b"{Item:{pk:symbol}}", b"{Item:{pk:\"x\",n:2020-01-01}}", b"{Item:{pk:\"x\",c:{{\"clob\"}}}}",
+               b"{Item:{pk:\"x\",s:(1 2)}}", b"{Item:{pk:\"x\"}", b"{Item:{pk:1}}", b"{Item:{pk:\"x\",n:0x10}}",
+               b"{Item:{pk:\"x\",l:" + b"[" * 70 + b"]" * 70 + b"}}", b"{Item:{pk:\"\\ud800\"}}", b"{Item:{pk:\"x\",s:$dynamodb_SS::[]}}"]
+        pack = lambda lines: subprocess.run(["zstd", "-q"], input=b"\n".join(lines) + b"\n", capture_output=True, check=True).stdout
+        self.s3.put_object(Bucket="data", Key="ions/1.ion.zst", Body=pack(good) + pack(bad))
+        self.s3.put_object(Bucket="data", Key="cut/1.ion.zst", Body=pack(good)[:-9])
+        ask = lambda name: self.imported(self.d.import_table(
+            S3BucketSource={"S3Bucket": "data", "S3KeyPrefix": name + "/"}, InputFormat="ION", InputCompressionType="ZSTD",
+            TableCreationParameters=self.parameters(name))["ImportTableDescription"]["ImportArn"])
+        done = ask("ions")
+        self.assertEqual((done["ImportStatus"], done["ImportedItemCount"], done["ErrorCount"]), ("COMPLETED", 2, len(bad)))
+        items = {i["pk"]["S"]: i for i in self.d.scan(TableName="ions")["Items"]}
+        self.assertEqual(items["a"], {"pk": {"S": "a"}, "n": {"N": "15"}, "b": {"B": b"hi"}, "e": {"S": ""}, "m": {"M": {"x": {"L": [
+            {"N": "1000"}, {"N": "-2"}, {"N": "300"}, {"NULL": True}, {"NULL": True}, {"BOOL": True}]}}}})
+        self.assertEqual(items["long b"], {"pk": {"S": "long b"}, "n": {"N": "2"}, "s": {"SS": ["A", "é"]},
+                                           "ns": {"NS": ["1", "2.5"]}, "bs": {"BS": [b"\x00"]}})
+        done = ask("cut")
+        self.assertEqual((done["ImportStatus"], done["FailureCode"]), ("FAILED", "InvalidInput"))
 
     def test_import_csv(self):
         self.s3.put_object(Bucket="data", Key="csv/1.csv", Body=b"pk;n;text\r\na;1;\"one; \"\"two\"\"\nthree\"\r\nb;x;bad number\r\nc;3\r\n")

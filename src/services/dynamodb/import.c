@@ -85,7 +85,7 @@ static status read_object(struct reader *r, struct str key)
 	if (is_ok(s) && got->body) s = inside_body(i, &a, got->body, OBJECT_BYTES_MAX, &bytes);
 	if (is_ok(s)) {
 		struct import_file f = {.format = r->m->format,
-			.gzip = str_is(r->m->compression, "GZIP"),
+			.compression = r->m->compression,
 			.delimiter = str_has(r->m->delimiter) ? r->m->delimiter.p[0] : ',',
 			.headers = r->m->headers.v,
 			.n_headers = r->m->headers.n,
@@ -323,9 +323,6 @@ static status commit(struct work *w, const struct dynamodb_rec_import *m)
 
 static status check_format(struct work *w, const struct dynamodb_import_table_input *in)
 {
-	if (str_is(in->input_format, "ION") || str_is(in->input_compression_type, "ZSTD"))
-		return call_fail(w->c, ERR_NOT_IMPLEMENTED, "virga does not implement ImportTable from %s yet.",
-			str_is(in->input_format, "ION") ? "ION" : "ZSTD");
 	if (in->input_format_options && in->input_format_options->csv && !str_is(in->input_format, "CSV"))
 		return VALIDATION(w,
 			"One or more parameter values were invalid: InputFormatOptions can only be specified "

@@ -1,8 +1,10 @@
 /* See import_file.h. */
 #include "services/dynamodb/import_file.h"
+#include "services/dynamodb/import_ion.h"
 #include "services/dynamodb/value_text.h"
 #include <stdlib.h>
 #include <zlib.h>
+#include <zstd.h>
 
 enum { PIECE = 64 << 10, LINE_MAX_BYTES = 4 << 20 };
 
@@ -26,6 +28,12 @@ static status json_line(struct lines *l, struct str line)
 	bool good = is_ok(json_read(&l->a, line, &root)) && json_is(json_member(root, STR("Item")), JSON_IS_OBJECT) &&
 		    ddb_json_read(&l->a, json_member(root, STR("Item")), &item, &why);
 	return l->f->item(l->f->ctx, good ? &item : NULL);
+}
+
+static status ion_line(struct lines *l, struct str line)
+{
+	struct value item;
+	return l->f->item(l->f->ctx, ddb_ion_read(&l->a, line, &item) ? &item : NULL);
 }
 
 /* RFC 4180: quotes around a field, doubled within. */
@@ -119,7 +127,8 @@ static status end_line(struct lines *l)
 	if (overlong) return l->f->item(l->f->ctx, NULL);
 	if (str_trim(line).n == 0) return OK;
 	arena_reset(&l->a);
-	return str_is(l->f->format, "CSV") ? csv_line(l, line) : json_line(l, line);
+	if (str_is(l->f->format, "CSV")) return csv_line(l, line);
+	return str_is(l->f->format, "ION") ? ion_line(l, line) : json_line(l, line);
 }
 
 static status feed(struct lines *l, const char *p, size_t n)
@@ -139,7 +148,7 @@ static status feed(struct lines *l, const char *p, size_t n)
 	return OK;
 }
 
-/* ── gzip ── */
+/* ── compression ── */
 
 static status inflate_all(struct lines *l, struct str bytes)
 {
@@ -167,6 +176,34 @@ static status inflate_all(struct lines *l, struct str bytes)
 	return s;
 }
 
+/* Frames behind one another are one file (RFC 8878 section 3). */
+static status unzstd_all(struct lines *l, struct str bytes)
+{
+	ZSTD_DStream *z = ZSTD_createDStream();
+	ZSTD_inBuffer in = {bytes.p, bytes.n, 0};
+	char *piece = mem_new(PIECE);
+	size_t left = z ? 1 : 0;
+	status s = z ? OK : STATUS(INVALID);
+	while (is_ok(s) && (in.pos < in.size || left)) {
+		ZSTD_outBuffer out = {piece, PIECE, 0};
+		size_t before = in.pos;
+		left = ZSTD_decompressStream(z, &out, &in);
+		/* Without progress the last frame is cut off. */
+		if (ZSTD_isError(left) || (in.pos == before && out.pos == 0 && left)) s = STATUS(INVALID);
+		if (is_ok(s)) s = feed(l, piece, out.pos);
+	}
+	ZSTD_freeDStream(z);
+	free(piece);
+	return s;
+}
+
+static status unpack(struct lines *l, struct str bytes)
+{
+	if (str_is(l->f->compression, "GZIP")) return inflate_all(l, bytes);
+	if (str_is(l->f->compression, "ZSTD")) return unzstd_all(l, bytes);
+	return feed(l, bytes.p, bytes.n);
+}
+
 status import_file_read(const struct import_file *f, struct arena *a, struct str bytes)
 {
 	struct lines l = {.f = f, .line = BUF_HEAP, .keep = a};
@@ -175,7 +212,7 @@ status import_file_read(const struct import_file *f, struct arena *a, struct str
 		l.headers = arena_copy(a, f->headers, f->n_headers * sizeof(*f->headers));
 		l.n_headers = f->n_headers;
 	}
-	status s = f->gzip ? inflate_all(&l, bytes) : feed(&l, bytes.p, bytes.n);
+	status s = unpack(&l, bytes);
 	if (is_ok(s)) s = end_line(&l);
 	arena_cleanup(&l.a);
 	buf_cleanup(&l.line);

@@ -1,7 +1,7 @@
 /* Reading the headers that describe an object to be, and refusing those whose function is not there: what is accepted
  * has its effect. */
 #include "services/s3/headers.h"
-#include "base/buf.h"
+#include "base/utf8.h"
 #include "base/vec.h"
 #include "services/s3/acl.h"
 #include "services/s3/express.h"
@@ -49,13 +49,8 @@ static struct str mail_safe(struct arena *a, struct str value)
 	bool ascii = true;
 	for (size_t i = 0; i < value.n; i++) {
 		unsigned char u = (unsigned char)value.p[i];
-		if (u < 0x80) {
-			buf_byte(&utf8, (char)u);
-			continue;
-		}
-		ascii = false;
-		buf_byte(&utf8, (char)(0xc0 | u >> 6));
-		buf_byte(&utf8, (char)(0x80 | (u & 0x3f)));
+		ascii = ascii && u < 0x80;
+		buf_utf8(&utf8, u);
 	}
 	return ascii ? value : str_fmt(a, "=?UTF-8?B?%.*s?=", STR_ARG(str_base64(a, buf_done(&utf8))));
 }
