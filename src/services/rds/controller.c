@@ -104,6 +104,7 @@ static status became_available(struct rds_work *w)
 	struct rds_rec_instance *r = w->r;
 	set_state(w, "available");
 	r->failures = SOME_I32(0);
+	r->fresh = (struct opt_bool){0};
 	publish(w);
 	rds_again(w, 1);
 	if (r->started.has) return OK;
@@ -131,6 +132,7 @@ static status create(struct rds_work *w)
 		}
 		status s = rds_node_make(w, n, &ready, &why);
 		if (!is_ok(s)) return tried(w, s, "failed", why);
+		TRY(rds_standby_beside(w));
 		if (!ready) return OK;
 		s = rds_node_begin(w, n, &ready, &why);
 		if (!is_ok(s)) return tried(w, s, "failed", why);

@@ -18,6 +18,7 @@ struct rds_work {
 void rds_again(struct rds_work *w, int64_t ms);
 
 /* ── node_make.c ── from nothing to a server that serves; *ready: it does. FAILED: it never will (*why). */
+bool rds_is_fresh(const struct rds_rec_instance *r);
 status rds_node_make(struct rds_work *w, struct rds_rec_node *n, bool *ready, struct str *why) MUST_USE;
 /* Files for the next start; and for a server that runs, which is told of changes (*changed). */
 status rds_node_settings(struct rds_work *w, struct rds_rec_node *n, bool starting) MUST_USE;
@@ -29,6 +30,10 @@ status rds_node_furnish(struct rds_work *w, struct pg *p, struct str *why) MUST_
 status rds_node_begin(struct rds_work *w, struct rds_rec_node *n, bool *done, struct str *why) MUST_USE;
 status rds_node_tend(struct rds_work *w, struct rds_rec_node *n, struct str *why) MUST_USE;
 status rds_prune(struct rds_work *w, struct str oldest, struct str *why) MUST_USE;
+
+/* ── spare.c ── */
+/* One of them becomes the node's folder, which is not there yet, with its data. False: there is none. */
+bool rds_spare_take(struct cloud *cloud, struct arena *a, struct str folder, struct str letter);
 
 /* ── tls.c ── a server's certificate and key beside its settings, where they are not there yet. */
 status rds_node_certificate(struct rds_work *w, const struct rds_rec_node *n) MUST_USE;
@@ -49,6 +54,8 @@ status rds_replicas_free(struct rds_work *w, bool *free) MUST_USE;
 /* ── standby.c ── */
 /* Looks after a Multi-AZ instance's standby; *moved: the standby has taken over. */
 status rds_standby(struct rds_work *w, bool *moved) MUST_USE;
+/* A fresh instance's standby, beside its primary. */
+status rds_standby_beside(struct rds_work *w) MUST_USE;
 /* The standby takes over, whatever the primary does. NOT_FOUND: there is none that may. */
 status rds_failover(struct rds_work *w) MUST_USE;
 bool rds_standby_ready(const struct rds_rec_instance *r);

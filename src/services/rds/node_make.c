@@ -1,7 +1,9 @@
 /* From nothing to a server that serves. */
 #include "base/log.h"
+#include "host/engines/folder.h"
 #include "services/rds/postgres.h"
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -44,7 +46,9 @@ static status settings_of(struct rds_work *w, struct rds_rec_node *n, struct rds
 	}
 	for (size_t i = 0; is_primary(w, n) && i < w->r->nodes.n; i++) {
 		const struct rds_rec_node *other = &w->r->nodes.v[i];
-		if (!is_primary(w, other) && (str_is(other->state, "up") || str_is(other->state, "catching")))
+		/* Of a fresh one from the start: no session has to be told of it. */
+		if (!is_primary(w, other) &&
+			(rds_is_fresh(w->r) || str_is(other->state, "up") || str_is(other->state, "catching")))
 			s->synchronous = other->letter;
 	}
 	return OK;
@@ -96,17 +100,58 @@ status rds_node_reload(struct rds_work *w, struct rds_rec_node *n, struct pg *p)
 	return changed ? pg_query(p, w->at.a, STR("SELECT pg_reload_conf()"), STATEMENT_MS, NULL, NULL) : OK;
 }
 
+/* Its standby begins with a copy of the same template, beside it and not after it. */
+bool rds_is_fresh(const struct rds_rec_instance *r)
+{
+	return r->fresh.v;
+}
+
+static status link_primary(struct rds_work *w, const struct rds_rec_node *n)
+{
+	struct str folder = rds_folder(w->at.a, w->r);
+	const char *fresh = rds_path(w->cloud, w->at.a, folder, "primary.new");
+	unlink(fresh);
+	if (symlink(str_z(w->at.a, n->letter), fresh) != 0) return STATUS(IO);
+	return rename(fresh, rds_path(w->cloud, w->at.a, folder, "primary")) == 0 ? OK : STATUS(IO);
+}
+
+/* From a copy that is there already; *done: there was one. */
+static status make_from_spare(struct rds_work *w, struct rds_rec_node *n, bool *done, struct str *why)
+{
+	struct arena *a = w->at.a;
+	struct str folder = rds_folder(a, w->r);
+	*why = STR("a folder cannot be made");
+	TRY(engine_folder_make(rds_path(w->cloud, a, STR("rds"), ""), 0700));
+	TRY(engine_folder_make(rds_path(w->cloud, a, folder, ""), 0770));
+	TRY(engine_folder_make(rds_path(w->cloud, a, folder, "wal"), 0770));
+	*done = rds_spare_take(w->cloud, a, folder, n->letter);
+	if (!*done) return OK;
+	rds_spares_want(w->at.tx);
+	TRY(rds_node_folders(w->cloud, a, w->r, n->letter, why));
+	return is_primary(w, n) ? link_primary(w, n) : OK;
+}
+
 /* The data that it begins with. A folder's "made" is the last thing to come. */
 static status make_data(struct rds_work *w, struct rds_rec_node *n, struct str *why)
 {
 	const struct rds_rec_origin *o = w->r->origin;
+	bool template = !o && (is_primary(w, n) || rds_is_fresh(w->r)), done;
+	if (template) w->r->fresh = SOME_BOOL(true);
 	const char *args[] = {
 		str_z(w->at.a, n->letter), str_z(w->at.a, w->r->primary), str_fmt(w->at.a, "%d", w->r->port.v).p, NULL};
 	struct rds_script s = {.folder = rds_folder(w->at.a, w->r), .args = args};
 #define BEGIN "[ ! -e $1/made ] || exit 0\nrm -rf $1/data\n"
 /* syncfs(2): one commit of the file system's journal, where a thousand files would make a thousand. */
 #define END "\nsync -f $1/data\nmkdir $1/made\n"
-	if (!is_primary(w, n)) {
+	if (template) {
+		TRY(make_from_spare(w, n, &done, why));
+		if (done && is_primary(w, n)) return OK;
+		s.shared = STR("rds/template");
+		args[1] = is_primary(w, n) ? "" : "standby.signal";
+		s.text = STR("[ -z \"$2\" ] || [ ! -e $1/made ] || touch $1/data/$2\n" BEGIN
+			     "cp -a --reflink=auto /srv/shared/data $1/data\n[ -z \"$2\" ] || touch $1/data/$2" END);
+		rds_spares_want(w->at.tx);
+	} else if (!is_primary(w, n)) {
 		s.text = STR(BEGIN BIN
 			"pg_basebackup -D $1/data -h /srv/engine/$2/socket -p $3 -U rdsrepladmin -c fast -X stream "
 			"--no-sync\nchmod 750 $1/data\ntouch $1/data/standby.signal" END);
@@ -116,14 +161,11 @@ static status make_data(struct rds_work *w, struct rds_rec_node *n, struct str *
 		s.text = STR(BEGIN BIN
 			"pg_basebackup -D $1/data -h /srv/shared/primary/socket -p $3 -U rdsrepladmin -c fast -X "
 			"stream --no-sync\nchmod 750 $1/data\ntouch $1/data/standby.signal" END);
-	} else if (o) {
+	} else {
 		s.shared = o->folder;
 		args[1] = str_is(o->kind, "time") ? "recovery.signal" : "";
 		s.text = STR(
 			BEGIN "cp -a --reflink=auto /srv/shared/data $1/data\n[ -z \"$2\" ] || touch $1/data/$2" END);
-	} else {
-		s.shared = STR("rds/template");
-		s.text = STR(BEGIN "cp -a --reflink=auto /srv/shared/data $1/data" END);
 	}
 	TRY(rds_node_folders(w->cloud, w->at.a, w->r, n->letter, why));
 	if (is_primary(w, n)) s.text = str_cat(w->at.a, STR("ln -sfn $1 primary\n"), s.text);
@@ -177,7 +219,13 @@ status rds_node_furnish(struct rds_work *w, struct pg *p, struct str *why)
 status rds_pg_node_make(struct rds_work *w, struct rds_rec_node *n, bool *ready, struct str *why)
 {
 	struct arena *a = w->at.a;
+	struct stat st;
 	*ready = false;
+	/* The machine went down between a spare's move and the server's first start. */
+	if (str_is(n->state, "made") && rds_is_fresh(w->r) &&
+		stat(rds_path(w->cloud, a, rds_folder(a, w->r), str_fmt(a, "%.*s/made", STR_ARG(n->letter)).p), &st) !=
+			0)
+		n->state = STR("new");
 	if (str_is(n->state, "new")) {
 		TRY(rds_pg_template(w->cloud, a, why));
 		TRY(make_data(w, n, why));

@@ -78,6 +78,7 @@ static status start(struct cloud *cloud, void **state)
 	jobs_register(cloud->jobs, RDS_JOB, rds_instance_job, cloud);
 	jobs_register(cloud->jobs, RDS_JOB_SNAPSHOT, rds_snapshot_job, cloud);
 	jobs_register(cloud->jobs, RDS_JOB_FOLDER, rds_folder_job, cloud);
+	jobs_register(cloud->jobs, RDS_JOB_SPARE, rds_spare_job, cloud);
 	bus_subscribe(cloud->bus, BUS_COMMITTING, "ec2.zone", on_zone, cloud);
 	return OK;
 }
@@ -133,7 +134,8 @@ static status reset(struct cloud *cloud, void *state, bool gone)
 	}
 	DIR *d = rds_real(cloud) ? opendir(rds_path(cloud, &a, STR("rds"), "")) : NULL;
 	for (struct dirent *e; d && (e = readdir(d));)
-		if (e->d_name[0] != '.' && strcmp(e->d_name, "template") != 0)
+		if (e->d_name[0] != '.' && strcmp(e->d_name, "template") != 0 &&
+			strcmp(e->d_name, "spares") != 0)
 			rds_remove_folder(cloud, &a, str_fmt(&a, "rds/%s", e->d_name));
 	if (d) closedir(d);
 	arena_cleanup(&a);

@@ -181,3 +181,8 @@ status rds_snapshot_begin(struct rds_place at, int64_t now_ms, const struct rds_
 /* A folder below the data folder goes, by a job, once this is committed. */
 #define RDS_JOB_FOLDER "rds.folder"
 void rds_folder_drop(struct rds_place at, struct str folder);
+
+/* ── spare.c ── the job that keeps copies of the template ready runs soon. */
+#define RDS_JOB_SPARE "rds.spare"
+void rds_spares_want(struct store_tx *tx);
+status rds_spare_job(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms);

@@ -125,8 +125,8 @@ static status follow(struct rds_work *w, struct pg *p, struct rds_rec_node *n)
 	if (str_is(n->state, "made") && sight.streams) {
 		n->state = STR("catching"), n->lsn = STR_NONE;
 		TRY(rds_node_reload(w, rds_node(w->r, w->r->primary), p));
-		/* Until every session has heard that it has to wait. */
-		rds_again(w, SETTLE_MS);
+		/* Until every session has heard that it has to wait; a fresh one's have from the start. */
+		rds_again(w, rds_is_fresh(w->r) ? 1 : SETTLE_MS);
 		return OK;
 	}
 	if (str_is(n->state, "catching")) {
@@ -140,8 +140,19 @@ static status follow(struct rds_work *w, struct pg *p, struct rds_rec_node *n)
 	}
 	/* Commits do not wait for one that does not stream. */
 	TRY(rds_node_reload(w, rds_node(w->r, w->r->primary), p));
-	rds_again(w, RDS_SOON_MS * 5);
+	rds_again(w, rds_is_fresh(w->r) ? RDS_SOON_MS : RDS_SOON_MS * 5);
 	return OK;
+}
+
+/* Its standby is made and starts while the primary does. */
+status rds_standby_beside(struct rds_work *w)
+{
+	struct rds_rec_node *n = standby_of(w->r);
+	struct str why = STR_NONE;
+	bool ready;
+	if (!n || !rds_is_fresh(w->r)) return OK;
+	status s = rds_node_make(w, n, &ready, &why);
+	return status_is(s, STATUS_CONFLICT) || status_is(s, STATUS_CORRUPT) ? s : OK; /* else rds_standby tells */
 }
 
 status rds_pg_standby(struct rds_work *w, bool *moved)

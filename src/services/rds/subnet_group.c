@@ -139,6 +139,9 @@ status rds_create_db_subnet_group(struct call *c, const struct rds_create_db_sub
 	TRY(read_subnets(c, in->subnet_ids.v, in->subnet_ids.n, &r));
 	TRY(rds_tags_set(c, &r.tags, in->tags.v, in->tags.n));
 	rds_put(rds_here(c), &rds_kind_subnet_group, name, &r);
+	/* Instances will follow: what they begin with can be made ready. */
+	rds_spares_want(c->tx);
+	rds_poke(c);
 	out->db_subnet_group = arena_new(c->arena, struct rds_db_subnet_group);
 	return rds_subnet_group_show(c, &r, out->db_subnet_group);
 }
