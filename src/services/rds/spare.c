@@ -53,7 +53,10 @@ status rds_spare_job(void *ctx, struct store_tx *tx, struct arena *a, const stru
 	(void)tx, (void)job;
 	if (!rds_real(cloud)) return OK;
 	status s = rds_pg_template(cloud, a, &why);
+	/* A job that was scheduled anew may run beside itself. */
+	rds_lock(rds_of(cloud));
 	if (is_ok(s) && count(cloud, a) < SPARES_KEPT) s = make_one(cloud, a, &why);
+	rds_unlock(rds_of(cloud));
 	/* Without spares servers make their own copies; the next one to be made asks again. */
 	if (!is_ok(s))
 		log_info("rds", "spares", "status=%s why=\"%.*s\"", status_name(s), STR_ARG(str_or(why, STR(""))));
