@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """How long a group of machines takes to grow under load: from the load's rise over the alarm to the first request that a new machine
-answers, and back; and how many requests failed on the way. Needs root. Two machines of one processor each can only pass 60 % where the
-host has more than two to spare: --high names another threshold.
+answers, and back; and how many requests failed on the way. Needs root. Two machines of a whole processor each can only pass 60 %
+where the host has more than two to spare, so a vCPU is a fifth of a processor here: --vcpu says otherwise.
 
-    bench/scale_out.py [--real] [--type t2.micro] [--high 60]
+    bench/scale_out.py [--real] [--type t2.micro] [--high 60] [--vcpu 20]
 
 Without --real virtual time is moved a minute at a time; with it nothing is moved, and it takes about eight minutes.
 """
@@ -22,10 +22,12 @@ def main():
     parser.add_argument("--real", action="store_true")
     parser.add_argument("--type", default="t2.micro")
     parser.add_argument("--high", type=float, default=60)
+    parser.add_argument("--vcpu", default="20", help="percent of a processor")
     parser.add_argument("--only-out", action="store_true", help="end once the new machines serve")
     options = parser.parse_args()
-    with Virga() as virga:
-        shop = Shop(virga, options.high, options.high / 3, options.type)
+    print("load of the machine before:", *os.getloadavg())
+    with Virga("--vcpu", options.vcpu) as virga:
+        shop = Shop(virga, options.high, options.high / 2, options.type)
         begin = time.monotonic()
 
         def until(what, why, moving=False):
@@ -37,12 +39,15 @@ def main():
             print(f"  {time.monotonic() - begin:7.1f} s  {why}", flush=True)
         print("from nothing:")
         until(lambda: shop.serving(2), "two machines serve")
+        until(shop.calm, "their processors are calm", True)
         load = Load(virga.port, shop.host)
         try:
             begin = time.monotonic()
             print("the load rises:")
             load.rise()
+            until(lambda: shop.busy()[-1] > options.high, f"the processors pass {options.high:.0f} %", True)
             until(lambda: shop.alarm("out") == "ALARM", "the alarm is in ALARM", True)
+            print("  minutes so far:", ", ".join(f"{b:.0f} %" for b in shop.busy()))
             begin = time.monotonic()
             print("from the alarm on:")
             until(lambda: shop.group()["DesiredCapacity"] == 4, "four machines are desired", True)

@@ -40,6 +40,8 @@ static const struct cli_option serve_options[] = {
 	[SERVE_PASSPHRASE_FILE] = {"passphrase-file", "FILE",
 		"derives the root key (VIRGA_PASSPHRASE; else DIR/root.key holds it)"},
 	[SERVE_SIMULATED] = {"simulated", NULL, "no real networks and machines, though it is root (VIRGA_SIMULATED=1)"},
+	[SERVE_VCPU] = {"vcpu", "PERCENT",
+		"how much of one of this machine's processors a vCPU of an instance may use (VIRGA_VCPU; 100)"},
 };
 _Static_assert(SERVE_OPTIONS <= CLI_OPTIONS_MAX, "options are kept by index");
 
@@ -124,7 +126,8 @@ static int open_vault(struct installation *v)
 	vault_wipe(v->settings.passphrase);
 	if (!is_ok(s)) return cli_fail("%.*s", STR_ARG(why));
 	s = vault_match(v->cloud.vault, v->cloud.store, &v->arena);
-	if (status_is(s, STATUS_CORRUPT)) return cli_fail("root.key in %s is not the one that its secrets are wrapped by", o.dir);
+	if (status_is(s, STATUS_CORRUPT))
+		return cli_fail("root.key in %s is not the one that its secrets are wrapped by", o.dir);
 	return is_ok(s) ? 0 : cli_fail("cannot write to %s", o.dir);
 }
 
@@ -268,6 +271,7 @@ static int run_serve(const struct cli_args *args)
 	}
 	log_setup(v.settings.log, v.settings.log_format);
 	v.cloud.host = host_start(v.settings.simulated, is_foreign(v.settings.data));
+	host_set_vcpu(v.cloud.host, v.settings.vcpu_percent);
 	raise_descriptor_limit();
 	/* Before any thread is made, so that none of them takes a signal. */
 	sigset_t wanted;

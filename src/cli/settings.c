@@ -130,6 +130,11 @@ int settings_read(struct arena *a, const struct cli_args *args, struct settings 
 	out->strict = args->value[SERVE_STRICT];
 	const char *simulated = getenv("VIRGA_SIMULATED");
 	out->simulated = args->value[SERVE_SIMULATED] || (simulated && is_true(simulated));
+	const char *vcpu = args->value[SERVE_VCPU] ? args->value[SERVE_VCPU] : getenv("VIRGA_VCPU");
+	int64_t percent = 100;
+	if (vcpu && *vcpu && (!is_ok(str_to_i64(str_c(vcpu), &percent)) || percent < 1 || percent > 100))
+		return cli_misused("a vCPU is 1 to 100 percent of a processor, not \"%s\"", vcpu);
+	out->vcpu_percent = (int)percent;
 	out->public_host = str_c(getenv("LOCALSTACK_HOST"));
 	if (str_empty(out->public_host)) out->public_host = STR_NONE;
 	out->init_dir = getenv("VIRGA_INIT_DIR");

@@ -16,6 +16,7 @@ enum {
 	SERVE_LOG,
 	SERVE_PASSPHRASE_FILE,
 	SERVE_SIMULATED,
+	SERVE_VCPU,
 	SERVE_OPTIONS
 };
 
@@ -24,6 +25,7 @@ struct settings {
 	const char *data; /* NULL: ephemeral */
 	bool strict;
 	bool simulated; /* networks and machines */
+	int vcpu_percent;
 	enum store_durability durability;
 	struct str region;
 	struct str public_host; /* STR_NONE: localhost and the port that it listens on */

@@ -32,6 +32,7 @@ struct agent {
 	struct str prefix, data;
 	const char *folder, *lock, *data_file;
 	bool ephemeral;
+	int vcpu_percent;
 	int folder_lock;
 	struct watch *watches, *dropped; /* dropped: to be freed after this turn of the loop */
 	struct net *net;
@@ -49,6 +50,10 @@ const char *agent_folder(const struct agent *g)
 struct str agent_data(const struct agent *g)
 {
 	return g->data;
+}
+int agent_vcpu_percent(const struct agent *g)
+{
+	return g->vcpu_percent;
 }
 struct net *agent_net(struct agent *g)
 {
@@ -216,6 +221,7 @@ static void on_hello(struct agent *g, struct agent_request *r)
 	g->prefix = str_dup(&g->arena, hello.installation);
 	g->data = str_dup(&g->arena, hello.data);
 	g->ephemeral = hello.ephemeral.v;
+	g->vcpu_percent = hello.vcpu_percent.has ? hello.vcpu_percent.v : 100;
 	if (!is_ok(take_folder(g))) {
 		log_error("host", "agent_folder", "folder=%s why=\"%s\"", g->folder, strerror(errno));
 		g->ended = true;

@@ -36,4 +36,6 @@ void agent_unwatch(struct agent *g, int fd);
 struct str agent_prefix(const struct agent *g);
 const char *agent_folder(const struct agent *g);
 struct str agent_data(const struct agent *g);
+/* How much of a processor a vCPU of a machine is. */
+int agent_vcpu_percent(const struct agent *g);
 struct net *agent_net(struct agent *g);

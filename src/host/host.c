@@ -51,6 +51,7 @@ struct host {
 	bool standing; /* something of an earlier life may stand */
 	struct arena arena;
 	struct str hello;
+	int vcpu_percent;
 
 	pthread_mutex_t lock; /* the fields below */
 	pthread_cond_t changed;
@@ -104,6 +105,11 @@ struct host *host_start(bool simulated, bool keep_files)
 	return h;
 }
 
+void host_set_vcpu(struct host *h, int percent)
+{
+	h->vcpu_percent = percent;
+}
+
 void host_open(struct host *h, const char *data, bool ephemeral)
 {
 	if (!h->available) return;
@@ -113,6 +119,7 @@ void host_open(struct host *h, const char *data, bool ephemeral)
 	snprintf(h->prefix, sizeof(h->prefix), "virga-%06llx", (unsigned long long)(str_hash(folder) & 0xffffff));
 	struct host_rec_hello hello = {
 		.installation = host_prefix(h), .data = folder, .ephemeral = SOME_BOOL(ephemeral)};
+	if (h->vcpu_percent) hello.vcpu_percent = SOME_I32(h->vcpu_percent);
 	h->hello = host_rec_hello_encode(&h->arena, &hello);
 	h->standing = access(str_fmt(&h->arena, "/run/virga/%s", h->prefix).p, F_OK) == 0;
 }

@@ -20,6 +20,9 @@ struct host;
  * when it returns (but for CAP_NET_BIND_SERVICE, and for CAP_DAC_OVERRIDE where keep_files: the data folder is another
  * user's). */
 struct host *host_start(bool simulated, bool keep_files);
+/* Before host_open: how much of a processor of this machine a vCPU of an instance may use, in percent; 100 where nobody
+ * says. Machines that stand keep theirs. */
+void host_set_vcpu(struct host *h, int percent);
 /* Who the installation is. data: its folder, with a trailing slash. */
 void host_open(struct host *h, const char *data, bool ephemeral);
 /* From its return on no subscriber is called: before what they belong to is taken apart. NULL is fine. */
@@ -62,8 +65,8 @@ struct host_world {
 status host_trace_intents(struct arena *a, const struct host_world *world, const struct host_rec_trace *question,
 	struct host_rec_traced *out, struct str *why) MUST_USE;
 
-/* What the interfaces with a flow_log have sent and received since this was asked last, one flow and direction a record:
- * for each aggregation interval. Much of it comes as HOST_FLOWS before. */
+/* What the interfaces with a flow_log have sent and received since this was asked last, one flow and direction a
+ * record: for each aggregation interval. Much of it comes as HOST_FLOWS before. */
 status host_flows(struct host *h, struct arena *a, struct host_rec_flows *out) MUST_USE;
 
 /* ── sockets in namespaces ─────────────────────────────────────────────────────────────────────────────────────────

@@ -188,18 +188,19 @@ static int64_t get_number(
 }
 
 /* Where a machine has fewer processors than this one, it gets a set of its own, so that it also counts fewer. */
-static void limit_cpus(struct cgroups *g, struct str id, int32_t vcpus)
+static void limit_cpus(struct cgroups *g, struct str id, int32_t vcpus, int32_t vcpu_percent)
 {
 	char text[64];
+	long quota = (long)vcpus * PERIOD_US / 100 * (vcpu_percent ? vcpu_percent : 100);
 	long there = sysconf(_SC_NPROCESSORS_ONLN);
 	snprintf(text, sizeof(text), "%ld", weight(vcpus > 0 ? vcpus : there, g->own[C_CPU] >= 0));
 	put(g, id, C_CPU, "cpu.shares", "cpu.weight", text);
 	if (vcpus <= 0) return;
 	if (g->own[C_CPU] >= 0) {
-		snprintf(text, sizeof(text), "%d", vcpus * PERIOD_US);
+		snprintf(text, sizeof(text), "%ld", quota);
 		put(g, id, C_CPU, "cpu.cfs_quota_us", NULL, text);
 	} else {
-		snprintf(text, sizeof(text), "%d %d", vcpus * PERIOD_US, PERIOD_US);
+		snprintf(text, sizeof(text), "%ld %d", quota, PERIOD_US);
 		put(g, id, C_CPU, NULL, "cpu.max", text);
 	}
 	if (vcpus >= there) return;
@@ -215,7 +216,7 @@ static void limit_cpus(struct cgroups *g, struct str id, int32_t vcpus)
 static void limit(struct cgroups *g, struct str id, const struct cgroup_limits *l)
 {
 	char text[64];
-	limit_cpus(g, id, l->vcpus);
+	limit_cpus(g, id, l->vcpus, l->vcpu_percent);
 	if (l->memory_bytes > 0) {
 		snprintf(text, sizeof(text), "%lld", (long long)l->memory_bytes);
 		put(g, id, C_MEMORY, "memory.limit_in_bytes", "memory.max", text);
@@ -380,12 +381,28 @@ void cgroup_freeze(struct cgroups *g, struct str id, bool frozen)
 			 : "0");
 }
 
+/* v2's "cpu.max" is "QUOTA PERIOD", or "max PERIOD"; v1's quota is -1 where there is none. */
+static int64_t quota_us(struct cgroups *g, struct str id)
+{
+	char text[64];
+	int64_t value = 0;
+	bool old = g->own[C_CPU] >= 0;
+	int fd = group_of(g, id, old ? g->own[C_CPU] : g->unified);
+	int file = fd < 0 ? -1 : openat(fd, old ? "cpu.cfs_quota_us" : "cpu.max", O_RDONLY | O_CLOEXEC);
+	ssize_t n = file < 0 ? -1 : read(file, text, sizeof(text));
+	close_fd(&file), close_fd(&fd);
+	struct str rest = str_n(text, n > 0 ? (size_t)n : 0);
+	rest = str_cut(&rest, '\n');
+	return is_ok(str_to_i64(str_cut(&rest, ' '), &value)) && value > 0 ? value : 0;
+}
+
 void cgroup_use_read(struct cgroups *g, struct str id, struct cgroup_use *out)
 {
 	out->memory_bytes = get_number(g, id, C_MEMORY, "memory.usage_in_bytes", "memory.current", STR(""));
 	out->processes = get_number(g, id, C_PIDS, "pids.current", "pids.current", STR(""));
 	out->cpu_us = get_number(g, id, C_CPUACCT, "cpuacct.usage", "cpu.stat", STR("usage_usec"));
 	if (g->own[C_CPUACCT] >= 0) out->cpu_us /= 1000;
+	out->cpu_percent = quota_us(g, id) * 100 / PERIOD_US;
 }
 
 int cgroup_memory_fd(struct cgroups *g, struct str id)

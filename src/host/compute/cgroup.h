@@ -8,6 +8,7 @@
 struct cgroup_limits {
 	int64_t memory_bytes; /* 0: none */
 	int32_t vcpus;        /* 0: none */
+	int32_t vcpu_percent; /* of a processor, what each of them is; 0: 100 */
 	int64_t processes;    /* 0: none */
 	bool devices;         /* only those of a machine: null, zero, full, random, tty, pts */
 };
@@ -20,6 +21,7 @@ struct cgroup_doors {
 };
 struct cgroup_use {
 	int64_t memory_bytes, cpu_us, processes;
+	int64_t cpu_percent; /* of one processor, what it may use; 0: all that there is */
 };
 
 /* Finds the hierarchies; once per process. */

@@ -162,6 +162,7 @@ static void tell(struct arena *a, struct machine *m, struct compute_rec_machine_
 	out->pid = SOME_I32(m->pid);
 	out->memory_bytes = SOME_I64(use.memory_bytes), out->cpu_us = SOME_I64(use.cpu_us);
 	out->processes = SOME_I32((int32_t)use.processes);
+	if (use.cpu_percent) out->cpu_percent = SOME_I64(use.cpu_percent);
 	tell_user_data(out, machine_console(m).user_data);
 	tell_traffic(a, m, out);
 	out->volumes.v = arena_new_n(a, struct str, m->n_volumes + 1);

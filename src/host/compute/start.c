@@ -253,6 +253,7 @@ static status make_groups(
 {
 	struct cgroup_limits l = {.memory_bytes = want->memory_bytes.v,
 		.vcpus = want->vcpus.v,
+		.vcpu_percent = agent_vcpu_percent(m->c->g),
 		.processes = PROCESSES_MAX,
 		.devices = true};
 	p->grouped = true;

@@ -1,8 +1,8 @@
 /* Metrics of real instances ("List the available CloudWatch metrics for your instances"): processor, network and disks
  * as the host counts them, every minute where monitoring is detailed, else every five; status checks every minute. They
  * are also told of the instance's Auto Scaling group, and, where monitoring is detailed, of its image and its type. A
- * share of the processor is of what the machine may have, over real time: virtual time may have been moved. Simulated
- * instances use nothing, and tell nothing. */
+ * share of the processor is of what the machine's control group lets it have, over real time: virtual time may have
+ * been moved. Simulated instances use nothing, and tell nothing. */
 #include "services/ec2/monitor.h"
 #include "base/log.h"
 #include "host/compute/machine.h"
@@ -50,17 +50,16 @@ static double since(struct opt_i64 now, struct opt_i64 before)
 	return (double)(now.v >= before.v ? now.v - before.v : now.v);
 }
 
-static void tell_usage(struct teller *t, const struct compute_rec_machine_status *s, const struct ec2_rec_usage *before,
-	bool first, unsigned vcpus)
+static void tell_usage(
+	struct teller *t, const struct compute_rec_machine_status *s, const struct ec2_rec_usage *before, bool first)
 {
 	long there = sysconf(_SC_NPROCESSORS_ONLN);
 	int64_t now_us = clock_monotonic_us(), up_us = s->up_ms.v * 1000;
 	int64_t wall = first || before->at.v > now_us || now_us - before->at.v > up_us ? up_us : now_us - before->at.v;
-	double cpus = there > 0 && (long)vcpus > there ? (double)there
-		      : vcpus                          ? vcpus
-						       : 1,
+	double cpus = s->cpu_percent.has ? (double)s->cpu_percent.v / 100 : (double)there,
 	       busy = since(s->cpu_us, before->cpu_us);
-	if (wall > 0) {
+	if (there > 0 && cpus > (double)there) cpus = (double)there;
+	if (wall > 0 && cpus > 0) {
 		double percent = 100 * busy / ((double)wall * cpus);
 		tell(t, "CPUUtilization", "Percent", percent < 100 ? percent : 100);
 	}
@@ -91,7 +90,6 @@ static status tell_instance(
 	struct teller t = {.now_ms = now, .n_sets = 1};
 	struct ec2_rec_instance i;
 	struct ec2_instance shape = {0};
-	struct ec2_machine_type type = {0};
 	struct ec2_rec_usage before = {0};
 	struct str bytes;
 	status st = ec2_machine_place(tx, a, s->id, &t.at);
@@ -116,8 +114,7 @@ static status tell_instance(
 			t.dimensions[t.n_sets++][0] =
 				(struct metric_dimension){STR("InstanceType"), shape.instance_type};
 		}
-		(void)ec2_machine_type_find(shape.instance_type, &type);
-		tell_usage(&t, s, &before, first, type.vcpus);
+		tell_usage(&t, s, &before, first);
 		struct ec2_rec_usage after = {SOME_I64(clock_monotonic_us()), SOME_TIME(now), s->cpu_us, s->read_bytes,
 			s->written_bytes, s->reads, s->writes, s->received_bytes, s->sent_bytes, s->received_packets,
 			s->sent_packets};
