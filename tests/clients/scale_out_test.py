@@ -169,7 +169,8 @@ class ScaleOut(unittest.TestCase):
     def until(self, what, limit=240, every=0.2):
         end = time.monotonic() + limit
         while not what():
-            self.assertLess(time.monotonic(), end, (self.shop.health(), self.shop.group(), self.load and self.load.failed[:5]))
+            if time.monotonic() > end:
+                self.fail((self.shop.health(), self.shop.group(), self.load and self.load.failed[:5]))
             time.sleep(every)
 
     def test_load_rises_and_falls(self):
