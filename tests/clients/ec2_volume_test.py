@@ -157,38 +157,6 @@ class Volumes(Case):
         self.until(lambda: self.ec2.describe_snapshots(SnapshotIds=[s])["Snapshots"][0]["StorageTier"] == "archive")
         self.ec2.delete_snapshot(SnapshotId=s)
 
-    def test_encryption(self):
-        kms = self.virga.client("kms")
-        key = kms.create_key()["KeyMetadata"]
-        v = self.create(Encrypted=True, KmsKeyId=key["KeyId"])
-        self.assertEqual(self.ec2.describe_volumes(VolumeIds=[v])["Volumes"][0]["KmsKeyId"], key["Arn"])
-        secret = b"a secret that must not lie in the data folder" * 1000
-        self.write(v, 0, secret)
-        s = self.snapshot(v)
-        w = self.create(SnapshotId=s)
-        self.assertEqual(self.read(w, 0, len(secret)), secret)
-        kms.disable_key(KeyId=key["KeyId"])
-        self.refused("CustomerKeyHasBeenRevoked", self.ec2.create_volume, AvailabilityZone=ZONE, SnapshotId=s)
-        self.refused("CustomerKeyHasBeenRevoked", self.ec2.create_snapshot, VolumeId=v)
-        for x in (v, w):
-            self.ec2.delete_volume(VolumeId=x)
-            self.until(lambda: not os.path.exists(self.file(x)))
-        for folder, _, files in os.walk(self.virga.data):
-            for f in files:
-                with open(os.path.join(folder, f), "rb") as h:
-                    self.assertNotIn(secret[:45], h.read(), f)
-        kms.enable_key(KeyId=key["KeyId"])
-        self.create(SnapshotId=s)
-        self.assertFalse(self.ec2.get_ebs_encryption_by_default()["EbsEncryptionByDefault"])
-        self.ec2.enable_ebs_encryption_by_default()
-        self.ec2.modify_ebs_default_kms_key_id(KmsKeyId=key["KeyId"])
-        self.assertEqual(self.ec2.get_ebs_default_kms_key_id()["KmsKeyId"], key["Arn"])
-        d = self.ec2.describe_volumes(VolumeIds=[self.create()])["Volumes"][0]
-        self.assertEqual((d["Encrypted"], d["KmsKeyId"]), (True, key["Arn"]))
-        self.ec2.reset_ebs_default_kms_key_id()
-        self.ec2.disable_ebs_encryption_by_default()
-        self.assertFalse(self.ec2.describe_volumes(VolumeIds=[self.create()])["Volumes"][0]["Encrypted"])
-
 
 class Images(Case):
     def test_public(self):

@@ -11,6 +11,7 @@
 #include "host/compute/cgroup.h"
 #include "host/compute/control.h"
 #include "host/compute/image.h"
+#include "host/seal/sealer.h"
 
 #define VOLUMES_MAX 24
 
@@ -19,7 +20,8 @@ struct attached {
 	char id[64], file[256], name[32]; /* name: of its node */
 	char loop[32];
 	dev_t device;
-	uint64_t detaching; /* the request that waits; 0: none */
+	struct sealer sealer; /* pid 0: not sealed */
+	uint64_t detaching;   /* the request that waits; 0: none */
 };
 struct machine {
 	struct compute *c;
@@ -35,6 +37,7 @@ struct machine {
 	uint64_t ended; /* the how many-th it was to end; 0: it has not */
 	char root[256], console_path[256], image[130], root_loop[32];
 	dev_t root_device;
+	struct sealer root_sealer;
 	struct attached volumes[VOLUMES_MAX];
 	size_t n_volumes;
 	const char *why;   /* of its end */
@@ -50,6 +53,7 @@ struct compute {
 	int data;                                        /* the data folder */
 	int timer;                                       /* of kill_at_ms */
 	char *machines_dir, *stage, *images, *templates; /* with a trailing slash, but stage */
+	char *sealers;                                   /* the file that they hold locked */
 	pid_t builder;                                   /* of the default image; 0: nobody builds */
 	int builder_fd;
 	bool build_failed;
@@ -85,6 +89,15 @@ void slot_release(int slot);
 /* ── volumes.c ── */
 /* "/dev/sdf" -> "xvdf": the node's name; false: not a name of a block device. */
 bool device_name(struct str device, char out[static 32]);
+/* A volume's bytes: its file; with a key, what a sealer makes of it. *plain is the caller's. */
+status plain_open(struct compute *c, struct arena *a, struct str file, struct str key, struct sealer *sealer,
+	int *plain, struct str *why) MUST_USE;
+/* A loop device on that. *fd is the device, the caller's. */
+status plain_device(
+	int plain, const struct sealer *sealer, int *fd, dev_t *number, char loop[static 32], struct str *why) MUST_USE;
+/* The one that stands: by its sealer, or else its file. */
+status device_find(struct compute *c, struct arena *a, struct str file, const struct sealer *sealer, dev_t *number,
+	char loop[static 32]) MUST_USE;
 /* Sets the loop device up, in the machine's memory of it. *fd is the device, to be held by init. */
 status attached_open(struct machine *m, struct arena *a, const struct compute_rec_volume *v, struct attached *out,
 	int *fd, struct str *why) MUST_USE;

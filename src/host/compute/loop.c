@@ -24,7 +24,21 @@ static status refused(const char *what)
 	return STATUS(IO);
 }
 
-status loop_open(int file, int *device, dev_t *number, char path[static 32])
+/* EINVAL: an older kernel, or a file that cannot be read around its cache. */
+static bool set_up(int device, int file, const char *name)
+{
+	struct loop_config c = {.fd = (uint32_t)file, .info.lo_flags = LO_FLAGS_AUTOCLEAR};
+	if (name) {
+		snprintf((char *)c.info.lo_file_name, sizeof(c.info.lo_file_name), "%s", name);
+		c.info.lo_flags |= LO_FLAGS_DIRECT_IO;
+		if (ioctl(device, LOOP_CONFIGURE, &c) == 0) return true;
+		if (errno != EINVAL) return false;
+		c.info.lo_flags = LO_FLAGS_AUTOCLEAR;
+	}
+	return ioctl(device, LOOP_CONFIGURE, &c) == 0;
+}
+
+status loop_open(int file, const char *name, int *device, dev_t *number, char path[static 32])
 {
 	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
 	if (control < 0) return refused("open /dev/loop-control");
@@ -38,8 +52,7 @@ status loop_open(int file, int *device, dev_t *number, char path[static 32])
 		}
 		snprintf(path, 32, "/dev/loop%d", n);
 		*device = open(path, O_RDWR | O_CLOEXEC);
-		struct loop_config c = {.fd = (uint32_t)file, .info.lo_flags = LO_FLAGS_AUTOCLEAR};
-		if (*device >= 0 && ioctl(*device, LOOP_CONFIGURE, &c) == 0) {
+		if (*device >= 0 && set_up(*device, file, name)) {
 			s = OK;
 			break;
 		}
@@ -52,15 +65,15 @@ status loop_open(int file, int *device, dev_t *number, char path[static 32])
 	return status_is(s, STATUS_BUSY) ? refused("get a loop device") : s;
 }
 
-status loop_find(dev_t file_device, ino_t file_inode, dev_t *number, char path[static 32])
+static status find(bool (*is)(const struct loop_info64 *info, const void *what), const void *what, dev_t *number,
+	char path[static 32])
 {
 	for (int i = 0; i < 1 << 20; i++) {
 		struct loop_info64 info;
 		snprintf(path, 32, "/dev/loop%d", i);
 		int fd = open(path, O_RDONLY | O_CLOEXEC);
 		if (fd < 0) return STATUS(NOT_FOUND);
-		bool there = ioctl(fd, LOOP_GET_STATUS64, &info) == 0 && info.lo_inode == file_inode &&
-			     info.lo_device == file_device;
+		bool there = ioctl(fd, LOOP_GET_STATUS64, &info) == 0 && is(&info, what);
 		struct stat st;
 		bool good = there && fstat(fd, &st) == 0;
 		close(fd);
@@ -69,6 +82,33 @@ status loop_find(dev_t file_device, ino_t file_inode, dev_t *number, char path[s
 		return OK;
 	}
 	return STATUS(NOT_FOUND);
+}
+
+struct file_id {
+	dev_t device;
+	ino_t inode;
+};
+
+static bool is_file(const struct loop_info64 *info, const void *what)
+{
+	const struct file_id *f = what;
+	return info->lo_inode == f->inode && info->lo_device == f->device;
+}
+
+static bool is_named(const struct loop_info64 *info, const void *what)
+{
+	return strncmp((const char *)info->lo_file_name, what, sizeof(info->lo_file_name)) == 0;
+}
+
+status loop_find(dev_t file_device, ino_t file_inode, dev_t *number, char path[static 32])
+{
+	struct file_id f = {file_device, file_inode};
+	return find(is_file, &f, number, path);
+}
+
+status loop_named(const char *name, dev_t *number, char path[static 32])
+{
+	return find(is_named, name, number, path);
 }
 
 status loop_grow(const char *path)
@@ -121,15 +161,13 @@ static uint64_t le(const unsigned char *p, unsigned n)
 static status grow_to_end(int file, uint64_t size, struct str *why)
 {
 	unsigned char s[1024];
-	char link[64], path[PATH_MAX];
+	char path[64];
 	if (pread(file, s, sizeof(s), 1024) != sizeof(s)) return refused("read a superblock");
 	uint64_t blocks = le(s + 0x4, 4) | (le(s + 0x60, 4) & 0x80 ? le(s + 0x150, 4) << 32 : 0);
 	unsigned shift = (unsigned)le(s + 0x18, 4);
 	if (shift > 6 || blocks > UINT64_MAX >> 16 || (blocks << (10 + shift)) + LEAST_GROWTH > size) return OK;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", file);
-	ssize_t n = readlink(link, path, sizeof(path) - 1);
-	if (n < 0) return refused("find a volume");
-	path[n] = 0;
+	/* By this process's descriptor: a sealed one's plain bytes have no name here. */
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", getpid(), file);
 	const char *check[] = {"e2fsck", "-fp", path, NULL}, *grow[] = {"resize2fs", path, NULL};
 	int code = spawn_wait(check, NULL, -1);
 	/* 1: errors were corrected (e2fsck(8)). */

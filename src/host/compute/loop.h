@@ -4,10 +4,12 @@
 #include "base/str.h"
 #include <sys/types.h>
 
-/* A device on that file (an open descriptor); the caller closes *device, the loop device's descriptor. IO. */
-status loop_open(int file, int *device, dev_t *number, char path[static 32]) MUST_USE;
+/* A device on that file (an open descriptor); the caller closes *device, the loop device's descriptor. name: what
+ * loop_named finds it by; then the file's own page cache is gone around, where it can be. NULL: neither. IO. */
+status loop_open(int file, const char *name, int *device, dev_t *number, char path[static 32]) MUST_USE;
 /* The loop device that stands on that file; NOT_FOUND. */
 status loop_find(dev_t file_device, ino_t file_inode, dev_t *number, char path[static 32]) MUST_USE;
+status loop_named(const char *name, dev_t *number, char path[static 32]) MUST_USE;
 /* After the file has grown. */
 status loop_grow(const char *path) MUST_USE;
 

@@ -4,6 +4,7 @@
 #include "host/compute/files.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/crypto.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,9 +23,17 @@ static status tell(struct host *h, struct arena *a, enum host_op op, struct str 
 	return s;
 }
 
+/* A request with keys in it: nothing of it stays in the arena. */
+static status ask_secretly(struct host *h, struct arena *a, enum host_op op, struct str request, struct str *why)
+{
+	status s = ask(h, a, op, request, NULL, why);
+	OPENSSL_cleanse((void *)(uintptr_t)request.p, request.n);
+	return s;
+}
+
 status host_machine_start(struct host *h, struct arena *a, const struct compute_rec_machine *m, struct str *why)
 {
-	return ask(h, a, HOST_OP_MACHINE_START, compute_rec_machine_encode(a, m), NULL, why);
+	return ask_secretly(h, a, HOST_OP_MACHINE_START, compute_rec_machine_encode(a, m), why);
 }
 
 status host_machine_stop(struct host *h, struct str id, bool force)
@@ -150,7 +159,7 @@ static struct str volume_request(struct arena *a, struct str id, const struct co
 status host_machine_attach(
 	struct host *h, struct arena *a, struct str id, const struct compute_rec_volume *v, struct str *why)
 {
-	return ask(h, a, HOST_OP_VOLUME_ATTACH, volume_request(a, id, v), NULL, why);
+	return ask_secretly(h, a, HOST_OP_VOLUME_ATTACH, volume_request(a, id, v), why);
 }
 
 status host_machine_detach(struct host *h, struct str id, struct str volume)

@@ -17,6 +17,8 @@ void image_on_list(struct agent *g, struct agent_request *r);
 void image_on_import(struct agent *g, struct agent_request *r);
 void image_on_remove(struct agent *g, struct agent_request *r);
 
+/* At the end of one that holds keys. */
+void request_wipe(struct agent_request *r);
 /* "key length\n…\n" of the configuration; control.h. */
 struct buf;
 struct compute_rec_nics;

@@ -206,11 +206,9 @@ static status refuse(struct arena *a, struct str *why, const char *what)
 static status open_root(
 	struct machine *m, struct arena *a, const struct compute_rec_machine *want, struct parts *p, struct str *why)
 {
-	p->root = data_open(m->c, a, want->root, O_RDWR);
-	if (p->root < 0) return refuse(a, why, "the root volume cannot be opened");
+	TRY(plain_open(m->c, a, want->root, want->root_key, &m->root_sealer, &p->root, why));
 	TRY(loop_format(p->root, m->c->templates, why));
-	if (!is_ok(loop_open(p->root, &p->root_device, &m->root_device, p->plan.root_device)))
-		return refuse(a, why, "there is no loop device for the root volume");
+	TRY(plain_device(p->root, &m->root_sealer, &p->root_device, &m->root_device, p->plan.root_device, why));
 	memcpy(m->root_loop, p->plan.root_device, sizeof(m->root_loop));
 	snprintf(m->root, sizeof(m->root), "%.*s", STR_ARG(want->root));
 	snprintf(m->image, sizeof(m->image), "%.*s", STR_ARG(want->image));
@@ -377,4 +375,5 @@ void machine_on_start(struct agent *g, struct agent_request *r)
 	else
 		s = start(agent_compute(g), r->arena, &m, &why);
 	agent_answer(g, r->id, s, why, STR_NONE, NULL, 0);
+	request_wipe(r);
 }

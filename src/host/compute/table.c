@@ -29,6 +29,7 @@
 enum { ENDED_KEPT = 128 };
 
 #define STANDING_MAX (64u << 10)
+#define SEALERS_END_MS 10000
 #ifndef P_PIDFD
 #define P_PIDFD 3
 #endif
@@ -127,13 +128,17 @@ void machine_save(struct machine *m)
 	for (size_t i = 0; i < m->n_volumes; i++)
 		volumes.v[i] = (struct compute_rec_volume){.id = str_c(m->volumes[i].id),
 			.file = str_c(m->volumes[i].file),
-			.device = str_c(m->volumes[i].name)};
+			.device = str_c(m->volumes[i].name),
+			.sealer = SOME_I32(m->volumes[i].sealer.pid),
+			.sealer_started = SOME_I64(m->volumes[i].sealer.started)};
 	struct compute_rec_standing s = {.id = str_c(m->id),
 		.pid = SOME_I32(m->pid),
 		.started = SOME_I64(m->started),
 		.slot = SOME_I32(m->slot),
 		.console = str_c(m->console_path),
 		.root = str_c(m->root),
+		.root_sealer = SOME_I32(m->root_sealer.pid),
+		.root_sealer_started = SOME_I64(m->root_sealer.started),
 		.image = str_c(m->image),
 		.volumes = volumes,
 		.born_us = SOME_I64(m->born_us),
@@ -315,12 +320,8 @@ static void adopt_volumes(struct machine *m, struct arena *a, const struct compu
 {
 	for (size_t i = 0; i < v->n && m->n_volumes < VOLUMES_MAX; i++) {
 		struct attached *at = &m->volumes[m->n_volumes];
-		struct stat st;
-		int fd = data_open(m->c, a, v->v[i].file, O_RDONLY);
-		bool good =
-			fd >= 0 && fstat(fd, &st) == 0 && is_ok(loop_find(st.st_dev, st.st_ino, &at->device, at->loop));
-		close_fd(&fd);
-		if (!good) continue;
+		at->sealer = (struct sealer){v->v[i].sealer.v, v->v[i].sealer_started.v};
+		if (!is_ok(device_find(m->c, a, v->v[i].file, &at->sealer, &at->device, at->loop))) continue;
 		snprintf(at->id, sizeof(at->id), "%.*s", STR_ARG(v->v[i].id));
 		snprintf(at->file, sizeof(at->file), "%.*s", STR_ARG(v->v[i].file));
 		snprintf(at->name, sizeof(at->name), "%.*s", STR_ARG(v->v[i].device));
@@ -330,11 +331,8 @@ static void adopt_volumes(struct machine *m, struct arena *a, const struct compu
 
 static void adopt_root(struct machine *m, struct arena *a)
 {
-	struct stat st;
-	int fd = data_open(m->c, a, str_c(m->root), O_RDONLY);
-	if (fd >= 0 && fstat(fd, &st) == 0 && !is_ok(loop_find(st.st_dev, st.st_ino, &m->root_device, m->root_loop)))
+	if (!is_ok(device_find(m->c, a, str_c(m->root), &m->root_sealer, &m->root_device, m->root_loop)))
 		log_warn("host", "no_root_volume", "id=%s", m->id);
-	close_fd(&fd);
 }
 
 static void adopt(struct compute *c, struct arena *a, const char *name, struct str bytes)
@@ -357,6 +355,7 @@ static void adopt(struct compute *c, struct arena *a, const char *name, struct s
 	}
 	m->control = take_control(m->pidfd);
 	m->state = machine_console(m).ready ? MACHINE_RUNNING : MACHINE_BOOTING;
+	m->root_sealer = (struct sealer){s.root_sealer.v, s.root_sealer_started.v};
 	adopt_root(m, a);
 	adopt_volumes(m, a, &s.volumes);
 	machine_watch(m);
@@ -421,6 +420,7 @@ struct compute *compute_new(struct agent *g)
 	c->stage = path_of(agent_folder(g), "stage");
 	c->images = path_of(data, "host/");
 	c->templates = path_of(data, "host/templates/");
+	c->sealers = path_of(agent_folder(g), "sealers");
 	/* Who never starts anything leaves nothing. */
 	if (access(c->machines_dir, F_OK) == 0) compute_ready(c);
 	c->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -457,7 +457,7 @@ void compute_free(struct compute *c)
 	close_fd(&c->data), close_fd(&c->program), close_fd(&c->empty_network), close_fd(&c->timer),
 		close_fd(&c->builder_fd);
 	cgroups_free(c->cgroups);
-	free(c->machines_dir), free(c->stage), free(c->images), free(c->templates);
+	free(c->machines_dir), free(c->stage), free(c->images), free(c->templates), free(c->sealers);
 	free(c);
 }
 
@@ -477,6 +477,9 @@ void compute_clear(struct compute *c)
 		machine_end(m, SIGKILL, true);
 	}
 	engines_clear(c->engines);
+	/* With the last who had it open, a loop device goes, and its sealer. */
+	if (!sealers_gone(c->sealers, SEALERS_END_MS))
+		log_warn("host", "sealers_stay", "an encrypted volume is in use");
 	if (c->cgroups) cgroups_clear(c->cgroups);
 	cgroups_free(c->cgroups);
 	c->cgroups = NULL;

@@ -7,10 +7,12 @@
 #include "host/compute/loop.h"
 #include "host/compute/operations.h"
 #include "host/compute/spawn.h"
+#include "host/seal/sealed.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
+#include <openssl/crypto.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/mount.h>
@@ -40,6 +42,49 @@ bool device_name(struct str device, char out[static 32])
 	return true;
 }
 
+status plain_open(struct compute *c, struct arena *a, struct str file, struct str key, struct sealer *sealer,
+	int *plain, struct str *why)
+{
+	*sealer = (struct sealer){0};
+	*plain = data_open(c, a, file, O_RDWR);
+	if (*plain < 0) {
+		*why = str_fmt(a, "the volume's file cannot be opened: %s", strerror(errno));
+		return errno == ENOENT ? STATUS(NOT_FOUND) : STATUS(IO);
+	}
+	if (!str_has(key)) return OK;
+	int sealed = *plain;
+	struct sealer_plan p = {.file = sealed, .key = key, .stage = c->stage, .lock = c->sealers};
+	*plain = -1;
+	status s = key.n == SEALED_KEY ? sealer_start(a, &p, plain, sealer, why) : STATUS(INVALID);
+	close(sealed);
+	return s;
+}
+
+status plain_device(
+	int plain, const struct sealer *sealer, int *fd, dev_t *number, char loop[static 32], struct str *why)
+{
+	char name[64];
+	sealer_name(sealer, name);
+	status s = loop_open(plain, sealer->pid ? name : NULL, fd, number, loop);
+	if (!is_ok(s)) *why = STR("there is no loop device for it");
+	return s;
+}
+
+status device_find(struct compute *c, struct arena *a, struct str file, const struct sealer *sealer, dev_t *number,
+	char loop[static 32])
+{
+	char name[64];
+	struct stat st;
+	if (sealer->pid) {
+		sealer_name(sealer, name);
+		return loop_named(name, number, loop);
+	}
+	int fd = data_open(c, a, file, O_RDONLY);
+	status s = fd >= 0 && fstat(fd, &st) == 0 ? loop_find(st.st_dev, st.st_ino, number, loop) : STATUS(IO);
+	if (fd >= 0) close(fd);
+	return s;
+}
+
 status attached_open(struct machine *m, struct arena *a, const struct compute_rec_volume *v, struct attached *out,
 	int *fd, struct str *why)
 {
@@ -56,17 +101,18 @@ status attached_open(struct machine *m, struct arena *a, const struct compute_re
 		*why = same ? STR("the volume is attached already") : STR("the device's name is taken");
 		return STATUS(BUSY);
 	}
-	int file = data_open(m->c, a, v->file, O_RDWR);
-	if (file < 0) {
-		*why = str_fmt(a, "the volume's file cannot be opened: %s", strerror(errno));
-		return errno == ENOENT ? STATUS(NOT_FOUND) : STATUS(IO);
-	}
-	status s = loop_open(file, fd, &out->device, out->loop);
-	close(file);
-	if (!is_ok(s)) *why = STR("there is no loop device for it");
+	int plain = -1;
+	status s = plain_open(m->c, a, v->file, v->key, &out->sealer, &plain, why);
+	if (is_ok(s)) s = plain_device(plain, &out->sealer, fd, &out->device, out->loop, why);
+	if (plain >= 0) close(plain);
 	snprintf(out->id, sizeof(out->id), "%.*s", STR_ARG(v->id));
 	snprintf(out->file, sizeof(out->file), "%.*s", STR_ARG(v->file));
 	return s;
+}
+
+void request_wipe(struct agent_request *r)
+{
+	OPENSSL_cleanse((void *)(uintptr_t)r->body.p, r->body.n);
 }
 
 /* The machine's /dev as we made it; -1 where root inside has put something else there. */
@@ -140,6 +186,7 @@ void volume_on_attach(struct agent *g, struct agent_request *r)
 	}
 	if (fd >= 0) close(fd);
 	agent_answer(g, r->id, s, why, STR_NONE, NULL, 0);
+	request_wipe(r);
 }
 
 /* ── detach ── init closes the device and says so; when then nobody else has it, the loop device is gone. */
@@ -171,15 +218,11 @@ void volume_on_detach(struct agent *g, struct agent_request *r)
 static bool in_use(struct machine *m, struct attached *at, int *fd)
 {
 	struct arena a;
-	struct stat st;
 	dev_t device;
 	char loop[32];
 	arena_init(&a);
-	int file = data_open(m->c, &a, str_c(at->file), O_RDONLY);
-	bool used = file >= 0 && fstat(file, &st) == 0 && is_ok(loop_find(st.st_dev, st.st_ino, &device, loop)) &&
-		    device == at->device;
+	bool used = is_ok(device_find(m->c, &a, str_c(at->file), &at->sealer, &device, loop)) && device == at->device;
 	*fd = used ? open(at->loop, O_RDWR | O_CLOEXEC) : -1;
-	if (file >= 0) close(file);
 	arena_cleanup(&a);
 	return used;
 }
@@ -249,6 +292,8 @@ void volume_on_changed(struct agent *g, struct agent_request *r)
 	}
 	cgroup_limit_device(
 		m->c->cgroups, str_c(m->id), root ? m->root_device : at->device, v->iops.v, v->bytes_per_second.v);
+	const struct sealer *sealer = root ? &m->root_sealer : &at->sealer;
+	if (sealer->pid) sealer_grown(sealer);
 	status s = loop_grow(root ? m->root_loop : at->loop);
 	struct grow w = {m->root_loop, m->c->stage};
 	if (is_ok(s) && root)

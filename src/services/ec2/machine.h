@@ -12,8 +12,8 @@ bool ec2_machines_are_real(const struct cloud *cloud);
 
 /* Holds all its processes still, with what they wrote on disk; or lets them go on. */
 void ec2_machine_pause(struct cloud *cloud, struct arena *a, struct str instance, bool paused);
-/* BUSY: not now (the device is in use inside): try again. */
-status ec2_machine_attach(struct cloud *cloud, struct arena *a, struct str instance, const struct ec2_rec_volume *v,
+/* BUSY: not now (the device is in use inside): try again. FAILED: its key does not serve. */
+status ec2_machine_attach(struct cloud *cloud, struct ec2_place at, struct str instance, const struct ec2_rec_volume *v,
 	struct str device) MUST_USE;
 status ec2_machine_detach(struct cloud *cloud, struct arena *a, struct str instance, struct str volume) MUST_USE;
 /* After its file has grown, or its limits have changed. */

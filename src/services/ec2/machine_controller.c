@@ -6,6 +6,8 @@
 #include "host/compute/machine.h"
 #include "services/ec2/imds.h"
 #include "services/ec2/machine.h"
+#include "services/ec2/volume.h"
+#include "vault/vault.h"
 
 enum { SOON_MS = 20, LATER_MS = 500, GRACE_MS = 10000, CONSOLE_MAX = 64 << 10 };
 
@@ -53,12 +55,16 @@ static struct compute_rec_volume volume_of(struct arena *a, const struct ec2_rec
 }
 
 status ec2_machine_attach(
-	struct cloud *cloud, struct arena *a, struct str instance, const struct ec2_rec_volume *v, struct str device)
+	struct cloud *cloud, struct ec2_place at, struct str instance, const struct ec2_rec_volume *v, struct str device)
 {
 	if (!ec2_machines_are_real(cloud)) return OK;
-	struct compute_rec_volume volume = volume_of(a, v, device);
+	struct compute_rec_volume volume = volume_of(at.a, v, device);
+	struct kms_use u = ec2_kms_use(cloud, at);
+	struct kms_refusal refusal;
 	struct str why = STR_NONE;
-	status s = host_machine_attach(cloud->host, a, instance, &volume, &why);
+	TRY(ec2_crypt_file(&u, v, &volume.key, &refusal));
+	status s = host_machine_attach(cloud->host, at.a, instance, &volume, &why);
+	if (str_has(volume.key)) vault_wipe(volume.key);
 	if (!is_ok(s))
 		log_warn("ec2", "attach_failed", "instance=%.*s volume=%.*s why=\"%.*s\"", STR_ARG(instance),
 			STR_ARG(v->volume_id), STR_ARG(why));
@@ -135,7 +141,8 @@ static status dns_of(struct work *w, struct compute_rec_machine *m)
 	return OK;
 }
 
-static status machine_of(struct work *w, struct compute_rec_machine *m)
+/* FAILED, with *why: the key of one of its volumes does not serve. */
+static status machine_of(struct work *w, struct compute_rec_machine *m, struct kms_refusal *why)
 {
 	struct arena *a = w->at.a;
 	const struct ec2_rec_instance *i = w->i;
@@ -160,8 +167,11 @@ static status machine_of(struct work *w, struct compute_rec_machine *m)
 		struct ec2_rec_volume v;
 		TRY(ec2_load(w->at, &ec2_type_volume, i->volumes.v[k].id, &v));
 		struct compute_rec_volume volume = volume_of(a, &v, i->volumes.v[k].device);
+		struct kms_use u = ec2_kms_use(w->cloud, w->at);
+		TRY(ec2_crypt_file(&u, &v, &volume.key, why));
 		if (k == 0) {
 			m->root = volume.file;
+			m->root_key = volume.key;
 			m->root_iops = volume.iops;
 			m->root_bytes_per_second = volume.bytes_per_second;
 		} else {
@@ -170,6 +180,13 @@ static status machine_of(struct work *w, struct compute_rec_machine *m)
 	}
 	TRY(nics_of(w, m));
 	return dns_of(w, m);
+}
+
+static void forget_keys(const struct compute_rec_machine *m)
+{
+	if (str_has(m->root_key)) vault_wipe(m->root_key);
+	for (size_t k = 0; k < m->volumes.n; k++)
+		if (str_has(m->volumes.v[k].key)) vault_wipe(m->volumes.v[k].key);
 }
 
 /* ── volumes that come and go with it ── */
@@ -216,6 +233,16 @@ static void fail_launch(struct work *w, const char *code, struct str message)
 	log_warn("ec2", "launch_failed", "instance=%.*s why=\"%.*s\"", STR_ARG(i->instance_id), STR_ARG(message));
 }
 
+/* The key of one of its volumes does not serve ("Instance launch fails with Client.InvalidKMSKey.InvalidState"). */
+static void fail_key(struct work *w, const struct kms_refusal *why)
+{
+	if (why->why == KMS_WHY_DISABLED || why->why == KMS_WHY_INVALID_STATE)
+		fail_launch(w, "Client.InvalidKMSKey.InvalidState",
+			STR("The KMS key provided is in an incorrect state"));
+	else
+		fail_launch(w, "Client.InternalError", STR("Client error on launch"));
+}
+
 static status start(struct work *w)
 {
 	struct ec2_rec_instance *i = w->i;
@@ -231,8 +258,15 @@ static status start(struct work *w)
 	if (w->real) {
 		struct compute_rec_machine m;
 		struct str why = STR_NONE;
-		TRY(machine_of(w, &m));
+		struct kms_refusal refusal;
+		s = machine_of(w, &m, &refusal);
+		if (status_is(s, STATUS_FAILED)) {
+			fail_key(w, &refusal);
+			return OK;
+		}
+		TRY(s);
 		s = host_machine_start(w->cloud->host, w->at.a, &m, &why);
+		forget_keys(&m);
 		if (status_is(s, STATUS_BUSY)) {
 			if (i->boots.v == 0 && str_has(why))
 				log_info("ec2", "launch_waits", "instance=%.*s why=\"%.*s\"", STR_ARG(i->instance_id),

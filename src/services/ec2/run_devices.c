@@ -108,6 +108,7 @@ status ec2_run_devices(struct call *c, struct ec2_run_plan *p)
 		d->plan.zone = p->subnet.availability_zone;
 		d->plan.zone_id = p->subnet.availability_zone_id;
 		TRY(ec2_volume_plan(c, &d->plan));
+		if (d->plan.encrypted.v) TRY(ec2_crypt_possible(c));
 		/* The root device is the first. */
 		if (d->root && i > 0) {
 			struct ec2_device root = *d;

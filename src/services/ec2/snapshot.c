@@ -1,4 +1,5 @@
 /* Snapshots: taken of volumes, described, deleted; the job that turns what was copied aside into blocks. */
+#include "host/seal/sealed.h"
 #include "services/ec2/machine.h"
 #include "services/ec2/volume.h"
 #include "vault/vault.h"
@@ -82,6 +83,7 @@ status ec2_snapshot_take(
 		.encrypted = SOME_BOOL(v->encrypted.v),
 		.kms_key_id = v->kms_key_id,
 		.storage_tier = STR("standard"),
+		.sealed = v->sealed,
 		.data_key = v->data_key,
 		.data_key_id = v->data_key_id,
 		.base = v->base};
@@ -173,12 +175,7 @@ static status data_key(struct cloud *cloud, struct ec2_place at, const struct ec
 {
 	*key = STR_NONE;
 	if (!s->encrypted.v) return OK;
-	struct kms_use u = {.cloud = cloud,
-		.tx = at.tx,
-		.arena = at.a,
-		.account = at.account,
-		.region = at.region,
-		.now_ms = clock_now(cloud->clock)};
+	struct kms_use u = ec2_kms_use(cloud, at);
 	return ec2_crypt_open(&u, s->data_key, s->data_key_id, key, why);
 }
 
@@ -195,8 +192,8 @@ static status one_block(struct cloud *cloud, const struct ec2_blocks *b, const s
 }
 
 /* From block *index on, as many as one run may; *index is -1 when all is done. */
-static status take_some(
-	struct cloud *cloud, const struct ec2_blocks *b, const struct ec2_blocks *parent, int fd, int64_t *index)
+static status take_some(struct cloud *cloud, const struct ec2_blocks *b, const struct ec2_blocks *parent,
+	const struct sealed *sealed, int fd, int64_t *index)
 {
 	char *buffer = arena_alloc_raw(b->at.a, EC2_BLOCK_BYTES);
 	for (unsigned n = 0; n < BLOCKS_AT_ONCE; n++, ++*index) {
@@ -206,9 +203,7 @@ static status take_some(
 			return errno == ENXIO ? OK : STATUS(IO);
 		}
 		*index = data / EC2_BLOCK_BYTES;
-		memset(buffer, 0, EC2_BLOCK_BYTES);
-		ssize_t got = pread(fd, buffer, EC2_BLOCK_BYTES, (off_t)*index * EC2_BLOCK_BYTES);
-		if (got < 0) return STATUS(IO);
+		TRY(sealed_read_at(sealed, fd, (uint64_t)*index * EC2_BLOCK_BYTES, buffer, EC2_BLOCK_BYTES));
 		if (!is_zero(buffer, EC2_BLOCK_BYTES))
 			TRY(one_block(cloud, b, parent, *index, str_n(buffer, EC2_BLOCK_BYTES)));
 	}
@@ -277,7 +272,14 @@ status ec2_snapshot_job(void *ctx, struct store_tx *tx, struct arena *a, const s
 		return OK;
 	}
 	int64_t index = s.bytes.v / EC2_BLOCK_BYTES;
-	st = take_some(cloud, &b, &parent, fd, &index);
+	struct sealed *sealed = NULL;
+	if (s.sealed.v) {
+		struct str file_key = sealed_key(a, b.key, s.volume_id);
+		sealed = sealed_new(file_key);
+		vault_wipe(file_key);
+	}
+	st = take_some(cloud, &b, &parent, sealed, fd, &index);
+	sealed_free(sealed);
 	off_t size = lseek(fd, 0, SEEK_END);
 	close(fd);
 	if (str_has(b.key)) vault_wipe(b.key);

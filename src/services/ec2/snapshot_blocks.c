@@ -1,5 +1,6 @@
 /* The blocks of snapshots. A snapshot's map is whole: restoring reads one map, and deleting one frees just what no
  * other snapshot has. Blocks of zeros are not in it. */
+#include "host/seal/sealed.h"
 #include "services/ec2/volume.h"
 #include "store/blob.h"
 #include <errno.h>
@@ -139,6 +140,7 @@ status ec2_blocks_drop(const struct ec2_blocks *b)
 struct restoring {
 	const struct ec2_blocks *b;
 	int fd;
+	struct sealed *sealed; /* NULL: plain */
 	status s;
 };
 
@@ -148,23 +150,20 @@ static bool restore_one(void *ctx, int64_t index, const struct ec2_rec_snapshot_
 	struct arena_mark mark = arena_mark(k->b->at.a);
 	struct str plain;
 	k->s = ec2_block_read(k->b, r, &plain);
-	off_t at = (off_t)index * EC2_BLOCK_BYTES;
-	for (size_t done = 0; is_ok(k->s) && done < plain.n;) {
-		ssize_t n = pwrite(k->fd, plain.p + done, plain.n - done, at + (off_t)done);
-		if (n < 0 && errno == EINTR) continue;
-		if (n <= 0) k->s = STATUS(IO);
-		if (n > 0) done += (size_t)n;
-	}
+	if (is_ok(k->s))
+		k->s = sealed_write_at(k->sealed, k->fd, (uint64_t)index * EC2_BLOCK_BYTES, plain.p, plain.n);
 	arena_release(k->b->at.a, mark);
 	return is_ok(k->s);
 }
 
-status ec2_blocks_restore(const struct ec2_blocks *b, struct cloud *cloud, struct str relative)
+status ec2_blocks_restore(const struct ec2_blocks *b, struct cloud *cloud, struct str relative, struct str key)
 {
 	struct restoring k = {.b = b, .s = OK};
-	k.fd = open(ec2_file_path(cloud, b->at.a, relative), O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	k.fd = open(ec2_file_path(cloud, b->at.a, relative), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (k.fd < 0) return STATUS(IO);
+	if (str_has(key)) k.sealed = sealed_new(key);
 	status s = ec2_blocks_each(b, 0, restore_one, &k);
+	sealed_free(k.sealed);
 	if (close(k.fd) < 0) return STATUS(IO);
 	return is_ok(s) ? k.s : s;
 }

@@ -106,6 +106,7 @@ status ec2_volume_make(struct call *c, const struct ec2_volume_plan *p, struct e
 		.iops = p->iops,
 		.throughput = p->throughput,
 		.encrypted = SOME_BOOL(p->encrypted.v),
+		.sealed = SOME_BOOL(p->encrypted.v),
 		.create_time = SOME_TIME(c->now_ms),
 		.state = STR("creating"),
 		.multi_attach_enabled = SOME_BOOL(p->multi_attach.v),

@@ -47,6 +47,14 @@ status ec2_crypt_new(
 /* FAILED where the key cannot serve: with *why for the client. plain: 32 bytes, to be wiped. */
 status ec2_crypt_open(const struct kms_use *u, struct str wrapped, struct str id, struct str *plain,
 	struct kms_refusal *why) MUST_USE;
+/* The key of a volume's file on disk (host/seal/sealed.h); STR_NONE of one that is not sealed. To be wiped. Answers as
+ * ec2_crypt_open's. */
+status ec2_crypt_file(const struct kms_use *u, const struct ec2_rec_volume *v, struct str *key,
+	struct kms_refusal *why) MUST_USE;
+/* Can machines here have encrypted volumes? With the client's error. */
+status ec2_crypt_possible(struct call *c) MUST_USE;
+/* For work without a request: the owner's. */
+struct kms_use ec2_kms_use(struct cloud *cloud, struct ec2_place at);
 /* The client's error for that. */
 status ec2_crypt_refused(struct call *c, status s, const struct kms_refusal *why);
 /* One block under a data key (AES-256-GCM: IV, tag, ciphertext). */
@@ -87,8 +95,9 @@ status ec2_blocks_each(const struct ec2_blocks *b, int64_t first,
 /* Where its bytes are. */
 struct blob_ref ec2_block_ref(const struct ec2_rec_snapshot_block *r);
 status ec2_blocks_drop(const struct ec2_blocks *b) MUST_USE;
-/* Writes them all to a file. */
-status ec2_blocks_restore(const struct ec2_blocks *b, struct cloud *cloud, struct str relative) MUST_USE;
+/* Writes them all to a file; key: of a sealed one. */
+status ec2_blocks_restore(
+	const struct ec2_blocks *b, struct cloud *cloud, struct str relative, struct str key) MUST_USE;
 
 /* ── snapshot.c ── */
 void ec2_snapshot_put(struct ec2_place at, const struct ec2_rec_snapshot *s);

@@ -49,6 +49,7 @@ static status check_volume(struct call *c, const struct ec2_rec_volume *v, const
 		return call_fail(
 			c, EC2_ERR_INCORRECT_STATE, "Volume '%.*s' is not 'available'.", STR_ARG(v->volume_id));
 	if (!v->encrypted.v) return OK;
+	TRY(ec2_crypt_possible(c));
 	struct kms_use u = kms_use_of(c);
 	struct kms_refusal why;
 	struct str plain;
@@ -248,15 +249,25 @@ static status create(struct work *w)
 	struct ec2_rec_volume *v = w->v;
 	struct arena *a = w->at.a;
 	struct str file = ec2_volume_file(a, v->volume_id);
+	struct str file_key;
+	struct kms_use own = ec2_kms_use(w->cloud, w->at);
+	struct kms_refusal refusal;
 	TRY(ec2_file_make(w->cloud, a, file, v->size.v * EC2_GIB));
+	status st = ec2_crypt_file(&own, v, &file_key, &refusal);
+	/* "If the KMS key is disabled …, the volume creation fails" and it is seen in the state "error". */
+	if (status_is(st, STATUS_FAILED)) {
+		v->state = STR("error");
+		return OK;
+	}
+	TRY(st);
 	if (!str_empty(v->snapshot_id)) {
 		struct ec2_blocks b = {.at = w->at, .snapshot = v->snapshot_id};
 		struct ec2_rec_snapshot s;
 		if (str_has(v->snapshot_owner)) b.at.account = v->snapshot_owner;
-		status st = ec2_load(b.at, &ec2_type_snapshot, v->snapshot_id, &s);
+		st = ec2_load(b.at, &ec2_type_snapshot, v->snapshot_id, &s);
 		if (!is_ok(st) && !status_is(st, STATUS_NOT_FOUND)) return st;
 		if (is_ok(st) && s.encrypted.v) {
-			struct kms_use u = {w->cloud, w->at.tx, a, b.at.account, w->at.region, w->now_ms};
+			struct kms_use u = ec2_kms_use(w->cloud, b.at);
 			struct kms_refusal why;
 			st = ec2_crypt_open(&u, s.data_key, s.data_key_id, &b.key, &why);
 			if (status_is(st, STATUS_FAILED)) {
@@ -270,9 +281,10 @@ static status create(struct work *w)
 			return OK;
 		}
 		TRY(st);
-		TRY(ec2_blocks_restore(&b, w->cloud, file));
+		TRY(ec2_blocks_restore(&b, w->cloud, file, file_key));
 		if (str_has(b.key)) vault_wipe(b.key);
 	}
+	if (str_has(file_key)) vault_wipe(file_key);
 	v->state = v->attachments.n ? STR("in-use") : STR("available");
 	/* An instance that was started with it waits for it. */
 	for (size_t i = 0; i < v->attachments.n; i++)
@@ -303,7 +315,12 @@ static status move(struct work *w, struct ec2_rec_attachment *a, bool *gone)
 	bool runs = is_ok(s) && i.state.v == EC2_RUNNING;
 	if (!is_ok(s) && !status_is(s, STATUS_NOT_FOUND)) return s;
 	if (str_is(a->state, "attaching")) {
-		s = runs ? ec2_machine_attach(w->cloud, w->at.a, a->instance_id, w->v, a->device) : OK;
+		s = runs ? ec2_machine_attach(w->cloud, w->at, a->instance_id, w->v, a->device) : OK;
+		/* Its key has been disabled since it was asked for. */
+		if (status_is(s, STATUS_FAILED)) {
+			*gone = true;
+			return leave_instance(w, a->instance_id);
+		}
 		/* Of an instance that is just starting: the machine has it from its beginning. */
 		if (is_ok(s)) a->state = STR("attached");
 	} else if (str_is(a->state, "detaching") || str_is(a->state, "busy")) {

@@ -1,7 +1,10 @@
 /* Encryption of volumes and snapshots: a data key of KMS for each volume, shared by its snapshots ("How Amazon EBS
- * encryption works", the EBS guide); the account's defaults. Blocks of encrypted snapshots lie sealed; the file behind
- * an encrypted volume is plain while the volume is there, as what a machine reads from it is. */
+ * encryption works", the EBS guide); the account's defaults. Blocks of encrypted snapshots lie sealed, and so does the
+ * file behind an encrypted volume: plain bytes are only where a machine has them (decision 0094). */
 #include "base/rand.h"
+#include "host/seal/sealed.h"
+#include "host/seal/sealer.h"
+#include "services/ec2/machine.h"
 #include "services/ec2/volume.h"
 #include "services/kms/blob.h"
 #include "vault/vault.h"
@@ -61,6 +64,35 @@ status ec2_crypt_open(
 {
 	struct kms_pair context = {STR("aws:ebs:id"), id};
 	return kms_use_decrypt(u, wrapped, STR_NONE, &context, 1, plain, NULL, why);
+}
+
+struct kms_use ec2_kms_use(struct cloud *cloud, struct ec2_place at)
+{
+	return (struct kms_use){.cloud = cloud,
+		.tx = at.tx,
+		.arena = at.a,
+		.account = at.account,
+		.region = at.region,
+		.now_ms = clock_now(cloud->clock)};
+}
+
+status ec2_crypt_file(
+	const struct kms_use *u, const struct ec2_rec_volume *v, struct str *key, struct kms_refusal *why)
+{
+	struct str plain;
+	*key = STR_NONE;
+	if (!v->sealed.v) return OK;
+	TRY(ec2_crypt_open(u, v->data_key, v->data_key_id, &plain, why));
+	*key = sealed_key(u->arena, plain, v->volume_id);
+	vault_wipe(plain);
+	return OK;
+}
+
+status ec2_crypt_possible(struct call *c)
+{
+	const char *why;
+	if (!ec2_machines_are_real(c->cloud) || sealer_possible(&why)) return OK;
+	return call_fail(c, EC2_ERR_UNSUPPORTED_OPERATION, "Encrypted volumes cannot be used here: %s.", why);
 }
 
 struct str ec2_crypt_seal(struct arena *a, struct str key, struct str plain)
