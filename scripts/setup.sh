@@ -60,6 +60,10 @@ packages() {
 		test postgresql-common file:/usr/share/postgresql-common/supported-versions
 		test postgresql-15 file:/usr/lib/postgresql/15/bin/postgres
 		test postgresql-client-15 cmd:psql
+		test mariadb-server-core cmd:mariadbd
+		test mariadb-backup cmd:mariadb-backup
+		test mariadb-client cmd:mariadb-binlog
+		test python3-pymysql file:/usr/lib/python3/dist-packages/pymysql/__init__.py
 		test redis-server cmd:redis-server
 		test redis-tools cmd:redis-cli
 		test memcached cmd:memcached

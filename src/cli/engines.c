@@ -14,7 +14,7 @@ static const struct engine engines[] = {
 	{"haproxy", "haproxy", "/usr/sbin/haproxy", "Elastic Load Balancing"},
 	{"postgresql", "postgresql", "/usr/lib/postgresql/15/bin/postgres", "RDS and Aurora for PostgreSQL"},
 	{"pgbouncer", "pgbouncer", "/usr/sbin/pgbouncer", "RDS Proxy"},
-	{"mariadb", "mariadb-server", "/usr/sbin/mariadbd", "RDS for MariaDB and MySQL"},
+	{"mariadb", "mariadb-server-core mariadb-backup mariadb-client", "/usr/sbin/mariadbd", "RDS for MariaDB"},
 	{"redis", "redis-server", "/usr/bin/redis-server", "ElastiCache for Redis"},
 	{"memcached", "memcached", "/usr/bin/memcached", "ElastiCache for Memcached"},
 	{"knot", "knot", "/usr/sbin/knotd", "Route 53"},

@@ -106,7 +106,7 @@ class Servers(Case):
         for i in ids:
             self.until(i, "gone")
 
-    def server(self, d):
+    def server(self, d, program=b"/usr/lib/postgresql/"):
         """The process of the server that answers."""
         enis = self.ec2.describe_network_interfaces(Filters=[
             {"Name": "requester-id", "Values": ["amazon-rds"]}, {"Name": "availability-zone", "Values": [d["AvailabilityZone"]]},
@@ -117,7 +117,7 @@ class Servers(Case):
         def parent(pid):
             try:
                 with open(f"/proc/{pid}/cmdline", "rb") as f:
-                    return f.read().startswith(b"/usr/lib/postgresql/")
+                    return f.read().startswith(program)
             except FileNotFoundError:
                 return False
         # A session that was forked a moment ago still looks like the server: the one whose parent is none of them is it.

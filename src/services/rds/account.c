@@ -37,28 +37,44 @@ status rds_describe_account_attributes(struct call *c, const struct rds_describe
 	return OK;
 }
 
+/* Those that this RDS tells of. */
+static const struct {
+	const char *type, *categories[9];
+} sources[] = {{"db-instance", {"availability", "configuration change", "creation", "deletion", "failover", "failure",
+				       "notification", "read replica", NULL}},
+	{"db-snapshot", {"creation", NULL}}};
+enum { N_SOURCES = sizeof(sources) / sizeof(*sources) };
+
+const char *rds_event_source(struct str type)
+{
+	for (size_t i = 0; i < N_SOURCES; i++)
+		if (str_eq(type, str_c(sources[i].type))) return sources[i].type;
+	return NULL;
+}
+
+bool rds_event_category(struct str type, struct str category)
+{
+	for (size_t i = 0; i < N_SOURCES; i++)
+		for (size_t k = 0; sources[i].categories[k]; k++)
+			if ((!str_has(type) || str_eq(type, str_c(sources[i].type))) &&
+				str_ieq(category, str_c(sources[i].categories[k])))
+				return true;
+	return false;
+}
+
 status rds_describe_event_categories(struct call *c, const struct rds_describe_event_categories_input *in,
 	struct rds_describe_event_categories_output *out)
 {
-	/* Those that this RDS tells of. */
-	static const char *const instance[] = {"availability", "configuration change", "creation", "deletion",
-		"failover", "failure", "notification", "read replica"};
-	static const char *const snapshot[] = {"creation"};
 	static const char *const none[] = {NULL};
-	static const struct {
-		const char *type;
-		const char *const *v;
-		size_t n;
-	} sources[] = {{"db-instance", instance, sizeof(instance) / sizeof(*instance)}, {"db-snapshot", snapshot, 1}};
 	size_t capacity = 0;
 	TRY(rds_filters_check(c, &in->filters, none));
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < N_SOURCES; i++) {
 		if (str_has(in->source_type) && !str_eq(in->source_type, str_c(sources[i].type))) continue;
 		struct rds_event_categories_map *m = VEC_PUSH(c->arena, &out->event_categories_map_list, &capacity);
 		size_t room = 0;
 		m->source_type = str_c(sources[i].type);
-		for (size_t k = 0; k < sources[i].n; k++)
-			*VEC_PUSH(c->arena, &m->event_categories, &room) = str_c(sources[i].v[k]);
+		for (size_t k = 0; sources[i].categories[k]; k++)
+			*VEC_PUSH(c->arena, &m->event_categories, &room) = str_c(sources[i].categories[k]);
 	}
 	VEC_PRESENT(c->arena, &out->event_categories_map_list);
 	return OK;

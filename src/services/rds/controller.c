@@ -97,6 +97,7 @@ static void unattend(struct rds_work *w)
 	rds_watch(rds_of(w->cloud), w->r->dbi_resource_id, STR_NONE, NULL, 0);
 	rds_forward(rds_of(w->cloud), w->r->dbi_resource_id, STR_NONE, 0, STR_NONE);
 	rds_auth_open(rds_auth_of(w->cloud), w->r->dbi_resource_id, STR_NONE);
+	rds_relay(rds_of(w->cloud), w->r->dbi_resource_id, STR_NONE, 0, NULL);
 }
 
 static status became_available(struct rds_work *w)

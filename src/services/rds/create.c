@@ -33,26 +33,36 @@ static bool is_word(struct str s, size_t max)
 	return good;
 }
 
-static status check_master(struct call *c, struct str name)
+/* "Reserved words" of each engine, and whom virga's own servers know. */
+static bool is_reserved(struct str engine, struct str name)
 {
-	static const char *const reserved[] = {"admin", "rdsadmin", "rdsrepladmin", "rds_superuser", "rds_replication",
+	static const char *const postgres[] = {"admin", "rdsadmin", "rdsrepladmin", "rds_superuser", "rds_replication",
 		"rdstopmgr", "rds_iam", "rds_password", "user", "table", "select", "public", "none", "all", "default",
-		"grant", "order", "group"};
+		"grant", "order", "group", NULL};
+	static const char *const mariadb[] = {
+		"root", "engine", "rdsadmin", "rdsrepladmin", "mysql", "mariadb", "public", NULL};
+	const char *const *reserved = str_is(engine, "mariadb") ? mariadb : postgres;
+	const char *const prefix = str_is(engine, "mariadb") ? "repl_" : "pg_";
+	for (size_t i = 0; reserved[i]; i++)
+		if (str_ieq(name, str_c(reserved[i]))) return true;
+	return str_istarts(name, str_c(prefix));
+}
+
+static status check_master(struct call *c, struct str engine, struct str name)
+{
+	/* "Constraints: Must be 1 to 16 letters or numbers" for MariaDB, 63 for PostgreSQL (CreateDBInstance). */
+	size_t most = str_is(engine, "mariadb") ? 16 : 63;
 	if (!str_has(name))
 		return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
 			"The parameter MasterUsername must be provided and must not be blank.");
-	if (!is_word(name, 63))
+	if (!is_word(name, most))
 		return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
-			"MasterUsername must be 1 to 63 letters, numbers or underscores, and its first character a "
-			"letter.");
-	for (size_t i = 0; i < sizeof(reserved) / sizeof(*reserved); i++)
-		if (str_ieq(name, str_c(reserved[i])))
-			return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
-				"MasterUsername %.*s cannot be used as it is a reserved word used by the engine",
-				STR_ARG(name));
-	return str_istarts(name, STR("pg_"))
-		       ? RDS_FAIL(c, INVALID_PARAMETER_VALUE, "MasterUsername must not begin with pg_.")
-		       : OK;
+			"MasterUsername must be 1 to %zu letters, numbers or underscores, and its first character a "
+			"letter.",
+			most);
+	if (!is_reserved(engine, name)) return OK;
+	return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
+		"MasterUsername %.*s cannot be used as it is a reserved word used by the engine", STR_ARG(name));
 }
 
 static status read_password(struct call *c, const struct rds_create_db_instance_input *in, struct rds_rec_instance *r)
@@ -88,12 +98,13 @@ status rds_create_db_instance(
 {
 	if (!rds_engine_find(in->engine, STR_NONE))
 		return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
-			"Invalid DB engine: %.*s. The engines of this installation are: postgres", STR_ARG(in->engine));
+			"Invalid DB engine: %.*s. The engines of this installation are: postgres, mariadb",
+			STR_ARG(in->engine));
 	TRY(refuse_unbuilt(c, in));
 	if (in->db_security_groups.n)
 		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
 			"DBSecurityGroups are not supported for DB instances in a VPC. Use VpcSecurityGroupIds.");
-	TRY(check_master(c, in->master_username));
+	TRY(check_master(c, in->engine, in->master_username));
 	if (str_has(in->db_name) && in->db_name.n && !is_word(in->db_name, 63))
 		return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
 			"DBName must begin with a letter and contain only alphanumeric characters.");
@@ -131,7 +142,8 @@ status rds_create_db_instance(
 		.public = in->publicly_accessible,
 		.tags = in->tags.v,
 		.n_tags = in->tags.n};
-	TRY(rds_exports_check(c, in->enable_cloudwatch_logs_exports.v, in->enable_cloudwatch_logs_exports.n));
+	TRY(rds_exports_check(
+		c, in->engine, in->enable_cloudwatch_logs_exports.v, in->enable_cloudwatch_logs_exports.n));
 	r.exports =
 		(struct rds_rec_strings){in->enable_cloudwatch_logs_exports.v, in->enable_cloudwatch_logs_exports.n};
 	TRY(read_password(c, in, &r));

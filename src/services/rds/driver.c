@@ -3,7 +3,7 @@
 
 const struct rds_driver *rds_driver_of(struct str engine)
 {
-	static const struct rds_driver *const all[] = {&rds_driver_postgres};
+	static const struct rds_driver *const all[] = {&rds_driver_postgres, &rds_driver_mariadb};
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
 		if (str_eq(engine, str_c(all[i]->engine))) return all[i];
 	/* Instances of no other engine are made. */

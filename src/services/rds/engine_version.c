@@ -2,24 +2,54 @@
  * is met by it, and DescribeDBInstances tells the server's own version. */
 #include "services/rds/room.h"
 
-static const struct rds_engine engines[] = {{"postgres", "15.18", "15", "postgres15", "PostgreSQL"}};
-enum { N_ENGINES = sizeof(engines) / sizeof(*engines) };
+static const struct rds_engine engines[] = {
+	{"postgres", "15.18", "15", "postgres15", "PostgreSQL", 2, 5432, "postgresql-license", "default:postgres-15",
+		{"postgresql", "upgrade"}, true},
+	{"mariadb", "10.11.19", "10.11", "mariadb10.11", "MariaDB Community Edition", 4, 3306, "general-public-license",
+		"default:mariadb-10-11", {"audit", "error", "general", "slowquery"}, false}};
+enum { N_ENGINES = sizeof(engines) / sizeof(*engines), N_LOGS = 4 };
+
+const struct rds_engine *rds_engine_first(void)
+{
+	return engines;
+}
+
+const struct rds_engine *rds_engine_next(const struct rds_engine *e)
+{
+	return e + 1 < engines + N_ENGINES ? e + 1 : NULL;
+}
 
 const struct rds_engine *rds_engine_find(struct str engine, struct str version)
 {
 	for (size_t i = 0; i < N_ENGINES; i++) {
-		struct str rest = version, major = str_cut(&rest, '.');
+		struct str major = str_c(engines[i].major), own = str_from(str_c(engines[i].version), major.n + 1);
 		int64_t minor, newest;
 		if (!str_eq(engine, str_c(engines[i].engine))) continue;
-		if (!str_has(version)) return &engines[i];
-		if (!str_eq(major, str_c(engines[i].major))) continue;
-		if (!str_has(rest)) return &engines[i];
-		struct str own = str_c(engines[i].version);
-		(void)str_cut(&own, '.');
-		if (is_ok(str_to_i64(rest, &minor)) && is_ok(str_to_i64(own, &newest)) && minor >= 2 && minor <= newest)
+		if (!str_has(version) || str_eq(version, major)) return &engines[i];
+		if (!str_starts(version, major) || version.p[major.n] != '.') continue;
+		if (is_ok(str_to_i64(str_from(version, major.n + 1), &minor)) && is_ok(str_to_i64(own, &newest)) &&
+			minor >= engines[i].oldest && minor <= newest)
 			return &engines[i];
 	}
 	return NULL;
+}
+
+static bool has_log(const struct rds_engine *e, struct str type)
+{
+	for (size_t i = 0; i < N_LOGS && e->logs[i]; i++)
+		if (str_eq(type, str_c(e->logs[i]))) return true;
+	return false;
+}
+
+status rds_exports_check(struct call *c, struct str engine, const struct str *types, size_t n)
+{
+	const struct rds_engine *e = rds_engine_find(engine, STR_NONE);
+	for (size_t i = 0; i < n; i++)
+		if (!e || !has_log(e, types[i]))
+			return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
+				"You cannot use the log types '%.*s' with engine version %.*s.", STR_ARG(types[i]),
+				STR_ARG(engine));
+	return OK;
 }
 
 /* "DB instance classes", the guide: memory for each vCPU by family, vCPUs by size. */
@@ -95,8 +125,8 @@ static void show_version(struct call *c, const struct rds_engine *e, struct rds_
 	VEC_PRESENT(c->arena, &o->valid_upgrade_target);
 	*VEC_PUSH(c->arena, &o->supported_ca_certificate_identifiers, &capacity) = STR("rds-ca-rsa2048-g1");
 	capacity = 0;
-	*VEC_PUSH(c->arena, &o->exportable_log_types, &capacity) = STR("postgresql");
-	*VEC_PUSH(c->arena, &o->exportable_log_types, &capacity) = STR("upgrade");
+	for (size_t i = 0; i < N_LOGS && e->logs[i]; i++)
+		*VEC_PUSH(c->arena, &o->exportable_log_types, &capacity) = str_c(e->logs[i]);
 }
 
 status rds_describe_db_engine_versions(struct call *c, const struct rds_describe_db_engine_versions_input *in,
@@ -141,7 +171,7 @@ status rds_describe_orderable_db_instance_options(struct call *c,
 	const struct rds_engine *e = rds_engine_find(in->engine, in->engine_version);
 	struct rds_availability_zone_list all = {arena_new_n(c->arena, struct rds_availability_zone, zones.n), zones.n};
 	for (size_t z = 0; z < zones.n; z++) all.v[z].name = zones.v[z].name;
-	if (str_has(in->license_model) && !str_is(in->license_model, "postgresql-license")) e = NULL;
+	if (e && str_has(in->license_model) && !str_eq(in->license_model, str_c(e->license))) e = NULL;
 	for (size_t f = 0; e && f < N_FAMILIES; f++)
 		for (size_t s = 0; s < N_SIZES; s++)
 			for (size_t t = 0; t < 3; t++) {
@@ -154,7 +184,7 @@ status rds_describe_orderable_db_instance_options(struct call *c,
 					(struct rds_orderable_db_instance_option){.engine = str_c(e->engine),
 						.engine_version = str_c(e->version),
 						.db_instance_class = name,
-						.license_model = STR("postgresql-license"),
+						.license_model = str_c(e->license),
 						.availability_zones = all,
 						.multi_az_capable = SOME_BOOL(true),
 						.read_replica_capable = SOME_BOOL(true),
@@ -163,7 +193,7 @@ status rds_describe_orderable_db_instance_options(struct call *c,
 						.storage_type = str_c(storage[t]),
 						.supports_iops = SOME_BOOL(iops),
 						.supports_enhanced_monitoring = SOME_BOOL(false),
-						.supports_iam_database_authentication = SOME_BOOL(true),
+						.supports_iam_database_authentication = SOME_BOOL(e->iam),
 						.supports_performance_insights = SOME_BOOL(false),
 						.min_storage_size = SOME_I32(iops ? 100 : 20),
 						.max_storage_size = SOME_I32(65536),

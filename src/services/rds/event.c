@@ -12,7 +12,9 @@ static struct str event_name(struct arena *a, int64_t ms, const char *rest)
 void rds_event(struct rds_place at, int64_t now_ms, const struct rds_rec_event *e)
 {
 	struct str random = rand_text(at.a, STR("0123456789abcdef"), 12);
-	rds_put(at, &rds_kind_event, event_name(at.a, now_ms, random.p), e);
+	struct str name = event_name(at.a, now_ms, random.p);
+	rds_put(at, &rds_kind_event, name, e);
+	rds_event_tell(at, name, e);
 	/* What is past its time goes with each new one: some at a time. */
 	struct rds_each old = rds_each(at, &rds_kind_event);
 	for (unsigned i = 0; i < 4 && rds_next(&old); i++) {

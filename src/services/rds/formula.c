@@ -135,7 +135,8 @@ status rds_formula(struct arena *a, struct str text, const struct rds_formula_of
 struct str rds_parameter_value(
 	struct arena *a, const struct rds_rec_parameter_group *g, struct str name, const struct rds_formula_of *of)
 {
-	struct str text = str_c(rds_parameter_default(name)), out;
+	const struct rds_family *f = rds_family_find(g->db_parameter_group_family);
+	struct str text = f ? str_c(rds_parameter_default(f, name)) : STR_NONE, out;
 	for (size_t i = 0; i < g->values.n; i++)
 		if (str_eq(g->values.v[i].name, name)) text = g->values.v[i].value;
 	if (!text.p) return STR_NONE;

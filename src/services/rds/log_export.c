@@ -1,6 +1,7 @@
-/* The server's log in CloudWatch Logs: "Publishing PostgreSQL logs to Amazon CloudWatch Logs", the guide. The group is
- * /aws/rds/instance/NAME/postgresql, the stream NAME.0. Each look carries the whole lines that have come since the last
- * one; how far it has got is kept with the instance. A crash between the two may carry some lines twice. */
+/* The server's logs in CloudWatch Logs: "Publishing database logs to Amazon CloudWatch Logs", the guide. The group of a
+ * log is /aws/rds/instance/NAME/TYPE, the stream NAME.0 (NAME for MariaDB). Each look carries the whole lines that have
+ * come since the last one; how far it has got is kept with the instance. A crash between the two may carry some lines
+ * twice. */
 #include "base/log.h"
 #include "call/inside.h"
 #include "logs.h"
@@ -34,8 +35,26 @@ static bool send(struct rds_work *w, struct logs_put_log_events_input *in)
 	       done(w, LOGS_OP_PUT_LOG_EVENTS, in);
 }
 
+/* Whose files begin so. An "upgrade" never was, and what MariaDB would "audit" is not. */
+static const struct kind {
+	const char *type, *prefix, *stream;
+} kinds[] = {{"postgresql", "postgresql.log", ".0"}, {"error", "mysql-error", ""}, {"general", "mysql-general", ""},
+	{"slowquery", "mysql-slowquery", ""}};
+
+static struct rds_rec_export *export_of(struct rds_work *w, struct str type)
+{
+	struct rds_rec_instance *r = w->r;
+	size_t capacity = r->exported.n;
+	for (size_t i = 0; i < r->exported.n; i++)
+		if (str_eq(r->exported.v[i].type, type)) return &r->exported.v[i];
+	struct rds_rec_export *x = VEC_PUSH(w->at.a, &r->exported, &capacity);
+	*x = (struct rds_rec_export){.type = type, .file = r->export_file, .at = r->export_at};
+	r->export_file = STR_NONE, r->export_at = (struct opt_i64){0};
+	return x;
+}
+
 /* The oldest file whose name is not before the one that was read last; STR_NONE. `after`: strictly later. */
-static struct str file_of(struct arena *a, int folder, struct str from, bool after)
+static struct str file_of(struct arena *a, int folder, struct str prefix, struct str from, bool after)
 {
 	struct str found = STR_NONE;
 	int fd = dup(folder);
@@ -44,7 +63,7 @@ static struct str file_of(struct arena *a, int folder, struct str from, bool aft
 	if (d) rewinddir(d);
 	for (struct dirent *e; d && (e = readdir(d));) {
 		struct str name = str_c(e->d_name);
-		if (!str_starts(name, STR("postgresql.log"))) continue;
+		if (!str_starts(name, prefix)) continue;
 		if (str_has(from) && (after ? str_cmp(name, from) <= 0 : str_cmp(name, from) < 0)) continue;
 		if (!str_has(found) || str_cmp(name, found) < 0) found = str_dup(a, name);
 	}
@@ -70,15 +89,16 @@ static void events_of(struct rds_work *w, struct str text, struct logs_input_log
 	}
 }
 
-static bool carry(struct rds_work *w, int folder)
+static bool carry(struct rds_work *w, int folder, const struct kind *k, struct rds_rec_export *x)
 {
 	struct rds_rec_instance *r = w->r;
 	struct arena *a = w->at.a;
+	struct str prefix = str_c(k->prefix);
 	struct stat st;
-	int64_t at = r->export_at.v;
-	if (!str_has(r->export_file)) r->export_file = file_of(a, folder, STR_NONE, false), at = 0;
-	if (!str_has(r->export_file)) return false;
-	int fd = rds_log_open(folder, str_z(a, r->export_file), &st);
+	int64_t at = x->at.v;
+	if (!str_has(x->file)) x->file = file_of(a, folder, prefix, STR_NONE, false), at = 0;
+	if (!str_has(x->file)) return false;
+	int fd = rds_log_open(folder, str_z(a, x->file), &st);
 	char *bytes = arena_alloc(a, PORTION);
 	ssize_t n = fd < 0 ? 0 : pread(fd, bytes, PORTION, at);
 	if (fd >= 0) close(fd);
@@ -86,22 +106,22 @@ static bool carry(struct rds_work *w, int folder)
 	ptrdiff_t end = n > 0 ? str_rchr(str_n(bytes, (size_t)n), '\n') : -1;
 	if (end < 0) {
 		/* All of it has been carried: the next one, when there is one. */
-		struct str next = file_of(a, folder, r->export_file, true);
+		struct str next = file_of(a, folder, prefix, x->file, true);
 		if (!str_has(next)) return false;
-		r->export_file = next, r->export_at = SOME_I64(0);
+		x->file = next, x->at = SOME_I64(0);
 		return true;
 	}
 	struct logs_input_log_events events = {0};
 	events_of(w, str_sub(text, 0, (size_t)end + 1), &events);
 	struct logs_put_log_events_input in = {
-		.log_group_name = str_fmt(a, "/aws/rds/instance/%.*s/postgresql", STR_ARG(r->db_instance_identifier)),
-		.log_stream_name = str_fmt(a, "%.*s.0", STR_ARG(r->db_instance_identifier))};
+		.log_group_name = str_fmt(a, "/aws/rds/instance/%.*s/%s", STR_ARG(r->db_instance_identifier), k->type),
+		.log_stream_name = str_fmt(a, "%.*s%s", STR_ARG(r->db_instance_identifier), k->stream)};
 	for (size_t i = 0; i < events.n; i += EVENTS_MAX) {
 		in.log_events.v = events.v + i;
 		in.log_events.n = events.n - i < EVENTS_MAX ? events.n - i : EVENTS_MAX;
 		if (!send(w, &in)) return false;
 	}
-	r->export_at = SOME_I64(at + end + 1);
+	x->at = SOME_I64(at + end + 1);
 	return end + 1 == n;
 }
 
@@ -113,6 +133,11 @@ void rds_log_export(struct rds_work *w)
 	int folder = open(
 		rds_path(w->cloud, w->at.a, rds_folder(w->at.a, w->r), rest.p), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (folder < 0) return;
-	for (unsigned i = 0; i < 16 && carry(w, folder); i++) continue;
+	for (size_t e = 0; e < w->r->exports.n; e++)
+		for (size_t k = 0; k < sizeof(kinds) / sizeof(*kinds); k++) {
+			if (!str_eq(w->r->exports.v[e], str_c(kinds[k].type))) continue;
+			struct rds_rec_export *x = export_of(w, w->r->exports.v[e]);
+			for (unsigned i = 0; i < 16 && carry(w, folder, &kinds[k], x); i++) continue;
+		}
 	close(folder);
 }

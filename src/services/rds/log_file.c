@@ -28,6 +28,14 @@ int rds_log_open(int folder, const char *name, struct stat *st)
 	return fd;
 }
 
+/* All logs lie in one folder here. */
+static const char *folder_shown(struct str name)
+{
+	return str_starts(name, STR("mysql-slowquery")) ? "slowquery/"
+	       : str_starts(name, STR("mysql-general")) ? "general/"
+							: "error/";
+}
+
 status rds_describe_db_log_files(
 	struct call *c, const struct rds_describe_db_log_files_input *in, struct rds_describe_db_log_files_output *out)
 {
@@ -39,7 +47,7 @@ status rds_describe_db_log_files(
 	DIR *d = folder >= 0 ? fdopendir(folder) : NULL;
 	for (struct dirent *i; d && (i = readdir(d));) {
 		struct stat st;
-		struct str name = str_fmt(c->arena, "error/%s", i->d_name);
+		struct str name = str_fmt(c->arena, "%s%s", folder_shown(str_c(i->d_name)), i->d_name);
 		int fd = i->d_name[0] == '.' ? -1 : rds_log_open(folder, i->d_name, &st);
 		if (fd < 0) continue;
 		close(fd);
@@ -77,7 +85,9 @@ status rds_download_db_log_file_portion(struct call *c, const struct rds_downloa
 	int32_t lines = in->number_of_lines.has ? in->number_of_lines.v : LINES_MAX;
 	bool marked = str_has(marker) && marker.n;
 	TRY(folder_of(c, in->db_instance_identifier, &folder));
-	if (str_starts(name, STR("error/"))) name = str_from(name, 6);
+	ptrdiff_t slash = str_chr(name, '/');
+	struct str shown = str_from(name, (size_t)(slash + 1));
+	if (slash > 0 && str_eq(str_sub(name, 0, (size_t)slash + 1), str_c(folder_shown(shown)))) name = shown;
 	if (folder >= 0 && name.n && name.p[0] != '.' && str_chr(name, '/') < 0)
 		fd = rds_log_open(folder, str_z(c->arena, name), &st);
 	if (folder >= 0) close(folder);

@@ -30,15 +30,6 @@ status rds_password_check(struct call *c, struct str p)
 		"'\"', ' ' may be used.");
 }
 
-status rds_exports_check(struct call *c, const struct str *types, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (!str_is(types[i], "postgresql") && !str_is(types[i], "upgrade"))
-			return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
-				"You cannot use the log types '%.*s' with engine version postgres.", STR_ARG(types[i]));
-	return OK;
-}
-
 status rds_storage_check(struct call *c, struct rds_rec_instance *r)
 {
 	bool io = str_is(r->storage_type, "io1") || str_is(r->storage_type, "io2");
@@ -64,8 +55,9 @@ status rds_storage_check(struct call *c, struct rds_rec_instance *r)
 		if (!r->storage_throughput.has) r->storage_throughput = SOME_I32(size < 400 ? 125 : 500);
 		if (size < 400 && (r->iops.v != 3000 || r->storage_throughput.v != 125))
 			return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
-				"You can't specify IOPS or storage throughput for engine postgres and a storage size "
-				"less than 400.");
+				"You can't specify IOPS or storage throughput for engine %.*s and a storage size "
+				"less than 400.",
+				STR_ARG(r->engine));
 	}
 	if (r->max_allocated_storage.has && r->max_allocated_storage.v <= size)
 		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION, "Max storage size must be greater than storage size");
@@ -230,17 +222,17 @@ status rds_make(struct call *c, struct rds_rec_instance *r, const struct rds_mak
 		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION, "Cannot find version %.*s for %.*s",
 			STR_ARG(r->engine_version), STR_ARG(r->engine));
 	r->engine_version = str_c(engine->version);
-	if (str_has(r->license_model) && !str_is(r->license_model, "postgresql-license"))
+	if (str_has(r->license_model) && !str_eq(r->license_model, str_c(engine->license)))
 		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION, "Invalid license model '%.*s' for engine '%s'.",
 			STR_ARG(r->license_model), engine->engine);
-	r->license_model = STR("postgresql-license");
+	r->license_model = str_c(engine->license);
 	if (!str_has(r->storage_type)) r->storage_type = r->iops.has ? STR("io1") : STR("gp2");
 	TRY(rds_storage_check(c, r));
 	if (r->backup_retention_period.v < 0 || r->backup_retention_period.v > SNAPSHOT_DAYS_MAX)
 		return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
 			"Invalid backup retention period: %d. Retention period must be between 0 and 35.",
 			r->backup_retention_period.v);
-	if (!r->port.has) r->port = SOME_I32(5432);
+	if (!r->port.has) r->port = SOME_I32(engine->port);
 	if (r->port.v < PORT_MIN || r->port.v > PORT_MAX)
 		return RDS_FAIL(c, INVALID_PARAMETER_VALUE, "Invalid endpoint port %d, valid port range is %d - %d",
 			r->port.v, PORT_MIN, PORT_MAX);
@@ -250,10 +242,10 @@ status rds_make(struct call *c, struct rds_rec_instance *r, const struct rds_mak
 	if (!str_has(r->preferred_backup_window)) r->preferred_backup_window = rds_window_random(c->arena, false);
 	TRY(rds_window_check(c, r->preferred_maintenance_window, r->preferred_backup_window));
 	r->preferred_maintenance_window = str_lower(c->arena, r->preferred_maintenance_window);
-	if (!str_has(r->parameter_group)) r->parameter_group = STR("default.postgres15");
+	if (!str_has(r->parameter_group)) r->parameter_group = str_fmt(c->arena, "default.%s", engine->family);
 	r->parameter_group = str_lower(c->arena, r->parameter_group);
 	TRY(rds_parameter_group_check(c, r->parameter_group, str_c(engine->family)));
-	if (!str_has(r->option_group)) r->option_group = STR("default:postgres-15");
+	if (!str_has(r->option_group)) r->option_group = str_c(engine->option_group);
 	TRY(rds_option_group_check(c, r->option_group, r->engine));
 	if (!str_has(r->ca_certificate_identifier)) r->ca_certificate_identifier = STR("rds-ca-rsa2048-g1");
 	if (!str_is(r->ca_certificate_identifier, "rds-ca-rsa2048-g1"))
@@ -270,6 +262,9 @@ status rds_make(struct call *c, struct rds_rec_instance *r, const struct rds_mak
 	r->engine_lifecycle_support = STR("open-source-rds-extended-support");
 	if (!r->auto_minor_version_upgrade.has) r->auto_minor_version_upgrade = SOME_BOOL(true);
 	if (!r->multi_az.has) r->multi_az = SOME_BOOL(false);
+	if (r->iam_database_authentication_enabled.v && !engine->iam)
+		return call_fail(c, ERR_NOT_IMPLEMENTED, "IAM database authentication is not implemented for %s.",
+			engine->engine);
 	r->iam_database_authentication_enabled = SOME_BOOL(r->iam_database_authentication_enabled.v);
 	r->deletion_protection = SOME_BOOL(r->deletion_protection.v);
 	r->copy_tags_to_snapshot = SOME_BOOL(r->copy_tags_to_snapshot.v);

@@ -11,17 +11,20 @@ static status answer(struct call *c, const struct rds_rec_instance *r, struct rd
 	return OK;
 }
 
-static status refuse_unbuilt(struct call *c, const struct rds_modify_db_instance_input *in)
+static status refuse_unbuilt(
+	struct call *c, const struct rds_modify_db_instance_input *in, const struct rds_rec_instance *r)
 {
-	const char *what = in->enable_performance_insights.v                                ? "Performance Insights"
-			   : in->monitoring_interval.v > 0                                  ? "Enhanced Monitoring"
-			   : str_has(in->domain) || str_has(in->domain_fqdn)                ? "Directory domains"
+	const char *what = in->enable_performance_insights.v                 ? "Performance Insights"
+			   : in->monitoring_interval.v > 0                   ? "Enhanced Monitoring"
+			   : str_has(in->domain) || str_has(in->domain_fqdn) ? "Directory domains"
+			   : in->enable_iam_database_authentication.v && !rds_engine_find(r->engine, STR_NONE)->iam
+				   ? "IAM database authentication of this engine"
 			   : in->processor_features.n                                       ? "Processor features"
 			   : in->dedicated_log_volume.v || in->additional_storage_volumes.n ? "Further volumes"
 			   : str_is(in->network_type, "DUAL")                               ? "Dual-stack networks"
 			   : str_has(in->automation_mode) && !str_is(in->automation_mode, "full") ? "Automation modes"
-			   : str_has(in->db_subnet_group_name)                      ? "Moves to another DB subnet group"
-			   : str_has(in->engine) && !str_is(in->engine, "postgres") ? "Changes of the engine"
+			   : str_has(in->db_subnet_group_name)                     ? "Moves to another DB subnet group"
+			   : str_has(in->engine) && !str_eq(in->engine, r->engine) ? "Changes of the engine"
 			   : str_has(in->master_user_authentication_type) &&
 					   !str_is(in->master_user_authentication_type, "password")
 				   ? "Master users without passwords"
@@ -73,7 +76,8 @@ static status change_groups(struct call *c, const struct rds_modify_db_instance_
 	}
 	if (str_has(in->db_parameter_group_name) && !str_ieq(in->db_parameter_group_name, r->parameter_group)) {
 		struct rds_rec_parameter_group g;
-		TRY(rds_parameter_group_check(c, in->db_parameter_group_name, STR("postgres15")));
+		TRY(rds_parameter_group_check(
+			c, in->db_parameter_group_name, str_c(rds_engine_find(r->engine, STR_NONE)->family)));
 		TRY(rds_parameter_group_load(rds_here(c), in->db_parameter_group_name, &g));
 		r->parameter_group = g.db_parameter_group_name;
 		/* "You must reboot the DB instance for the new group to be used" */
@@ -96,8 +100,8 @@ static status change_exports(struct call *c, const struct rds_modify_db_instance
 	struct rds_rec_strings kept = {0};
 	size_t capacity = 0;
 	if (!k) return OK;
-	TRY(rds_exports_check(c, k->enable_log_types.v, k->enable_log_types.n));
-	TRY(rds_exports_check(c, k->disable_log_types.v, k->disable_log_types.n));
+	TRY(rds_exports_check(c, r->engine, k->enable_log_types.v, k->enable_log_types.n));
+	TRY(rds_exports_check(c, r->engine, k->disable_log_types.v, k->disable_log_types.n));
 	for (size_t i = 0; i < r->exports.n; i++) {
 		bool gone = false;
 		for (size_t n = 0; n < k->disable_log_types.n; n++)
@@ -213,7 +217,7 @@ status rds_modify_db_instance(
 	struct rds_rec_instance r;
 	bool some = false;
 	TRY(rds_instance_find(c, in->db_instance_identifier, &r));
-	TRY(refuse_unbuilt(c, in));
+	TRY(refuse_unbuilt(c, in, &r));
 	TRY(rds_instance_must_be(c, &r, "available"));
 	TRY(change_password(c, in, &r));
 	TRY(change_groups(c, in, &r));

@@ -37,12 +37,14 @@ struct str rds_engine_id(struct arena *a, const struct rds_rec_instance *r, stru
 	return str_fmt(a, "rds-%.*s-%.*s", STR_ARG(str_from(r->dbi_resource_id, 3)), STR_ARG(letter));
 }
 
-/* Everything of RDS runs as the template's owner. */
+/* Everything of RDS runs as the owner of the templates. */
 static status user_of(struct cloud *cloud, struct arena *a, struct compute_rec_engine *e)
 {
+	static const char *const templates[] = {"rds/template", "rds/template-mariadb"};
 	struct stat st;
-	if (stat(rds_path(cloud, a, TEMPLATE, ""), &st) != 0) return OK;
-	if (st.st_uid > 0) e->uid = SOME_I32((int32_t)st.st_uid);
+	for (size_t i = 0; i < sizeof(templates) / sizeof(*templates) && !e->uid.has; i++)
+		if (stat(rds_path(cloud, a, str_c(templates[i]), ""), &st) == 0 && st.st_uid > 0)
+			e->uid = SOME_I32((int32_t)st.st_uid);
 	return OK;
 }
 

@@ -50,6 +50,11 @@ struct rds_settings {
 /* The group's parameters as lines. old: those that the server started with; static parameters and those that wait for a
  * restart stay as they are there. STR_NONE: it is about to start. */
 struct str rds_settings_values(struct arena *a, const struct rds_settings *s, struct str old);
+/* What both engines' settings are made of: the class' memory and the like, the group's own value of a parameter, and
+ * the line of that name among lines (STR("") where there is none). */
+struct rds_formula_of rds_settings_formula(const struct rds_rec_instance *r);
+const struct rds_rec_value *rds_settings_given(const struct rds_rec_parameter_group *g, struct str name);
+struct str rds_settings_line(struct arena *a, struct str lines, struct str name);
 /* postgresql.conf of these values, pg_hba.conf. */
 struct str rds_settings_text(struct arena *a, const struct rds_settings *s, struct str values);
 struct str rds_access_text(struct arena *a, const struct rds_settings *s);

@@ -1,15 +1,14 @@
-/* Option groups. PostgreSQL has no options ("PostgreSQL doesn't use options and option groups", the guide), so a group
- * is its record: made, described, given to an instance, deleted. */
+/* Option groups. PostgreSQL has no options ("PostgreSQL doesn't use options and option groups", the guide), and
+ * MariaDB's one, MARIADB_AUDIT_PLUGIN, is not offered; so a group is its record: made, described, given to an instance,
+ * deleted. */
 #include "services/rds/room.h"
 
-#define DEFAULT_GROUP STR("default:postgres-15")
-
-static struct rds_rec_option_group default_group(void)
+static struct rds_rec_option_group default_group(struct arena *a, const struct rds_engine *e)
 {
-	return (struct rds_rec_option_group){.option_group_name = DEFAULT_GROUP,
-		.option_group_description = STR("Default option group for postgres 15"),
-		.engine_name = STR("postgres"),
-		.major_engine_version = STR("15")};
+	return (struct rds_rec_option_group){.option_group_name = str_c(e->option_group),
+		.option_group_description = str_fmt(a, "Default option group for %s %s", e->engine, e->major),
+		.engine_name = str_c(e->engine),
+		.major_engine_version = str_c(e->major)};
 }
 
 static void show(struct call *c, const struct rds_rec_option_group *r, struct rds_option_group *out)
@@ -22,10 +21,11 @@ static void show(struct call *c, const struct rds_rec_option_group *r, struct rd
 
 static status find(struct call *c, struct str name, struct rds_rec_option_group *r)
 {
-	if (str_ieq(name, DEFAULT_GROUP)) {
-		*r = default_group();
-		return OK;
-	}
+	for (const struct rds_engine *e = rds_engine_first(); e; e = rds_engine_next(e))
+		if (str_ieq(name, str_c(e->option_group))) {
+			*r = default_group(c->arena, e);
+			return OK;
+		}
 	status s = rds_load(rds_here(c), &rds_kind_option_group, name, r);
 	if (!status_is(s, STATUS_NOT_FOUND)) return s;
 	return RDS_FAIL(c, OPTION_GROUP_NOT_FOUND_FAULT, "Specified OptionGroupName: %.*s not found.", STR_ARG(name));
@@ -95,7 +95,7 @@ status rds_delete_option_group(
 status rds_describe_option_groups(struct call *c, const struct rds_describe_option_groups_input *in,
 	struct rds_describe_option_groups_output *out)
 {
-	struct rds_rec_option_group r = default_group();
+	struct rds_rec_option_group r;
 	size_t capacity = 0;
 	if (str_has(in->option_group_name) && str_has(in->engine_name))
 		return RDS_FAIL(
@@ -105,8 +105,11 @@ status rds_describe_option_groups(struct call *c, const struct rds_describe_opti
 		show(c, &r, VEC_PUSH(c->arena, &out->option_groups_list, &capacity));
 		return OK;
 	}
-	if (!str_has(in->engine_name) || str_eq(in->engine_name, r.engine_name))
-		show(c, &r, VEC_PUSH(c->arena, &out->option_groups_list, &capacity));
+	for (const struct rds_engine *i = rds_engine_first(); i; i = rds_engine_next(i)) {
+		r = default_group(c->arena, i);
+		if (!str_has(in->engine_name) || str_eq(in->engine_name, r.engine_name))
+			show(c, &r, VEC_PUSH(c->arena, &out->option_groups_list, &capacity));
+	}
 	struct rds_each e = rds_each(rds_here(c), &rds_kind_option_group);
 	while (rds_next(&e)) {
 		const struct rds_rec_option_group *g = e.record;

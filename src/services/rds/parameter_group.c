@@ -4,53 +4,25 @@
 #include "services/rds/parameters.h"
 
 enum { CHANGES_MAX = 20 };
-#define FAMILY STR("postgres15")
-#define DEFAULT_GROUP STR("default.postgres15")
-
-/* "Default parameter group" of RDS for PostgreSQL 15: what differs from the engine's own. */
-static const struct {
-	const char *name, *value;
-} defaults[] = {
-	{"autovacuum_max_workers", "GREATEST({DBInstanceClassMemory/64371566592},3)"},
-	{"checkpoint_completion_target", "0.9"},
-	{"effective_cache_size", "{DBInstanceClassMemory/16384}"},
-	{"log_autovacuum_min_duration", "10000"},
-	{"log_checkpoints", "1"},
-	{"maintenance_work_mem", "GREATEST({DBInstanceClassMemory*1024/63963136},65536)"},
-	{"max_connections", "LEAST({DBInstanceClassMemory/9531392},5000)"},
-	{"max_wal_senders", "20"},
-	{"max_replication_slots", "20"},
-	{"password_encryption", "scram-sha-256"},
-	{"rds.force_ssl", "1"},
-	{"rds.logical_replication", "0"},
-	{"rds.log_retention_period", "4320"},
-	{"shared_buffers", "{DBInstanceClassMemory/32768}"},
-	{"shared_preload_libraries", "pg_stat_statements"},
-	{"timezone", "UTC"},
-};
-
-const struct rds_parameter_info *rds_parameter_find(struct str name)
-{
-	for (size_t i = 0; i < rds_parameters_postgres15_length; i++)
-		if (str_eq(name, str_c(rds_parameters_postgres15[i].name))) return &rds_parameters_postgres15[i];
-	return NULL;
-}
-
-const char *rds_parameter_default(struct str name)
-{
-	for (size_t i = 0; i < sizeof(defaults) / sizeof(*defaults); i++)
-		if (str_eq(name, str_c(defaults[i].name))) return defaults[i].value;
-	return NULL;
-}
+#define DEFAULT STR("default.")
 
 status rds_parameter_group_load(struct rds_place at, struct str name, struct rds_rec_parameter_group *out)
 {
-	status s = rds_load(at, &rds_kind_parameter_group, str_or(name, DEFAULT_GROUP), out);
-	if (!status_is(s, STATUS_NOT_FOUND) || (str_has(name) && !str_ieq(name, DEFAULT_GROUP))) return s;
-	*out = (struct rds_rec_parameter_group){.db_parameter_group_name = DEFAULT_GROUP,
-		.db_parameter_group_family = FAMILY,
-		.description = STR("Default parameter group for postgres15")};
+	status s = rds_load(at, &rds_kind_parameter_group, name, out);
+	struct str family = str_istarts(name, DEFAULT) ? str_from(name, 8) : STR("");
+	const struct rds_family *f = rds_family_find(str_lower(at.a, family));
+	if (!status_is(s, STATUS_NOT_FOUND) || !f) return s;
+	*out = (struct rds_rec_parameter_group){.db_parameter_group_name = str_fmt(at.a, "default.%s", f->name),
+		.db_parameter_group_family = str_c(f->name),
+		.description = str_fmt(at.a, "Default parameter group for %s", f->name)};
 	return OK;
+}
+
+static const struct rds_family *family_of(const struct rds_rec_parameter_group *g)
+{
+	const struct rds_family *f = rds_family_find(g->db_parameter_group_family);
+	INVARIANT(f);
+	return f;
 }
 
 static status find(struct call *c, struct str name, struct rds_rec_parameter_group *out)
@@ -74,7 +46,7 @@ status rds_parameter_group_check(struct call *c, struct str name, struct str fam
 
 static status check_family(struct call *c, struct str family)
 {
-	if (str_eq(family, FAMILY)) return OK;
+	if (rds_family_find(family)) return OK;
 	return RDS_FAIL(c, INVALID_PARAMETER_VALUE, "ParameterGroupFamily %.*s is not a valid parameter group family.",
 		STR_ARG(family));
 }
@@ -169,11 +141,13 @@ status rds_describe_db_parameter_groups(struct call *c, const struct rds_describ
 		show(c, &r, VEC_PUSH(c->arena, &out->db_parameter_groups, &capacity));
 		return OK;
 	}
-	TRY(rds_parameter_group_load(rds_here(c), STR_NONE, &r));
-	show(c, &r, VEC_PUSH(c->arena, &out->db_parameter_groups, &capacity));
+	for (const struct rds_engine *i = rds_engine_first(); i; i = rds_engine_next(i)) {
+		TRY(rds_parameter_group_load(rds_here(c), str_fmt(c->arena, "default.%s", i->family), &r));
+		show(c, &r, VEC_PUSH(c->arena, &out->db_parameter_groups, &capacity));
+	}
 	struct rds_each e = rds_each(rds_here(c), &rds_kind_parameter_group);
 	while (rds_next(&e))
-		if (!str_eq(e.name, DEFAULT_GROUP)) /* kept only for its tags */
+		if (!str_istarts(e.name, DEFAULT)) /* kept only for its tags */
 			show(c, e.record, VEC_PUSH(c->arena, &out->db_parameter_groups, &capacity));
 	TRY(rds_each_end(&e));
 	return rds_page(c, &out->db_parameter_groups, sizeof(*out->db_parameter_groups.v), in->max_records, in->marker,
@@ -189,12 +163,12 @@ static struct rds_rec_value *value_of(struct rds_rec_parameter_group *g, struct 
 	return NULL;
 }
 
-static void show_parameter(
-	const struct rds_parameter_info *p, const struct rds_rec_value *value, struct rds_parameter *out)
+static void show_parameter(const struct rds_family *f, const struct rds_parameter_info *p,
+	const struct rds_rec_value *value, struct rds_parameter *out)
 {
-	const char *own = rds_parameter_default(str_c(p->name));
+	const char *own = rds_parameter_default(f, str_c(p->name));
 	*out = (struct rds_parameter){.parameter_name = str_c(p->name),
-		.description = str_c(p->description),
+		.description = *p->description ? str_c(p->description) : STR_NONE,
 		.apply_type = p->is_static ? STR("static") : STR("dynamic"),
 		.data_type = str_c(p->type),
 		.is_modifiable = SOME_BOOL(p->modifiable),
@@ -218,10 +192,10 @@ status rds_describe_db_parameters(struct call *c, const struct rds_describe_db_p
 	size_t capacity = 0;
 	TRY(rds_filters_check(c, &in->filters, names));
 	TRY(find(c, in->db_parameter_group_name, &g));
-	for (size_t i = 0; i < rds_parameters_postgres15_length; i++) {
+	const struct rds_family *f = family_of(&g);
+	for (size_t i = 0; i < *f->n; i++) {
 		struct rds_parameter p;
-		show_parameter(
-			&rds_parameters_postgres15[i], value_of(&g, str_c(rds_parameters_postgres15[i].name)), &p);
+		show_parameter(f, &f->v[i], value_of(&g, str_c(f->v[i].name)), &p);
 		if (str_has(in->source) && !str_eq(in->source, p.source)) continue;
 		if (rds_filter_passes(&in->filters, "parameter-name", p.parameter_name))
 			*VEC_PUSH(c->arena, &out->parameters, &capacity) = p;
@@ -237,8 +211,9 @@ status rds_describe_engine_default_parameters(struct call *c,
 	TRY(check_family(c, in->db_parameter_group_family));
 	struct rds_engine_defaults *d = out->engine_defaults = arena_new(c->arena, struct rds_engine_defaults);
 	d->db_parameter_group_family = in->db_parameter_group_family;
-	for (size_t i = 0; i < rds_parameters_postgres15_length; i++)
-		show_parameter(&rds_parameters_postgres15[i], NULL, VEC_PUSH(c->arena, &d->parameters, &capacity));
+	const struct rds_family *f = rds_family_find(in->db_parameter_group_family);
+	for (size_t i = 0; i < *f->n; i++)
+		show_parameter(f, &f->v[i], NULL, VEC_PUSH(c->arena, &d->parameters, &capacity));
 	return rds_page(c, &d->parameters, sizeof(*d->parameters.v), in->max_records, in->marker, &d->marker);
 }
 
@@ -279,7 +254,7 @@ static status check_value(struct call *c, const struct rds_parameter_info *p, st
 
 static status set_value(struct call *c, struct rds_rec_parameter_group *g, const struct rds_parameter *p)
 {
-	const struct rds_parameter_info *info = rds_parameter_find(p->parameter_name);
+	const struct rds_parameter_info *info = rds_parameter_find(family_of(g), p->parameter_name);
 	size_t capacity = g->values.n;
 	if (!str_has(p->parameter_name) || !str_has(p->parameter_value) || !str_has(p->apply_method))
 		return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
@@ -354,7 +329,7 @@ status rds_reset_db_parameter_group(struct call *c, const struct rds_reset_db_pa
 	if (!all) TRY(check_number(c, in->parameters.n));
 	for (size_t i = 0; i < in->parameters.n; i++) {
 		struct rds_rec_value *v = value_of(&g, in->parameters.v[i].parameter_name);
-		if (!rds_parameter_find(in->parameters.v[i].parameter_name))
+		if (!rds_parameter_find(family_of(&g), in->parameters.v[i].parameter_name))
 			return RDS_FAIL(c, INVALID_PARAMETER_VALUE, "Could not find parameter with name: %.*s",
 				STR_ARG(in->parameters.v[i].parameter_name));
 		if (v) *v = g.values.v[--g.values.n];

@@ -11,10 +11,24 @@ struct rds_parameter_info {
 };
 extern const struct rds_parameter_info rds_parameters_postgres15[];
 extern const size_t rds_parameters_postgres15_length;
-const struct rds_parameter_info *rds_parameter_find(struct str name);
+extern const struct rds_parameter_info rds_parameters_mariadb1011[];
+extern const size_t rds_parameters_mariadb1011_length;
+struct rds_system_value {
+	const char *name, *value;
+};
+struct rds_family {
+	const char *name;
+	const struct rds_parameter_info *v;
+	const size_t *n;
+	const struct rds_system_value *defaults;
+	size_t n_defaults;
+};
+/* NULL where there is none. */
+const struct rds_family *rds_family_find(struct str name);
+const struct rds_parameter_info *rds_parameter_find(const struct rds_family *f, struct str name);
 /* What RDS sets where the group does not: "system" values, formulas as the guide writes them; NULL: the engine's own.
  */
-const char *rds_parameter_default(struct str name);
+const char *rds_parameter_default(const struct rds_family *f, struct str name);
 
 /* ── formula.c ── "Specifying DB parameters", the guide: {DBInstanceClassMemory/32768}, LEAST(…), GREATEST(…), SUM(…).
  */

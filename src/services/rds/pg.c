@@ -21,7 +21,7 @@ static status wait_for(int fd, short events, int64_t until_us)
 	return n > 0 ? OK : STATUS(BUSY);
 }
 
-static status send_all(struct pg *p, struct str bytes, int64_t until_us)
+status pg_send(struct pg *p, struct str bytes, int64_t until_us)
 {
 	while (bytes.n) {
 		ssize_t n = send(p->fd, bytes.p, bytes.n, MSG_NOSIGNAL);
@@ -33,6 +33,21 @@ static status send_all(struct pg *p, struct str bytes, int64_t until_us)
 		bytes = str_from(bytes, (size_t)n);
 	}
 	return OK;
+}
+
+status pg_more(struct pg *p, int64_t until_us)
+{
+	if (p->n == p->capacity) p->in = mem_grow(p->in, p->capacity *= 2);
+	for (;;) {
+		ssize_t n = recv(p->fd, p->in + p->n, p->capacity - p->n, 0);
+		if (n < 0 && errno == EAGAIN) {
+			TRY(wait_for(p->fd, POLLIN, until_us));
+			continue;
+		}
+		if (n <= 0) return STATUS(IO);
+		p->n += (size_t)n;
+		return OK;
+	}
 }
 
 /* The next message; its body is valid until the next call. */
@@ -48,14 +63,7 @@ static status next(struct pg *p, char *type, struct str *body, size_t *used, int
 		if (!status_is(s, STATUS_NOT_FOUND)) return STATUS(IO);
 		memmove(p->in, p->in + *used, p->n - *used);
 		p->n -= *used, *used = 0;
-		if (p->n == p->capacity) p->in = mem_grow(p->in, p->capacity *= 2);
-		ssize_t n = recv(p->fd, p->in + p->n, p->capacity - p->n, 0);
-		if (n < 0 && errno == EAGAIN) {
-			TRY(wait_for(p->fd, POLLIN, until_us));
-			continue;
-		}
-		if (n <= 0) return STATUS(IO);
-		p->n += (size_t)n;
+		TRY(pg_more(p, until_us));
 	}
 }
 
@@ -86,23 +94,28 @@ static status answer(
 	return failed ? STATUS(INVALID) : OK;
 }
 
+status pg_connect(struct pg *p, const char *folder, const char *name)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	p->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	/* By the folder's descriptor: the path of a data folder may be longer than an address can hold. */
+	int dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	snprintf(at.sun_path, sizeof(at.sun_path), "/proc/self/fd/%d/%s", dir, name);
+	bool good = p->fd >= 0 && dir >= 0 && connect(p->fd, (struct sockaddr *)&at, sizeof(at)) == 0;
+	if (dir >= 0) close(dir);
+	return good ? OK : STATUS(BUSY);
+}
+
 static status start(struct pg *p, struct arena *a, const char *folder, unsigned port, struct str database,
 	int64_t until_us, struct str *why)
 {
-	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	struct buf b = BUF_IN(a);
-	/* By the folder's descriptor: the path of a data folder may be longer than an address can hold. */
-	int dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0) return STATUS(BUSY);
-	snprintf(at.sun_path, sizeof(at.sun_path), "/proc/self/fd/%d/.s.PGSQL.%u", dir, port);
-	int failed = connect(p->fd, (struct sockaddr *)&at, sizeof(at));
-	close(dir);
-	if (failed) return STATUS(BUSY);
+	TRY(pg_connect(p, folder, str_fmt(a, ".s.PGSQL.%u", port).p));
 	buf_add(&b, "\0\0\0\0\0\3\0\0user\0rdsadmin\0database\0", 31);
 	buf_str(&b, database);
 	buf_add(&b, "\0application_name\0rdsadmin\0\0", 28);
 	b.p[3] = (char)b.n, b.p[2] = (char)(b.n >> 8);
-	TRY(send_all(p, buf_done(&b), until_us));
+	TRY(pg_send(p, buf_done(&b), until_us));
 	return answer(p, a, until_us, NULL, why, true);
 }
 
@@ -112,9 +125,8 @@ status pg_open(struct pg *p, struct arena *a, const char *folder, unsigned port,
 	struct str text = STR_NONE;
 	*p = (struct pg){.capacity = 4096};
 	p->in = mem_new(p->capacity);
-	p->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	status s = p->fd < 0 ? STATUS(IO)
-			     : start(p, a, folder, port, database, clock_monotonic_us() + limit_ms * 1000ll, &text);
+	p->fd = -1;
+	status s = start(p, a, folder, port, database, clock_monotonic_us() + limit_ms * 1000ll, &text);
 	if (why) *why = text;
 	if (is_ok(s)) return OK;
 	pg_close(p);
@@ -143,7 +155,7 @@ status pg_query(struct pg *p, struct arena *a, struct str sql, int limit_ms, str
 	buf_byte(&b, 'Q');
 	for (int shift = 24; shift >= 0; shift -= 8) buf_byte(&b, (char)(n >> shift));
 	buf_str(&b, sql), buf_byte(&b, 0);
-	TRY(send_all(p, buf_done(&b), until_us));
+	TRY(pg_send(p, buf_done(&b), until_us));
 	return answer(p, a, until_us, rows, why, false);
 }
 

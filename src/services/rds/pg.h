@@ -31,6 +31,12 @@ status pg_query(
 struct str pg_literal(struct arena *a, struct str text);
 struct str pg_name(struct arena *a, struct str name);
 
+/* ── what other protocols over such a socket use (my.c) ── p->capacity and p->in are there. BUSY: nobody listens. */
+status pg_connect(struct pg *p, const char *folder, const char *name) MUST_USE;
+status pg_send(struct pg *p, struct str bytes, int64_t until_us) MUST_USE;
+/* Some more bytes behind p->in's end. */
+status pg_more(struct pg *p, int64_t until_us) MUST_USE;
+
 /* ── pg_message.c ── reading, without a connection. */
 enum { PG_MESSAGE_MAX = 16 << 20 };
 /* The next message: *at moves behind it. NOT_FOUND: not yet whole; INVALID: none can begin so. */

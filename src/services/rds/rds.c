@@ -1,4 +1,4 @@
-/* Amazon RDS: what it does, operation by operation. The engine is PostgreSQL. */
+/* Amazon RDS: what it does, operation by operation. The engines are PostgreSQL and MariaDB: driver.h. */
 #include "base/log.h"
 #include "services/ec2/network_door.h"
 #include "services/rds/auth.h"
@@ -49,6 +49,12 @@ static const struct service_op operations[RDS_OP_COUNT] = {
 	[RDS_OP_RESTORE_DB_INSTANCE_FROM_DB_SNAPSHOT] = OP(rds_restore_db_instance_from_db_snapshot, 0),
 	[RDS_OP_RESTORE_DB_INSTANCE_TO_POINT_IN_TIME] = OP(rds_restore_db_instance_to_point_in_time, 0),
 	[RDS_OP_START_DB_INSTANCE] = OP(rds_start_db_instance, 0),
+	[RDS_OP_ADD_SOURCE_IDENTIFIER_TO_SUBSCRIPTION] = OP(rds_add_source_identifier_to_subscription, 0),
+	[RDS_OP_CREATE_EVENT_SUBSCRIPTION] = OP(rds_create_event_subscription, 0),
+	[RDS_OP_DELETE_EVENT_SUBSCRIPTION] = OP(rds_delete_event_subscription, 0),
+	[RDS_OP_DESCRIBE_EVENT_SUBSCRIPTIONS] = OP(rds_describe_event_subscriptions, OP_READ),
+	[RDS_OP_MODIFY_EVENT_SUBSCRIPTION] = OP(rds_modify_event_subscription, 0),
+	[RDS_OP_REMOVE_SOURCE_IDENTIFIER_FROM_SUBSCRIPTION] = OP(rds_remove_source_identifier_from_subscription, 0),
 	[RDS_OP_STOP_DB_INSTANCE] = OP(rds_stop_db_instance, 0),
 };
 
@@ -77,6 +83,7 @@ static status start(struct cloud *cloud, void **state)
 	*state = s;
 	jobs_register(cloud->jobs, RDS_JOB, rds_instance_job, cloud);
 	jobs_register(cloud->jobs, RDS_JOB_SNAPSHOT, rds_snapshot_job, cloud);
+	jobs_register(cloud->jobs, RDS_JOB_NOTICE, rds_notice_job, cloud);
 	jobs_register(cloud->jobs, RDS_JOB_FOLDER, rds_folder_job, cloud);
 	jobs_register(cloud->jobs, RDS_JOB_SPARE, rds_spare_job, cloud);
 	bus_subscribe(cloud->bus, BUS_COMMITTING, "ec2.zone", on_zone, cloud);
@@ -134,8 +141,7 @@ static status reset(struct cloud *cloud, void *state, bool gone)
 	}
 	DIR *d = rds_real(cloud) ? opendir(rds_path(cloud, &a, STR("rds"), "")) : NULL;
 	for (struct dirent *e; d && (e = readdir(d));)
-		if (e->d_name[0] != '.' && strcmp(e->d_name, "template") != 0 &&
-			strcmp(e->d_name, "spares") != 0)
+		if (e->d_name[0] != '.' && strncmp(e->d_name, "template", 8) != 0 && strcmp(e->d_name, "spares") != 0)
 			rds_remove_folder(cloud, &a, str_fmt(&a, "rds/%s", e->d_name));
 	if (d) closedir(d);
 	arena_cleanup(&a);

@@ -91,7 +91,7 @@ status rds_subnet_group_show(
 	struct call *c, const struct rds_rec_subnet_group *r, struct rds_db_subnet_group *out) MUST_USE;
 
 /* ── parameter_group.c ── */
-/* The group by its name; absent: "default.postgres15". Defaults are always there. */
+/* The group by its name. Defaults ("default.postgres15") are always there. */
 status rds_parameter_group_load(struct rds_place at, struct str name, struct rds_rec_parameter_group *out) MUST_USE;
 status rds_parameter_group_check(struct call *c, struct str name, struct str family) MUST_USE;
 status rds_option_group_check(struct call *c, struct str name, struct str engine) MUST_USE;
@@ -99,7 +99,14 @@ status rds_option_group_check(struct call *c, struct str name, struct str engine
 /* ── engine_version.c ── */
 struct rds_engine {
 	const char *engine, *version, *major, *family, *description;
+	int oldest; /* the minor version that is taken at least */
+	int port;
+	const char *license, *option_group;
+	const char *logs[4]; /* what can go to CloudWatch Logs; NULL-ended where fewer */
+	bool iam;            /* authentication by tokens */
 };
+const struct rds_engine *rds_engine_first(void);
+const struct rds_engine *rds_engine_next(const struct rds_engine *e); /* NULL: there are no more */
 /* NULL where virga has no such engine. The version may be a major one; absent: the newest. */
 const struct rds_engine *rds_engine_find(struct str engine, struct str version);
 struct rds_class {
@@ -113,6 +120,17 @@ void rds_event(struct rds_place at, int64_t now_ms, const struct rds_rec_event *
 /* Of an instance: category ("availability") and text. */
 void rds_instance_event(
 	struct rds_place at, int64_t now_ms, const struct rds_rec_instance *r, const char *category, const char *text);
+
+/* ── account.c ── NULL where this RDS tells of no such source; whether the source (STR_NONE: any) has that category. */
+const char *rds_event_source(struct str type);
+bool rds_event_category(struct str type, struct str category);
+
+/* ── subscription.c ── */
+extern const struct rds_kind rds_kind_subscription;
+/* Who has subscribed to it hears of the event, by jobs of this transaction. */
+void rds_event_tell(struct rds_place at, struct str event_name, const struct rds_rec_event *e);
+#define RDS_JOB_NOTICE "rds.notice"
+status rds_notice_job(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms);
 
 /* ── instance.c ── */
 status rds_instance_show(struct call *c, const struct rds_rec_instance *r, struct rds_db_instance *out) MUST_USE;
@@ -140,7 +158,7 @@ status rds_node_add(struct call *c, struct rds_rec_instance *r, struct str zone)
 status rds_public_set(struct call *c, struct rds_rec_instance *r, bool public) MUST_USE;
 status rds_storage_check(struct call *c, struct rds_rec_instance *r) MUST_USE;
 /* Logs of the engine that can go to CloudWatch Logs. */
-status rds_exports_check(struct call *c, const struct str *types, size_t n) MUST_USE;
+status rds_exports_check(struct call *c, struct str engine, const struct str *types, size_t n) MUST_USE;
 status rds_password_check(struct call *c, struct str password) MUST_USE;
 /* The endpoint's name, for an identifier. */
 struct str rds_endpoint_name(struct arena *a, struct rds_place at, struct str id);

@@ -5,7 +5,7 @@
 /* Where RDS's default would take a quarter of an instance class's memory, this machine's is not asked for more. */
 enum { SHARED_BUFFERS_DEFAULT_MAX = 128 << 20, PAGE = 8192 };
 
-static struct rds_formula_of formula_of(const struct rds_rec_instance *r)
+struct rds_formula_of rds_settings_formula(const struct rds_rec_instance *r)
 {
 	struct rds_class k = {2, 1024};
 	rds_class_find(r->db_instance_class, &k);
@@ -15,15 +15,14 @@ static struct rds_formula_of formula_of(const struct rds_rec_instance *r)
 		.port = r->port.v};
 }
 
-static const struct rds_rec_value *given(const struct rds_rec_parameter_group *g, struct str name)
+const struct rds_rec_value *rds_settings_given(const struct rds_rec_parameter_group *g, struct str name)
 {
 	for (size_t i = 0; i < g->values.n; i++)
 		if (str_eq(g->values.v[i].name, name)) return &g->values.v[i];
 	return NULL;
 }
 
-/* The line of that name among lines; STR("") where there is none. */
-static struct str line_of(struct arena *a, struct str lines, struct str name)
+struct str rds_settings_line(struct arena *a, struct str lines, struct str name)
 {
 	struct str rest = lines, start = str_cat(a, name, STR(" = "));
 	while (str_has(rest) && rest.n) {
@@ -52,12 +51,12 @@ static struct str with_statements(struct arena *a, struct str libraries)
 
 struct str rds_settings_values(struct arena *a, const struct rds_settings *s, struct str old)
 {
-	struct rds_formula_of of = formula_of(s->r);
+	struct rds_formula_of of = rds_settings_formula(s->r);
 	struct buf b = BUF_IN(a);
 	for (size_t i = 0; i < rds_parameters_postgres15_length; i++) {
 		const struct rds_parameter_info *p = &rds_parameters_postgres15[i];
 		struct str name = str_c(p->name), value = rds_parameter_value(a, s->group, name, &of);
-		const struct rds_rec_value *v = given(s->group, name);
+		const struct rds_rec_value *v = rds_settings_given(s->group, name);
 		int64_t pages;
 		/* The engine knows wal_level where RDS says rds.logical_replication. */
 		if (str_is(name, "rds.logical_replication"))
@@ -69,7 +68,7 @@ struct str rds_settings_values(struct arena *a, const struct rds_settings *s, st
 			value = str_fmt(a, "%d", SHARED_BUFFERS_DEFAULT_MAX / PAGE);
 		if (str_is(name, "shared_preload_libraries")) value = with_statements(a, value);
 		if (str_has(old) && (p->is_static || (v && v->pending.v))) {
-			struct str line = line_of(a, old, name);
+			struct str line = rds_settings_line(a, old, name);
 			if (line.n) buf_str(&b, line), buf_byte(&b, '\n');
 		} else if (str_has(value)) {
 			buf_fmt(&b, "%.*s = '%.*s'\n", STR_ARG(name), STR_ARG(escaped(a, value)));
@@ -120,7 +119,7 @@ struct str rds_settings_text(struct arena *a, const struct rds_settings *s, stru
 
 struct str rds_access_text(struct arena *a, const struct rds_settings *s)
 {
-	struct rds_formula_of of = formula_of(s->r);
+	struct rds_formula_of of = rds_settings_formula(s->r);
 	bool forced = s->tls && str_is(rds_parameter_value(a, s->group, STR("rds.force_ssl"), &of), "1");
 	const char *host = forced ? "hostssl" : "host";
 	struct buf b = BUF_IN(a);

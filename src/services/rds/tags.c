@@ -75,6 +75,11 @@ static status find(struct call *c, struct str arn, struct tagged *out)
 		out->kind = &rds_kind_snapshot, out->record = r, out->pairs = &r->tags;
 		s = rds_load(at, out->kind, rest, r);
 		absent = RDS_ERR_DB_SNAPSHOT_NOT_FOUND_FAULT;
+	} else if (str_eq(part[5], str_c(rds_kind_subscription.name))) {
+		struct rds_rec_subscription *r = arena_new(c->arena, struct rds_rec_subscription);
+		out->kind = &rds_kind_subscription, out->record = r, out->pairs = &r->tags;
+		s = rds_load(at, out->kind, rest, r);
+		absent = RDS_ERR_SUBSCRIPTION_NOT_FOUND_FAULT;
 	} else {
 		return RDS_FAIL(c, INVALID_PARAMETER_VALUE, "Unsupported resource type in %.*s", STR_ARG(arn));
 	}

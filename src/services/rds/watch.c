@@ -39,7 +39,10 @@ struct instance {
 	int listener;
 	char *socket; /* folder */
 	const struct rds_driver *driver;
-	int watched; /* -1 */
+	int watched;    /* -1 */
+	char place[64]; /* of the relay */
+	int relay;      /* -1 */
+	char *source;   /* the folder of the socket that it leads to */
 	bool refused;
 };
 struct rds {
@@ -112,18 +115,10 @@ static short wanted(const struct flow *in, const struct flow *out)
 	return (short)((!in->ended && in->to < PIPE ? POLLIN : 0) | (out->from < out->to ? POLLOUT : 0));
 }
 
-static void accept_one(struct rds *s, const char *loopback, const char *public, int listener, uint16_t port)
+static void connection_add(struct rds *s, int fd, int server)
 {
-	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), server = -1, one = 1;
-	if (fd < 0) return;
-	status st = s->n_connections < CONNECTIONS_MAX
-			    ? host_connect(s->cloud->host, HOST_INTERNET, str_c(public), port, &server)
-			    : STATUS(LIMIT);
-	if (!is_ok(st)) {
-		log_info("rds", "forward_failed", "at=%s why=%s", loopback, status_name(st));
-		close(fd);
-		return;
-	}
+	int one = 1;
+	/* No matter where it is a Unix socket. */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	setsockopt(server, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	struct connection *c = mem_new(sizeof(*c));
@@ -135,6 +130,34 @@ static void accept_one(struct rds *s, const char *loopback, const char *public, 
 		.down.bytes = mem_new(PIPE)};
 	s->connections = c;
 	s->n_connections++;
+}
+
+static void accept_one(struct rds *s, const char *loopback, const char *public, int listener, uint16_t port)
+{
+	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), server = -1;
+	if (fd < 0) return;
+	status st = s->n_connections < CONNECTIONS_MAX
+			    ? host_connect(s->cloud->host, HOST_INTERNET, str_c(public), port, &server)
+			    : STATUS(LIMIT);
+	if (!is_ok(st)) {
+		log_info("rds", "forward_failed", "at=%s why=%s", loopback, status_name(st));
+		close(fd);
+		return;
+	}
+	connection_add(s, fd, server);
+}
+
+static void relay_one(struct rds *s, const struct instance *i)
+{
+	struct pg p = {.fd = -1};
+	int fd = accept4(i->relay, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd < 0) return;
+	if (s->n_connections < CONNECTIONS_MAX && is_ok(pg_connect(&p, i->source, "mysqld.sock"))) {
+		connection_add(s, fd, p.fd);
+		return;
+	}
+	if (p.fd >= 0) close(p.fd);
+	close(fd);
 }
 
 static void carry_all(struct rds *s)
@@ -221,11 +244,12 @@ static void *run(void *ctx)
 			break;
 		}
 		size_t need = 1 + 2 * s->n_connections;
-		for (struct instance *i = s->instances; i; i = i->next) need += 2;
+		for (struct instance *i = s->instances; i; i = i->next) need += 3;
 		if (need > capacity) p = mem_grow(p, (capacity = need + 16) * sizeof(*p));
 		p[n++] = (struct pollfd){s->wake, POLLIN, 0};
 		for (struct instance *i = s->instances; i; i = i->next) {
 			if (i->listener >= 0) p[n++] = (struct pollfd){i->listener, POLLIN, 0};
+			if (i->relay >= 0) p[n++] = (struct pollfd){i->relay, POLLIN, 0};
 			if (i->watched >= 0) p[n++] = (struct pollfd){i->watched, POLLIN, 0};
 		}
 		pthread_mutex_unlock(&s->lock);
@@ -237,9 +261,11 @@ static void *run(void *ctx)
 		if (p[0].revents && read(s->wake, &count, sizeof(count)) < 0) continue;
 		pthread_mutex_lock(&s->lock);
 		for (struct instance *i = s->instances; i; i = i->next) {
-			for (size_t k = 1; k < n; k++)
+			for (size_t k = 1; k < n; k++) {
 				if (i->listener >= 0 && p[k].fd == i->listener && p[k].revents)
 					accept_one(s, i->loopback, i->public, i->listener, i->port);
+				if (i->relay >= 0 && p[k].fd == i->relay && p[k].revents) relay_one(s, i);
+			}
 			watch_one(s, i);
 		}
 		pthread_mutex_unlock(&s->lock);
@@ -256,7 +282,7 @@ static struct instance *instance_of(struct rds *s, struct str id)
 	for (struct instance *i = s->instances; i; i = i->next)
 		if (str_eq(str_c(i->id), id)) return i;
 	struct instance *i = mem_new(sizeof(*i));
-	*i = (struct instance){.next = s->instances, .listener = -1, .watched = -1};
+	*i = (struct instance){.next = s->instances, .listener = -1, .watched = -1, .relay = -1};
 	snprintf(i->id, sizeof(i->id), "%.*s", STR_ARG(id));
 	s->instances = i;
 	return i;
@@ -296,6 +322,29 @@ void rds_forward(struct rds *s, struct str id, struct str loopback, uint16_t por
 		if (*i->loopback && i->listener < 0 && !i->refused)
 			log_warn("rds", "listen_failed", "at=%s:%u errno=%d", i->loopback, port, errno);
 		i->refused = *i->loopback && i->listener < 0;
+		wake(s);
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
+void rds_relay(struct rds *s, struct str id, struct str place, uint16_t port, const char *folder)
+{
+	pthread_mutex_lock(&s->lock);
+	struct instance *i = instance_of(s, id);
+	bool same = str_eq(str_c(i->place), str_or(place, STR(""))) && (i->relay >= 0 || !str_has(place)) &&
+		    (!folder || (i->source && strcmp(folder, i->source) == 0));
+	if (!same) {
+		if (i->relay >= 0) close(i->relay);
+		free(i->source);
+		i->relay = -1, i->source = NULL;
+		snprintf(i->place, sizeof(i->place), "%.*s", STR_ARG(str_or(place, STR(""))));
+		if (str_has(place)) {
+			i->source = mem_new(strlen(folder) + 1);
+			memcpy(i->source, folder, strlen(folder) + 1);
+			status st = host_listen(s->cloud->host, place, STR("127.0.0.1"), port, false, &i->relay);
+			if (!is_ok(st)) i->relay = -1;
+			if (!is_ok(st)) log_warn("rds", "relay_failed", "at=%s why=%s", i->place, status_name(st));
+		}
 		wake(s);
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -348,7 +397,8 @@ void rds_stop(struct rds *s)
 		struct instance *next = i->next;
 		if (i->listener >= 0) close(i->listener);
 		if (i->watched >= 0) close(i->watched);
-		free(i->socket), free(i);
+		if (i->relay >= 0) close(i->relay);
+		free(i->socket), free(i->source), free(i);
 		i = next;
 	}
 	close(s->wake);

@@ -17,6 +17,9 @@ void rds_unlock(struct rds *s);
  * gateways, routes, ACLs and groups decide; public_address is the interface's. loopback STR_NONE: none any more.
  * Idempotent. */
 void rds_forward(struct rds *s, struct str resource_id, struct str loopback, uint16_t port, struct str public_address);
+/* From now on: a listener in that place at 127.0.0.1:port, whose connections go to mysqld.sock in the folder. place
+ * STR_NONE: none any more. Idempotent. */
+void rds_relay(struct rds *s, struct str resource_id, struct str place, uint16_t port, const char *folder);
 /* From now on: when the server of that engine at this socket folder ends, its instance's job runs. path NULL: no more.
  * Idempotent. */
 void rds_watch(struct rds *s, struct str resource_id, struct str engine, const char *path, uint16_t port);
