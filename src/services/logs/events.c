@@ -57,6 +57,7 @@ status logs_put_log_events(
 	TRY(logs_sealed_failed(c,
 		logs_chunk_put(c->tx, c->arena, &owner, (uint64_t)s.id.v, number, list->v + first, end - first),
 		&owner));
+	logs_tails_offer(c, g.name, s.name, list->v + first, end - first);
 	TRY(logs_subscriptions_run(c, &g, &s, number, list->v + first, end - first));
 	return logs_filters_run(c, g.name, list->v + first, end - first);
 }

@@ -45,6 +45,7 @@ static const struct service_op operations[LOGS_OP_COUNT] = {
 	[LOGS_OP_PUT_RESOURCE_POLICY] = OP(logs_put_resource_policy, 0),
 	[LOGS_OP_PUT_RETENTION_POLICY] = OP(logs_put_retention_policy, 0),
 	[LOGS_OP_PUT_SUBSCRIPTION_FILTER] = OP(logs_put_subscription_filter, OP_BLOCKING),
+	[LOGS_OP_START_LIVE_TAIL] = OP(logs_start_live_tail, OP_READ),
 	[LOGS_OP_START_QUERY] = OP(logs_start_query, 0),
 	[LOGS_OP_STOP_QUERY] = OP(logs_stop_query, 0),
 	[LOGS_OP_TAG_LOG_GROUP] = OP(logs_tag_log_group, 0),
@@ -58,6 +59,7 @@ static status start(struct cloud *cloud, void **state)
 {
 	struct logs *l = mem_new(sizeof(*l));
 	l->cloud = cloud;
+	pthread_mutex_init(&l->lock, NULL);
 	logs_retention_start(l);
 	logs_export_start(l);
 	logs_query_start(l);
@@ -72,9 +74,16 @@ static void ready(struct cloud *cloud, void *state)
 	logs_retention_ready(state);
 }
 
+static void drain(void *state)
+{
+	logs_tails_end(state);
+}
+
 static void stop(void *state)
 {
-	free(state);
+	struct logs *l = state;
+	pthread_mutex_destroy(&l->lock);
+	free(l);
 }
 
 extern const struct service service_logs;
@@ -82,5 +91,6 @@ const struct service service_logs = {.model = &wire_service_logs,
 	.ops = operations,
 	.start = start,
 	.ready = ready,
+	.drain = drain,
 	.stop = stop,
 	.authorize = logs_authorize};

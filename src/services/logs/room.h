@@ -18,14 +18,21 @@
 #include "logs.h"
 #include "logs_state.h"
 #include "store/key.h"
+#include <pthread.h>
 #include <stdatomic.h>
 
 #define LOGS_FAIL(c, NAME, ...) call_fail((c), LOGS_ERR_##NAME##_EXCEPTION, __VA_ARGS__)
 #define LOGS_DAY_MS 86400000ll
 
+struct logs_tail;
 struct logs {
 	struct cloud *cloud;
 	_Atomic uint64_t chunks; /* tells apart what comes in one millisecond */
+	_Atomic size_t n_tails;
+	pthread_mutex_t lock; /* guards the rest */
+	struct logs_tail *tails;
+	uint64_t tick; /* a timer's, while there are tails */
+	bool stopping;
 };
 
 /* ── records.c ── */
@@ -101,6 +108,11 @@ status logs_delivery_end(struct call *c, struct str group, struct str name) MUST
  * is recorded. */
 status logs_delivery_try(struct call *c, const struct logs_subscription *s) MUST_USE;
 void logs_delivery_start(struct logs *l);
+
+/* ── tail.c ── Live tails of the group are told of these events, once they are committed. */
+void logs_tails_offer(
+	struct call *c, struct str group, struct str stream, const struct logs_input_log_event *v, size_t n);
+void logs_tails_end(struct logs *l);
 
 /* ── permit.c ── */
 status logs_authorize(struct call *c, struct store_tx *tx, const void *in, struct authz_demands *demands,
