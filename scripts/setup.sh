@@ -64,6 +64,7 @@ packages() {
 		test mariadb-backup cmd:mariadb-backup
 		test mariadb-client cmd:mariadb-binlog
 		test python3-pymysql file:/usr/lib/python3/dist-packages/pymysql/__init__.py
+		test pgbouncer cmd:pgbouncer
 		test redis-server cmd:redis-server
 		test redis-tools cmd:redis-cli
 		test memcached cmd:memcached

@@ -5,6 +5,7 @@ import os
 import unittest
 
 from cloudformation_case import Case, outputs
+from virga import wait_until
 
 TEMPLATE = """
 Resources:
@@ -28,6 +29,28 @@ Resources:
   Attachment:
     Type: AWS::SecretsManager::SecretTargetAttachment
     Properties: {SecretId: !Ref Secret, TargetId: !Ref Database, TargetType: AWS::RDS::DBInstance}
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: {Version: '2012-10-17', Statement: [{Effect: Allow, Action: 'sts:AssumeRole', Principal: {Service: rds.amazonaws.com}}]}
+      Policies:
+        - PolicyName: p
+          PolicyDocument: {Version: '2012-10-17', Statement: [{Effect: Allow, Action: 'secretsmanager:GetSecretValue', Resource: !Ref Secret}]}
+  Proxy:
+    Type: AWS::RDS::DBProxy
+    Properties:
+      DBProxyName: front
+      EngineFamily: POSTGRESQL
+      RoleArn: !GetAtt Role.Arn
+      VpcSubnetIds: [!Ref A, !Ref B]
+      Auth: [{AuthScheme: SECRETS, SecretArn: !Ref Secret, IAMAuth: DISABLED}]
+  Targets:
+    Type: AWS::RDS::DBProxyTargetGroup
+    Properties:
+      DBProxyName: !Ref Proxy
+      TargetGroupName: default
+      DBInstanceIdentifiers: [!Ref Database]
+      ConnectionPoolConfigurationInfo: {MaxConnectionsPercent: 40}
 Outputs:
   Secret: {Value: !Ref Secret}
   Host: {Value: !GetAtt Database.Endpoint.Address}
@@ -43,14 +66,20 @@ class Database(Case):
         return super().settle(name, limit)
 
     def test_a_database_and_its_secret(self):
-        stack = self.create("database", TEMPLATE)
+        stack = self.create("database", TEMPLATE, Capabilities=["CAPABILITY_IAM"])
         out = outputs(stack)
         self.assertEqual(self.rds.describe_db_instances(DBInstanceIdentifier=out["Database"])["DBInstances"][0]["DBInstanceStatus"], "available")
         secret = json.loads(self.secretsmanager.get_secret_value(SecretId=out["Secret"])["SecretString"])
         self.assertEqual((secret["username"], secret["host"], secret["port"], secret["dbname"], secret["engine"], secret["dbInstanceIdentifier"]),
                          ("master", out["Host"], 5432, "shop", "postgres", out["Database"]))
+        # Its proxy reads the secret, and the default group lets it through to the database.
+        [group] = self.rds.describe_db_proxy_target_groups(DBProxyName="front")["TargetGroups"]
+        self.assertEqual(group["ConnectionPoolConfig"]["MaxConnectionsPercent"], 40)
+        health = lambda: self.rds.describe_db_proxy_targets(DBProxyName="front")["Targets"][0]["TargetHealth"]
+        self.assertTrue(wait_until(lambda: health()["State"] == "AVAILABLE", 90, 0.2), f"{health()}\n{self.virga.read_log()[-3000:]}")
         self.assertEqual(self.remove(stack["StackId"])["StackStatus"], "DELETE_COMPLETE", self.failures(stack["StackId"]))
         self.assertEqual(self.rds.describe_db_instances()["DBInstances"], [])
+        self.assertEqual(self.rds.describe_db_proxies()["DBProxies"], [])
 
 
 if __name__ == "__main__":

@@ -86,6 +86,12 @@ class Subscriptions(Case):
         rds.delete_event_subscription(SubscriptionName="mine")
         self.refused("SubscriptionNotFound", rds.describe_event_subscriptions, SubscriptionName="mine")
 
+    def test_maintenance(self):
+        self.assertEqual(self.rds.describe_pending_maintenance_actions()["PendingMaintenanceActions"], [])
+        self.refused("ResourceNotFoundFault", self.rds.describe_pending_maintenance_actions,
+                     ResourceIdentifier="arn:aws:rds:us-east-1:000000000000:db:none")
+        self.refused("InvalidParameterValue", self.rds.describe_pending_maintenance_actions, ResourceIdentifier="none")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -44,6 +44,13 @@ class Recovery(MariaServers):
         # What was restored goes on by itself, and is backed up itself.
         self.rows(self.describe("then"), "INSERT INTO t VALUES (4)", **shop)
         self.assertTrue(wait_until(lambda: "LatestRestorableTime" in self.describe("then"), 90), self.virga.read_log()[-3000:])
+        # Backups off and on: the log ends and begins with a restart.
+        logged = lambda: self.ask(d, "SELECT @@GLOBAL.log_bin")[1]
+        for days, on in ((0, 0), (1, 1)):
+            self.rds.modify_db_instance(DBInstanceIdentifier="one", BackupRetentionPeriod=days, ApplyImmediately=True)
+            self.assertTrue(wait_until(lambda: logged() == [[on]], 60, 0.2), self.virga.read_log()[-3000:])
+            self.until("one")
+        self.assertTrue(wait_until(restorable, 90), self.virga.read_log()[-3000:])
         self.delete("then", "now", "copy", "one")
         for s in ("s1", "s2"):
             self.rds.delete_db_snapshot(DBSnapshotIdentifier=s)

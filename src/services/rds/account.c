@@ -79,3 +79,27 @@ status rds_describe_event_categories(struct call *c, const struct rds_describe_e
 	VEC_PRESENT(c->arena, &out->event_categories_map_list);
 	return OK;
 }
+
+/* The servers are the machine's: nobody but its owner brings them up to date, so nothing waits to be applied. */
+status rds_describe_pending_maintenance_actions(struct call *c,
+	const struct rds_describe_pending_maintenance_actions_input *in,
+	struct rds_describe_pending_maintenance_actions_output *out)
+{
+	static const char *const names[] = {"db-cluster-id", "db-instance-id", NULL};
+	struct rds_rec_instance r;
+	TRY(rds_filters_check(c, &in->filters, names));
+	if (str_has(in->resource_identifier)) {
+		ptrdiff_t colon = str_rchr(in->resource_identifier, ':');
+		struct str name = str_from(in->resource_identifier, (size_t)(colon + 1));
+		if (colon < 0 || !str_eq(rds_arn(c, &rds_kind_instance, name), in->resource_identifier))
+			return RDS_FAIL(c, INVALID_PARAMETER_VALUE, "Invalid resource name: %.*s",
+				STR_ARG(in->resource_identifier));
+		status s = rds_load(rds_here(c), &rds_kind_instance, name, &r);
+		if (status_is(s, STATUS_NOT_FOUND))
+			return RDS_FAIL(c, RESOURCE_NOT_FOUND_FAULT, "The resource %.*s was not found.",
+				STR_ARG(in->resource_identifier));
+		TRY(s);
+	}
+	VEC_PRESENT(c->arena, &out->pending_maintenance_actions);
+	return OK;
+}

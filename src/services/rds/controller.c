@@ -4,6 +4,8 @@
 #include "call/inside.h"
 #include "services/ec2/dns.h"
 #include "services/rds/auth.h"
+#include "services/rds/driver.h"
+#include "services/rds/proxy.h"
 
 enum { FAILURES_MAX = 5, EPOCHS_MAX = 200 };
 
@@ -69,6 +71,7 @@ static void publish(struct rds_work *w)
 {
 	const struct rds_rec_node *n = rds_node(w->r, w->r->primary);
 	if (n) ec2_dns_publish(w->at.tx, w->at.a, w->r->name, &n->address, 1);
+	rds_proxies_look(w->at, w->r);
 }
 
 /* The listener on this machine's loopback, and whose end is watched for. */
@@ -188,6 +191,8 @@ static status apply(struct rds_work *w, bool *restart)
 	if (p->storage_throughput.has) r->storage_throughput = p->storage_throughput;
 	if (str_has(p->storage_type)) r->storage_type = p->storage_type;
 	if (str_has(p->ca_certificate_identifier)) r->ca_certificate_identifier = p->ca_certificate_identifier;
+	if (p->backup_retention_period.has && !p->backup_retention_period.v != !r->backup_retention_period.v)
+		*restart = *restart || rds_driver_of(r->engine)->restarts_for_log;
 	if (p->backup_retention_period.has) r->backup_retention_period = p->backup_retention_period;
 	if (p->iam_database_authentication_enabled.has)
 		r->iam_database_authentication_enabled = p->iam_database_authentication_enabled;

@@ -37,6 +37,7 @@ bool rds_spare_take(struct cloud *cloud, struct arena *a, struct str folder, str
 
 /* ── tls.c ── a server's certificate and key beside its settings, where they are not there yet. */
 status rds_node_certificate(struct rds_work *w, const struct rds_rec_node *n) MUST_USE;
+status rds_certificate_write(struct cloud *cloud, struct arena *a, struct str folder, struct str name) MUST_USE;
 
 /* ── log_export.c ── what the server has written since the last look, to CloudWatch Logs. */
 void rds_log_export(struct rds_work *w);

@@ -8,6 +8,8 @@
 struct compute_rec_engine;
 struct rds_driver {
 	const char *engine;
+	/* Its log begins or ends with a restart only: "an outage occurs" where backups are turned on or off. */
+	bool restarts_for_log;
 	/* What new instances begin with; what makes a node of it, and writes its settings. */
 	status (*template)(struct cloud *cloud, struct arena *a, struct str *why);
 	status (*node_make)(struct rds_work *w, struct rds_rec_node *n, bool *ready, struct str *why);

@@ -86,6 +86,7 @@ static status watch(struct arena *a, const char *folder, uint16_t port, int *fd)
 }
 
 const struct rds_driver rds_driver_mariadb = {.engine = "mariadb",
+	.restarts_for_log = true,
 	.template = rds_maria_template,
 	.node_make = rds_maria_node_make,
 	.node_settings = rds_maria_node_settings,

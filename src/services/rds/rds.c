@@ -3,6 +3,7 @@
 #include "services/ec2/network_door.h"
 #include "services/rds/auth.h"
 #include "services/rds/controller.h"
+#include "services/rds/proxy.h"
 #include <dirent.h>
 
 static const struct service_op operations[RDS_OP_COUNT] = {
@@ -55,6 +56,16 @@ static const struct service_op operations[RDS_OP_COUNT] = {
 	[RDS_OP_DESCRIBE_EVENT_SUBSCRIPTIONS] = OP(rds_describe_event_subscriptions, OP_READ),
 	[RDS_OP_MODIFY_EVENT_SUBSCRIPTION] = OP(rds_modify_event_subscription, 0),
 	[RDS_OP_REMOVE_SOURCE_IDENTIFIER_FROM_SUBSCRIPTION] = OP(rds_remove_source_identifier_from_subscription, 0),
+	[RDS_OP_CREATE_DB_PROXY] = OP(rds_create_db_proxy, 0),
+	[RDS_OP_MODIFY_DB_PROXY] = OP(rds_modify_db_proxy, 0),
+	[RDS_OP_DELETE_DB_PROXY] = OP(rds_delete_db_proxy, 0),
+	[RDS_OP_DESCRIBE_DB_PROXIES] = OP(rds_describe_db_proxies, OP_READ),
+	[RDS_OP_DESCRIBE_DB_PROXY_TARGET_GROUPS] = OP(rds_describe_db_proxy_target_groups, OP_READ),
+	[RDS_OP_MODIFY_DB_PROXY_TARGET_GROUP] = OP(rds_modify_db_proxy_target_group, 0),
+	[RDS_OP_DESCRIBE_DB_PROXY_TARGETS] = OP(rds_describe_db_proxy_targets, OP_READ),
+	[RDS_OP_REGISTER_DB_PROXY_TARGETS] = OP(rds_register_db_proxy_targets, 0),
+	[RDS_OP_DEREGISTER_DB_PROXY_TARGETS] = OP(rds_deregister_db_proxy_targets, 0),
+	[RDS_OP_DESCRIBE_PENDING_MAINTENANCE_ACTIONS] = OP(rds_describe_pending_maintenance_actions, OP_READ),
 	[RDS_OP_STOP_DB_INSTANCE] = OP(rds_stop_db_instance, 0),
 };
 
@@ -83,6 +94,7 @@ static status start(struct cloud *cloud, void **state)
 	*state = s;
 	jobs_register(cloud->jobs, RDS_JOB, rds_instance_job, cloud);
 	jobs_register(cloud->jobs, RDS_JOB_SNAPSHOT, rds_snapshot_job, cloud);
+	jobs_register(cloud->jobs, RDS_JOB_PROXY, rds_proxy_job, cloud);
 	jobs_register(cloud->jobs, RDS_JOB_NOTICE, rds_notice_job, cloud);
 	jobs_register(cloud->jobs, RDS_JOB_FOLDER, rds_folder_job, cloud);
 	jobs_register(cloud->jobs, RDS_JOB_SPARE, rds_spare_job, cloud);
@@ -103,6 +115,11 @@ static void ready(struct cloud *cloud, void *state)
 		struct rds_each i = rds_each_instance(tx, &a);
 		while (rds_next(&i)) rds_mark(i.at, ((const struct rds_rec_instance *)i.record)->dbi_resource_id, 0);
 		s = rds_each_end(&i);
+		struct rds_each p = rds_each_proxy(tx, &a);
+		while (is_ok(s) && rds_next(&p))
+			rds_proxy_mark(p.at, ((const struct rds_rec_proxy *)p.record)->db_proxy_name);
+		status end = rds_each_end(&p);
+		if (is_ok(s)) s = end;
 		if (is_ok(s) && store_has_writes(tx)) s = store_commit(tx, &ticket);
 		store_end(tx);
 	} while (status_is(s, STATUS_CONFLICT));
@@ -135,6 +152,7 @@ static status reset(struct cloud *cloud, void *state, bool gone)
 			}
 		}
 		status s = rds_each_end(&i);
+		if (is_ok(s)) s = rds_proxies_stop(cloud, tx, &a);
 		store_end(tx);
 		arena_cleanup(&a);
 		return s;

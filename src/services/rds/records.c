@@ -1,5 +1,5 @@
 /* Records of RDS in the store. */
-#include "services/rds/room.h"
+#include "services/rds/proxy.h"
 
 const struct rds_kind rds_kind_instance = {"db", RDS_REC_INSTANCE},
 		      rds_kind_subnet_group = {"subgrp", RDS_REC_SUBNET_GROUP},
@@ -59,6 +59,11 @@ struct rds_each rds_each_instance(struct store_tx *tx, struct arena *a)
 struct rds_each rds_each_snapshot(struct store_tx *tx, struct arena *a)
 {
 	return each_anywhere(tx, a, &rds_kind_snapshot);
+}
+
+struct rds_each rds_each_proxy(struct store_tx *tx, struct arena *a)
+{
+	return each_anywhere(tx, a, &rds_kind_proxy);
 }
 
 bool rds_next(struct rds_each *e)

@@ -193,6 +193,7 @@ void rds_poke(struct call *c);
 status rds_snapshot_find(struct call *c, struct str id, struct rds_rec_snapshot *r) MUST_USE;
 /* Of all accounts and regions. */
 struct rds_each rds_each_snapshot(struct store_tx *tx, struct arena *a);
+struct rds_each rds_each_proxy(struct store_tx *tx, struct arena *a);
 /* snapshot_take.c: a snapshot's record as the instance is now, "creating", with its job. */
 status rds_snapshot_begin(struct rds_place at, int64_t now_ms, const struct rds_rec_instance *r, struct str name,
 	const char *type) MUST_USE;

@@ -1,5 +1,5 @@
 /* Tags, kept with their resources. "Tagging Amazon RDS resources", the guide. */
-#include "services/rds/room.h"
+#include "services/rds/proxy.h"
 
 enum { TAGS_MAX = 50, KEY_MAX = 128, VALUE_MAX = 256 };
 
@@ -80,6 +80,19 @@ static status find(struct call *c, struct str arn, struct tagged *out)
 		out->kind = &rds_kind_subscription, out->record = r, out->pairs = &r->tags;
 		s = rds_load(at, out->kind, rest, r);
 		absent = RDS_ERR_SUBSCRIPTION_NOT_FOUND_FAULT;
+	} else if (str_eq(part[5], str_c(rds_kind_proxy.name))) {
+		/* Its ARN bears its id, its record its name. */
+		struct rds_rec_proxy *r = arena_new(c->arena, struct rds_rec_proxy);
+		struct rds_each e = rds_each(at, &rds_kind_proxy);
+		while (rds_next(&e))
+			if (str_eq(((const struct rds_rec_proxy *)e.record)->id, rest)) {
+				*r = *(const struct rds_rec_proxy *)e.record;
+				out->name = r->db_proxy_name;
+				s = OK;
+			}
+		TRY(rds_each_end(&e));
+		out->kind = &rds_kind_proxy, out->record = r, out->pairs = &r->tags;
+		absent = RDS_ERR_DB_PROXY_NOT_FOUND_FAULT;
 	} else {
 		return RDS_FAIL(c, INVALID_PARAMETER_VALUE, "Unsupported resource type in %.*s", STR_ARG(arn));
 	}

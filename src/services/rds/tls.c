@@ -8,21 +8,25 @@
 
 #define VALID_MS (825ll * 24 * 60 * 60 * 1000)
 
-status rds_node_certificate(struct rds_work *w, const struct rds_rec_node *n)
+status rds_certificate_write(struct cloud *cloud, struct arena *a, struct str folder, struct str name)
 {
-	struct arena *a = w->at.a;
-	struct str folder = str_fmt(a, "rds/%.*s/%.*s", STR_ARG(w->r->dbi_resource_id), STR_ARG(n->letter));
 	struct stat st;
 	struct ca_server made;
-	if (stat(rds_path(w->cloud, a, folder, "server.key"), &st) == 0) return OK;
-	struct ca_order order = {.names = &w->r->name,
+	if (stat(rds_path(cloud, a, folder, "server.key"), &st) == 0) return OK;
+	struct ca_order order = {.names = &name,
 		.n_names = 1,
-		.now_ms = w->now_ms - clock_offset(w->cloud->clock),
+		.now_ms = clock_now(cloud->clock) - clock_offset(cloud->clock),
 		.valid_ms = VALID_MS};
-	TRY(ca_issue_server(store_dir(w->cloud->store), &order, a, &made));
-	TRY(rds_write(w->cloud, a, folder, "server.crt", made.chain, false));
+	TRY(ca_issue_server(store_dir(cloud->store), &order, a, &made));
+	TRY(rds_write(cloud, a, folder, "server.crt", made.chain, false));
 	/* The key last: with it TLS is on. The agent gives it to the server's user before the server starts. */
-	return rds_write(w->cloud, a, folder, "server.key", made.key, true);
+	return rds_write(cloud, a, folder, "server.key", made.key, true);
+}
+
+status rds_node_certificate(struct rds_work *w, const struct rds_rec_node *n)
+{
+	struct str folder = str_fmt(w->at.a, "rds/%.*s/%.*s", STR_ARG(w->r->dbi_resource_id), STR_ARG(n->letter));
+	return rds_certificate_write(w->cloud, w->at.a, folder, w->r->name);
 }
 
 static int64_t time_of(const ASN1_TIME *t)
