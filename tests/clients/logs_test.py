@@ -101,6 +101,50 @@ class Groups(Case):
         self.assertEqual(code_of(self.logs.describe_log_streams, logGroupName="/app/two"), "ResourceNotFoundException")
         self.assertEqual(code_of(self.logs.create_log_group, logGroupName="bad name"), "InvalidParameterException")
 
+    def test_listed_by_pattern(self):
+        for name, tags in (("/list/api-a", {"team": "x"}), ("/list/api-b", {"team": "y"}), ("/list/web", {"other": "1"}), ("other/list/web", {"team": "x"})):
+            self.logs.create_log_group(logGroupName=name, tags=tags)
+
+        def names(**kw):
+            return [g["logGroupName"] for page in self.pages(self.logs.list_log_groups, **kw) for g in page["logGroups"]]
+        self.assertEqual(names(logGroupNamePattern="^/list/"), ["/list/api-a", "/list/api-b", "/list/web"])
+        self.assertEqual(names(logGroupNamePattern="list/web"), ["/list/web", "other/list/web"])
+        self.assertEqual(names(logGroupNamePattern="api-a|^other"), ["/list/api-a", "other/list/web"])
+        self.assertEqual(names(logGroupNamePattern="list/api.b", limit=1), ["/list/api-b"])
+        self.assertEqual(names(logGroupNamePattern="list", limit=1), ["/list/api-a", "/list/api-b", "/list/web", "other/list/web"])
+        self.assertEqual(names(logGroupNamePattern="list", logGroupTags=[{"key": "team", "values": ["x"]}]), ["/list/api-a", "other/list/web"])
+        self.assertEqual(names(logGroupNamePattern="list", logGroupTags=[{"key": "team"}]), ["/list/api-a", "/list/api-b", "other/list/web"])
+        self.assertEqual(names(logGroupClass="INFREQUENT_ACCESS"), [])
+        self.assertEqual(names(includeLinkedAccounts=True, accountIdentifiers=["111111111111"]), [])
+        one = self.logs.list_log_groups(logGroupNamePattern="^/list/web")["logGroups"][0]
+        self.assertEqual(one, {"logGroupName": "/list/web", "logGroupArn": f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/list/web",
+                               "logGroupClass": "STANDARD"})
+        self.assertEqual(code_of(self.logs.list_log_groups, accountIdentifiers=[ACCOUNT]), "InvalidParameterException")
+        self.assertEqual(code_of(self.logs.list_log_groups, nextToken="%"), "InvalidParameterException")
+
+    def pages(self, call, **kw):
+        token = {}
+        while token is not None:
+            page = call(**kw, **token)
+            yield page
+            token = {"nextToken": page["nextToken"]} if "nextToken" in page else None
+
+    def test_fields(self):
+        g = self.group("fields", "s")
+        now = self.now()
+        self.put(g, "s", (now - 3600000, '{"old": 1}'), *((now - i, json.dumps({"ms": i, "http": {"path": "/"}, "hosts": ["a", "b"]}))
+                                                          for i in range(3, 0, -1)), (now, "plain"))
+        share = {f["name"]: f.get("percent") for f in self.logs.get_log_group_fields(logGroupName=g)["logGroupFields"]}
+        self.assertEqual(share, {**dict.fromkeys(("@ingestionTime", "@log", "@logStream", "@message", "@timestamp"), 100),
+                                 **dict.fromkeys(("ms", "http.path", "hosts.0", "hosts.1"), 75)})
+        arn = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{g}"
+        then = self.logs.get_log_group_fields(logGroupIdentifier=arn, time=now // 1000 - 3600)["logGroupFields"]
+        self.assertIn({"name": "old", "percent": 100}, then)
+        self.assertNotIn("ms", [f["name"] for f in then])
+        self.assertEqual(self.logs.get_log_group_fields(logGroupName=g, time=1)["logGroupFields"], [])
+        self.assertEqual(code_of(self.logs.get_log_group_fields, logGroupName="none"), "ResourceNotFoundException")
+        self.assertEqual(code_of(self.logs.get_log_group_fields), "InvalidParameterException")
+
     def test_policies_and_definitions(self):
         document = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "es.amazonaws.com"},
                                                                        "Action": "logs:PutLogEvents", "Resource": "*"}]})
@@ -337,6 +381,8 @@ class Insights(Case):
         self.assertIn("fields @message | limit 1", [q["queryString"] for q in listed])
         self.assertEqual(code_of(self.logs.stop_query, queryId=listed[0]["queryId"]), "InvalidParameterException")
         self.assertEqual(code_of(self.logs.get_query_results, queryId="none"), "ResourceNotFoundException")
+        self.assertEqual(self.logs.list_log_groups_for_query(queryId=listed[0]["queryId"])["logGroupIdentifiers"], ["web"])
+        self.assertEqual(code_of(self.logs.list_log_groups_for_query, queryId="none"), "ResourceNotFoundException")
 
 
 if __name__ == "__main__":
