@@ -10,6 +10,7 @@ parameters by their type and name, images by one that virga has. Signals that an
 """
 import collections
 import concurrent.futures
+import ipaddress
 import json
 import os
 import re
@@ -73,6 +74,10 @@ def types_of(document):
     return {r.get("Type") for r in document["Resources"].values() if isinstance(r, dict) and isinstance(r.get("Type"), str)}
 
 
+# What rules of a template want to be answered otherwise than by its defaults.
+ANSWERS = {"CreateVPCFlowLogsToCloudWatch": "Yes", "CreateVPCFlowLogsToS3": "Yes", "TemplatesS3KeyPrefix": "sample/"}
+
+
 class Account:
     """What a user has before a template is deployed: a network, a key pair, a bucket, a role."""
 
@@ -85,6 +90,19 @@ class Account:
 
     def client(self, name):
         return self.virga.client(name, key=self.id)
+
+    @property
+    def other_account(self):
+        """With what a template that is for two accounts makes in this one: a bucket and a key, named after the stack."""
+        other = str(int(self.id) + 1000)
+
+        def make():
+            s3, kms = (self.virga.client(n, key=other) for n in ("s3", "kms"))
+            s3.create_bucket(Bucket=f"sample-{other}-bucket")
+            s3.put_bucket_versioning(Bucket=f"sample-{other}-bucket", VersioningConfiguration={"Status": "Enabled"})
+            kms.create_alias(AliasName=f"alias/sample-{other}-kms-key", TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
+            return other
+        return self.once("other_account", make)
 
     def once(self, name, make):
         if name not in self.made:
@@ -152,7 +170,51 @@ class Account:
 
     @property
     def kms_key(self):
-        return self.once("kms_key", lambda: self.client("kms").create_key()["KeyMetadata"]["Arn"])
+        """One that the account and the services that work for it may use."""
+        policy = {"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{self.id}:root"}, "Action": "kms:*", "Resource": "*"},
+            {"Effect": "Allow", "Principal": {"Service": ["logs.us-east-1.amazonaws.com", "delivery.logs.amazonaws.com"]}, "Action": "kms:*", "Resource": "*"}]}
+        return self.once("kms_key", lambda: self.client("kms").create_key(Policy=json.dumps(policy))["KeyMetadata"]["Arn"])
+
+    @property
+    def other_vpc(self):
+        return self.once("other_vpc", lambda: self.ec2.create_vpc(CidrBlock="10.20.0.0/16")["Vpc"]["VpcId"])
+
+    @property
+    def peering(self):
+        def make():
+            made = self.ec2.create_vpc_peering_connection(VpcId=self.vpc, PeerVpcId=self.other_vpc)["VpcPeeringConnection"]["VpcPeeringConnectionId"]
+            self.ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=made)
+            return made
+        return self.once("peering", make)
+
+    @property
+    def unit(self):
+        """An organizational unit with an account in it, in an organization that trusts CloudFormation."""
+        def make():
+            organizations = self.client("organizations")
+            organizations.create_organization(FeatureSet="ALL")
+            organizations.enable_aws_service_access(ServicePrincipal="member.org.stacksets.cloudformation.amazonaws.com")
+            self.cfn.activate_organizations_access()
+            root = organizations.list_roots()["Roots"][0]["Id"]
+            unit = organizations.create_organizational_unit(ParentId=root, Name="samples")["OrganizationalUnit"]["Id"]
+            status = organizations.create_account(Email=f"sample-{self.id}@example.com", AccountName="sample")["CreateAccountStatus"]
+            while status["State"] == "IN_PROGRESS":
+                time.sleep(0.1)
+                status = organizations.describe_create_account_status(CreateAccountRequestId=status["Id"])["CreateAccountStatus"]
+            if status["State"] != "SUCCEEDED":
+                raise RuntimeError(f"no account: {status}")
+            organizations.move_account(AccountId=status["AccountId"], SourceParentId=root, DestinationParentId=unit)
+            return unit
+        return self.once("unit", make)
+
+    def address(self, name):
+        """Free ones of the first subnet, one for each name."""
+        given = self.made.setdefault("addresses", [])
+        if name not in given:
+            given.append(name)
+        block = self.ec2.describe_subnets(SubnetIds=[self.subnets[0]])["Subnets"][0]["CidrBlock"]
+        return str(ipaddress.ip_network(block)[50 + given.index(name)])
 
     @property
     def queue(self):
@@ -161,7 +223,7 @@ class Account:
 
     @property
     def route_table(self):
-        return self.once("route_table", lambda: self.ec2.describe_route_tables()["RouteTables"][0]["RouteTableId"])
+        return self.once("route_table", lambda: self.ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [self.vpc]}])["RouteTables"][0]["RouteTableId"])
 
     @property
     def target_group(self):
@@ -196,7 +258,7 @@ class Account:
         if "VPC::Id" in kind:
             return self.vpc
         if "Subnet::Id" in kind:
-            return ",".join(self.subnets[:2]) if many else self.subnet(name)
+            return ",".join(self.subnets[:2]) if many and not name[-1].isdigit() else self.subnet(name)
         if "KeyPair" in kind:
             return self.key
         if "SecurityGroup" in kind:
@@ -205,15 +267,21 @@ class Account:
             return ",".join(self.zones[:2]) if many else self.zones[int((re.findall(r"\d", name) or ["0"])[-1]) % len(self.zones)]
         if "Image::Id" in kind:
             return self.image
+        if name in ANSWERS:
+            return "true" if ANSWERS[name] == "Yes" and True in p.get("AllowedValues", []) else ANSWERS[name]  # YAML 1.1's Yes
         if p.get("AllowedValues"):
             return str(p["AllowedValues"][0])
         if kind == "Number":
             return str(max(int(p.get("MinValue", 1)), 1))
-        for words, value in ((("certificate",), "certificate"), (("vpcid", "vpc-id"), "vpc"), (("keyname", "keypair"), "key"),
+        for words, value in ((("certificate",), "certificate"), (("peervpcid",), "other_vpc"), (("peeringconnection",), "peering"), (("ouid",), "unit"), (("vpcid", "vpc-id"), "vpc"), (("keyname", "keypair"), "key"),
                              (("imageid", "amiid"), "image"), (("bucket",), "bucket"), (("rolearn",), "role"), (("topic", "snsarn"), "topic"),
-                             (("targetgroup",), "target_group"), (("sqs", "queuearn"), "queue"), (("kmskey",), "kms_key"), (("securitygroup",), "group")):
+                             (("targetgroup",), "target_group"), (("sqs", "queuearn", "subscriptionendpoint"), "queue"), (("kmskey",), "kms_key"), (("securitygroup",), "group")):
             if any(w in low for w in words):
                 return self.bucket + "-2" if value == "bucket" and re.search("source|dest|log", low) and not low.startswith("dest") else getattr(self, value)
+        if "ipaddress" in low:
+            return self.address(name)
+        if "accountid" in low and "destination" in low:
+            return self.other_account
         if "subnet" in low and "cidr" not in low:
             return ",".join(self.subnets[:2]) if many else self.subnet(name)
         for words, value in ((("email",), "sample@example.com"), (("password", "secret", "token"), "Sample4Passw0rd"), (("username", "dbuser", "adminuser"), "sampleuser"),
@@ -227,11 +295,17 @@ class Account:
     def parameters(self, document):
         wanted = document.get("Parameters") or {}
         return [{"ParameterKey": k, "ParameterValue": self.value(k, p)} for k, p in wanted.items()
-                if "Default" not in p or (str(p["Default"]) == "" and (p.get("AllowedPattern") or p.get("MinLength") or "::" in p.get("Type", "")))]
+                if "Default" not in p or k in ANSWERS or k == "OUID" or (str(p["Default"]) == "" and (p.get("AllowedPattern") or p.get("MinLength") or "::" in p.get("Type", "")))]
 
 
-def prepare(account, text):
+def prepare(account, path, text):
     """What the samples take for granted."""
+    if "TemplatesS3BucketName" in text:
+        for name in os.listdir(os.path.dirname(path)):
+            with open(os.path.join(os.path.dirname(path), name), "rb") as f:
+                body = f.read()
+            for prefix in ("", "sample/"):
+                account.client("s3").put_object(Bucket=account.bucket, Key=f"{prefix}templates/{name}", Body=body)
     for name in ("sample", "slinger_testing"):
         if name in text:
             try:
@@ -246,10 +320,12 @@ def prepare(account, text):
 
 
 # Why one cannot be, where that is not virga's to mend; the first that is found in the reasons.
-WHYS = (("a macro or custom resource, which needs Lambda", r"No transform named|Invalid template resource property '(Count|ExplodeMap)'|Lambda"),
+WHYS = (("the template's own fault (null, a statement id twice, a directive of AWS's Rain, a parameter that its nested one lacks)",
+         r"'null' values are not allowed|SID\) in a single policy|Rain|TemplateBody: expected type: String|LambdaRoleName\] do not exist"),
+        ("a macro or custom resource, which needs Lambda", r"No transform named|Invalid template resource property '(Count|ExplodeMap)'|Lambda"),
         ("an image that virga does not have", r"Unable to fetch parameters \[/aws/service|/aws/service/\S*arm64|ami-windows"),
         ("a database engine that virga does not have", r"Invalid DB engine|not a valid parameter group family"),
-        ("the template's own fault", r"'null' values are not allowed"))
+        ("a subscription by e-mail, which virga does not send", r"protocol email"))
 
 
 def why_not(reasons):
@@ -293,6 +369,8 @@ def settle(account, stack, resources, limit=90):
 def reasons(account, stack):
     events = account.cfn.describe_stack_events(StackName=stack)["StackEvents"]
     failed = [f"{e['LogicalResourceId']} ({e['ResourceType']}): {e.get('ResourceStatusReason')}" for e in events if e["ResourceStatus"].endswith("FAILED")]
+    for nested in set(re.findall(r"Embedded stack (arn:\S+)", " ".join(failed))):
+        failed += reasons(account, nested)
     return [f for f in failed if "cancelled" not in f and "failed to" not in f.split(": ", 1)[-1][:30]] or failed
 
 
@@ -303,8 +381,11 @@ def attempt(virga, number, path, text, document):
         text = re.sub(r"\bami-[0-9a-f]{8,17}\b", lambda _: account.image, text)
         text = re.sub(r"/aws/service/(?:ami-windows-latest|canonical/ubuntu/server/[a-z]+|canonical/ubuntu/eks-pro|debian/release/10)[^\"'\s}]*",
                       "/aws/service/ami-amazon-linux-latest/amzn2-ami-hvm-x86_64-gp2", text)
+        # Images of ARM machines by those of this one.
+        text = re.sub(r"(/aws/service/ami-amazon-linux-latest/\S*)arm64", r"\1x86_64", text)
+        text = re.sub(r"\b[tcmr](?:4g|6g|7g)d?\.(?=[a-z0-9])", "t3.", text)
         text = re.sub(r"\bami-(?!amazon|linux)[A-Za-z-]+(?=\")", account.image, text)
-        prepare(account, text)
+        prepare(account, path, text)
         given = account.parameters(document)
         where = {"TemplateBody": text}
         if len(text.encode()) > 51200:

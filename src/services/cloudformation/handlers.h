@@ -36,6 +36,7 @@ struct cfn_work {
 	const struct json_value *update_policy; /* the attribute UpdatePolicy; NULL */
 	bool updating;                          /* an update, or waiting for one */
 	int64_t deadline_ms;                    /* kept with the resource; 0: none yet */
+	bool not_yet; /* of create, with PENDING: nothing was made, and it is to be asked again */
 };
 
 /* An attribute of this name: the others are not to be shown (a custom resource's NoEcho). */
@@ -69,6 +70,9 @@ status cfn_assume(struct cloud *cloud, struct arena *a, struct str role_arn, str
 /* The same, taken as done where it fails with that code (a comma-separated list of codes). */
 status cfn_do_unless(struct cfn_work *w, const char *service, const char *op, const struct json_value *in,
 	const char *codes) MUST_USE;
+/* Is another resource of the stack being made or changed at this moment, which may bring what this one misses? One that
+ * waits itself does not count. */
+bool cfn_others_under_way(struct cfn_work *w);
 status cfn_fail(struct cfn_work *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The property's text, or STR_NONE; the property itself or NULL. */
 struct str cfn_prop(const struct cfn_work *w, const char *name);

@@ -119,7 +119,7 @@ static bool has_member(const struct wire_tables *t, uint16_t shape, struct str n
 
 bool cfn_is_argument(struct str word)
 {
-	static const char *const others[] = {"ok:", "if:", "on:", "in:", "as:", "wait:", "fault:", "->"};
+	static const char *const others[] = {"ok:", "if:", "on:", "in:", "as:", "wait:", "fault:", "later:", "->"};
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
 		if (str_starts(word, str_c(others[i]))) return false;
 	return word.n > 0;

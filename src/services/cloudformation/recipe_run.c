@@ -3,7 +3,7 @@
 #include "services/cloudformation/recipe.h"
 #include <time.h>
 
-enum { STILL_USED_MS = 60 * 1000 };
+enum { STILL_USED_MS = 60 * 1000, STILL_MISSED_MS = 60 * 1000 };
 
 static status begin(struct cfn_eval *x, struct cfn_work *w)
 {
@@ -403,6 +403,19 @@ static status take_id(struct cfn_eval *x)
 	return cfn_fail(x->w, "The id of the new %.*s was not told", STR_ARG(x->w->type->name));
 }
 
+/* "later:NoSuchBucket": what the creation misses may be what another resource of the stack is about to bring, although
+ * the template orders them by no reference. On AWS, where each takes its seconds, such templates pass. */
+static bool may_come(struct cfn_work *w, struct str words)
+{
+	while (str_has(words)) {
+		struct str word = str_cut(&words, ' ');
+		if (!str_starts(word, STR("later:")) || !in_list(str_from(word, 6), w->code)) continue;
+		if (!w->deadline_ms) w->deadline_ms = w->now_ms + STILL_MISSED_MS;
+		return w->now_ms < w->deadline_ms && cfn_others_under_way(w);
+	}
+	return false;
+}
+
 static status make(struct cfn_eval *x)
 {
 	struct cfn_work *w = x->w;
@@ -413,6 +426,10 @@ static status make(struct cfn_eval *x)
 		if (!is(l, "create") || !conditions_hold(x, l->words)) continue;
 		status s = call_line(x, l);
 		if (is_ok(s)) return take_id(x);
+		if (may_come(w, l->words)) {
+			w->not_yet = true;
+			return STATUS(PENDING);
+		}
 		/* A name that only this creation has given away tells that it was here before. */
 		if (!w->again || !cfn_says_exists(w->code)) return s;
 		struct str recover = cfn_recipe_line(x->r, "recover");

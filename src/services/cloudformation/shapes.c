@@ -526,6 +526,20 @@ static const struct json_value *cache_parameters(struct cfn_eval *x)
 	return all->length ? all : NULL;
 }
 
+/* "AWS::S3::Bucket ReplicationRule": neither Filter nor Prefix is required; a rule without both is for all objects, which
+ * the API wants to be said. */
+static const struct json_value *replication(struct cfn_eval *x)
+{
+	struct arena *a = x->w->a;
+	const struct json_value *given = cfn_aliased(x, x->w->properties, STR("ReplicationConfiguration"));
+	struct json_value *to = cfn_copy(a, given);
+	const struct json_value *rules = json_member(to, STR("Rules"));
+	for (struct json_value *r = json_is(rules, JSON_IS_ARRAY) ? rules->first : NULL; r; r = r->next)
+		if (r->type == JSON_IS_OBJECT && !json_member(r, STR("Filter")) && !json_member(r, STR("Prefix")))
+			cfn_append(r, STR("Prefix"), cfn_text(a, STR("")));
+	return to;
+}
+
 const struct json_value *cfn_shape(struct cfn_eval *x, struct str name, bool *known)
 {
 	static const struct {
@@ -543,7 +557,7 @@ const struct json_value *cfn_shape(struct cfn_eval *x, struct str name, bool *kn
 		{"random-uuid", random_uuid}, {"last-part", last_part}, {"topic-name", topic_name},
 		{"subscription-arn", subscription_arn}, {"default-topic-policy", default_topic_policy},
 		{"arn-region", arn_region}, {"db-parameters", db_parameters}, {"cache-parameters", cache_parameters},
-		{"group-ref", group_ref}};
+		{"group-ref", group_ref}, {"replication", replication}};
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++) {
 		*known = str_eq(name, str_c(shapes[i].name));
 		if (*known) return x ? shapes[i].make(x) : NULL;

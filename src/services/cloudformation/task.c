@@ -163,10 +163,33 @@ static bool was_update(const struct cloudformation_rec_resource *r)
 	return str_starts(r->status, STR("UPDATE_"));
 }
 
+bool cfn_others_under_way(struct cfn_work *w)
+{
+	struct cloudformation_rec_stack s = {0};
+	struct cfn_resources all = {0};
+	bool found = false;
+	struct store_tx *tx = store_begin(w->cloud->store, w->a, true);
+	if (is_ok(cfn_stack_find(tx, w->a, (struct cfn_place){w->account, w->region}, w->stack_id, &s)) &&
+		is_ok(cfn_resources_load(tx, w->a, &s, &all)))
+		for (size_t i = 0; i < all.n && !found; i++)
+			found = !str_eq(all.v[i].logical_id, w->logical_id) && !all.v[i].waiting.v &&
+				str_ends(str_or(all.v[i].status, STR("")), STR("E_IN_PROGRESS"));
+	store_end(tx);
+	return found;
+}
+
 static void finish_made(struct task_run *x, struct store_tx *tx, struct arena *a, struct cloudformation_rec_stack *s,
 	struct cloudformation_rec_resource *r)
 {
 	bool update = was_update(r), had = str_has(r->physical_id);
+	if (x->w.not_yet) {
+		if (r->waiting.v) return;
+		r->waiting = SOME_BOOL(true);
+		r->signal_deadline = SOME_I64(x->w.deadline_ms);
+		cfn_resource_put(tx, a, s, r);
+		return;
+	}
+	r->waiting = (struct opt_bool){0};
 	/* A custom resource says by another id that its update made a new one: the old one goes with the clean-up. */
 	if (is_ok(x->result) && update && had && str_has(x->w.physical_id) && !str_has(r->old_physical_id) &&
 		!str_eq(x->w.physical_id, r->physical_id)) {
@@ -274,12 +297,13 @@ void cfn_task_run(void *arg)
 	if (is_ok(x.result)) x.result = wait_for_signals(&x);
 	status written = x.stack.id.p && x.r.logical_id.p ? cfn_write(e, x.t->op, finish, &x) : STATUS(FAILED);
 	bool again = is_ok(written) && status_is(x.result, STATUS_PENDING);
+	if (again && x.w.not_yet && x.t->tries > 3) x.t->tries = 3; /* as soon as it is there */
 	arena_cleanup(&x.a);
 	if (!again) {
 		cfn_task_done(e, x.t);
 		return;
 	}
-	if (x.t->kind != TASK_REMOVE && x.t->kind != TASK_REMOVE_OLD) x.t->kind = TASK_SETTLE;
+	if (x.t->kind != TASK_REMOVE && x.t->kind != TASK_REMOVE_OLD && !x.w.not_yet) x.t->kind = TASK_SETTLE;
 	int64_t wait_ms = 20 << (x.t->tries < 5 ? x.t->tries : 5);
 	x.t->tries++;
 	cfn_task_later(e, x.t, wait_ms);
