@@ -273,7 +273,8 @@ class Account:
             return str(p["AllowedValues"][0])
         if kind == "Number":
             return str(max(int(p.get("MinValue", 1)), 1))
-        for words, value in ((("certificate",), "certificate"), (("peervpcid",), "other_vpc"), (("peeringconnection",), "peering"), (("ouid",), "unit"), (("vpcid", "vpc-id"), "vpc"), (("keyname", "keypair"), "key"),
+        for words, value in ((("certificate",), "certificate"), (("peervpcid",), "other_vpc"), (("peeringconnection",), "peering"), (("ouid",), "unit"),
+                             (("vpcid", "vpc-id"), "vpc"), (("keyname", "keypair"), "key"),
                              (("imageid", "amiid"), "image"), (("bucket",), "bucket"), (("rolearn",), "role"), (("topic", "snsarn"), "topic"),
                              (("targetgroup",), "target_group"), (("sqs", "queuearn", "subscriptionendpoint"), "queue"), (("kmskey",), "kms_key"), (("securitygroup",), "group")):
             if any(w in low for w in words):

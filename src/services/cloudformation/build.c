@@ -152,6 +152,12 @@ static void begin(struct look *l, const struct json_value *c, struct cloudformat
 		return;
 	}
 	enum cfn_action action = cfn_decide(a, &type, there, wanted, &changed, &replacing);
+	if (action == CFN_UPDATE && str_has(r.update_policy)) {
+		struct json_value *policy;
+		bool replaced =
+			is_ok(json_read(a, r.update_policy, &policy)) && cfn_group_replaced(&type, policy, &changed);
+		if (replaced) action = CFN_REPLACE;
+	}
 	bool guarded = !l->back && (action == CFN_UPDATE || action == CFN_REPLACE);
 	if (guarded &&
 		!cfn_policy_allows(a, l->s, action == CFN_UPDATE ? "Update:Modify" : "Update:Replace", there, &why)) {
@@ -175,6 +181,8 @@ static void begin(struct look *l, const struct json_value *c, struct cloudformat
 	case CFN_UPDATE:
 		r.status = STR("UPDATE_IN_PROGRESS");
 		r.step = STR("update");
+		r.signals = (struct cloudformation_rec_texts){0};
+		r.signal_deadline = (struct opt_i64){0};
 		/* An update that failed half-way may have done any of what was wanted then. */
 		if (str_is(there->status, "UPDATE_FAILED") && str_has(there->wanted)) r.properties = there->wanted;
 		b.kind = TASK_UPDATE;

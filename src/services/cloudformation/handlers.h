@@ -36,7 +36,8 @@ struct cfn_work {
 	const struct json_value *update_policy; /* the attribute UpdatePolicy; NULL */
 	bool updating;                          /* an update, or waiting for one */
 	int64_t deadline_ms;                    /* kept with the resource; 0: none yet */
-	bool not_yet; /* of create, with PENDING: nothing was made, and it is to be asked again */
+	struct str note; /* with PENDING: the reason of an event that tells how far it is; STR_NONE */
+	bool not_yet;    /* of create, with PENDING: nothing was made, and it is to be asked again */
 };
 
 /* An attribute of this name: the others are not to be shown (a custom resource's NoEcho). */

@@ -91,6 +91,7 @@ struct cfn_view {
 	size_t imports_capacity;
 	/* Of previews: resources that will be replaced or made, whose values are not known. */
 	const struct cfn_names *unknown;
+	const struct cfn_names *versioned; /* launch templates that will have another version */
 };
 void cfn_view_init(struct cfn_view *v, struct cloud *cloud, struct arena *a, const struct cloudformation_rec_stack *s,
 	const struct cfn_template *t, const struct cloudformation_rec_parameters *parameters,
@@ -157,5 +158,8 @@ void cfn_notify_start(struct cloud *cloud);
 enum cfn_action { CFN_KEEP, CFN_CREATE, CFN_UPDATE, CFN_REPLACE };
 /* What has to happen to a resource so that it has these properties. r NULL: it is not there. *why_replaced: names of
  * properties. */
+/* types/rolling.c: an update of these properties is, by the group's UpdatePolicy, a replacement (WillReplace). */
+bool cfn_group_replaced(
+	const struct cfn_type *type, const struct json_value *update_policy, const struct cfn_names *changed);
 enum cfn_action cfn_decide(struct arena *a, const struct cfn_type *type, const struct cloudformation_rec_resource *r,
 	const struct json_value *wanted, struct cfn_names *changed, struct cfn_names *replacing);

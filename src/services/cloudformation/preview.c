@@ -8,8 +8,8 @@ struct preview {
 	const struct cfn_template *t;
 	struct cfn_resources resources;
 	struct cfn_view view;
-	struct cfn_names unknown, done;
-	size_t unknown_capacity, done_capacity;
+	struct cfn_names unknown, done, versioned;
+	size_t unknown_capacity, done_capacity, versioned_capacity;
 	struct json_value *changes;
 	struct cfn_imports *imports;
 };
@@ -19,6 +19,14 @@ static const struct cloudformation_rec_resource *find(const struct cfn_resources
 	for (size_t i = 0; i < r->n; i++)
 		if (str_eq(r->v[i].logical_id, logical_id)) return &r->v[i];
 	return NULL;
+}
+
+static bool has_unknown(const struct json_value *v)
+{
+	if (v->type == JSON_IS_STRING) return str_find(v->text, STR(CFN_UNKNOWN)) >= 0;
+	for (const struct json_value *c = v->first; c; c = c->next)
+		if (has_unknown(c)) return true;
+	return false;
 }
 
 static struct json_value *details(struct arena *a, const struct cfn_names *changed, const struct cfn_names *replacing,
@@ -39,8 +47,10 @@ static struct json_value *details(struct arena *a, const struct cfn_names *chang
 		if (x) cfn_put(target, a, "BeforeValue", str_or(json_scalar(x), cfn_json(a, x)));
 		if (y) cfn_put(target, a, "AfterValue", str_or(json_scalar(y), cfn_json(a, y)));
 		cfn_append(detail, STR("Target"), target);
-		cfn_put(detail, a, "Evaluation", STR("Static"));
-		cfn_put(detail, a, "ChangeSource", STR("DirectModification"));
+		/* "Dynamic: the value depends on the execution of the change set" (ResourceChangeDetail). */
+		bool later = y && has_unknown(y);
+		cfn_put(detail, a, "Evaluation", later ? STR("Dynamic") : STR("Static"));
+		cfn_put(detail, a, "ChangeSource", later ? STR("ResourceAttribute") : STR("DirectModification"));
 		cfn_append(list, STR_NONE, detail);
 	}
 	return list;
@@ -72,14 +82,6 @@ static void add_change(struct preview *p, const char *action, struct str logical
 	cfn_append(p->changes, STR_NONE, outer);
 }
 
-static bool has_unknown(const struct json_value *v)
-{
-	if (v->type == JSON_IS_STRING) return str_find(v->text, STR(CFN_UNKNOWN)) >= 0;
-	for (const struct json_value *c = v->first; c; c = c->next)
-		if (has_unknown(c)) return true;
-	return false;
-}
-
 static status judge(struct preview *p, const struct json_value *c)
 {
 	struct arena *a = p->c->arena;
@@ -95,6 +97,16 @@ static status judge(struct preview *p, const struct json_value *c)
 		return cfn_invalid(p->c, why);
 	enum cfn_action action = cfn_decide(a, &type, r, wanted, &changed, &replacing);
 	if (r && !is_ok(json_read(a, str_or(r->properties, STR("{}")), &before))) before = NULL;
+	const struct json_value *policy = json_member(c, STR("UpdatePolicy")), *known = NULL;
+	if (action == CFN_UPDATE && policy && is_ok(cfn_evaluate(&p->view.scope, policy, &known, &why)) && known &&
+		cfn_group_replaced(&type, known, &changed)) {
+		action = CFN_REPLACE;
+		size_t n = 0;
+		replacing = (struct cfn_names){0};
+		for (size_t i = 0; i < changed.n; i++)
+			if (cfn_group_replaced(&type, known, &(struct cfn_names){&changed.v[i], 1}))
+				*VEC_PUSH(a, &replacing, &n) = changed.v[i];
+	}
 	switch (action) {
 	case CFN_KEEP:
 		return OK;
@@ -107,6 +119,8 @@ static status judge(struct preview *p, const struct json_value *c)
 	}
 	case CFN_UPDATE: {
 		bool maybe = false;
+		if (str_is(name, "AWS::EC2::LaunchTemplate") && cfn_names_have(&changed, STR("LaunchTemplateData")))
+			*VEC_PUSH(a, &p->versioned, &p->versioned_capacity) = c->name;
 		if (p->imports && p->imports->nested && str_is(name, "AWS::CloudFormation::Stack")) {
 			struct json_value *n = cfn_one(a, "LogicalId", c->name);
 			cfn_put(n, a, "StackId", r->physical_id);
@@ -156,6 +170,7 @@ status cfn_changes(struct call *c, const struct cloudformation_rec_stack *s,
 	if (!is_ok(cfn_who(c->cloud, a, &next, &p.view.who, &why))) return cfn_invalid(c, why);
 	p.view.scope.preview = true;
 	p.view.unknown = &p.unknown;
+	p.view.versioned = &p.versioned;
 	/* Each after what it needs, so that what will be replaced is known to be unknown. */
 	for (size_t left = t->resources->length + 1; left;) {
 		size_t before = p.done.n;

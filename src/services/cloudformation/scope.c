@@ -15,6 +15,8 @@ static bool find(void *ctx, struct str logical_id, struct cfn_live *out)
 		struct json_value *attributes = NULL;
 		if (str_has(r->attributes) && !is_ok(json_read(v->scope.a, r->attributes, &attributes)))
 			attributes = NULL;
+		if (attributes && v->versioned && cfn_names_have(v->versioned, logical_id))
+			cfn_set(attributes, STR("LatestVersionNumber"), cfn_text(v->scope.a, STR(CFN_UNKNOWN)));
 		*out = (struct cfn_live){.physical_id = r->physical_id, .attributes = attributes};
 		return str_has(r->physical_id);
 	}

@@ -92,6 +92,7 @@ static status prepare(struct task_run *x)
 		.token = x->r.token,
 		.why = STR_NONE,
 		.code = STR_NONE,
+		.note = STR_NONE,
 		.physical_id = old ? x->r.old_physical_id : x->r.physical_id,
 		.again = x->t->kind == TASK_CREATE_AGAIN,
 		.old_physical_id = x->r.old_physical_id,
@@ -204,6 +205,7 @@ static void finish_made(struct task_run *x, struct store_tx *tx, struct arena *a
 	if (x->w.deadline_ms) r->signal_deadline = SOME_I64(x->w.deadline_ms);
 	if (status_is(x->result, STATUS_PENDING)) {
 		r->step = STR("settle");
+		if (str_has(x->w.note)) cfn_event(tx, a, s, r, r->status, x->w.note, x->w.now_ms);
 		if (!had && str_has(r->physical_id) && !update)
 			cfn_event(tx, a, s, r, STR("CREATE_IN_PROGRESS"), STR("Resource creation Initiated"),
 				x->w.now_ms);
