@@ -152,7 +152,7 @@ static void begin(struct look *l, const struct json_value *c, struct cloudformat
 		return;
 	}
 	enum cfn_action action = cfn_decide(a, &type, there, wanted, &changed, &replacing);
-	if (action == CFN_UPDATE && str_has(r.update_policy)) {
+	if (action == CFN_UPDATE && !l->back && str_has(r.update_policy)) {
 		struct json_value *policy;
 		bool replaced =
 			is_ok(json_read(a, r.update_policy, &policy)) && cfn_group_replaced(&type, policy, &changed);

@@ -55,6 +55,11 @@ static const struct service_op operations[CLOUDFORMATION_OP_COUNT] = {
 	[CLOUDFORMATION_OP_UPDATE_STACK_SET] = OP(cloudformation_update_stack_set, OP_BLOCKING),
 	[CLOUDFORMATION_OP_LIST_TYPES] = OP(cloudformation_list_types, OP_READ),
 	[CLOUDFORMATION_OP_DESCRIBE_TYPE] = OP(cloudformation_describe_type, OP_READ),
+	[CLOUDFORMATION_OP_CREATE_STACK_REFACTOR] = OP(cloudformation_create_stack_refactor, OP_BLOCKING),
+	[CLOUDFORMATION_OP_DESCRIBE_STACK_REFACTOR] = OP(cloudformation_describe_stack_refactor, OP_READ),
+	[CLOUDFORMATION_OP_EXECUTE_STACK_REFACTOR] = OP(cloudformation_execute_stack_refactor, OP_BLOCKING),
+	[CLOUDFORMATION_OP_LIST_STACK_REFACTOR_ACTIONS] = OP(cloudformation_list_stack_refactor_actions, OP_READ),
+	[CLOUDFORMATION_OP_LIST_STACK_REFACTORS] = OP(cloudformation_list_stack_refactors, OP_READ),
 	[CLOUDFORMATION_OP_VALIDATE_TEMPLATE] = OP(cloudformation_validate_template, OP_READ | OP_BLOCKING),
 };
 

@@ -216,7 +216,7 @@ const struct json_value *cfn_tags_map(struct cfn_work *w, const struct json_valu
 
 bool cfn_tags_changed(struct cfn_work *w, const struct json_value **add, const struct json_value **remove)
 {
-	const struct json_value *now = cfn_tags(w), *before = all_tags(w, w->before);
+	const struct json_value *now = cfn_tags(w), *before = w->moved ? cfn_list(w->a) : all_tags(w, w->before);
 	struct json_value *gone = cfn_list(w->a), *set = cfn_list(w->a);
 	for (const struct json_value *t = before->first; t; t = t->next) {
 		struct str key = json_scalar(json_member(t, STR("Key")));

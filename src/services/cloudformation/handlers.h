@@ -37,6 +37,7 @@ struct cfn_work {
 	bool updating;                          /* an update, or waiting for one */
 	int64_t deadline_ms;                    /* kept with the resource; 0: none yet */
 	struct str note; /* with PENDING: the reason of an event that tells how far it is; STR_NONE */
+	bool moved; /* of update: nothing has changed but the stack that it belongs to, which its tags tell */
 	bool not_yet;    /* of create, with PENDING: nothing was made, and it is to be asked again */
 };
 

@@ -97,14 +97,14 @@ static status judge(struct preview *p, const struct json_value *c)
 		return cfn_invalid(p->c, why);
 	enum cfn_action action = cfn_decide(a, &type, r, wanted, &changed, &replacing);
 	if (r && !is_ok(json_read(a, str_or(r->properties, STR("{}")), &before))) before = NULL;
-	const struct json_value *policy = json_member(c, STR("UpdatePolicy")), *known = NULL;
-	if (action == CFN_UPDATE && policy && is_ok(cfn_evaluate(&p->view.scope, policy, &known, &why)) && known &&
-		cfn_group_replaced(&type, known, &changed)) {
+	const struct json_value *policy = json_member(c, STR("UpdatePolicy")), *rules = NULL;
+	if (action == CFN_UPDATE && policy && is_ok(cfn_evaluate(&p->view.scope, policy, &rules, &why)) && rules &&
+		cfn_group_replaced(&type, rules, &changed)) {
 		action = CFN_REPLACE;
 		size_t n = 0;
 		replacing = (struct cfn_names){0};
 		for (size_t i = 0; i < changed.n; i++)
-			if (cfn_group_replaced(&type, known, &(struct cfn_names){&changed.v[i], 1}))
+			if (cfn_group_replaced(&type, rules, &(struct cfn_names){&changed.v[i], 1}))
 				*VEC_PUSH(a, &replacing, &n) = changed.v[i];
 	}
 	switch (action) {

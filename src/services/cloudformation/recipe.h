@@ -61,3 +61,5 @@ status cfn_recipe_settle(struct cfn_work *w);
 status cfn_recipe_update(struct cfn_work *w);
 status cfn_recipe_remove(struct cfn_work *w);
 status cfn_recipe_read(struct cfn_work *w);
+/* All of the resource's tags once more, where the recipe says how: its stack is another one now. */
+status cfn_recipe_tag_anew(struct cfn_work *w) MUST_USE;

@@ -520,6 +520,16 @@ static status retag(struct cfn_eval *x)
 	return x->add->length || !str_has(untag) ? call(x, tag, NULL) : OK;
 }
 
+status cfn_recipe_tag_anew(struct cfn_work *w)
+{
+	struct cfn_eval x;
+	TRY(begin(&x, w));
+	if (!taggable(&x)) return OK;
+	x.add = cfn_tags(w);
+	x.del = cfn_list(w->a);
+	return call(&x, cfn_recipe_line(x.r, "tag"), NULL);
+}
+
 status cfn_recipe_update(struct cfn_work *w)
 {
 	struct cfn_eval x;
