@@ -49,7 +49,7 @@ class Refactor(Case):
         self.assertEqual(self.ids("whole"), before)
         self.cfn.execute_stack_refactor(StackRefactorId=id)
         self.assertEqual(self.described(id), ("CREATE_COMPLETE", "EXECUTE_COMPLETE", ""))
-        self.addCleanup(self.remove, "letters")
+        self.addCleanup(self.remove, self.cfn.describe_stacks(StackName="letters")["Stacks"][0]["StackId"])
         self.assertEqual((self.ids("whole"), self.ids("letters")), ({"Main": before["Main"]}, {"Letters": before["Dead"]}))
         self.assertEqual([self.cfn.describe_stacks(StackName=s)["Stacks"][0]["StackStatus"] for s in ("whole", "letters")], ["UPDATE_COMPLETE", "CREATE_COMPLETE"])
         tags = self.sqs.list_queue_tags(QueueUrl=before["Dead"])["Tags"]
