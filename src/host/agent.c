@@ -4,6 +4,7 @@
 #include "host/compute/door.h"
 #include "host/frame.h"
 #include "host/internal.h"
+#include "host/seal/folders.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -254,6 +255,7 @@ static const agent_handler handlers[HOST_OP_COUNT] = {
 	[HOST_OP_LISTEN] = socket_listen,
 	[HOST_OP_CONNECT] = socket_connect,
 	[HOST_OP_SHARE] = shares_on,
+	[HOST_OP_FOLDER] = folders_on,
 };
 
 static void on_stream(void *ctx)

@@ -2,6 +2,7 @@
 #include "host/host.h"
 #include "host/net/trace.h"
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <unistd.h>
 
 static status send_intent(struct host *h, struct arena *a, enum host_op op, struct str bytes,
@@ -149,6 +150,27 @@ static status send_share(struct host *h, struct str folder, const char *what, ui
 	if (got != sizeof(total)) return STATUS(IO);
 	if (bytes) *bytes = total;
 	return OK;
+}
+
+status host_folder_open(
+	struct host *h, struct arena *a, struct str folder, struct str key, uint64_t bytes, struct str *why)
+{
+	struct host_rec_folder r = {.folder = folder, .key = key, .bytes = SOME_I64((int64_t)bytes)};
+	struct host_ask ask = {.op = HOST_OP_FOLDER, .request = host_rec_folder_encode(a, &r)};
+	status s = host_request(h, a, &ask, NULL, why);
+	OPENSSL_cleanse((void *)(uintptr_t)ask.request.p, ask.request.n);
+	return s;
+}
+
+status host_folder_close(struct host *h, struct str folder)
+{
+	struct arena a;
+	arena_init(&a);
+	struct host_rec_folder r = {.folder = folder};
+	struct host_ask ask = {.op = HOST_OP_FOLDER, .request = host_rec_folder_encode(&a, &r)};
+	status s = host_request(h, &a, &ask, NULL, NULL);
+	arena_cleanup(&a);
+	return s;
 }
 
 status host_share_measure(struct host *h, struct str folder, uint64_t *bytes)

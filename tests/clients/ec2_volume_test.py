@@ -113,7 +113,7 @@ class Volumes(Case):
             w = self.create(SnapshotId=s, Size=2)
             self.assertEqual((self.read(w, 0, BLOCK), self.read(w, 100 * BLOCK, BLOCK)), (one, data))
             self.assertEqual(self.read(w, BLOCK, BLOCK), bytes(BLOCK))
-        self.assertEqual([f for f in os.listdir(os.path.join(self.virga.data, "ebs")) if "taken" in f], [])
+        self.until(lambda: not [f for f in os.listdir(os.path.join(self.virga.data, "ebs")) if "taken" in f])
         d = self.ec2.describe_snapshots(OwnerIds=["self"], Filters=[{"Name": "tag:n", "Values": ["1"]}])["Snapshots"]
         self.assertEqual([(s["SnapshotId"], s["Progress"], s["VolumeSize"]) for s in d], [(first, "100%", 1)])
         # What the first has and the second shares stays when the first goes.

@@ -25,7 +25,6 @@ class Records(Case):
         self.assertEqual((f["LifeCycleState"], f["Name"], f["ThroughputMode"], f["PerformanceMode"]),
                          ("creating", "shared", "bursting", "generalPurpose"))
         self.assertFalse(f["Encrypted"])
-        self.refused("NotImplemented", self.efs.create_file_system, CreationToken="two", Encrypted=True)
         self.refused("NotImplemented", self.efs.create_file_system, CreationToken="two", Backup=True)
         self.refused("FileSystemAlreadyExists", self.efs.create_file_system, CreationToken="one")
         self.refused("BadRequest", self.efs.create_file_system, CreationToken="two", ThroughputMode="provisioned")

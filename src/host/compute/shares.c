@@ -203,9 +203,10 @@ static void walk(int parent, const char *name, bool removes, uint64_t *bytes, un
 	if (removes) (void)!unlinkat(parent, name, AT_REMOVEDIR);
 }
 
-/* "efs/fs-0123…" and nothing else. */
+/* "efs/fs-0123…", or its "/files", and nothing else. */
 static bool folder_valid(struct str folder)
 {
+	if (str_ends(folder, STR("/files"))) folder = str_sub(folder, 0, folder.n - 6);
 	if (!str_starts(folder, STR("efs/fs-")) || folder.n > 64) return false;
 	for (size_t i = 7; i < folder.n; i++)
 		if (!((folder.p[i] >= '0' && folder.p[i] <= '9') || (folder.p[i] >= 'a' && folder.p[i] <= 'f')))

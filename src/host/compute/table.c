@@ -9,6 +9,7 @@
 #include "host/engines/engines.h"
 #include "host/internal.h"
 #include "host/netns.h"
+#include "host/seal/folders.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -477,6 +478,7 @@ void compute_clear(struct compute *c)
 		machine_end(m, SIGKILL, true);
 	}
 	engines_clear(c->engines);
+	folders_clear(c);
 	/* With the last who had it open, a loop device goes, and its sealer. */
 	if (!sealers_gone(c->sealers, SEALERS_END_MS))
 		log_warn("host", "sealers_stay", "an encrypted volume is in use");

@@ -21,6 +21,8 @@ static bool is_meant(
 	struct str folder = x->in->share;
 	if (!str_has(folder)) return false;
 	if (!str_starts(host, STR("fs-"))) return x->in->addresses.n && str_eq(x->in->addresses.v[0].private, host);
+	/* A sealed one's files lie in a folder of their own (seal/folders.h). */
+	if (str_ends(folder, STR("/files"))) folder = str_sub(folder, 0, folder.n - 6);
 	return str_eq(str_from(folder, (size_t)str_rchr(folder, '/') + 1), host) &&
 	       str_eq(zone_of(m, x), zone_of(m, own));
 }

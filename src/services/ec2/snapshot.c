@@ -240,7 +240,10 @@ status ec2_snapshot_job(void *ctx, struct store_tx *tx, struct arena *a, const s
 		s.restore_expiry.has = false;
 		ec2_snapshot_put(j.at, &s);
 	}
-	if (!str_is(s.state, "pending")) return OK;
+	if (!str_is(s.state, "pending")) {
+		ec2_file_remove(cloud, a, ec2_snapshot_file(a, j.id));
+		return OK;
+	}
 	/* One that clients write has its job at its end only: "the snapshot is automatically cancelled"
 	 * (StartSnapshot). */
 	if (s.direct.v) {
@@ -285,8 +288,9 @@ status ec2_snapshot_job(void *ctx, struct store_tx *tx, struct arena *a, const s
 	if (str_has(b.key)) vault_wipe(b.key);
 	TRY(st);
 	if (index < 0) {
+		/* The copy goes in the next run: this one may have to be made again, when another transaction wins. */
 		complete(j.at, &s, now);
-		ec2_file_remove(cloud, a, ec2_snapshot_file(a, j.id));
+		*again_ms = now;
 		return OK;
 	}
 	/* Where to go on is kept in `bytes` until it is complete. */

@@ -25,8 +25,10 @@ static status show(struct call *c, const struct efs_rec_access_point *p, struct 
 status efs_points_tell(struct call *c, struct str file_system)
 {
 	struct efs_all targets, points;
+	struct efs_rec_file_system f;
 	struct ec2_rec_strings texts = {0};
 	size_t capacity = 0;
+	TRY(efs_file_system(c, file_system, &f));
 	TRY(efs_all(c, EFS_MOUNT_TARGET, file_system, &targets));
 	TRY(efs_all(c, EFS_ACCESS_POINT, file_system, &points));
 	for (size_t i = 0; i < points.n; i++) {
@@ -41,7 +43,7 @@ status efs_points_tell(struct call *c, struct str file_system)
 	}
 	for (size_t i = 0; i < targets.n; i++)
 		TRY(ec2_eni_share(ec2_here(c), ((const struct efs_rec_mount_target *)targets.v)[i].network_interface_id,
-			efs_folder(c->arena, file_system), texts.v, texts.n));
+			efs_files(c->arena, &f), texts.v, texts.n));
 	return OK;
 }
 

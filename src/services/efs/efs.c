@@ -39,7 +39,7 @@ static status reset(struct cloud *cloud, void *state, bool gone)
 	DIR *d = opendir(str_fmt(&a, "%sefs", store_dir(cloud->store)).p);
 	status s = OK;
 	for (struct dirent *e; d && is_ok(s) && (e = readdir(d));)
-		if (strncmp(e->d_name, "fs-", 3) == 0)
+		if (strncmp(e->d_name, "fs-", 3) == 0 && !strchr(e->d_name, '.'))
 			s = efs_folder_remove(cloud, &a, efs_folder(&a, str_c(e->d_name)));
 	if (d) closedir(d);
 	arena_cleanup(&a);
@@ -50,8 +50,10 @@ static status start(struct cloud *cloud, void **state)
 {
 	*state = NULL;
 	jobs_register(cloud->jobs, EFS_REMOVE_JOB, efs_remove_job, cloud);
+	jobs_register(cloud->jobs, EFS_OPEN_JOB, efs_open_job, cloud);
 	return OK;
 }
 
 extern const struct service service_efs;
-const struct service service_efs = {.model = &wire_service_efs, .ops = operations, .start = start, .reset = reset};
+const struct service service_efs = {
+	.model = &wire_service_efs, .ops = operations, .start = start, .ready = efs_open_all, .reset = reset};

@@ -1,6 +1,7 @@
 /* File systems: made, described, changed, deleted; their policies of life cycle, kept as records, and of backup. */
 #include "base/log.h"
 #include "host/host.h"
+#include "host/seal/sealer.h"
 #include "services/efs/room.h"
 #include "wire/shape.h"
 #include <errno.h>
@@ -15,6 +16,12 @@ struct str efs_folder(struct arena *a, struct str file_system)
 	return str_fmt(a, "efs/%.*s", STR_ARG(file_system));
 }
 
+struct str efs_files(struct arena *a, const struct efs_rec_file_system *f)
+{
+	struct str folder = efs_folder(a, f->file_system_id);
+	return f->encrypted.v ? str_cat(a, folder, STR("/files")) : folder;
+}
+
 static const char *path_of(struct cloud *cloud, struct arena *a, const char *relative)
 {
 	return str_z(a, str_fmt(a, "%s%s", store_dir(cloud->store), relative));
@@ -23,10 +30,10 @@ static const char *path_of(struct cloud *cloud, struct arena *a, const char *rel
 /* ── shown ── */
 
 /* "The latest known metered size": what its files take, and 6 KiB, which an empty one has. */
-static status size_of(struct call *c, struct str id, struct efs_file_system_size **out)
+static status size_of(struct call *c, const struct efs_rec_file_system *f, struct efs_file_system_size **out)
 {
 	uint64_t bytes = 0;
-	if (host_available(c->cloud->host)) TRY(host_share_measure(c->cloud->host, efs_folder(c->arena, id), &bytes));
+	if (host_available(c->cloud->host)) TRY(host_share_measure(c->cloud->host, efs_files(c->arena, f), &bytes));
 	int64_t all = (int64_t)bytes + EMPTY_BYTES;
 	*out = arena_new(c->arena, struct efs_file_system_size);
 	**out = (struct efs_file_system_size){.value = SOME_I64(all),
@@ -44,10 +51,11 @@ static status show(struct call *c, const struct efs_rec_file_system *f, struct e
 	wire_shape_copy(c->arena, &efs_state_tables, EFS_REC_FILE_SYSTEM, f, &wire_service_efs.tables,
 		EFS_SHAPE_FILE_SYSTEM_DESCRIPTION, out);
 	TRY(efs_all(c, EFS_MOUNT_TARGET, f->file_system_id, &targets));
-	TRY(size_of(c, f->file_system_id, &out->size_in_bytes));
+	TRY(size_of(c, f, &out->size_in_bytes));
 	out->owner_id = c->account;
 	out->file_system_arn = call_arn(c, STR("elasticfilesystem"), "file-system/%.*s", STR_ARG(f->file_system_id));
-	out->life_cycle_state = STR("available");
+	bool opens = f->encrypted.v && !f->opened.v && host_available(c->cloud->host);
+	out->life_cycle_state = opens ? STR("creating") : STR("available");
 	out->number_of_mount_targets = SOME_I32((int32_t)targets.n);
 	out->tags = efs_tags_out(c->arena, &f->tags);
 	for (size_t i = 0; i < f->tags.n; i++)
@@ -92,14 +100,14 @@ static status check_token(struct call *c, struct str token)
 	return OK;
 }
 
-/* Files lie as they are, and nothing copies them. */
+/* Nothing copies files. */
 static status refuse(struct call *c, const struct efs_create_file_system_input *in)
 {
 	if (str_has(in->kms_key_id) && !in->encrypted.v)
 		return EFS_BAD(c, "KmsKeyId can only be given when Encrypted is true.");
-	if (in->encrypted.v)
-		return call_fail(c, ERR_NOT_IMPLEMENTED,
-			"virga does not encrypt file systems at rest: Encrypted has to be false.");
+	const char *why;
+	if (in->encrypted.v && host_available(c->cloud->host) && !sealer_possible(&why))
+		return EFS_BAD(c, "Encrypted file systems cannot be used here: %s.", why);
 	return in->backup.v ? call_fail(c, ERR_NOT_IMPLEMENTED, "virga does not back up file systems.") : OK;
 }
 
@@ -112,7 +120,7 @@ status efs_create_file_system(
 		.performance_mode = str_or(in->performance_mode, STR("generalPurpose")),
 		.throughput_mode = str_or(in->throughput_mode, STR("bursting")),
 		.provisioned_throughput_in_mibps = in->provisioned_throughput_in_mibps,
-		.encrypted = SOME_BOOL(false),
+		.encrypted = SOME_BOOL(in->encrypted.v),
 		.backup = STR("DISABLED")};
 	TRY(check_token(c, in->creation_token));
 	TRY(check_throughput(c, f.throughput_mode, in->provisioned_throughput_in_mibps, f.performance_mode));
@@ -130,6 +138,11 @@ status efs_create_file_system(
 	}
 	TRY(refuse(c, in));
 	TRY(efs_tags_take(c, &in->tags, &f.tags));
+	if (in->encrypted.v) {
+		TRY(efs_crypt_new(c, in->kms_key_id, &f));
+		efs_open_soon(c->tx, c->account, c->region, f.file_system_id, c->now_ms);
+		ec2_poke_jobs(c);
+	}
 	const char *all = path_of(c->cloud, c->arena, "efs"),
 		   *own = path_of(c->cloud, c->arena, efs_folder(c->arena, f.file_system_id).p);
 	/* One that no record names, after a lost transaction, is empty and harms nobody. */
@@ -222,6 +235,9 @@ status efs_delete_file_system(
 
 status efs_folder_remove(struct cloud *cloud, struct arena *a, struct str folder)
 {
+	const char *sealed = path_of(cloud, a, str_cat(a, folder, STR(".sealed")).p);
+	if (host_available(cloud->host) && access(sealed, F_OK) == 0) TRY(host_folder_close(cloud->host, folder));
+	if (unlink(sealed) != 0 && errno != ENOENT) return STATUS(IO);
 	if (host_available(cloud->host)) return host_share_remove(cloud->host, folder);
 	/* Without a host agent nobody but virga has written there. */
 	return rmdir(path_of(cloud, a, folder.p)) == 0 || errno == ENOENT ? OK : STATUS(IO);

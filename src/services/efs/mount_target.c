@@ -1,4 +1,5 @@
 /* Mount targets: a file system's address in a subnet. "Managing mount targets", the guide. */
+#include "host/host.h"
 #include "services/ec2/door.h"
 #include "services/efs/room.h"
 #include "wire/shape.h"
@@ -85,6 +86,9 @@ status efs_create_mount_target(
 	struct efs_rec_file_system f;
 	struct ec2_subnet_place place;
 	TRY(efs_file_system(c, in->file_system_id, &f));
+	if (f.encrypted.v && !f.opened.v && host_available(c->cloud->host))
+		return efs_fail(c, EFS_ERR_INCORRECT_FILE_SYSTEM_LIFE_CYCLE_STATE, "IncorrectFileSystemLifeCycleState",
+			"None of the file systems are in the available state.");
 	if (str_has(in->ipv6_address) || (str_has(in->ip_address_type) && !str_is(in->ip_address_type, "IPV4_ONLY")))
 		return call_fail(c, ERR_NOT_IMPLEMENTED, "Mount targets with IPv6 addresses are not implemented.");
 	status s = ec2_subnet_place(c->tx, c->arena, c->account, c->region, in->subnet_id, &place);

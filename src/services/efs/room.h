@@ -39,10 +39,20 @@ void efs_page(const struct str *ids, size_t n, struct efs_page *p);
 status efs_tags_take(struct call *c, const struct efs_tags *from, struct efs_rec_pairs *to) MUST_USE;
 struct efs_tags efs_tags_out(struct arena *a, const struct efs_rec_pairs *t);
 /* ── file_system.c ── */
+/* What is mounted of it; the folder that it lies in. */
+struct str efs_files(struct arena *a, const struct efs_rec_file_system *f);
 struct str efs_folder(struct arena *a, struct str file_system);
 status efs_folder_remove(struct cloud *cloud, struct arena *a, struct str folder) MUST_USE;
 #define EFS_REMOVE_JOB "efs.remove"
 status efs_remove_job(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms);
+/* ── crypt.c ── file systems that are encrypted at rest: their data key, and the job that opens their folder */
+status efs_crypt_new(struct call *c, struct str reference, struct efs_rec_file_system *f) MUST_USE;
+/* Schedules it. */
+void efs_open_soon(struct store_tx *tx, struct str account, struct str region, struct str id, int64_t now_ms);
+#define EFS_OPEN_JOB "efs.open"
+status efs_open_job(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms);
+/* At start: all of them. */
+void efs_open_all(struct cloud *cloud, void *state);
 /* ── access_point.c ── */
 /* The interfaces of the file system's mount targets learn of its access points. */
 status efs_points_tell(struct call *c, struct str file_system) MUST_USE;
