@@ -64,6 +64,33 @@ class Machines(Case):
         told = self.cw.describe_alarm_history(AlarmName="busy", HistoryItemType="Action")["AlarmHistoryItems"]
         self.assertEqual(told[0]["HistorySummary"], "Successfully executed action arn:aws:automate:us-east-1:ec2:stop")
 
+    def test_other_actions(self):
+        """An alarm restarts an instance ("recover" starts the same machine anew), and another one ends it."""
+        i = self.run_one(state=None)
+        self.wait(i, "running")
+        if "StateReason" in self.describe(i):
+            self.skipTest(self.describe(i)["StateReason"]["Message"])
+
+        def inside(*command):
+            return subprocess.run([BINARY, "ssh", "--endpoint", self.virga.endpoint, i, "--", *command], capture_output=True).returncode == 0
+
+        def alarm(what):
+            self.cw.put_metric_alarm(AlarmName=what, Namespace="Mine", MetricName="Ill", Statistic="Maximum", Period=60,
+                                     Dimensions=[{"Name": "InstanceId", "Value": i}], EvaluationPeriods=1, Threshold=1,
+                                     ComparisonOperator="GreaterThanThreshold", AlarmActions=[f"arn:aws:automate:us-east-1:ec2:{what}"])
+            self.cw.set_alarm_state(AlarmName=what, StateValue="ALARM", StateReason="x")
+            told = lambda: self.cw.describe_alarm_history(AlarmName=what, HistoryItemType="Action")["AlarmHistoryItems"]
+            self.until(told)
+            self.assertEqual(told()[0]["HistorySummary"], f"Successfully executed action arn:aws:automate:us-east-1:ec2:{what}")
+        for what in ("reboot", "recover"):
+            with self.subTest(what):
+                self.until(lambda: inside("touch", "/run/marker"))  # of memory: gone with the machine's end
+                alarm(what)
+                self.until(lambda: inside("test", "!", "-e", "/run/marker"))
+                self.assertEqual(self.describe(i)["State"]["Name"], "running")
+        alarm("terminate")
+        self.wait(i, "terminated")
+
     def launched(self, i):
         return self.describe(i)["LaunchTime"].replace(minute=0, second=0)
 
