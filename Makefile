@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: help build setup setup-test setup-fuzz run demo demo-down test bench asan tsan fuzz lint tidy format install clean
+.PHONY: help build setup setup-test setup-fuzz run demo demo-down demo-faults test bench asan tsan fuzz lint tidy format install clean
 
 MINUTES ?= 10
 ARGS ?=
@@ -41,6 +41,11 @@ demo: setup build ## the three-tier example (examples/three-tier) as one stack; 
 
 demo-down: ## removes the example's stack
 	@scripts/demo.sh down
+
+demo-faults: setup build ## breaks the example under load, one fault after the other, on a virga of its own, and counts
+	@scripts/setup.sh test
+	@scripts/setup.sh --image build/virga
+	@examples/three-tier/faults.py $(ARGS)
 
 test: setup-test build ## set up, build, run every test; make test ARGS='s3' runs those whose name holds s3
 	@scripts/setup.sh --image build/virga
