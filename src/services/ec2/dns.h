@@ -27,6 +27,9 @@ status ec2_dns_answer(struct ec2_place at, const struct ec2_rec_vpc *vpc, const 
  * .amazonaws.com. Every VPC's resolver answers them from the next question on: as on AWS, where such names are in the
  * public DNS also when their addresses are private. Within a transaction. */
 void ec2_dns_publish(struct store_tx *tx, struct arena *a, struct str name, const struct str *addresses, size_t n);
+/* Each question is answered by one of them, drawn by lot: where clients would all take the same of several. */
+void ec2_dns_publish_one_of(
+	struct store_tx *tx, struct arena *a, struct str name, const struct str *addresses, size_t n);
 void ec2_dns_unpublish(struct store_tx *tx, struct arena *a, struct str name);
 /* NOT_FOUND. */
 status ec2_dns_published(

@@ -1,6 +1,7 @@
 /* Names as a VPC's resolver knows them. "DNS attributes for your VPC", the guide: private names of addresses in the
  * VPC, public names that become private addresses inside, private names of endpoints, AWS's services. Anything else
  * does not exist: nothing here reaches the world's DNS. */
+#include "base/rand.h"
 #include "services/ec2/dns.h"
 #include "services/ec2/endpoint.h"
 #include "services/ec2/intent.h"
@@ -8,7 +9,7 @@
 #include "services/elbv2/door.h"
 
 /* "The DNS name's TTL is 5 seconds" of databases, 60 of balancers: the shorter one serves both. */
-enum { TTL_S = 60, PUBLISHED_TTL_S = 5 };
+enum { TTL_S = 60, PUBLISHED_TTL_S = 5, ONE_OF_TTL_S = 1 };
 
 struct look {
 	struct ec2_place at;
@@ -225,7 +226,11 @@ static status published_name(struct look *l)
 	if (status_is(s, STATUS_NOT_FOUND)) return OK;
 	TRY(s);
 	l->exists = true;
-	l->ttl_s = PUBLISHED_TTL_S;
+	l->ttl_s = r.one_of.v ? ONE_OF_TTL_S : PUBLISHED_TTL_S;
+	if (r.one_of.v && r.addresses.n > 1) {
+		r.addresses.v += rand_below(r.addresses.n);
+		r.addresses.n = 1;
+	}
 	for (size_t i = 0; i < r.addresses.n; i++)
 		if (is_ok(cidr_parse_address(r.addresses.v[i], &address))) add_address(l, address);
 	return OK;

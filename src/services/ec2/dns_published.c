@@ -14,6 +14,14 @@ void ec2_dns_publish(struct store_tx *tx, struct arena *a, struct str name, cons
 	store_put(tx, key_of(a, name), ec2_rec_published_name_encode(a, &r));
 }
 
+void ec2_dns_publish_one_of(
+	struct store_tx *tx, struct arena *a, struct str name, const struct str *addresses, size_t n)
+{
+	struct ec2_rec_published_name r = {
+		.addresses = {arena_copy(a, addresses, n * sizeof(*addresses)), n}, .one_of = SOME_BOOL(true)};
+	store_put(tx, key_of(a, name), ec2_rec_published_name_encode(a, &r));
+}
+
 void ec2_dns_unpublish(struct store_tx *tx, struct arena *a, struct str name)
 {
 	store_delete(tx, key_of(a, name));

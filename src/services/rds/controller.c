@@ -17,7 +17,7 @@ void rds_again(struct rds_work *w, int64_t ms)
 void rds_mark(struct rds_place at, struct str resource_id, int64_t due_ms)
 {
 	struct rds_rec_task t = {.account = at.account, .region = at.region, .name = resource_id};
-	jobs_schedule(at.tx, &(struct job){.kind = STR(RDS_JOB),
+	jobs_schedule(at.tx, &(struct job){.kind = rds_is_cluster(resource_id) ? STR(RDS_JOB_CLUSTER) : STR(RDS_JOB),
 				     .id = resource_id,
 				     .due_ms = due_ms,
 				     .payload = rds_rec_task_encode(at.a, &t)});
@@ -217,10 +217,10 @@ static status apply(struct rds_work *w, bool *restart)
 	return OK;
 }
 
-static status drop_node(struct rds_work *w, size_t index)
+status rds_node_drop(struct rds_work *w, size_t index, bool keep_data)
 {
 	struct rds_rec_node n = w->r->nodes.v[index];
-	if (w->real) {
+	if (w->real && !keep_data) {
 		TRY(rds_node_stop(w->cloud, w->at.a, w->r, n.letter, true));
 		struct str why = STR_NONE;
 		const char *args[] = {str_z(w->at.a, n.letter), NULL};
@@ -239,7 +239,7 @@ static status drop_node(struct rds_work *w, size_t index)
 static status drop_standbys(struct rds_work *w)
 {
 	for (size_t i = w->r->nodes.n; i-- > 0;)
-		if (!str_eq(w->r->nodes.v[i].letter, w->r->primary)) TRY(drop_node(w, i));
+		if (!str_eq(w->r->nodes.v[i].letter, w->r->primary)) TRY(rds_node_drop(w, i, false));
 	w->r->synced = SOME_BOOL(false);
 	return OK;
 }
@@ -381,7 +381,7 @@ static status take_down(struct rds_work *w)
 }
 
 /* What virtual time was the machine's, from now on: asked for by restores to a moment. */
-static void note_epoch(struct rds_work *w)
+void rds_note_epoch(struct rds_work *w)
 {
 	struct rds_rec_epochs *e = &w->r->epochs;
 	int64_t offset = clock_offset(w->cloud->clock);
@@ -398,7 +398,7 @@ static status keep(struct rds_work *w)
 	struct rds_rec_node *n = rds_node(r, r->primary);
 	bool serves = true, moved = false;
 	struct str why = STR_NONE;
-	note_epoch(w);
+	rds_note_epoch(w);
 	if (w->real && r->multi_az.v) TRY(rds_standby(w, &moved));
 	if (moved) {
 		publish(w);
@@ -473,6 +473,13 @@ status rds_instance_job(void *ctx, struct store_tx *tx, struct arena *a, const s
 	s = rds_load(w.at, &rds_kind_instance, o.name, &r);
 	if (status_is(s, STATUS_NOT_FOUND)) return OK;
 	TRY(s);
+	if (str_has(r.db_cluster_identifier)) {
+		/* What is to be done for a cluster's member is its cluster's. */
+		struct rds_rec_instance cluster;
+		s = rds_load(w.at, &rds_kind_cluster, r.db_cluster_identifier, &cluster);
+		if (is_ok(s)) rds_mark(w.at, cluster.dbi_resource_id, 0);
+		return status_is(s, STATUS_NOT_FOUND) ? OK : s;
+	}
 	TRY(step(&w));
 	if (!w.gone) rds_instance_put(w.at, &r);
 	*again_ms = w.gone ? 0 : w.again_ms;

@@ -20,6 +20,11 @@ void rds_again(struct rds_work *w, int64_t ms);
 /* ── node_make.c ── from nothing to a server that serves; *ready: it does. FAILED: it never will (*why). */
 bool rds_is_fresh(const struct rds_rec_instance *r);
 status rds_node_make(struct rds_work *w, struct rds_rec_node *n, bool *ready, struct str *why) MUST_USE;
+/* Its interface goes, and its server and data where they are not kept. */
+status rds_node_drop(struct rds_work *w, size_t index, bool keep_data) MUST_USE;
+void rds_note_epoch(struct rds_work *w);
+/* A standby leads, as the record says already: BUSY while it has not read all that there is. */
+status rds_node_promote(struct rds_work *w, struct rds_rec_node *n) MUST_USE;
 /* Files for the next start; and for a server that runs, which is told of changes (*changed). */
 status rds_node_settings(struct rds_work *w, struct rds_rec_node *n, bool starting) MUST_USE;
 status rds_node_reload(struct rds_work *w, struct rds_rec_node *n, struct pg *p) MUST_USE;
@@ -35,9 +40,14 @@ status rds_prune(struct rds_work *w, struct str oldest, struct str *why) MUST_US
 /* One of them becomes the node's folder, which is not there yet, with its data. False: there is none. */
 bool rds_spare_take(struct cloud *cloud, struct arena *a, struct str folder, struct str letter);
 
+/* ── cluster_settings.c ── of a cluster's node: what its class, its groups and its place in the cluster make of it. */
+status rds_cluster_settings(struct rds_work *w, const struct rds_rec_node *n, struct rds_settings *s,
+	struct rds_rec_parameter_group *g) MUST_USE;
+
 /* ── tls.c ── a server's certificate and key beside its settings, where they are not there yet. */
 status rds_node_certificate(struct rds_work *w, const struct rds_rec_node *n) MUST_USE;
-status rds_certificate_write(struct cloud *cloud, struct arena *a, struct str folder, struct str name) MUST_USE;
+status rds_certificate_write(struct cloud *cloud, struct arena *a, struct str folder, const struct str *names,
+	size_t n_names) MUST_USE;
 
 /* ── log_export.c ── what the server has written since the last look, to CloudWatch Logs. */
 void rds_log_export(struct rds_work *w);

@@ -5,8 +5,7 @@
 /* What stands behind these is not built: better no instance than one that lacks what was asked for. */
 static status refuse_unbuilt(struct call *c, const struct rds_create_db_instance_input *in)
 {
-	const char *what = str_has(in->db_cluster_identifier)                               ? "DB clusters"
-			   : in->storage_encrypted.v || str_has(in->kms_key_id)             ? "Encryption of storage"
+	const char *what = in->storage_encrypted.v || str_has(in->kms_key_id)               ? "Encryption of storage"
 			   : in->enable_performance_insights.v                              ? "Performance Insights"
 			   : in->monitoring_interval.v > 0                                  ? "Enhanced Monitoring"
 			   : str_has(in->domain) || str_has(in->domain_fqdn)                ? "Directory domains"
@@ -33,6 +32,13 @@ static bool is_word(struct str s, size_t max)
 	return good;
 }
 
+status rds_database_check(struct call *c, struct str name)
+{
+	if (!str_has(name) || !name.n || is_word(name, 63)) return OK;
+	return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
+		"The database's name must begin with a letter and contain only alphanumeric characters.");
+}
+
 /* "Reserved words" of each engine, and whom virga's own servers know. */
 static bool is_reserved(struct str engine, struct str name)
 {
@@ -48,7 +54,7 @@ static bool is_reserved(struct str engine, struct str name)
 	return str_istarts(name, str_c(prefix));
 }
 
-static status check_master(struct call *c, struct str engine, struct str name)
+status rds_master_check(struct call *c, struct str engine, struct str name)
 {
 	/* "Constraints: Must be 1 to 16 letters or numbers" for MariaDB, 63 for PostgreSQL (CreateDBInstance). */
 	size_t most = str_is(engine, "mariadb") ? 16 : 63;
@@ -65,25 +71,27 @@ static status check_master(struct call *c, struct str engine, struct str name)
 		"MasterUsername %.*s cannot be used as it is a reserved word used by the engine", STR_ARG(name));
 }
 
-static status read_password(struct call *c, const struct rds_create_db_instance_input *in, struct rds_rec_instance *r)
+status rds_master_password(struct call *c, struct rds_rec_instance *r, bool cluster, struct str password, bool managed,
+	struct str managed_key)
 {
-	if (in->manage_master_user_password.v) {
-		if (str_has(in->master_user_password))
+	if (managed) {
+		if (str_has(password))
 			return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
 				"You can't specify MasterUserPassword when ManageMasterUserPassword is turned on.");
-		r->secret_name = str_fmt(c->arena, "rds!db-%.*s", STR_ARG(rand_uuid(c->arena)));
+		r->secret_name =
+			str_fmt(c->arena, "rds!%s-%.*s", cluster ? "cluster" : "db", STR_ARG(rand_uuid(c->arena)));
 		r->secret_status = STR("creating");
-		r->secret_key = in->master_user_secret_kms_key_id;
+		r->secret_key = managed_key;
 		return OK;
 	}
-	if (str_has(in->master_user_secret_kms_key_id))
+	if (str_has(managed_key))
 		return RDS_FAIL(
 			c, INVALID_PARAMETER_COMBINATION, "MasterUserSecretKmsKeyId needs ManageMasterUserPassword.");
-	if (!str_has(in->master_user_password))
+	if (!str_has(password))
 		return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
 			"The parameter MasterUserPassword must be provided and must not be blank.");
-	TRY(rds_password_check(c, in->master_user_password));
-	r->verifier = rds_verifier(c->arena, r->engine, in->master_user_password);
+	TRY(rds_password_check(c, password));
+	r->verifier = rds_verifier(c->arena, r->engine, password);
 	return OK;
 }
 
@@ -100,11 +108,16 @@ status rds_create_db_instance(
 		return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
 			"Invalid DB engine: %.*s. The engines of this installation are: postgres, mariadb",
 			STR_ARG(in->engine));
+	if (str_has(in->db_cluster_identifier) && in->db_cluster_identifier.n) return rds_member_create(c, in, out);
+	if (str_starts(in->engine, STR("aurora")))
+		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
+			"DB instances of engine %.*s are members of a DB cluster: DBClusterIdentifier is required.",
+			STR_ARG(in->engine));
 	TRY(refuse_unbuilt(c, in));
 	if (in->db_security_groups.n)
 		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
 			"DBSecurityGroups are not supported for DB instances in a VPC. Use VpcSecurityGroupIds.");
-	TRY(check_master(c, in->engine, in->master_username));
+	TRY(rds_master_check(c, in->engine, in->master_username));
 	if (str_has(in->db_name) && in->db_name.n && !is_word(in->db_name, 63))
 		return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
 			"DBName must begin with a letter and contain only alphanumeric characters.");
@@ -146,7 +159,8 @@ status rds_create_db_instance(
 		c, in->engine, in->enable_cloudwatch_logs_exports.v, in->enable_cloudwatch_logs_exports.n));
 	r.exports =
 		(struct rds_rec_strings){in->enable_cloudwatch_logs_exports.v, in->enable_cloudwatch_logs_exports.n};
-	TRY(read_password(c, in, &r));
+	TRY(rds_master_password(c, &r, false, in->master_user_password, in->manage_master_user_password.v,
+		in->master_user_secret_kms_key_id));
 	TRY(rds_make(c, &r, &m));
 	out->db_instance = rds_instance_answer(c, &r);
 	return OK;

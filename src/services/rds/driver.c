@@ -6,6 +6,7 @@ const struct rds_driver *rds_driver_of(struct str engine)
 	static const struct rds_driver *const all[] = {&rds_driver_postgres, &rds_driver_mariadb};
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
 		if (str_eq(engine, str_c(all[i]->engine))) return all[i];
+	if (str_is(engine, "aurora-postgresql")) return &rds_driver_postgres;
 	/* Instances of no other engine are made. */
 	UNREACHABLE();
 }

@@ -22,7 +22,7 @@ static void command(
 }
 
 /* The server's own version is the truth. */
-static status read_version(struct rds_work *w, struct pg *p)
+status rds_read_version(struct rds_work *w, struct pg *p)
 {
 	struct pg_rows rows;
 	TRY(pg_query(p, w->at.a, STR("SHOW server_version"), STATEMENT_MS, &rows, NULL));
@@ -56,7 +56,7 @@ static status begin(struct rds_work *w, struct rds_rec_node *n, bool *done, stru
 		return OK;
 	}
 	if (is_ok(s) && !recovering) s = rds_node_furnish(w, &p, why);
-	if (is_ok(s)) s = read_version(w, &p);
+	if (is_ok(s)) s = rds_read_version(w, &p);
 	pg_close(&p);
 	*done = is_ok(s);
 	return s;
@@ -88,6 +88,15 @@ status rds_pg_snapshot_take(
 	struct cloud *cloud, struct arena *a, const struct rds_rec_instance *r, struct str folder, struct str *why)
 {
 	struct str state;
+	/* A cluster that never had an instance has an empty database. */
+	if (!str_has(r->primary)) {
+		struct rds_script empty = {.folder = folder,
+			.shared = STR("rds/template"),
+			.text = STR("[ ! -e made ] || exit 0\nrm -rf data\ncp -a --reflink=auto /srv/shared/data data\n"
+				    "sync -f data\nmkdir made\n")};
+		TRY(rds_pg_template(cloud, a, why));
+		return rds_run(cloud, a, &empty, why);
+	}
 	TRY(rds_node_state(cloud, a, r, r->primary, &state));
 	const char *args[] = {str_z(a, r->primary), str_fmt(a, "%d", r->port.v).p, NULL};
 	struct rds_script s = {.folder = folder, .shared = rds_folder(a, r), .args = args};

@@ -6,7 +6,9 @@ static const struct rds_engine engines[] = {
 	{"postgres", "15.18", "15", "postgres15", "PostgreSQL", 2, 5432, "postgresql-license", "default:postgres-15",
 		{"postgresql", "upgrade"}, true},
 	{"mariadb", "10.11.19", "10.11", "mariadb10.11", "MariaDB Community Edition", 4, 3306, "general-public-license",
-		"default:mariadb-10-11", {"audit", "error", "general", "slowquery"}, false}};
+		"default:mariadb-10-11", {"audit", "error", "general", "slowquery"}, false},
+	{"aurora-postgresql", "15.18", "15", "aurora-postgresql15", "Aurora PostgreSQL", 2, 5432, "postgresql-license",
+		"default:aurora-postgresql-15", {"postgresql"}, false}};
 enum { N_ENGINES = sizeof(engines) / sizeof(*engines), N_LOGS = 4 };
 
 const struct rds_engine *rds_engine_first(void)

@@ -32,12 +32,13 @@ void rds_instance_event(
 	*categories = str_c(category);
 	rds_event(at, now_ms,
 		&(struct rds_rec_event){.source_identifier = r->db_instance_identifier,
-			.source_type = STR("db-instance"),
+			.source_type = rds_is_cluster(r->dbi_resource_id) ? STR("db-cluster") : STR("db-instance"),
 			.message = str_dup(at.a, str_c(text)),
 			.categories = {categories, 1},
 			.date = SOME_TIME(now_ms),
-			.source_arn = str_fmt(at.a, "arn:aws:rds:%.*s:%.*s:db:%.*s", STR_ARG(at.region),
-				STR_ARG(at.account), STR_ARG(r->db_instance_identifier))});
+			.source_arn =
+				str_fmt(at.a, "arn:aws:rds:%.*s:%.*s:%s:%.*s", STR_ARG(at.region), STR_ARG(at.account),
+					rds_kind_of(r->dbi_resource_id)->name, STR_ARG(r->db_instance_identifier))});
 }
 
 static bool wanted(const struct rds_describe_events_input *in, const struct rds_rec_event *e, int64_t from, int64_t to)

@@ -44,7 +44,8 @@ static const struct rds_system_value mariadb1011[] = {
 	{                                                                                                              \
 		(n), rds_parameters_##table, &rds_parameters_##table##_length, table, sizeof(table) / sizeof(*table)   \
 	}
-static const struct rds_family families[] = {FAMILY("postgres15", postgres15), FAMILY("mariadb10.11", mariadb1011)};
+static const struct rds_family families[] = {FAMILY("postgres15", postgres15), FAMILY("mariadb10.11", mariadb1011),
+	FAMILY("aurora-postgresql15", postgres15)};
 
 const struct rds_family *rds_family_find(struct str name)
 {

@@ -129,7 +129,7 @@ status rds_describe_db_instances(
 		if (rds_filter_passes(&in->filters, "db-instance-id", i->db_instance_identifier) &&
 			rds_filter_passes(&in->filters, "dbi-resource-id", i->dbi_resource_id) &&
 			rds_filter_passes(&in->filters, "engine", i->engine) &&
-			rds_filter_passes(&in->filters, "db-cluster-id", STR("")) &&
+			rds_filter_passes(&in->filters, "db-cluster-id", str_or(i->db_cluster_identifier, STR(""))) &&
 			rds_filter_passes(&in->filters, "domain", STR("")))
 			s = rds_instance_show(c, i, VEC_PUSH(c->arena, &out->db_instances, &capacity));
 	}

@@ -93,19 +93,21 @@ static status has_gateway(struct call *c, struct str vpc, bool *has)
 	return ec2_each_end(&e);
 }
 
-/* A subnet of the group in that zone, or in one that works and has no node yet. */
+/* A subnet of the group in that zone, or in one that works and has no node yet. (A cluster has more nodes than zones.)
+ */
 static status choose_subnet(
 	struct call *c, const struct rds_rec_instance *r, struct str zone, struct ec2_rec_subnet *out)
 {
+	bool cluster = rds_is_cluster(r->dbi_resource_id);
 	struct rds_rec_subnet_group g;
 	TRY(rds_subnet_group_for(c, r->subnet_group, &g));
 	size_t first = g.subnets.n && !str_has(zone) ? (size_t)rand_below(g.subnets.n) : 0;
-	for (size_t i = 0; i < g.subnets.n; i++) {
+	for (size_t i = 0; i < g.subnets.n * (cluster ? 2 : 1); i++) {
 		bool taken = false;
 		status s = ec2_load(ec2_here(c), &ec2_type_subnet, g.subnets.v[(first + i) % g.subnets.n], out);
 		if (status_is(s, STATUS_NOT_FOUND)) continue;
 		TRY(s);
-		for (size_t k = 0; k < r->nodes.n; k++)
+		for (size_t k = 0; k < r->nodes.n && !(cluster && (str_has(zone) || i >= g.subnets.n)); k++)
 			taken = taken || str_eq(r->nodes.v[k].zone, out->availability_zone);
 		if (taken || (str_has(zone) && !str_eq(zone, out->availability_zone))) continue;
 		if (!str_has(zone) && ec2_zone_is_down(c->tx, c->arena, out->availability_zone)) continue;
@@ -153,7 +155,7 @@ status rds_node_add(struct call *c, struct rds_rec_instance *r, struct str zone)
 	return OK;
 }
 
-static status check_free(struct call *c, struct str name)
+status rds_instance_name_free(struct call *c, struct str name)
 {
 	struct rds_rec_instance other;
 	size_t n = 0;
@@ -215,7 +217,7 @@ status rds_make(struct call *c, struct rds_rec_instance *r, const struct rds_mak
 	struct str given = r->db_instance_identifier;
 	TRY(rds_name_check(c, given, "DBInstanceIdentifier", 63));
 	r->db_instance_identifier = str_lower(c->arena, given);
-	TRY(check_free(c, r->db_instance_identifier));
+	TRY(rds_instance_name_free(c, r->db_instance_identifier));
 	TRY(rds_class_check(c, r->db_instance_class));
 	const struct rds_engine *engine = rds_engine_find(r->engine, r->engine_version);
 	if (!engine)

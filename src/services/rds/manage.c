@@ -217,6 +217,7 @@ status rds_modify_db_instance(
 	struct rds_rec_instance r;
 	bool some = false;
 	TRY(rds_instance_find(c, in->db_instance_identifier, &r));
+	if (str_has(r.db_cluster_identifier)) return rds_member_modify(c, in, &r, &out->db_instance);
 	TRY(refuse_unbuilt(c, in, &r));
 	TRY(rds_instance_must_be(c, &r, "available"));
 	TRY(change_password(c, in, &r));
@@ -237,6 +238,7 @@ status rds_delete_db_instance(
 	struct rds_rec_instance r;
 	struct rds_rec_snapshot other;
 	TRY(rds_instance_find(c, in->db_instance_identifier, &r));
+	if (str_has(r.db_cluster_identifier)) return rds_member_delete(c, in, &r, &out->db_instance);
 	bool stopped = str_is(r.db_instance_status, "stopped"),
 	     works = stopped || str_is(r.db_instance_status, "available");
 	if (r.deletion_protection.v)
@@ -286,11 +288,20 @@ status rds_delete_db_instance(
 	return answer(c, &r, &out->db_instance);
 }
 
+static status refuse_member(struct call *c, const struct rds_rec_instance *r)
+{
+	if (!str_has(r->db_cluster_identifier)) return OK;
+	return RDS_FAIL(c, INVALID_DB_CLUSTER_STATE_FAULT,
+		"The DB instance %.*s is a member of a DB cluster: start and stop the DB cluster.",
+		STR_ARG(r->db_instance_identifier));
+}
+
 status rds_start_db_instance(
 	struct call *c, const struct rds_start_db_instance_input *in, struct rds_start_db_instance_output *out)
 {
 	struct rds_rec_instance r;
 	TRY(rds_instance_find(c, in->db_instance_identifier, &r));
+	TRY(refuse_member(c, &r));
 	if (!str_is(r.db_instance_status, "stopped"))
 		return RDS_FAIL(c, INVALID_DB_INSTANCE_STATE_FAULT, "Instance %.*s is not stopped.",
 			STR_ARG(r.db_instance_identifier));
@@ -303,6 +314,7 @@ status rds_stop_db_instance(
 {
 	struct rds_rec_instance r;
 	TRY(rds_instance_find(c, in->db_instance_identifier, &r));
+	TRY(refuse_member(c, &r));
 	if (!str_is(r.db_instance_status, "available"))
 		return RDS_FAIL(c, INVALID_DB_INSTANCE_STATE_FAULT, "Instance %.*s is not in available state.",
 			STR_ARG(r.db_instance_identifier));
@@ -331,6 +343,7 @@ status rds_reboot_db_instance(
 {
 	struct rds_rec_instance r;
 	TRY(rds_instance_find(c, in->db_instance_identifier, &r));
+	if (str_has(r.db_cluster_identifier)) return rds_member_reboot(c, in, &r, &out->db_instance);
 	if (!str_is(r.db_instance_status, "incompatible-parameters")) TRY(rds_instance_must_be(c, &r, "available"));
 	r.failures = SOME_I32(0);
 	if (in->force_failover.v && !r.multi_az.v)

@@ -155,14 +155,14 @@ status rds_node_start(struct cloud *cloud, struct arena *a, const struct rds_rec
 	const struct rds_rec_node *n, struct str *why)
 {
 	struct rds_class k = {2, 1024};
-	rds_class_find(r->db_instance_class, &k);
+	rds_class_find(str_or(n->db_instance_class, r->db_instance_class), &k);
 	struct compute_rec_engine e = {.id = rds_engine_id(a, r, n->letter),
 		.place = n->eni,
 		.folder = rds_folder(a, r),
 		.vcpus = SOME_I32((int32_t)k.vcpus),
 		.memory_bytes = SOME_I64((int64_t)k.memory_mib << 20),
 		/* Of two the other one takes over: one that came back by itself would be in the way. */
-		.restart = r->multi_az.v ? STR("never") : STR("always"),
+		.restart = r->multi_az.v || rds_is_cluster(r->dbi_resource_id) ? STR("never") : STR("always"),
 		.grace_ms = SOME_I64(GRACE_MS)};
 	rds_driver_of(r->engine)->command(a, r, n, &e);
 	TRY(user_of(cloud, a, &e));

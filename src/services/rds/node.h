@@ -42,7 +42,7 @@ struct rds_settings {
 	struct str
 		follow; /* of a standby or replica: the folder of whose socket it follows; STR_NONE: it is a primary */
 	int32_t follow_port;    /* 0: its own */
-	struct str synchronous; /* of a primary: the letter of the standby that has to confirm; STR_NONE: none */
+	struct str synchronous; /* of a primary: synchronous_standby_names; STR_NONE: nobody has to confirm */
 	struct str restore;     /* further lines: recovery's; STR("") for none */
 	bool hidden;            /* nobody may connect from outside: a standby */
 	bool tls;

@@ -28,13 +28,22 @@ static status settings_of(struct rds_work *w, struct rds_rec_node *n, struct rds
 	struct arena *a = w->at.a;
 	struct stat st;
 	*s = (struct rds_settings){.r = w->r, .group = g, .node = n, .restore = STR("")};
-	TRY(rds_parameter_group_load(w->at, w->r->parameter_group, g));
+	if (rds_is_cluster(w->r->dbi_resource_id))
+		TRY(rds_cluster_settings(w, n, s, g));
+	else
+		TRY(rds_parameter_group_load(w->at, w->r->parameter_group, g));
 	s->tls = stat(rds_path(w->cloud, a, rds_folder(a, w->r), str_fmt(a, "%.*s/server.key", STR_ARG(n->letter)).p),
 			 &st) == 0;
 	if (!is_primary(w, n)) {
 		s->follow = str_fmt(a, "/srv/engine/%.*s/socket", STR_ARG(w->r->primary));
 		s->restore = STR("restore_command = 'cp /srv/engine/wal/%f %p'\n");
 		s->hidden = true;
+		if (rds_is_cluster(w->r->dbi_resource_id)) {
+			/* What is left of the log of a writer that fell lies beside: cluster_failover.c. */
+			s->restore = STR("restore_command = 'cp /srv/engine/wal/%f %p 2>/dev/null || "
+					 "cp /srv/engine/fallen/data/pg_wal/%f %p'\n");
+			s->hidden = false;
+		}
 	} else if (w->r->origin && str_is(w->r->origin->kind, "replica")) {
 		s->follow = STR("/srv/shared/primary/socket");
 		s->follow_port = w->r->origin->port.v;
@@ -44,12 +53,12 @@ static status settings_of(struct rds_work *w, struct rds_rec_node *n, struct rds
 		if (w->r->origin->until.has)
 			s->restore = str_cat(a, s->restore, target_line(a, w->r->origin->until.ms));
 	}
-	for (size_t i = 0; is_primary(w, n) && i < w->r->nodes.n; i++) {
+	for (size_t i = 0; w->r->multi_az.v && is_primary(w, n) && i < w->r->nodes.n; i++) {
 		const struct rds_rec_node *other = &w->r->nodes.v[i];
 		/* Of a fresh one from the start: no session has to be told of it. */
 		if (!is_primary(w, other) &&
 			(rds_is_fresh(w->r) || str_is(other->state, "up") || str_is(other->state, "catching")))
-			s->synchronous = other->letter;
+			s->synchronous = str_cat(a, STR("node_"), other->letter);
 	}
 	return OK;
 }
@@ -72,7 +81,9 @@ static status write_files(struct rds_work *w, struct rds_rec_node *n, bool start
 	TRY(settings_of(w, n, &s));
 	bool held = str_is(w->r->wanted, "group"); /* a group that was given to it waits for the next restart */
 	struct str all = rds_settings_values(a, &s, STR_NONE);
-	struct str values = starting ? all : held ? w->r->settings : rds_settings_values(a, &s, w->r->settings);
+	bool cluster = rds_is_cluster(w->r->dbi_resource_id);
+	struct str old = cluster ? n->settings : w->r->settings;
+	struct str values = starting ? all : held ? old : rds_settings_values(a, &s, old);
 	struct str text = rds_settings_text(a, &s, values), access = rds_access_text(a, &s);
 	*changed = !str_eq(text, read_file(a, rds_path(w->cloud, a, folder, "postgresql.conf"))) ||
 		   !str_eq(access, read_file(a, rds_path(w->cloud, a, folder, "pg_hba.conf")));
@@ -80,7 +91,11 @@ static status write_files(struct rds_work *w, struct rds_rec_node *n, bool start
 		TRY(rds_write(w->cloud, a, folder, "postgresql.conf", text, false));
 		TRY(rds_write(w->cloud, a, folder, "pg_hba.conf", access, false));
 	}
-	if (!is_primary(w, n)) return OK;
+	if (cluster) {
+		n->settings = values;
+		n->parameter_state = str_eq(values, all) ? STR("in-sync") : STR("pending-reboot");
+	}
+	if (cluster || !is_primary(w, n)) return OK;
 	if (starting && held) w->r->wanted = STR_NONE;
 	w->r->settings = values;
 	w->r->parameter_state = str_eq(values, all) ? STR("in-sync") : STR("pending-reboot");

@@ -327,14 +327,36 @@ status rds_reset_db_parameter_group(struct call *c, const struct rds_reset_db_pa
 		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
 			"ResetAllParameters and a list of parameters can't be given together.");
 	if (!all) TRY(check_number(c, in->parameters.n));
-	for (size_t i = 0; i < in->parameters.n; i++) {
-		struct rds_rec_value *v = value_of(&g, in->parameters.v[i].parameter_name);
-		if (!rds_parameter_find(family_of(&g), in->parameters.v[i].parameter_name))
-			return RDS_FAIL(c, INVALID_PARAMETER_VALUE, "Could not find parameter with name: %.*s",
-				STR_ARG(in->parameters.v[i].parameter_name));
-		if (v) *v = g.values.v[--g.values.n];
-	}
+	TRY(rds_parameters_reset(c, &g, &in->parameters));
 	if (all) g.values.n = 0;
 	out->db_parameter_group_name = g.db_parameter_group_name;
 	return changed(c, &g);
+}
+
+/* ── for cluster_group.c ── */
+
+status rds_parameter_set(struct call *c, struct rds_rec_parameter_group *g, const struct rds_parameter *p)
+{
+	return set_value(c, g, p);
+}
+
+status rds_parameters_reset(struct call *c, struct rds_rec_parameter_group *g, const struct rds_parameters_list *which)
+{
+	for (size_t i = 0; i < which->n; i++) {
+		struct rds_rec_value *v = value_of(g, which->v[i].parameter_name);
+		if (!rds_parameter_find(family_of(g), which->v[i].parameter_name))
+			return RDS_FAIL(c, INVALID_PARAMETER_VALUE, "Could not find parameter with name: %.*s",
+				STR_ARG(which->v[i].parameter_name));
+		if (v) *v = g->values.v[--g->values.n];
+	}
+	return OK;
+}
+
+void rds_parameters_show(struct arena *a, const struct rds_rec_parameter_group *g, struct rds_parameters_list *out)
+{
+	const struct rds_family *f = family_of(g);
+	struct rds_rec_parameter_group own = *g;
+	size_t capacity = 0;
+	for (size_t i = 0; i < *f->n; i++)
+		show_parameter(f, &f->v[i], value_of(&own, str_c(f->v[i].name)), VEC_PUSH(a, out, &capacity));
 }

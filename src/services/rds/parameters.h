@@ -30,6 +30,12 @@ const struct rds_parameter_info *rds_parameter_find(const struct rds_family *f, 
  */
 const char *rds_parameter_default(const struct rds_family *f, struct str name);
 
+/* ── parameter_group.c ── of groups of any kind: a value; those named back to the defaults; all of them. */
+status rds_parameter_set(struct call *c, struct rds_rec_parameter_group *g, const struct rds_parameter *p) MUST_USE;
+status rds_parameters_reset(
+	struct call *c, struct rds_rec_parameter_group *g, const struct rds_parameters_list *which) MUST_USE;
+void rds_parameters_show(struct arena *a, const struct rds_rec_parameter_group *g, struct rds_parameters_list *out);
+
 /* ── formula.c ── "Specifying DB parameters", the guide: {DBInstanceClassMemory/32768}, LEAST(…), GREATEST(…), SUM(…).
  */
 struct rds_formula_of {

@@ -13,4 +13,6 @@ status rds_pg_source_archive(struct rds_work *w, bool *done) MUST_USE;
 status rds_pg_promote(struct rds_work *w, bool *done) MUST_USE;
 status rds_pg_snapshot_take(struct cloud *cloud, struct arena *a, const struct rds_rec_instance *r, struct str folder,
 	struct str *why) MUST_USE;
+/* The server's own version is the truth. */
+status rds_read_version(struct rds_work *w, struct pg *p) MUST_USE;
 status rds_pg_measure(struct rds_points *p, void *session) MUST_USE;

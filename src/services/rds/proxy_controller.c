@@ -219,7 +219,7 @@ static status prepare(struct proxying *p, struct rds_rec_node *n)
 	TRY(engine_folder_make(rds_path(p->cloud, a, STR("rds"), ""), 0700));
 	TRY(engine_folder_make(rds_path(p->cloud, a, folder, ""), 0770));
 	TRY(engine_folder_make(rds_path(p->cloud, a, own, ""), 0770));
-	TRY(rds_certificate_write(p->cloud, a, own, p->r->endpoint));
+	TRY(rds_certificate_write(p->cloud, a, own, &p->r->endpoint, 1));
 	n->state = STR("made");
 	return OK;
 }

@@ -2,7 +2,7 @@
 #include "base/log.h"
 #include "services/ec2/network_door.h"
 #include "services/rds/auth.h"
-#include "services/rds/controller.h"
+#include "services/rds/cluster.h"
 #include "services/rds/proxy.h"
 #include <dirent.h>
 
@@ -67,7 +67,40 @@ static const struct service_op operations[RDS_OP_COUNT] = {
 	[RDS_OP_DEREGISTER_DB_PROXY_TARGETS] = OP(rds_deregister_db_proxy_targets, 0),
 	[RDS_OP_DESCRIBE_PENDING_MAINTENANCE_ACTIONS] = OP(rds_describe_pending_maintenance_actions, OP_READ),
 	[RDS_OP_STOP_DB_INSTANCE] = OP(rds_stop_db_instance, 0),
+	[RDS_OP_COPY_DB_CLUSTER_PARAMETER_GROUP] = OP(rds_copy_db_cluster_parameter_group, 0),
+	[RDS_OP_COPY_DB_CLUSTER_SNAPSHOT] = OP(rds_copy_db_cluster_snapshot, 0),
+	[RDS_OP_CREATE_DB_CLUSTER] = OP(rds_create_db_cluster, 0),
+	[RDS_OP_CREATE_DB_CLUSTER_ENDPOINT] = OP(rds_create_db_cluster_endpoint, 0),
+	[RDS_OP_CREATE_DB_CLUSTER_PARAMETER_GROUP] = OP(rds_create_db_cluster_parameter_group, 0),
+	[RDS_OP_CREATE_DB_CLUSTER_SNAPSHOT] = OP(rds_create_db_cluster_snapshot, 0),
+	[RDS_OP_DELETE_DB_CLUSTER] = OP(rds_delete_db_cluster, 0),
+	[RDS_OP_DELETE_DB_CLUSTER_ENDPOINT] = OP(rds_delete_db_cluster_endpoint, 0),
+	[RDS_OP_DELETE_DB_CLUSTER_PARAMETER_GROUP] = OP(rds_delete_db_cluster_parameter_group, 0),
+	[RDS_OP_DELETE_DB_CLUSTER_SNAPSHOT] = OP(rds_delete_db_cluster_snapshot, 0),
+	[RDS_OP_DESCRIBE_DB_CLUSTERS] = OP(rds_describe_db_clusters, OP_READ),
+	[RDS_OP_DESCRIBE_DB_CLUSTER_ENDPOINTS] = OP(rds_describe_db_cluster_endpoints, OP_READ),
+	[RDS_OP_DESCRIBE_DB_CLUSTER_PARAMETERS] = OP(rds_describe_db_cluster_parameters, OP_READ),
+	[RDS_OP_DESCRIBE_DB_CLUSTER_PARAMETER_GROUPS] = OP(rds_describe_db_cluster_parameter_groups, OP_READ),
+	[RDS_OP_DESCRIBE_DB_CLUSTER_SNAPSHOTS] = OP(rds_describe_db_cluster_snapshots, OP_READ),
+	[RDS_OP_DESCRIBE_DB_CLUSTER_SNAPSHOT_ATTRIBUTES] = OP(rds_describe_db_cluster_snapshot_attributes, OP_READ),
+	[RDS_OP_DESCRIBE_ENGINE_DEFAULT_CLUSTER_PARAMETERS] =
+		OP(rds_describe_engine_default_cluster_parameters, OP_READ),
+	[RDS_OP_FAILOVER_DB_CLUSTER] = OP(rds_failover_db_cluster, 0),
+	[RDS_OP_MODIFY_DB_CLUSTER] = OP(rds_modify_db_cluster, 0),
+	[RDS_OP_MODIFY_DB_CLUSTER_ENDPOINT] = OP(rds_modify_db_cluster_endpoint, 0),
+	[RDS_OP_MODIFY_DB_CLUSTER_PARAMETER_GROUP] = OP(rds_modify_db_cluster_parameter_group, 0),
+	[RDS_OP_MODIFY_DB_CLUSTER_SNAPSHOT_ATTRIBUTE] = OP(rds_modify_db_cluster_snapshot_attribute, 0),
+	[RDS_OP_REBOOT_DB_CLUSTER] = OP(rds_reboot_db_cluster, 0),
+	[RDS_OP_RESET_DB_CLUSTER_PARAMETER_GROUP] = OP(rds_reset_db_cluster_parameter_group, 0),
+	[RDS_OP_RESTORE_DB_CLUSTER_FROM_SNAPSHOT] = OP(rds_restore_db_cluster_from_snapshot, 0),
+	[RDS_OP_RESTORE_DB_CLUSTER_TO_POINT_IN_TIME] = OP(rds_restore_db_cluster_to_point_in_time, 0),
+	[RDS_OP_START_DB_CLUSTER] = OP(rds_start_db_cluster, 0),
+	[RDS_OP_STOP_DB_CLUSTER] = OP(rds_stop_db_cluster, 0),
 };
+
+/* Instances and clusters: what is theirs alike. */
+static const struct rds_kind *const kinds[] = {&rds_kind_instance, &rds_kind_cluster};
+enum { N_KINDS = sizeof(kinds) / sizeof(*kinds) };
 
 /* A zone fails or comes back: who has a node there looks at it. */
 static void on_zone(void *ctx, enum bus_phase phase, struct store_tx *tx, const struct bus_event *e)
@@ -76,14 +109,16 @@ static void on_zone(void *ctx, enum bus_phase phase, struct store_tx *tx, const 
 	struct arena a;
 	(void)ctx, (void)phase;
 	arena_init(&a);
-	struct rds_each i = rds_each_instance(tx, &a);
-	while (rds_next(&i)) {
-		const struct rds_rec_instance *r = i.record;
-		for (size_t k = 0; k < r->nodes.n; k++)
-			if (str_eq(r->nodes.v[k].zone, z->zone)) rds_mark(i.at, r->dbi_resource_id, 0);
+	for (size_t n = 0; n < N_KINDS; n++) {
+		struct rds_each i = rds_each_anywhere(tx, &a, kinds[n]);
+		while (rds_next(&i)) {
+			const struct rds_rec_instance *r = i.record;
+			for (size_t k = 0; k < r->nodes.n; k++)
+				if (str_eq(r->nodes.v[k].zone, z->zone)) rds_mark(i.at, r->dbi_resource_id, 0);
+		}
+		status s = rds_each_end(&i);
+		if (!is_ok(s)) log_error("rds", "zone", "status=%s", status_name(s));
 	}
-	status s = rds_each_end(&i);
-	if (!is_ok(s)) log_error("rds", "zone", "status=%s", status_name(s));
 	arena_cleanup(&a);
 }
 
@@ -93,6 +128,7 @@ static status start(struct cloud *cloud, void **state)
 	TRY(rds_start(cloud, &s));
 	*state = s;
 	jobs_register(cloud->jobs, RDS_JOB, rds_instance_job, cloud);
+	jobs_register(cloud->jobs, RDS_JOB_CLUSTER, rds_cluster_job, cloud);
 	jobs_register(cloud->jobs, RDS_JOB_SNAPSHOT, rds_snapshot_job, cloud);
 	jobs_register(cloud->jobs, RDS_JOB_PROXY, rds_proxy_job, cloud);
 	jobs_register(cloud->jobs, RDS_JOB_NOTICE, rds_notice_job, cloud);
@@ -112,9 +148,13 @@ static void ready(struct cloud *cloud, void *state)
 	arena_init(&a);
 	do {
 		struct store_tx *tx = store_begin(cloud->store, &a, false);
-		struct rds_each i = rds_each_instance(tx, &a);
-		while (rds_next(&i)) rds_mark(i.at, ((const struct rds_rec_instance *)i.record)->dbi_resource_id, 0);
-		s = rds_each_end(&i);
+		s = OK;
+		for (size_t n = 0; n < N_KINDS && is_ok(s); n++) {
+			struct rds_each i = rds_each_anywhere(tx, &a, kinds[n]);
+			while (rds_next(&i))
+				rds_mark(i.at, ((const struct rds_rec_instance *)i.record)->dbi_resource_id, 0);
+			s = rds_each_end(&i);
+		}
 		struct rds_each p = rds_each_proxy(tx, &a);
 		while (is_ok(s) && rds_next(&p))
 			rds_proxy_mark(p.at, ((const struct rds_rec_proxy *)p.record)->db_proxy_name);
@@ -134,24 +174,32 @@ static void stop(void *state)
 }
 
 /* The servers have gone with the host's places; their folders go with the records. */
+static void silence(struct cloud *cloud, void *state, struct arena *a, const struct rds_rec_instance *r)
+{
+	struct str ids[] = {r->dbi_resource_id, str_cat(a, r->dbi_resource_id, STR(RDS_READERS))};
+	for (size_t i = 0; i < 2; i++) {
+		rds_watch(state, ids[i], STR_NONE, NULL, 0);
+		rds_forward(state, ids[i], STR_NONE, 0, STR_NONE);
+	}
+	rds_auth_open(rds_auth_of(cloud), r->dbi_resource_id, STR_NONE);
+	for (size_t k = 0; rds_real(cloud) && k < r->nodes.n; k++) {
+		status s = rds_node_stop(cloud, a, r, r->nodes.v[k].letter, true);
+		if (!is_ok(s)) log_warn("rds", "reset", "status=%s", status_name(s));
+	}
+}
+
 static status reset(struct cloud *cloud, void *state, bool gone)
 {
 	struct arena a;
 	arena_init(&a);
 	if (!gone) {
 		struct store_tx *tx = store_begin(cloud->store, &a, true);
-		struct rds_each i = rds_each_instance(tx, &a);
-		while (rds_next(&i)) {
-			const struct rds_rec_instance *r = i.record;
-			rds_watch(state, r->dbi_resource_id, STR_NONE, NULL, 0);
-			rds_forward(state, r->dbi_resource_id, STR_NONE, 0, STR_NONE);
-			rds_auth_open(rds_auth_of(cloud), r->dbi_resource_id, STR_NONE);
-			for (size_t k = 0; rds_real(cloud) && k < r->nodes.n; k++) {
-				status s = rds_node_stop(cloud, &a, r, r->nodes.v[k].letter, true);
-				if (!is_ok(s)) log_warn("rds", "reset", "status=%s", status_name(s));
-			}
+		status s = OK;
+		for (size_t n = 0; n < N_KINDS && is_ok(s); n++) {
+			struct rds_each i = rds_each_anywhere(tx, &a, kinds[n]);
+			while (rds_next(&i)) silence(cloud, state, &a, i.record);
+			s = rds_each_end(&i);
 		}
-		status s = rds_each_end(&i);
 		if (is_ok(s)) s = rds_proxies_stop(cloud, tx, &a);
 		store_end(tx);
 		arena_cleanup(&a);

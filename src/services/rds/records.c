@@ -5,7 +5,26 @@ const struct rds_kind rds_kind_instance = {"db", RDS_REC_INSTANCE},
 		      rds_kind_subnet_group = {"subgrp", RDS_REC_SUBNET_GROUP},
 		      rds_kind_parameter_group = {"pg", RDS_REC_PARAMETER_GROUP},
 		      rds_kind_option_group = {"og", RDS_REC_OPTION_GROUP},
-		      rds_kind_snapshot = {"snapshot", RDS_REC_SNAPSHOT}, rds_kind_event = {"event", RDS_REC_EVENT};
+		      rds_kind_snapshot = {"snapshot", RDS_REC_SNAPSHOT}, rds_kind_event = {"event", RDS_REC_EVENT},
+		      rds_kind_cluster = {"cluster", RDS_REC_INSTANCE},
+		      rds_kind_cluster_snapshot = {"cluster-snapshot", RDS_REC_SNAPSHOT},
+		      rds_kind_cluster_parameter_group = {"cluster-pg", RDS_REC_PARAMETER_GROUP},
+		      rds_kind_cluster_endpoint = {"cluster-endpoint", RDS_REC_CLUSTER_ENDPOINT};
+
+bool rds_is_cluster(struct str resource_id)
+{
+	return str_starts(resource_id, STR("cluster-"));
+}
+
+const struct rds_kind *rds_kind_of(struct str resource_id)
+{
+	return rds_is_cluster(resource_id) ? &rds_kind_cluster : &rds_kind_instance;
+}
+
+const struct rds_kind *rds_snapshot_kind_of(struct str resource_id)
+{
+	return rds_is_cluster(resource_id) ? &rds_kind_cluster_snapshot : &rds_kind_snapshot;
+}
 
 static struct str key_of(struct rds_place at, const struct rds_kind *k, struct str name)
 {
@@ -39,7 +58,7 @@ struct rds_each rds_each(struct rds_place at, const struct rds_kind *k)
 		.at = at, .kind = k, .scan = store_scan_begin(at.tx, from, key_after(at.a, from), false), .failed = OK};
 }
 
-static struct rds_each each_anywhere(struct store_tx *tx, struct arena *a, const struct rds_kind *kind)
+struct rds_each rds_each_anywhere(struct store_tx *tx, struct arena *a, const struct rds_kind *kind)
 {
 	struct key k = key_begin(a);
 	key_str(&k, STR("rds"));
@@ -53,17 +72,17 @@ static struct rds_each each_anywhere(struct store_tx *tx, struct arena *a, const
 
 struct rds_each rds_each_instance(struct store_tx *tx, struct arena *a)
 {
-	return each_anywhere(tx, a, &rds_kind_instance);
+	return rds_each_anywhere(tx, a, &rds_kind_instance);
 }
 
 struct rds_each rds_each_snapshot(struct store_tx *tx, struct arena *a)
 {
-	return each_anywhere(tx, a, &rds_kind_snapshot);
+	return rds_each_anywhere(tx, a, &rds_kind_snapshot);
 }
 
 struct rds_each rds_each_proxy(struct store_tx *tx, struct arena *a)
 {
-	return each_anywhere(tx, a, &rds_kind_proxy);
+	return rds_each_anywhere(tx, a, &rds_kind_proxy);
 }
 
 bool rds_next(struct rds_each *e)
@@ -100,7 +119,7 @@ static struct str owner_key(struct arena *a, struct str resource_id)
 void rds_instance_put(struct rds_place at, const struct rds_rec_instance *r)
 {
 	struct rds_rec_owner o = {.account = at.account, .region = at.region, .name = r->db_instance_identifier};
-	rds_put(at, &rds_kind_instance, r->db_instance_identifier, r);
+	rds_put(at, rds_kind_of(r->dbi_resource_id), r->db_instance_identifier, r);
 	store_put(at.tx, owner_key(at.a, r->dbi_resource_id), rds_rec_owner_encode(at.a, &o));
 }
 

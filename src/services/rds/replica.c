@@ -10,7 +10,7 @@ static status source_of(struct rds_work *w, struct rds_rec_instance *out, struct
 	struct rds_rec_owner o;
 	TRY(rds_owner(w->at.tx, w->at.a, w->r->origin->source, &o));
 	*at = (struct rds_place){w->at.tx, w->at.a, o.account, o.region};
-	return rds_load(*at, &rds_kind_instance, o.name, out);
+	return rds_load(*at, rds_kind_of(w->r->origin->source), o.name, out);
 }
 
 /* A message of the log is a commit after the moment asked for, so that the replay has something to stop at; then the
@@ -110,11 +110,16 @@ status rds_pg_promote(struct rds_work *w, bool *done)
 
 status rds_replicas_free(struct rds_work *w, bool *free)
 {
-	struct rds_each e = rds_each_instance(w->at.tx, w->at.a);
+	const struct rds_kind *kinds[] = {&rds_kind_instance, &rds_kind_cluster};
 	*free = true;
-	while (rds_next(&e)) {
-		const struct rds_rec_instance *i = e.record;
-		if (i->origin && str_eq(str_or(i->origin->source, STR("")), w->r->dbi_resource_id)) *free = false;
+	for (size_t k = 0; k < 2; k++) {
+		struct rds_each e = rds_each_anywhere(w->at.tx, w->at.a, kinds[k]);
+		while (rds_next(&e)) {
+			const struct rds_rec_instance *i = e.record;
+			if (i->origin && str_eq(str_or(i->origin->source, STR("")), w->r->dbi_resource_id))
+				*free = false;
+		}
+		TRY(rds_each_end(&e));
 	}
-	return rds_each_end(&e);
+	return OK;
 }

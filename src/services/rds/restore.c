@@ -1,6 +1,7 @@
 /* Instances from snapshots and from a moment of another instance, and read replicas. "Restoring to a DB instance",
  * "Restoring a DB instance to a specified time", "Working with DB instance read replicas", the guide. */
 #include "services/rds/node.h"
+#include "services/rds/snapshot_share.h"
 
 static status refuse(struct call *c, bool unbuilt)
 {
@@ -74,8 +75,7 @@ status rds_restore_db_instance_from_db_snapshot(struct call *c,
 	return OK;
 }
 
-/* The machine's time of a moment of virtual time. */
-static int64_t machine_time(const struct rds_rec_instance *r, int64_t ms)
+int64_t rds_machine_time(const struct rds_rec_instance *r, int64_t ms)
 {
 	size_t i = 0;
 	while (i + 1 < r->epochs.n && r->epochs.v[i + 1].from.ms <= ms) i++;
@@ -87,10 +87,9 @@ static int64_t machine_time(const struct rds_rec_instance *r, int64_t ms)
 	return at < end ? at : end;
 }
 
-/* The newest automated snapshot that was whole by then. */
-static status base_for(struct call *c, const struct rds_rec_instance *from, int64_t ms, struct rds_rec_snapshot *out)
+status rds_restore_base(struct call *c, const struct rds_rec_instance *from, int64_t ms, struct rds_rec_snapshot *out)
 {
-	struct rds_each e = rds_each(rds_here(c), &rds_kind_snapshot);
+	struct rds_each e = rds_each(rds_here(c), rds_snapshot_kind_of(from->dbi_resource_id));
 	*out = (struct rds_rec_snapshot){0};
 	while (rds_next(&e)) {
 		const struct rds_rec_snapshot *s = e.record;
@@ -119,6 +118,9 @@ status rds_restore_db_instance_to_point_in_time(struct call *c,
 		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
 			"One of RestoreTime and UseLatestRestorableTime has to be given, and not both.");
 	TRY(rds_instance_find(c, in->source_db_instance_identifier, &from));
+	if (str_has(from.db_cluster_identifier))
+		return RDS_FAIL(c, INVALID_DB_INSTANCE_STATE_FAULT,
+			"The DB instance is a member of a DB cluster: use RestoreDBClusterToPointInTime.");
 	if (from.backup_retention_period.v == 0)
 		return RDS_FAIL(c, POINT_IN_TIME_RESTORE_NOT_ENABLED_FAULT,
 			"Point in time restore is not enabled for instance %.*s", STR_ARG(from.db_instance_identifier));
@@ -126,7 +128,7 @@ status rds_restore_db_instance_to_point_in_time(struct call *c,
 		return RDS_FAIL(c, INVALID_DB_INSTANCE_STATE_FAULT, "Instance %.*s is not in available state.",
 			STR_ARG(from.db_instance_identifier));
 	int64_t moment = in->restore_time.has ? in->restore_time.ms : c->now_ms;
-	TRY(base_for(c, &from, moment, &base));
+	TRY(rds_restore_base(c, &from, moment, &base));
 	if (!from.restorable_from.has || moment > c->now_ms || moment < from.restorable_from.ms ||
 		!str_has(base.db_snapshot_identifier))
 		return RDS_FAIL(c, INVALID_RESTORE_FAULT,
@@ -165,7 +167,7 @@ status rds_restore_db_instance_to_point_in_time(struct call *c,
 		r.origin = origin(c, "time", base.folder);
 		r.origin->log_folder = rds_folder(c->arena, &from);
 		r.origin->source = from.dbi_resource_id;
-		if (in->restore_time.has) r.origin->until = SOME_TIME(machine_time(&from, moment));
+		if (in->restore_time.has) r.origin->until = SOME_TIME(rds_machine_time(&from, moment));
 	}
 	struct rds_make m = {.zone = in->availability_zone,
 		.subnet_group = str_or(in->db_subnet_group_name, from.subnet_group),
@@ -196,6 +198,8 @@ status rds_create_db_instance_read_replica(struct call *c, const struct rds_crea
 	if (str_starts(source, STR("arn:")) && !str_eq(str_cut(&region, ':'), c->region))
 		return call_fail(c, ERR_NOT_IMPLEMENTED, "Read replicas in another Region are not implemented.");
 	TRY(rds_instance_find(c, source, &from));
+	if (str_has(from.db_cluster_identifier))
+		return call_fail(c, ERR_NOT_IMPLEMENTED, "Read replicas of DB clusters are not implemented.");
 	if (!str_is(from.db_instance_status, "available") && !str_is(from.db_instance_status, "backing-up"))
 		return RDS_FAIL(c, INVALID_DB_INSTANCE_STATE_FAULT, "Instance %.*s is not in available state.",
 			STR_ARG(from.db_instance_identifier));
@@ -290,7 +294,8 @@ status rds_describe_db_instance_automated_backups(struct call *c,
 	struct rds_each e = rds_each(rds_here(c), &rds_kind_instance);
 	while (rds_next(&e)) {
 		const struct rds_rec_instance *r = e.record;
-		if (!r->restorable_from.has || !rds_filter_passes(&in->filters, "status", STR("active")) ||
+		if (str_has(r->db_cluster_identifier) || !r->restorable_from.has ||
+			!rds_filter_passes(&in->filters, "status", STR("active")) ||
 			!rds_filter_passes(&in->filters, "db-instance-id", r->db_instance_identifier) ||
 			!rds_filter_passes(&in->filters, "dbi-resource-id", r->dbi_resource_id) ||
 			(str_has(in->db_instance_identifier) &&

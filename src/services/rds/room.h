@@ -38,7 +38,12 @@ struct rds_kind {
 	uint16_t record;  /* RDS_REC_… */
 };
 extern const struct rds_kind rds_kind_instance, rds_kind_subnet_group, rds_kind_parameter_group, rds_kind_option_group,
-	rds_kind_snapshot, rds_kind_event;
+	rds_kind_snapshot, rds_kind_event, rds_kind_cluster, rds_kind_cluster_snapshot,
+	rds_kind_cluster_parameter_group, rds_kind_cluster_endpoint;
+/* Of an instance or a cluster, and of its snapshots, by its resource id. */
+bool rds_is_cluster(struct str resource_id);
+const struct rds_kind *rds_kind_of(struct str resource_id);
+const struct rds_kind *rds_snapshot_kind_of(struct str resource_id);
 /* *record is zeroed first. NOT_FOUND. */
 status rds_load(struct rds_place at, const struct rds_kind *k, struct str name, void *record) MUST_USE;
 void rds_put(struct rds_place at, const struct rds_kind *k, struct str name, const void *record);
@@ -55,7 +60,9 @@ struct rds_each {
 struct rds_each rds_each(struct rds_place at, const struct rds_kind *k);
 bool rds_next(struct rds_each *e);
 status rds_each_end(struct rds_each *e) MUST_USE;
-/* Instances of all accounts and regions: at is the owner's. */
+/* Of all accounts and regions: at is the owner's. */
+struct rds_each rds_each_anywhere(struct store_tx *tx, struct arena *a, const struct rds_kind *k);
+/* Instances. */
 struct rds_each rds_each_instance(struct store_tx *tx, struct arena *a);
 struct str rds_arn(const struct call *c, const struct rds_kind *k, struct str name);
 /* Saves the instance under its name, and whose it is under its resource id. */
@@ -139,6 +146,22 @@ status rds_instance_must_be(struct call *c, const struct rds_rec_instance *r, co
 /* The answer's instance. */
 struct rds_db_instance *rds_instance_answer(struct call *c, const struct rds_rec_instance *r);
 
+/* ── create.c ── of instances and clusters: the master user's name and password, a database's name. */
+status rds_master_check(struct call *c, struct str engine, struct str name) MUST_USE;
+status rds_master_password(struct call *c, struct rds_rec_instance *r, bool cluster, struct str password, bool managed,
+	struct str managed_key) MUST_USE;
+status rds_database_check(struct call *c, struct str name) MUST_USE;
+
+/* ── cluster_member.c ── what is asked of an instance that is a member of a DB cluster: see cluster.h. */
+status rds_member_create(struct call *c, const struct rds_create_db_instance_input *in,
+	struct rds_create_db_instance_output *out) MUST_USE;
+status rds_member_modify(struct call *c, const struct rds_modify_db_instance_input *in, struct rds_rec_instance *m,
+	struct rds_db_instance **out) MUST_USE;
+status rds_member_delete(struct call *c, const struct rds_delete_db_instance_input *in, struct rds_rec_instance *m,
+	struct rds_db_instance **out) MUST_USE;
+status rds_member_reboot(struct call *c, const struct rds_reboot_db_instance_input *in, struct rds_rec_instance *m,
+	struct rds_db_instance **out) MUST_USE;
+
 /* ── make.c ── what CreateDBInstance, the restores and read replicas have in common: `r` holds what the request said
  * (or the source had); names, network, defaults are checked and filled in, interfaces made, and the job scheduled. */
 struct rds_make {
@@ -152,6 +175,8 @@ struct rds_make {
 status rds_make(struct call *c, struct rds_rec_instance *r, const struct rds_make *m) MUST_USE;
 /* Security groups of the instance's VPC. */
 status rds_groups_check(struct call *c, struct str vpc, const struct str *groups, size_t n) MUST_USE;
+/* With the client's error where another instance has that name, or there are too many. */
+status rds_instance_name_free(struct call *c, struct str name) MUST_USE;
 /* One more node in a zone of the subnet group where none is yet (zone: STR_NONE for any). */
 status rds_node_add(struct call *c, struct rds_rec_instance *r, struct str zone) MUST_USE;
 /* With a public address and one of this machine's loopback, or without. */
@@ -182,6 +207,7 @@ struct str rds_verifier(struct arena *a, struct str engine, struct str password)
 
 /* ── controller.c ── */
 #define RDS_JOB "rds.instance"
+#define RDS_JOB_CLUSTER "rds.cluster"
 status rds_instance_job(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms);
 #define RDS_JOB_SNAPSHOT "rds.snapshot"
 /* The job that brings an instance to what it shall be, at due_ms (0: now). */

@@ -76,13 +76,14 @@ status rds_secret_make(struct rds_work *w)
 {
 	struct inside_caller who = rds_itself(w);
 	struct str password = new_password(w->at.a);
+	bool cluster = rds_is_cluster(w->r->dbi_resource_id);
 	struct secretsmanager_tag tags[] = {{STR("aws:secretsmanager:owningService"), STR("rds")},
-		{STR("aws:rds:primaryDBInstanceArn"),
-			str_fmt(w->at.a, "arn:aws:rds:%.*s:%.*s:db:%.*s", STR_ARG(w->at.region), STR_ARG(w->at.account),
-				STR_ARG(w->r->db_instance_identifier))}};
+		{cluster ? STR("aws:rds:primaryDBClusterArn") : STR("aws:rds:primaryDBInstanceArn"),
+			str_fmt(w->at.a, "arn:aws:rds:%.*s:%.*s:%s:%.*s", STR_ARG(w->at.region), STR_ARG(w->at.account),
+				rds_kind_of(w->r->dbi_resource_id)->name, STR_ARG(w->r->db_instance_identifier))}};
 	struct secretsmanager_create_secret_input in = {.name = w->r->secret_name,
-		.description = str_fmt(w->at.a, "The secret associated with the primary RDS DB instance: %.*s",
-			STR_ARG(tags[1].value)),
+		.description = str_fmt(w->at.a, "The secret associated with the primary RDS DB %s: %.*s",
+			cluster ? "cluster" : "instance", STR_ARG(tags[1].value)),
 		.kms_key_id = w->r->secret_key,
 		.secret_string = value_of(w, password),
 		.client_request_token = rand_uuid(w->at.a),

@@ -108,8 +108,7 @@ struct str rds_settings_text(struct arena *a, const struct rds_settings *s, stru
 			"primary_conninfo = 'host=%.*s port=%d user=rdsrepladmin application_name=node_%.*s'\n"
 			"wal_retrieve_retry_interval = 200\n",
 			STR_ARG(s->follow), s->follow_port ? s->follow_port : s->r->port.v, STR_ARG(s->node->letter));
-	buf_fmt(&b, "synchronous_standby_names = '%s%.*s'\n", str_has(s->synchronous) ? "node_" : "",
-		STR_ARG(str_or(s->synchronous, STR(""))));
+	buf_fmt(&b, "synchronous_standby_names = '%.*s'\n", STR_ARG(str_or(s->synchronous, STR(""))));
 	if (s->tls)
 		buf_fmt(&b, "ssl = on\nssl_cert_file = '%.*s/server.crt'\nssl_key_file = '%.*s/server.key'\n",
 			STR_ARG(own), STR_ARG(own));

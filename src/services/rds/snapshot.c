@@ -1,6 +1,7 @@
 /* DB snapshots: CreateDBSnapshot and what can be done with them. "Creating a DB snapshot", "Sharing a DB snapshot", the
  * guide. */
 #include "services/rds/node.h"
+#include "services/rds/snapshot_share.h"
 
 enum { SHARED_MAX = 20 };
 
@@ -22,7 +23,7 @@ static struct rds_db_snapshot *answer(struct call *c, const struct rds_rec_snaps
 	return is_ok(show(c, r, out)) ? out : NULL;
 }
 
-static bool may_restore(const struct rds_rec_snapshot *r, struct str account)
+bool rds_snapshot_shared_with(const struct rds_rec_snapshot *r, struct str account)
 {
 	for (size_t i = 0; i < r->shared.n; i++)
 		if (str_is(r->shared.v[i], "all") || str_eq(r->shared.v[i], account)) return true;
@@ -40,7 +41,8 @@ status rds_snapshot_find(struct call *c, struct str id, struct rds_rec_snapshot 
 		at.region = part[3], at.account = part[4];
 	}
 	status s = rds_load(at, &rds_kind_snapshot, rest, r);
-	if (is_ok(s) && !str_eq(at.account, c->account) && !may_restore(r, c->account)) s = STATUS(NOT_FOUND);
+	if (is_ok(s) && !str_eq(at.account, c->account) && !rds_snapshot_shared_with(r, c->account))
+		s = STATUS(NOT_FOUND);
 	if (!status_is(s, STATUS_NOT_FOUND)) return s;
 	return RDS_FAIL(c, DB_SNAPSHOT_NOT_FOUND_FAULT, "DBSnapshot %.*s not found.", STR_ARG(id));
 }
@@ -82,6 +84,11 @@ status rds_create_db_snapshot(
 	struct rds_rec_snapshot s;
 	struct str name;
 	TRY(rds_instance_find(c, in->db_instance_identifier, &r));
+	if (str_has(r.db_cluster_identifier))
+		return RDS_FAIL(c, INVALID_DB_INSTANCE_STATE_FAULT,
+			"The specified instance is a member of a cluster and a snapshot cannot be created directly. "
+			"Please "
+			"use the CreateDBClusterSnapshot API instead.");
 	TRY(check_new(c, in->db_snapshot_identifier, &name));
 	bool stopped = str_is(r.db_instance_status, "stopped");
 	if (!stopped && !str_is(r.db_instance_status, "available"))
@@ -104,7 +111,7 @@ static bool wanted(
 	struct call *c, const struct rds_describe_db_snapshots_input *in, const struct rds_rec_snapshot *r, bool mine)
 {
 	struct str type = in->snapshot_type;
-	bool shared = !mine && may_restore(r, c->account), all = false;
+	bool shared = !mine && rds_snapshot_shared_with(r, c->account), all = false;
 	for (size_t i = 0; i < r->shared.n; i++) all = all || str_is(r->shared.v[i], "all");
 	if (str_is(type, "shared") && !(shared && !all)) return false;
 	if (str_is(type, "public") && !all) return false;
@@ -248,11 +255,36 @@ status rds_describe_db_snapshot_attributes(struct call *c, const struct rds_desc
 	return OK;
 }
 
+status rds_snapshot_share(struct call *c, struct rds_rec_snapshot *r, const struct rds_attribute_value_list *add,
+	const struct rds_attribute_value_list *remove)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < r->shared.n; i++) {
+		bool gone = false;
+		for (size_t k = 0; k < remove->n; k++) gone |= str_eq(remove->v[k], r->shared.v[i]);
+		if (!gone) r->shared.v[kept++] = r->shared.v[i];
+	}
+	r->shared.n = kept;
+	size_t capacity = kept;
+	for (size_t k = 0; k < add->n; k++) {
+		struct str v = add->v[k];
+		int64_t digits;
+		if (!str_is(v, "all") && (v.n != 12 || !is_ok(str_to_i64(v, &digits))))
+			return RDS_FAIL(c, INVALID_PARAMETER_VALUE, "Invalid account: %.*s", STR_ARG(v));
+		bool there = false;
+		for (size_t i = 0; i < r->shared.n; i++) there = there || str_eq(r->shared.v[i], v);
+		if (!there) *VEC_PUSH(c->arena, &r->shared, &capacity) = v;
+	}
+	if (r->shared.n > SHARED_MAX)
+		return RDS_FAIL(c, SHARED_SNAPSHOT_QUOTA_EXCEEDED_FAULT,
+			"A snapshot can be shared with at most %d accounts.", SHARED_MAX);
+	return OK;
+}
+
 status rds_modify_db_snapshot_attribute(struct call *c, const struct rds_modify_db_snapshot_attribute_input *in,
 	struct rds_modify_db_snapshot_attribute_output *out)
 {
 	struct rds_rec_snapshot r;
-	size_t kept = 0;
 	TRY(own(c, in->db_snapshot_identifier, &r));
 	if (!str_is(in->attribute_name, "restore"))
 		return RDS_FAIL(
@@ -260,26 +292,7 @@ status rds_modify_db_snapshot_attribute(struct call *c, const struct rds_modify_
 	if (str_is(r.snapshot_type, "automated"))
 		return RDS_FAIL(
 			c, INVALID_DB_SNAPSHOT_STATE_FAULT, "Automated snapshots can't be shared: copy them first.");
-	for (size_t i = 0; i < r.shared.n; i++) {
-		bool gone = false;
-		for (size_t k = 0; k < in->values_to_remove.n; k++)
-			gone |= str_eq(in->values_to_remove.v[k], r.shared.v[i]);
-		if (!gone) r.shared.v[kept++] = r.shared.v[i];
-	}
-	r.shared.n = kept;
-	size_t capacity = kept;
-	for (size_t k = 0; k < in->values_to_add.n; k++) {
-		struct str v = in->values_to_add.v[k];
-		int64_t digits;
-		if (!str_is(v, "all") && (v.n != 12 || !is_ok(str_to_i64(v, &digits))))
-			return RDS_FAIL(c, INVALID_PARAMETER_VALUE, "Invalid account: %.*s", STR_ARG(v));
-		bool there = false;
-		for (size_t i = 0; i < r.shared.n; i++) there = there || str_eq(r.shared.v[i], v);
-		if (!there) *VEC_PUSH(c->arena, &r.shared, &capacity) = v;
-	}
-	if (r.shared.n > SHARED_MAX)
-		return RDS_FAIL(c, SHARED_SNAPSHOT_QUOTA_EXCEEDED_FAULT,
-			"A snapshot can be shared with at most %d accounts.", SHARED_MAX);
+	TRY(rds_snapshot_share(c, &r, &in->values_to_add, &in->values_to_remove));
 	rds_put(rds_here(c), &rds_kind_snapshot, r.db_snapshot_identifier, &r);
 	out->db_snapshot_attributes_result = attributes_of(c, &r);
 	return OK;

@@ -52,12 +52,17 @@ status rds_snapshot_begin(
 		.parameter_group = r->parameter_group,
 		.iam_database_authentication_enabled = r->iam_database_authentication_enabled};
 	if (r->copy_tags_to_snapshot.v) s.tags = r->tags;
-	struct rds_rec_task t = {.account = at.account, .region = at.region, .name = name, .folder = s.folder};
-	rds_put(at, &rds_kind_snapshot, name, &s);
-	jobs_schedule(at.tx,
-		&(struct job){.kind = STR(RDS_JOB_SNAPSHOT),
-			.id = str_fmt(at.a, "%.*s %.*s %.*s", STR_ARG(at.account), STR_ARG(at.region), STR_ARG(name)),
-			.payload = rds_rec_task_encode(at.a, &t)});
+	bool cluster = rds_is_cluster(r->dbi_resource_id);
+	struct rds_rec_task t = {.account = at.account,
+		.region = at.region,
+		.name = name,
+		.folder = s.folder,
+		.cluster = SOME_BOOL(cluster)};
+	rds_put(at, rds_snapshot_kind_of(r->dbi_resource_id), name, &s);
+	jobs_schedule(at.tx, &(struct job){.kind = STR(RDS_JOB_SNAPSHOT),
+				     .id = str_fmt(at.a, "%.*s %.*s %s%.*s", STR_ARG(at.account), STR_ARG(at.region),
+					     cluster ? "cluster " : "", STR_ARG(name)),
+				     .payload = rds_rec_task_encode(at.a, &t)});
 	return OK;
 }
 
@@ -67,12 +72,14 @@ static void snapshot_event(struct rds_place at, int64_t now_ms, const struct rds
 	*categories = STR("creation");
 	rds_event(at, now_ms,
 		&(struct rds_rec_event){.source_identifier = s->db_snapshot_identifier,
-			.source_type = STR("db-snapshot"),
+			.source_type =
+				rds_is_cluster(s->dbi_resource_id) ? STR("db-cluster-snapshot") : STR("db-snapshot"),
 			.message = str_c(text),
 			.categories = {categories, 1},
 			.date = SOME_TIME(now_ms),
-			.source_arn = str_fmt(at.a, "arn:aws:rds:%.*s:%.*s:snapshot:%.*s", STR_ARG(at.region),
-				STR_ARG(at.account), STR_ARG(s->db_snapshot_identifier))});
+			.source_arn = str_fmt(at.a, "arn:aws:rds:%.*s:%.*s:%s:%.*s", STR_ARG(at.region),
+				STR_ARG(at.account), rds_snapshot_kind_of(s->dbi_resource_id)->name,
+				STR_ARG(s->db_snapshot_identifier))});
 }
 
 /* The instance may go on (be deleted) when its snapshot is done. */
@@ -84,7 +91,7 @@ static status free_instance(struct rds_place at, const struct rds_rec_snapshot *
 	if (status_is(st, STATUS_NOT_FOUND)) return OK;
 	TRY(st);
 	struct rds_place there = {at.tx, at.a, o.account, o.region};
-	TRY(rds_load(there, &rds_kind_instance, o.name, &r));
+	TRY(rds_load(there, rds_kind_of(s->dbi_resource_id), o.name, &r));
 	if (str_is(s->snapshot_type, "manual") && str_is(r.db_instance_status, "backing-up")) {
 		r.db_instance_status = STR("available");
 		rds_instance_put(there, &r);
@@ -104,7 +111,8 @@ static status take(struct cloud *cloud, struct rds_place at, const struct rds_re
 	status st = rds_owner(at.tx, at.a, s->dbi_resource_id, &o);
 	if (status_is(st, STATUS_NOT_FOUND)) return STATUS(INVALID);
 	TRY(st);
-	TRY(rds_load((struct rds_place){at.tx, at.a, o.account, o.region}, &rds_kind_instance, o.name, &r));
+	TRY(rds_load(
+		(struct rds_place){at.tx, at.a, o.account, o.region}, rds_kind_of(s->dbi_resource_id), o.name, &r));
 	return rds_snapshot_take(cloud, at.a, &r, s->folder, why);
 }
 
@@ -117,7 +125,8 @@ status rds_snapshot_job(void *ctx, struct store_tx *tx, struct arena *a, const s
 	TRY(rds_rec_task_decode(a, job->payload, &t));
 	struct rds_place at = {tx, a, t.account, t.region};
 	int64_t now_ms = clock_now(cloud->clock);
-	status st = rds_load(at, &rds_kind_snapshot, t.name, &s);
+	const struct rds_kind *kind = t.cluster.v ? &rds_kind_cluster_snapshot : &rds_kind_snapshot;
+	status st = rds_load(at, kind, t.name, &s);
 	if (status_is(st, STATUS_NOT_FOUND)) {
 		/* Deleted while it was taken: what has been written since. */
 		if (rds_real(cloud) && str_has(t.folder)) rds_remove_folder(cloud, a, t.folder);
@@ -137,7 +146,7 @@ status rds_snapshot_job(void *ctx, struct store_tx *tx, struct arena *a, const s
 	s.source_folder = STR_NONE;
 	/* A restore to a moment begins with a snapshot that was whole by then. */
 	if (str_is(s.snapshot_type, "automated")) s.snapshot_create_time = SOME_TIME(now_ms);
-	rds_put(at, &rds_kind_snapshot, t.name, &s);
+	rds_put(at, kind, t.name, &s);
 	snapshot_event(at, now_ms, &s,
 		!is_ok(st)                             ? "Snapshot failed"
 		: str_is(s.snapshot_type, "automated") ? "Automated snapshot created"
@@ -164,7 +173,7 @@ status rds_folder_job(void *ctx, struct store_tx *tx, struct arena *a, const str
 /* Those past their time go; *oldest: the folder of the oldest that stays. */
 static status expire(struct rds_work *w, struct str *oldest, int64_t *from_ms)
 {
-	struct rds_each e = rds_each(w->at, &rds_kind_snapshot);
+	struct rds_each e = rds_each(w->at, rds_snapshot_kind_of(w->r->dbi_resource_id));
 	*oldest = STR_NONE, *from_ms = 0;
 	while (rds_next(&e)) {
 		const struct rds_rec_snapshot *s = e.record;
@@ -175,7 +184,7 @@ static status expire(struct rds_work *w, struct str *oldest, int64_t *from_ms)
 		if (s->snapshot_create_time.ms + (w->r->backup_retention_period.v + 1) * DAY_MS <= w->now_ms ||
 			w->r->backup_retention_period.v == 0) {
 			if (w->real && str_has(s->folder)) rds_remove_folder(w->cloud, w->at.a, s->folder);
-			rds_drop(w->at, &rds_kind_snapshot, s->db_snapshot_identifier);
+			rds_drop(w->at, rds_snapshot_kind_of(w->r->dbi_resource_id), s->db_snapshot_identifier);
 		} else if (str_is(s->status, "available") && (!*from_ms || s->snapshot_create_time.ms < *from_ms)) {
 			*oldest = s->folder, *from_ms = s->snapshot_create_time.ms;
 		}
@@ -203,7 +212,7 @@ status rds_backups(struct rds_work *w)
 			STR_ARG(str_sub(stamp, 0, 4)), STR_ARG(str_sub(stamp, 4, 2)), STR_ARG(str_sub(stamp, 6, 2)),
 			STR_ARG(str_sub(stamp, 9, 2)), STR_ARG(str_sub(stamp, 11, 2)));
 		struct rds_rec_snapshot taken;
-		status s = rds_load(w->at, &rds_kind_snapshot, name, &taken);
+		status s = rds_load(w->at, rds_snapshot_kind_of(r->dbi_resource_id), name, &taken);
 		if (status_is(s, STATUS_NOT_FOUND)) s = rds_snapshot_begin(w->at, w->now_ms, r, name, "automated");
 		TRY(s);
 		r->next_backup = SOME_TIME(rds_window_next(r->preferred_backup_window, w->now_ms));

@@ -36,7 +36,7 @@ bool rds_pg_standby_runs(struct rds_work *w)
 }
 
 /* With the old primary out of the way: its promotion. */
-static status promote(struct rds_work *w, struct rds_rec_node *n)
+status rds_node_promote(struct rds_work *w, struct rds_rec_node *n)
 {
 	struct pg p;
 	struct pg_rows rows;
@@ -44,6 +44,8 @@ static status promote(struct rds_work *w, struct rds_rec_node *n)
 	status s = rds_connect(w->cloud, w->at.a, w->r, n->letter, STR("postgres"), &p, &why);
 	if (!is_ok(s)) return s;
 	s = pg_query(&p, w->at.a, STR("SELECT pg_promote(true, 15)"), PROMOTE_MS, &rows, &why);
+	/* It has not read all of the log yet. */
+	if (is_ok(s) && (rows.n != 1 || !str_is(rows.v[0].v[0], "t"))) s = STATUS(BUSY);
 	/* A second try of one that was promoted already: "55000: recovery is not in progress". */
 	if (status_is(s, STATUS_INVALID) && str_starts(str_or(why, STR("")), STR("55000"))) s = OK;
 	/* The records say who is primary: the files follow, clients are let in. */
@@ -70,7 +72,7 @@ status rds_pg_failover(struct rds_work *w)
 	old->state = STR("new");
 	/* Its folder is begun anew. */
 	struct str why = STR_NONE;
-	status s = promote(w, n);
+	status s = rds_node_promote(w, n);
 	if (!is_ok(s)) return s;
 	r->synced = SOME_BOOL(false);
 	rds_instance_event(w->at, w->now_ms, r, "failover", "Multi-AZ instance failover completed");

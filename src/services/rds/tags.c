@@ -48,6 +48,13 @@ static status find(struct call *c, struct str arn, struct tagged *out)
 		!str_eq(part[4], c->account))
 		return RDS_FAIL(c, INVALID_PARAMETER_VALUE, "Invalid resource name: %.*s", STR_ARG(arn));
 	struct rds_place at = rds_here(c);
+	if (str_eq(part[5], str_c(rds_kind_cluster.name))) {
+		struct rds_rec_instance *r = arena_new(c->arena, struct rds_rec_instance);
+		out->kind = &rds_kind_cluster, out->record = r, out->pairs = &r->tags;
+		status s = rds_load(at, out->kind, rest, r);
+		if (!status_is(s, STATUS_NOT_FOUND)) return s;
+		return RDS_FAIL(c, DB_CLUSTER_NOT_FOUND_FAULT, "DBCluster %.*s not found.", STR_ARG(rest));
+	}
 	if (str_eq(part[5], str_c(rds_kind_instance.name))) {
 		struct rds_rec_instance *r = arena_new(c->arena, struct rds_rec_instance);
 		out->kind = &rds_kind_instance, out->record = r, out->pairs = &r->tags;
@@ -93,6 +100,21 @@ static status find(struct call *c, struct str arn, struct tagged *out)
 		TRY(rds_each_end(&e));
 		out->kind = &rds_kind_proxy, out->record = r, out->pairs = &r->tags;
 		absent = RDS_ERR_DB_PROXY_NOT_FOUND_FAULT;
+	} else if (str_eq(part[5], str_c(rds_kind_cluster_snapshot.name))) {
+		struct rds_rec_snapshot *r = arena_new(c->arena, struct rds_rec_snapshot);
+		out->kind = &rds_kind_cluster_snapshot, out->record = r, out->pairs = &r->tags;
+		s = rds_load(at, out->kind, rest, r);
+		absent = RDS_ERR_DB_CLUSTER_SNAPSHOT_NOT_FOUND_FAULT;
+	} else if (str_eq(part[5], str_c(rds_kind_cluster_parameter_group.name))) {
+		struct rds_rec_parameter_group *r = arena_new(c->arena, struct rds_rec_parameter_group);
+		out->kind = &rds_kind_cluster_parameter_group, out->record = r, out->pairs = &r->tags;
+		s = rds_load(at, out->kind, rest, r);
+		absent = RDS_ERR_DB_PARAMETER_GROUP_NOT_FOUND_FAULT;
+	} else if (str_eq(part[5], str_c(rds_kind_cluster_endpoint.name))) {
+		struct rds_rec_cluster_endpoint *r = arena_new(c->arena, struct rds_rec_cluster_endpoint);
+		out->kind = &rds_kind_cluster_endpoint, out->record = r, out->pairs = &r->tags;
+		s = rds_load(at, out->kind, rest, r);
+		absent = RDS_ERR_DB_CLUSTER_ENDPOINT_NOT_FOUND_FAULT;
 	} else {
 		return RDS_FAIL(c, INVALID_PARAMETER_VALUE, "Unsupported resource type in %.*s", STR_ARG(arn));
 	}

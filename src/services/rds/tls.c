@@ -8,13 +8,14 @@
 
 #define VALID_MS (825ll * 24 * 60 * 60 * 1000)
 
-status rds_certificate_write(struct cloud *cloud, struct arena *a, struct str folder, struct str name)
+status rds_certificate_write(
+	struct cloud *cloud, struct arena *a, struct str folder, const struct str *names, size_t n_names)
 {
 	struct stat st;
 	struct ca_server made;
 	if (stat(rds_path(cloud, a, folder, "server.key"), &st) == 0) return OK;
-	struct ca_order order = {.names = &name,
-		.n_names = 1,
+	struct ca_order order = {.names = names,
+		.n_names = n_names,
 		.now_ms = clock_now(cloud->clock) - clock_offset(cloud->clock),
 		.valid_ms = VALID_MS};
 	TRY(ca_issue_server(store_dir(cloud->store), &order, a, &made));
@@ -26,7 +27,17 @@ status rds_certificate_write(struct cloud *cloud, struct arena *a, struct str fo
 status rds_node_certificate(struct rds_work *w, const struct rds_rec_node *n)
 {
 	struct str folder = str_fmt(w->at.a, "rds/%.*s/%.*s", STR_ARG(w->r->dbi_resource_id), STR_ARG(n->letter));
-	return rds_certificate_write(w->cloud, w->at.a, folder, w->r->name);
+	struct str names[4] = {w->r->name, w->r->reader_name};
+	size_t n_names = rds_is_cluster(w->r->dbi_resource_id) ? 2 : 1;
+	if (n_names > 1 && str_has(n->instance)) {
+		struct str rest = names[1];
+		(void)str_cut(&rest, '.');
+		names[n_names++] = rds_endpoint_name(w->at.a, w->at, n->instance);
+		/* Custom endpoints: "cluster-ro-…" is "cluster-custom-…" for them. */
+		names[n_names++] =
+			str_cat(w->at.a, STR("*.cluster-custom-"), str_from(rest, sizeof("cluster-ro-") - 1));
+	}
+	return rds_certificate_write(w->cloud, w->at.a, folder, names, n_names);
 }
 
 static int64_t time_of(const ASN1_TIME *t)

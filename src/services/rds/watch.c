@@ -1,6 +1,7 @@
 /* See watch.h. The thread's memory is a list of instances; it has at most some dozens. */
 #include "services/rds/watch.h"
 #include "base/log.h"
+#include "base/rand.h"
 #include "host/host.h"
 #include "services/rds/auth.h"
 #include "services/rds/driver.h"
@@ -34,7 +35,8 @@ struct connection {
 struct instance {
 	struct instance *next;
 	char id[64];
-	char loopback[16], public[16];
+	char loopback[16];
+	char public[16 * 16]; /* with commas between; each connection goes to one of them */
 	uint16_t port, watched_port;
 	int listener;
 	char *socket; /* folder */
@@ -135,10 +137,13 @@ static void connection_add(struct rds *s, int fd, int server)
 static void accept_one(struct rds *s, const char *loopback, const char *public, int listener, uint16_t port)
 {
 	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), server = -1;
+	struct str rest = str_c(public), to = STR("");
+	uint64_t several = 1;
 	if (fd < 0) return;
-	status st = s->n_connections < CONNECTIONS_MAX
-			    ? host_connect(s->cloud->host, HOST_INTERNET, str_c(public), port, &server)
-			    : STATUS(LIMIT);
+	for (const char *p = public; *p; p++) several += *p == ',';
+	for (uint64_t i = rand_below(several) + 1; i > 0; i--) to = str_cut(&rest, ',');
+	status st = s->n_connections < CONNECTIONS_MAX ? host_connect(s->cloud->host, HOST_INTERNET, to, port, &server)
+						       : STATUS(LIMIT);
 	if (!is_ok(st)) {
 		log_info("rds", "forward_failed", "at=%s why=%s", loopback, status_name(st));
 		close(fd);

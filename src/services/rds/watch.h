@@ -14,8 +14,8 @@ void rds_lock(struct rds *s);
 void rds_unlock(struct rds *s);
 
 /* From now on: a listener at loopback:port whose connections go to the instance's interface from the internet, so that
- * gateways, routes, ACLs and groups decide; public_address is the interface's. loopback STR_NONE: none any more.
- * Idempotent. */
+ * gateways, routes, ACLs and groups decide; public_address is the interface's, or several with commas between: each
+ * connection goes to one. loopback STR_NONE: none any more. Idempotent. */
 void rds_forward(struct rds *s, struct str resource_id, struct str loopback, uint16_t port, struct str public_address);
 /* From now on: a listener in that place at 127.0.0.1:port, whose connections go to mysqld.sock in the folder. place
  * STR_NONE: none any more. Idempotent. */
