@@ -1,6 +1,6 @@
-/* Durable jobs. A job is two records: (virga, job, kind, id) tells when it is due, and (virga, job-due, due, kind, id) holds
- * it where a scan finds what is due first. One dispatcher thread looks what is due and hands it to workers; a worker runs
- * the handler in a transaction that also removes or moves the job. */
+/* Durable jobs. A job is two records: (virga, job, kind, id) tells when it is due, and (virga, job-due, due, kind, id)
+ * holds it where a scan finds what is due first. One dispatcher thread looks what is due and hands it to workers; a
+ * worker runs the handler in a transaction that also removes or moves the job. */
 #include "clock/jobs.h"
 #include "base/log.h"
 #include "base/map.h"
@@ -29,12 +29,15 @@ struct jobs {
 	bool stop;
 	uint64_t pokes, finished; /* so many pokes, so many runs of handlers */
 	uint64_t settled_at;      /* the last look that found nothing due or running began after that many pokes */
-	struct str queue[QUEUE]; /* keys of due jobs, on the heap; a ring */
+	struct str queue[QUEUE];  /* keys of due jobs, on the heap; a ring */
 	unsigned first, queued, running;
-	struct map claimed; /* due keys that are queued or running */
+	/* Jobs (by id_key) that are queued or running: one that is scheduled anew meanwhile waits for the end of that
+	 * run, so that no two runs of a job are at work at the same time. */
+	struct map claimed;
 };
 
-/* ── records ─────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+/* ── records
+ * ─────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static struct key begin_key(struct arena *a, struct str what)
 {
@@ -117,7 +120,8 @@ void jobs_schedule(struct store_tx *tx, const struct job *job)
 	arena_cleanup(&a);
 }
 
-/* ── running ─────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+/* ── running
+ * ─────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static const struct handler *find_handler(const struct jobs *j, struct str kind)
 {
@@ -225,9 +229,13 @@ static void *work(void *arg)
 		pthread_mutex_unlock(&j->lock);
 		run_job(j, &a, key);
 		arena_reset(&a);
+		struct job done = {0};
+		/* It was read when it was queued. */
+		INVARIANT(is_ok(read_due_key(&a, key, &done)));
+		struct str claim = id_key(&a, done.kind, done.id);
 		pthread_mutex_lock(&j->lock);
 		j->running--;
-		map_remove(&j->claimed, key);
+		map_remove(&j->claimed, claim);
 		free((char *)(uintptr_t)key.p);
 		j->finished++; /* it may have made others due, or itself again */
 		pthread_cond_signal(&j->changed);
@@ -237,10 +245,11 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* ── dispatching ─────────────────────────────────────────────────────────────────────────────────────────────────────── */
+/* ── dispatching
+ * ─────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* Queues what is due. True if something is due that is neither queued nor running yet and found no room. *next_ms: when the
- * next one will be due, else INT64_MAX. */
+/* Queues what is due. True if something is due that is neither queued nor running yet and found no room. *next_ms: when
+ * the next one will be due, else INT64_MAX. */
 static bool look(struct jobs *j, struct arena *a, int64_t now_ms, int64_t *next_ms)
 {
 	struct store_tx *tx = store_begin(j->store, a, true);
@@ -257,14 +266,15 @@ static bool look(struct jobs *j, struct arena *a, int64_t now_ms, int64_t *next_
 			break;
 		}
 		if (!find_handler(j, job.kind)) continue; /* of a service that this program does not have: kept */
+		struct str claim = id_key(a, job.kind, job.id);
 		pthread_mutex_lock(&j->lock);
-		if (!map_get(&j->claimed, key)) {
+		if (!map_get(&j->claimed, claim)) {
 			full = j->queued == QUEUE;
 			if (!full) {
 				char *copy = mem_new(key.n);
 				memcpy(copy, key.p, key.n);
 				j->queue[(j->first + j->queued++) % QUEUE] = str_n(copy, key.n);
-				map_set(&j->claimed, key, copy);
+				map_set(&j->claimed, claim, copy);
 				pthread_cond_signal(&j->work);
 			}
 		}
@@ -332,7 +342,8 @@ bool jobs_settle(struct jobs *j, int64_t timeout_ms)
 	return settled;
 }
 
-/* ── life ────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+/* ── life
+ * ────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 struct jobs *jobs_new(struct store *s, struct clock *c)
 {

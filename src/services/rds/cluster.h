@@ -47,6 +47,8 @@ status rds_member_add(struct call *c, struct rds_rec_instance *cluster, struct r
 status rds_member_load(struct rds_place at, const struct rds_rec_node *n, struct rds_rec_instance *out) MUST_USE;
 
 /* ── cluster_job.c ── */
+/* A member's status is that now. */
+status rds_member_tell(struct rds_work *w, const struct rds_rec_node *n, const char *state) MUST_USE;
 status rds_cluster_job(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms);
 
 /* ── cluster_failover.c ── */

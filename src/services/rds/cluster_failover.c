@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { STATEMENT_MS = 5000, SETTLE_MS = 500, REBUILD_MS = 60000, TIER_DEFAULT = 1 };
+enum { STATEMENT_MS = 5000, SETTLE_MS = 500, REBUILD_MS = 60000, TIER_DEFAULT = 1, FAILURES_MAX = 5 };
 
 static bool zone_down(struct rds_work *w, const struct rds_rec_node *n)
 {
@@ -148,6 +148,7 @@ static status take_over(struct rds_work *w, bool *moved)
 			.args = args},
 		&why);
 	TRY(s);
+	if (old) TRY(rds_member_tell(w, old, "rebooting"));
 	r->heir = r->target = STR_NONE;
 	if (str_is(str_or(r->wanted, STR("")), "failover")) r->wanted = STR_NONE;
 	if (str_is(r->db_instance_status, "failing-over")) r->db_instance_status = STR("available");
@@ -156,6 +157,18 @@ static status take_over(struct rds_work *w, bool *moved)
 	log_info("rds", "failover", "cluster=%.*s to=%.*s", STR_ARG(r->db_instance_identifier), STR_ARG(n->instance));
 	rds_again(w, 1);
 	return OK;
+}
+
+/* A request waits for a reader that is on its way: the one that was asked for, or any. */
+static bool waits_for(const struct rds_rec_instance *r, const struct rds_rec_node *n)
+{
+	bool found = n && (!str_has(r->target) || str_eq(n->instance, r->target)), coming = false;
+	for (size_t i = 0; i < r->nodes.n; i++) {
+		const struct rds_rec_node *o = &r->nodes.v[i];
+		if (str_eq(o->letter, r->primary) || (str_has(r->target) && !str_eq(o->instance, r->target))) continue;
+		coming = coming || (!str_is(o->state, "up") && !o->leaving.v && o->failures.v < FAILURES_MAX);
+	}
+	return !found && coming;
 }
 
 status rds_cluster_failover(struct rds_work *w, bool *moved)
@@ -175,6 +188,10 @@ status rds_cluster_failover(struct rds_work *w, bool *moved)
 		n = choose_by_tier(w);
 	else
 		TRY(choose_furthest(w, &n));
+	if (asked && waits_for(r, n)) {
+		rds_again(w, RDS_SOON_MS * 2);
+		return OK;
+	}
 	if (!n) {
 		/* A request that nobody can meet is over; a writer that is lost starts again where it is. */
 		if (asked) {

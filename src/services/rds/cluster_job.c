@@ -18,7 +18,7 @@ static bool passes(status s)
 }
 
 /* A member's record says what its node is; written only where that has changed. */
-static status tell(struct rds_work *w, const struct rds_rec_node *n, const char *state)
+status rds_member_tell(struct rds_work *w, const struct rds_rec_node *n, const char *state)
 {
 	struct rds_rec_instance m;
 	status s = rds_member_load(w->at, n, &m);
@@ -49,12 +49,12 @@ static status tell_running(struct rds_work *w, struct rds_rec_node *n)
 	/* Commits do not wait for a reader that catches up, but it answers. */
 	if (!up) return OK;
 	n->failures = (struct opt_i32){0};
-	return n->leaving.v || n->restart.v ? OK : tell(w, n, "available");
+	return n->leaving.v || n->restart.v ? OK : rds_member_tell(w, n, "available");
 }
 
 static status all_tell(struct rds_work *w, const char *state)
 {
-	for (size_t i = 0; i < w->r->nodes.n; i++) TRY(tell(w, &w->r->nodes.v[i], state));
+	for (size_t i = 0; i < w->r->nodes.n; i++) TRY(rds_member_tell(w, &w->r->nodes.v[i], state));
 	return OK;
 }
 
@@ -88,7 +88,7 @@ static status bring_up(struct rds_work *w, struct rds_rec_node *n, bool *ready)
 		STR_ARG(w->r->db_instance_identifier), STR_ARG(n->instance), status_name(s),
 		STR_ARG(str_or(why, STR(""))));
 	if (n->failures.v == FAILURES_MAX)
-		TRY(tell(w, n, str_is(n->state, "new") ? "failed" : "incompatible-parameters"));
+		TRY(rds_member_tell(w, n, str_is(n->state, "new") ? "failed" : "incompatible-parameters"));
 	rds_again(w, n->failures.v > FAILURES_MAX ? RDS_LATER_MS * 20 : RDS_LATER_MS);
 	return OK;
 }
@@ -160,6 +160,27 @@ static status asked_for(struct rds_work *w, bool *moved)
 	return OK;
 }
 
+/* Without servers the roles are all there is. */
+static void simulate_failover(struct rds_work *w)
+{
+	struct rds_rec_instance *r = w->r;
+	const struct rds_rec_node *writer = rds_node(r, r->primary), *next = NULL;
+	bool asked = str_is(str_or(r->wanted, STR("")), "failover");
+	for (size_t i = 0; i < r->nodes.n; i++) {
+		const struct rds_rec_node *n = &r->nodes.v[i];
+		if (n == writer || n->leaving.v || (next && !str_eq(n->instance, str_or(r->target, STR(""))))) continue;
+		next = n;
+	}
+	if (next && writer && (asked || writer->leaving.v)) {
+		r->primary = next->letter, r->availability_zone = next->zone;
+		rds_cluster_event(w, "failover",
+			str_fmt(w->at.a, "Completed failover to DB instance: %.*s", STR_ARG(next->instance)).p);
+		rds_again(w, 1);
+	}
+	if (asked) r->wanted = r->target = STR_NONE;
+	if (str_is(r->db_instance_status, "failing-over")) r->db_instance_status = STR("available");
+}
+
 static status nodes(struct rds_work *w, bool *whole)
 {
 	struct rds_rec_instance *r = w->r;
@@ -179,8 +200,7 @@ static status nodes(struct rds_work *w, bool *whole)
 			r->nodes.v[i].state = STR("up");
 			TRY(tell_running(w, &r->nodes.v[i]));
 		}
-		if (str_is(str_or(r->wanted, STR("")), "failover")) r->wanted = r->target = STR_NONE;
-		if (str_is(r->db_instance_status, "failing-over")) r->db_instance_status = STR("available");
+		simulate_failover(w);
 		*whole = true;
 		return OK;
 	}

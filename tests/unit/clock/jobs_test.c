@@ -3,6 +3,7 @@
 #include "clock/jobs.h"
 #include "store/key.h"
 #include <pthread.h>
+#include <time.h>
 
 static char dir[PATH_MAX];
 static struct store *s;
@@ -50,6 +51,18 @@ static status chain(void *ctx, struct store_tx *tx, struct arena *arena, const s
 	jobs_schedule(tx, &next);
 	return OK;
 }
+/* Stays at work for a while, and tells how many of it are. */
+static _Atomic int at_work, most_at_work;
+static status slow(void *ctx, struct store_tx *tx, struct arena *arena, const struct job *job, int64_t *again_ms)
+{
+	int n = ++at_work;
+	(void)ctx, (void)job, (void)again_ms;
+	if (n > most_at_work) most_at_work = n;
+	nanosleep(&(struct timespec){.tv_nsec = 30000000}, NULL);
+	counter(tx, arena, STR("slow"), 1);
+	at_work--;
+	return OK;
+}
 static void start(void)
 {
 	s = folder_open(dir, DURABILITY_RELAXED);
@@ -57,6 +70,7 @@ static void start(void)
 	j = jobs_new(s, c);
 	jobs_register(j, "count", count, NULL);
 	jobs_register(j, "chain", chain, NULL);
+	jobs_register(j, "slow", slow, NULL);
 	jobs_start(j, 3);
 }
 static void stop(void)
@@ -187,6 +201,19 @@ TEST(survives_a_restart)
 	start();
 	CHECK(jobs_settle(j, 5000));
 	CHECK(counted("x") == 1);
+	end();
+}
+
+TEST(no_two_runs_of_a_job_at_a_time)
+{
+	begin();
+	schedule("slow", "x", 0, "");
+	for (int i = 0; i < 5; i++) {
+		while (!at_work && counted("slow") == 0) nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+		schedule("slow", "x", -i, "");
+	}
+	CHECK(jobs_settle(j, 20000));
+	CHECK(most_at_work == 1 && counted("slow") >= 1);
 	end();
 }
 
