@@ -57,6 +57,48 @@ Outputs:
   Database: {Value: !Ref Database}
 """
 
+# What CDK's DatabaseCluster makes of a writer and a reader.
+CLUSTER = """
+Resources:
+  Vpc: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.0.0.0/16}}
+  A: {Type: AWS::EC2::Subnet, Properties: {VpcId: !Ref Vpc, CidrBlock: 10.0.1.0/24, AvailabilityZone: us-east-1a}}
+  B: {Type: AWS::EC2::Subnet, Properties: {VpcId: !Ref Vpc, CidrBlock: 10.0.2.0/24, AvailabilityZone: us-east-1b}}
+  Subnets: {Type: AWS::RDS::DBSubnetGroup, Properties: {DBSubnetGroupDescription: both, SubnetIds: [!Ref A, !Ref B]}}
+  Secret:
+    Type: AWS::SecretsManager::Secret
+    Properties: {GenerateSecretString: {SecretStringTemplate: '{"username": "master"}', GenerateStringKey: password, ExcludePunctuation: true}}
+  Group: {Type: AWS::RDS::DBClusterParameterGroup, Properties: {Family: aurora-postgresql15, Description: d, Parameters: {work_mem: '8192'}}}
+  Cluster:
+    Type: AWS::RDS::DBCluster
+    DeletionPolicy: Snapshot
+    Properties:
+      Engine: aurora-postgresql
+      EngineVersion: '15.4'
+      CopyTagsToSnapshot: true
+      DatabaseName: shop
+      DBSubnetGroupName: !Ref Subnets
+      DBClusterParameterGroupName: !Ref Group
+      MasterUsername: !Sub '{{resolve:secretsmanager:${Secret}:SecretString:username}}'
+      MasterUserPassword: !Sub '{{resolve:secretsmanager:${Secret}:SecretString:password}}'
+      Tags: [{Key: k, Value: v}]
+  Writer:
+    Type: AWS::RDS::DBInstance
+    Properties: {DBClusterIdentifier: !Ref Cluster, DBInstanceClass: db.t3.medium, Engine: aurora-postgresql, PromotionTier: 0, PubliclyAccessible: false}
+  Reader:
+    Type: AWS::RDS::DBInstance
+    DependsOn: Writer
+    Properties: {DBClusterIdentifier: !Ref Cluster, DBInstanceClass: db.t3.medium, Engine: aurora-postgresql, PromotionTier: 2, PubliclyAccessible: false}
+  Attachment:
+    Type: AWS::SecretsManager::SecretTargetAttachment
+    Properties: {SecretId: !Ref Secret, TargetId: !Ref Cluster, TargetType: AWS::RDS::DBCluster}
+Outputs:
+  Secret: {Value: !Ref Secret}
+  Host: {Value: !GetAtt Cluster.Endpoint.Address}
+  Port: {Value: !GetAtt Cluster.Endpoint.Port}
+  Readers: {Value: !GetAtt Cluster.ReadEndpoint.Address}
+  Cluster: {Value: !Ref Cluster}
+"""
+
 
 @unittest.skipIf(os.geteuid() != 0 or not glob.glob("/usr/lib/postgresql/*/bin/postgres"), "servers need root and PostgreSQL")
 class Database(Case):
@@ -80,6 +122,26 @@ class Database(Case):
         self.assertEqual(self.remove(stack["StackId"])["StackStatus"], "DELETE_COMPLETE", self.failures(stack["StackId"]))
         self.assertEqual(self.rds.describe_db_instances()["DBInstances"], [])
         self.assertEqual(self.rds.describe_db_proxies()["DBProxies"], [])
+
+    def test_a_cluster(self):
+        stack = self.create("cluster", CLUSTER)
+        out = outputs(stack)
+        [c] = self.rds.describe_db_clusters(DBClusterIdentifier=out["Cluster"])["DBClusters"]
+        self.assertEqual([m["IsClusterWriter"] for m in c["DBClusterMembers"]], [True, False])
+        self.assertEqual((out["Host"], out["Readers"], out["Port"]), (c["Endpoint"], c["ReaderEndpoint"], "5432"))
+        secret = json.loads(self.secretsmanager.get_secret_value(SecretId=out["Secret"])["SecretString"])
+        self.assertEqual((secret["host"], secret["dbname"], secret["engine"], secret["dbClusterIdentifier"]),
+                         (out["Host"], "shop", "aurora-postgresql", out["Cluster"]))
+        self.update("cluster", CLUSTER.replace("work_mem: '8192'", "work_mem: '16384'").replace("Value: v", "Value: w"))
+        [c] = self.rds.describe_db_clusters(DBClusterIdentifier=out["Cluster"])["DBClusters"]
+        self.assertIn({"Key": "k", "Value": "w"}, c["TagList"])
+        [p] = [p for p in self.rds.get_paginator("describe_db_cluster_parameters").paginate(
+            DBClusterParameterGroupName=c["DBClusterParameterGroup"], Source="user").build_full_result()["Parameters"]]
+        self.assertEqual((p["ParameterName"], p["ParameterValue"]), ("work_mem", "16384"))
+        self.assertEqual(self.remove(stack["StackId"])["StackStatus"], "DELETE_COMPLETE", self.failures(stack["StackId"]))
+        self.assertEqual(self.rds.describe_db_clusters()["DBClusters"], [])
+        [s] = self.rds.describe_db_cluster_snapshots(SnapshotType="manual")["DBClusterSnapshots"]
+        self.assertEqual(s["DBClusterIdentifier"], out["Cluster"])
 
 
 if __name__ == "__main__":
