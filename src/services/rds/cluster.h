@@ -54,6 +54,8 @@ status rds_cluster_job(void *ctx, struct store_tx *tx, struct arena *a, const st
 /* ── cluster_failover.c ── */
 /* Whether another node has to take over, and its steps: *moved: something was done, commit and come again. */
 status rds_cluster_failover(struct rds_work *w, bool *moved) MUST_USE;
+/* A node has ended, or is about to: its state says that it is not counted on. */
+void rds_cluster_lose(const struct rds_rec_instance *r, struct rds_rec_node *n);
 /* The writer serves, asked by p: how the others follow. */
 status rds_cluster_follow(struct rds_work *w, struct pg *p) MUST_USE;
 

@@ -148,7 +148,7 @@ static status take_over(struct rds_work *w, bool *moved)
 			.args = args},
 		&why);
 	TRY(s);
-	if (old) TRY(rds_member_tell(w, old, "rebooting"));
+	if (old && !old->leaving.v) TRY(rds_member_tell(w, old, "rebooting"));
 	r->heir = r->target = STR_NONE;
 	if (str_is(str_or(r->wanted, STR("")), "failover")) r->wanted = STR_NONE;
 	if (str_is(r->db_instance_status, "failing-over")) r->db_instance_status = STR("available");
@@ -263,6 +263,16 @@ static size_t others_up(const struct rds_rec_instance *r, const struct rds_rec_n
 	return up;
 }
 
+/* A node that is not to be counted on any more. Told first, done after: without another one that is up, the writer's
+ * own disk is all there is. */
+void rds_cluster_lose(const struct rds_rec_instance *r, struct rds_rec_node *n)
+{
+	bool counted = str_is(n->state, "up") || str_is(n->state, "catching") || str_is(n->state, "parting");
+	if (!counted) return;
+	bool parts = !rds_is_aurora(r) && !str_eq(n->letter, r->primary) && others_up(r, n);
+	n->state = parts ? STR("parting") : STR("made"), n->lsn = STR_NONE, n->settling = (struct opt_bool){0};
+}
+
 /* The states of a node of a Multi-AZ DB cluster: "new" ─▶ "made" ─▶ streaming ─▶ "catching": commits may wait for it ─▶
  * "up": it has all that was ever answered before. When it fails: "parting": commits do not wait for it any more, but it
  * may have confirmed what no other has, until another one is seen to have it ─▶ "made". */
@@ -278,8 +288,7 @@ static status follow_one(struct rds_work *w, struct pg *p, struct rds_rec_node *
 		return OK;
 	}
 	if (str_is(n->state, "up") && !sight.streams) {
-		/* Told first, done after. Without another one the writer's own disk is all there is. */
-		n->state = others_up(w->r, n) ? STR("parting") : STR("made"), n->lsn = STR_NONE;
+		rds_cluster_lose(w->r, n);
 		rds_again(w, 1);
 		return OK;
 	}
@@ -319,7 +328,7 @@ static status follow_one(struct rds_work *w, struct pg *p, struct rds_rec_node *
 	if (str_is(n->state, "catching")) {
 		if (!sight.streams) {
 			/* It may have confirmed something in the meantime. */
-			n->state = others_up(w->r, n) ? STR("parting") : STR("made"), n->lsn = STR_NONE;
+			rds_cluster_lose(w->r, n);
 			rds_again(w, 1);
 			return OK;
 		}

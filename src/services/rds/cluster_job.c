@@ -76,7 +76,7 @@ static status bring_up(struct rds_work *w, struct rds_rec_node *n, bool *ready)
 			struct rds_rec_instance m;
 			if (is_ok(rds_member_load(w->at, n, &m)))
 				rds_instance_event(w->at, w->now_ms, &m, "availability", "DB instance restarted");
-			n->state = STR("made");
+			rds_cluster_lose(w->r, n);
 		}
 		if (str_is(state, "ended")) TRY(rds_node_stop(w->cloud, w->at.a, w->r, n->letter, true));
 		TRY(rds_node_settings(w, n, true));
@@ -151,7 +151,7 @@ static status asked_for(struct rds_work *w, bool *moved)
 			if (w->real) TRY(rds_node_stop(w->cloud, w->at.a, r, n->letter, false));
 			n->restart = (struct opt_bool){0};
 			n->failures = (struct opt_i32){0};
-			if (!str_is(n->state, "new") && w->real) n->state = STR("made"), n->lsn = STR_NONE;
+			if (w->real) rds_cluster_lose(r, n);
 			*moved = true;
 			rds_again(w, 1);
 			return OK;
