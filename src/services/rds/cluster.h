@@ -52,8 +52,9 @@ status rds_member_tell(struct rds_work *w, const struct rds_rec_node *n, const c
 status rds_cluster_job(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms);
 
 /* ── cluster_failover.c ── */
-/* Whether another node has to take over, and its steps: *moved: something was done, commit and come again. */
-status rds_cluster_failover(struct rds_work *w, bool *moved) MUST_USE;
+/* Whether another node has to take over, and its steps: *moved: something was done, commit and come again. *lost: the
+ * writer has ended, and nobody may take over. */
+status rds_cluster_failover(struct rds_work *w, bool *moved, bool *lost) MUST_USE;
 /* A node has ended, or is about to: its state says that it is not counted on. */
 void rds_cluster_lose(const struct rds_rec_instance *r, struct rds_rec_node *n);
 /* The writer serves, asked by p: how the others follow. */

@@ -171,19 +171,19 @@ static bool waits_for(const struct rds_rec_instance *r, const struct rds_rec_nod
 	return !found && coming;
 }
 
-status rds_cluster_failover(struct rds_work *w, bool *moved)
+status rds_cluster_failover(struct rds_work *w, bool *moved, bool *lost)
 {
 	struct rds_rec_instance *r = w->r;
 	struct rds_rec_node *p = rds_node(r, r->primary), *n = NULL;
-	*moved = false;
+	*moved = *lost = false;
 	if (str_has(r->heir)) return take_over(w, moved);
 	if (!p || r->nodes.n < 2) {
 		if (str_is(str_or(r->wanted, STR("")), "failover")) r->wanted = r->target = STR_NONE;
 		return OK;
 	}
-	bool asked = str_is(str_or(r->wanted, STR("")), "failover"),
-	     lost = str_is(p->state, "up") && (zone_down(w, p) || !runs(w, p));
-	if (!asked && !lost && !p->leaving.v) return OK;
+	bool asked = str_is(str_or(r->wanted, STR("")), "failover");
+	*lost = str_is(p->state, "up") && (zone_down(w, p) || !runs(w, p));
+	if (!asked && !*lost && !p->leaving.v) return OK;
 	if (rds_is_aurora(r))
 		n = choose_by_tier(w);
 	else

@@ -60,8 +60,8 @@ static status all_tell(struct rds_work *w, const char *state)
 
 /* ── nodes ── */
 
-/* A node starts, and is ready when it answers. */
-static status bring_up(struct rds_work *w, struct rds_rec_node *n, bool *ready)
+/* A node starts, and is ready when it answers. again: also one that was "up" and has ended. */
+static status bring_up(struct rds_work *w, struct rds_rec_node *n, bool again, bool *ready)
 {
 	struct str state, why = STR_NONE;
 	*ready = false;
@@ -71,6 +71,10 @@ static status bring_up(struct rds_work *w, struct rds_rec_node *n, bool *ready)
 		return passes(s) ? s : OK;
 	}
 	if (!str_is(state, "running") && !str_is(state, "restarting") && !str_is(n->state, "new")) {
+		if (!again && str_is(n->state, "up")) {
+			rds_again(w, 1);
+			return OK;
+		}
 		/* What it was set to while it ran is not what it starts with. An end that nobody asked for is told. */
 		if (str_is(n->state, "up")) {
 			struct rds_rec_instance m;
@@ -186,7 +190,7 @@ static status nodes(struct rds_work *w, bool *whole)
 	struct rds_rec_instance *r = w->r;
 	struct str why = STR_NONE;
 	struct pg p;
-	bool moved, ready;
+	bool moved, ready, lost;
 	*whole = false;
 	TRY(asked_for(w, &moved));
 	if (moved) return OK;
@@ -204,7 +208,7 @@ static status nodes(struct rds_work *w, bool *whole)
 		*whole = true;
 		return OK;
 	}
-	status s = rds_cluster_failover(w, &moved);
+	status s = rds_cluster_failover(w, &moved, &lost);
 	if (!is_ok(s) && !passes(s)) {
 		log_warn("rds", "failover", "cluster=%.*s status=%s", STR_ARG(r->db_instance_identifier),
 			status_name(s));
@@ -220,12 +224,13 @@ static status nodes(struct rds_work *w, bool *whole)
 		rds_again(w, RDS_LATER_MS);
 		return OK;
 	}
-	TRY(bring_up(w, n, &ready));
+	/* It may have ended since it was looked after: the one that may take over does, the next time. */
+	TRY(bring_up(w, n, lost || r->nodes.n < 2, &ready));
 	/* A new cluster's standbys begin beside their writer. */
 	if (rds_is_fresh(r))
 		for (size_t i = 0; i < r->nodes.n; i++)
 			if (&r->nodes.v[i] != n && !zone_down(w, &r->nodes.v[i]))
-				TRY(bring_up(w, &r->nodes.v[i], &moved));
+				TRY(bring_up(w, &r->nodes.v[i], true, &moved));
 	if (!ready) return OK;
 	if (!is_ok(rds_connect(w->cloud, w->at.a, r, n->letter, STR("postgres"), &p, &why))) {
 		rds_again(w, RDS_SOON_MS);
@@ -242,7 +247,7 @@ static status nodes(struct rds_work *w, bool *whole)
 			s = rds_node_stop(w->cloud, w->at.a, r, o->letter, true);
 			continue;
 		}
-		s = bring_up(w, o, &ready);
+		s = bring_up(w, o, true, &ready);
 		if (is_ok(s) && ready) s = reader_serves(w, o);
 	}
 	if (is_ok(s)) s = rds_cluster_follow(w, &p);
