@@ -46,8 +46,8 @@ status rds_cluster_settings(struct rds_work *w, const struct rds_rec_node *n, st
 
 /* ── tls.c ── a server's certificate and key beside its settings, where they are not there yet. */
 status rds_node_certificate(struct rds_work *w, const struct rds_rec_node *n) MUST_USE;
-status rds_certificate_write(struct cloud *cloud, struct arena *a, struct str folder, const struct str *names,
-	size_t n_names) MUST_USE;
+status rds_certificate_write(
+	struct cloud *cloud, struct arena *a, struct str folder, const struct str *names, size_t n_names) MUST_USE;
 
 /* ── log_export.c ── what the server has written since the last look, to CloudWatch Logs. */
 void rds_log_export(struct rds_work *w);
