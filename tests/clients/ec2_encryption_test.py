@@ -125,7 +125,7 @@ class Encryption(Case):
         self.assertFalse(self.told(self.create())["Encrypted"])
 
 
-@unittest.skipIf(os.geteuid() != 0, "machines need root")
+@unittest.skipIf(os.geteuid() != 0 or not os.path.exists("/dev/fuse"), "encrypted disks of machines need root, and FUSE")
 class Machines(Encryption):
     test_volumes_and_snapshots = test_by_default = None
 
@@ -236,14 +236,26 @@ class Machines(Encryption):
         self.ssh(i, f"mount -t ext4 /dev/xvdf /data && grep -q '{secret}' /root/it && tail -n 1 /data/it | grep -q more")
         self.assertEqual(set(shows(os.path.join(self.virga.data, "ebs"), SECRET)), {open_one})
 
+        # One that two machines have at once: what the one writes, past its cache, the other reads.
+        both = self.create(Encrypted=True, VolumeType="io2", Iops=100, Size=4, MultiAttachEnabled=True)
+        k = self.launch()
+        for x, device in ((i, "/dev/sdi"), (k, "/dev/sdi")):
+            self.ec2.attach_volume(VolumeId=both, InstanceId=x, Device=device)
+        self.until(lambda: [a["State"] for a in self.told(both)["Attachments"]] == ["attached"] * 2)
+        put = "printf '{}%511s' '' | dd of=/dev/xvdi bs=512 seek={} oflag=direct conv=notrunc 2>/dev/null"
+        self.ssh(i, put.format("i", 3))
+        self.ssh(k, put.format("k", 4))
+        for x in (i, k):
+            self.assertEqual(self.ssh(x, "dd if=/dev/xvdi bs=512 skip=3 count=2 iflag=direct 2>/dev/null | tr -d ' '"), "ik")
+
         # An image of it is encrypted too.
         a = self.ec2.create_image(InstanceId=i, Name="sealed", NoReboot=True)["ImageId"]
         self.until(lambda: self.ec2.describe_images(ImageIds=[a])["Images"][0]["State"] == "available")
         j = self.launch(ImageId=a)
         self.ssh(j, f"grep -q '{secret}' /root/it")
         self.assertTrue(self.told(self.describe(j)["BlockDeviceMappings"][0]["Ebs"]["VolumeId"])["Encrypted"])
-        self.ec2.terminate_instances(InstanceIds=[i, j])
-        for x in (i, j):
+        self.ec2.terminate_instances(InstanceIds=[i, j, k])
+        for x in (i, j, k):
             self.wait(x, "terminated")
         self.until(lambda: not self.children("virga-sealer"))
 

@@ -160,7 +160,13 @@ TEST(attaches_volumes)
 	int code;
 	CHECK_OK(volume_create(path, 64 << 20));
 	CHECK_OK(host_machine_attach(bench->h, &bench->a, STR("i-1"), &v, &why));
-	CHECK(status_is(host_machine_attach(bench->h, &bench->a, STR("i-1"), &v, &why), STATUS_BUSY));
+	/* Again as it is: it is there. As another device, or another volume as this device: not. */
+	CHECK_OK(host_machine_attach(bench->h, &bench->a, STR("i-1"), &v, &why));
+	struct compute_rec_volume second = v;
+	second.device = STR("/dev/sdz");
+	CHECK(status_is(host_machine_attach(bench->h, &bench->a, STR("i-1"), &second, &why), STATUS_BUSY));
+	second = v, second.id = STR("vol-second");
+	CHECK(status_is(host_machine_attach(bench->h, &bench->a, STR("i-1"), &second, &why), STATUS_BUSY));
 	bench_run(bench, "i-1", "printf inside | dd of=/dev/xvdf bs=1 seek=4096 conv=fsync,notrunc 2>/dev/null", &code);
 	CHECK(code == 0);
 	CHECK_OK(volume_read(path, 4096, bytes, 6));

@@ -45,7 +45,8 @@ status host_machine_exec(struct host *h, struct arena *a, const struct compute_r
 status host_exec_wait(int control, int *terminal, bool *ended, int *exit_code) MUST_USE;
 
 /* ── volumes ──
- * The file has to be there (volume.h). BUSY: the device's name is taken, or (detach) it is mounted inside. */
+ * The file has to be there (volume.h). BUSY: the device's name is taken, or (detach) it is mounted inside. One that is
+ * attached so already is OK. */
 status host_machine_attach(
 	struct host *h, struct arena *a, struct str id, const struct compute_rec_volume *v, struct str *why) MUST_USE;
 status host_machine_detach(struct host *h, struct str id, struct str volume) MUST_USE;

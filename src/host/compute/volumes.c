@@ -159,6 +159,18 @@ static struct machine *running(struct agent *g, struct agent_request *r, struct 
 	return NULL;
 }
 
+/* Who was answered and could not keep the answer asks again. */
+static bool is_attached(const struct machine *m, const struct compute_rec_volume *v)
+{
+	char name[32];
+	if (!device_name(v->device, name)) return false;
+	for (size_t i = 0; i < m->n_volumes; i++)
+		if (str_eq(str_or(v->id, STR("")), str_c(m->volumes[i].id)) && !m->volumes[i].detaching &&
+			strcmp(name, m->volumes[i].name) == 0)
+			return true;
+	return false;
+}
+
 void volume_on_attach(struct agent *g, struct agent_request *r)
 {
 	struct compute_rec_machine_volume q = {0};
@@ -169,6 +181,11 @@ void volume_on_attach(struct agent *g, struct agent_request *r)
 	}
 	struct machine *m = running(g, r, q.id);
 	if (!m) return;
+	if (is_attached(m, q.volume)) {
+		agent_answer(g, r->id, OK, STR_NONE, STR_NONE, NULL, 0);
+		request_wipe(r);
+		return;
+	}
 	struct attached at;
 	int fd = -1;
 	status s = m->n_volumes < VOLUMES_MAX ? attached_open(m, r->arena, q.volume, &at, &fd, &why) : STATUS(LIMIT);
