@@ -58,7 +58,9 @@ class Records(Case):
         r("InvalidParameterValue", self.make, "x", BackupRetentionPeriod=0)
         r("DBParameterGroupNotFound", self.make, "x", DBClusterParameterGroupName="none")
         r("InvalidParameterCombination", self.make, "x", DBClusterParameterGroupName="default.postgres15")
-        r("NotImplemented", self.make, "x", Engine="postgres", DBClusterInstanceClass="db.m5d.large", AllocatedStorage=100)
+        maz = {"Engine": "postgres", "DBClusterInstanceClass": "db.m5d.large", "AllocatedStorage": 100, "StorageType": "io1", "Iops": 1000}
+        r("InvalidParameterCombination", self.make, "x", **{**maz, "DBClusterInstanceClass": None})
+        r("DBSubnetGroupDoesNotCoverEnoughAZs", self.make, "x", **maz, DBSubnetGroupName="two")
         r("DBClusterNotFoundFault", self.rds.describe_db_clusters, DBClusterIdentifier="x")
         r("DBClusterNotFoundFault", self.member, "x", "y")
         r("InvalidParameterCombination", self.rds.create_db_instance, DBInstanceIdentifier="y", Engine="aurora-postgresql", DBInstanceClass="db.r6g.large",
@@ -138,6 +140,17 @@ class Records(Case):
         self.remove("life", "one", "two")
         messages = {e["Message"] for e in self.rds.describe_events(SourceType="db-cluster", SourceIdentifier="life")["Events"]}
         self.assertLessEqual({"DB cluster created", "DB cluster stopped", "DB cluster started", "DB cluster deleted"}, messages)
+
+    def test_multi_az_members(self):
+        self.make("three", Engine="postgres", DBClusterInstanceClass="db.m5d.large", AllocatedStorage=100, StorageType="io1", Iops=1000)
+        self.until_cluster("three")
+        c = self.cluster("three")
+        self.assertEqual((len(c["DBClusterMembers"]), c["MultiAZ"], c["DBClusterInstanceClass"], c["StorageType"]), (3, True, "db.m5d.large", "io1"))
+        self.refused("InvalidParameterCombination", self.member, "three", "four", Engine="postgres")
+        self.rds.reboot_db_cluster(DBClusterIdentifier="three")
+        self.until_cluster("three")
+        self.rds.delete_db_cluster(DBClusterIdentifier="three", SkipFinalSnapshot=True)
+        self.until_cluster("three", "gone")
 
     def test_secret(self):
         self.make("secret", MasterUserPassword=None, ManageMasterUserPassword=True)

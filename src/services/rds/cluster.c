@@ -39,9 +39,7 @@ void rds_cluster_event(struct rds_work *w, const char *category, const char *tex
 
 status rds_cluster_engine_check(struct call *c, struct str engine)
 {
-	if (str_is(engine, "aurora-postgresql")) return OK;
-	if (str_is(engine, "postgres"))
-		return call_fail(c, ERR_NOT_IMPLEMENTED, "Multi-AZ DB clusters are not implemented.");
+	if (str_is(engine, "aurora-postgresql") || str_is(engine, "postgres")) return OK;
 	if (str_is(engine, "aurora-mysql") || str_is(engine, "mysql") || str_is(engine, "aurora") ||
 		str_is(engine, "neptune") || str_is(engine, "docdb"))
 		return call_fail(
