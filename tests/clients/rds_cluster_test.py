@@ -1,95 +1,16 @@
-"""DB clusters with real servers: a writer that dies, steps back, loses its zone and its virga, and loses no row."""
+"""An Aurora cluster whose writer dies, steps back, loses its zone and its virga, and loses no row."""
 import os
 import subprocess
 import time
 import unittest
 
-from rds_case import PASSWORD, Servers
+from rds_cluster_case import Clusters
 from virga import BINARY, wait_until
 
 NEEDS_BOTO3 = (1, 40)
 
 
-class Clusters(Servers):
-    WRITE = """
-i=0
-while [ ! -e "$2" ]; do
-  i=$((i + 1))
-  if psql "$1" -qXc "INSERT INTO w VALUES ($i)" 2>/dev/null; then echo $i $(date +%s%N); fi
-done
-"""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        third = cls.ec2.create_subnet(VpcId=cls.vpc, CidrBlock="10.0.3.0/24", AvailabilityZone="us-east-1c")["Subnet"]["SubnetId"]
-        cls.rds.modify_db_subnet_group(DBSubnetGroupName="dbs", SubnetIds=cls.subnets + [third])
-
-    def cluster(self, i):
-        return self.rds.describe_db_clusters(DBClusterIdentifier=i)["DBClusters"][0]
-
-    def until_cluster(self, i, state="available", limit=120):
-        seen = []
-
-        def there():
-            try:
-                seen.append(self.cluster(i)["Status"])
-            except self.rds.exceptions.DBClusterNotFoundFault:
-                seen.append("gone")
-            return seen[-1] == state
-        self.assertTrue(wait_until(there, limit, 0.02), f"{seen[-1]}\n{self.virga.read_log()[-5000:]}")
-        return self.cluster(i) if state != "gone" else None
-
-    def writer(self, i):
-        return next((m["DBInstanceIdentifier"] for m in self.cluster(i)["DBClusterMembers"] if m["IsClusterWriter"]), None)
-
-    def make(self, i, **kw):
-        kw = {"Engine": "aurora-postgresql", "MasterUsername": "boss", "MasterUserPassword": PASSWORD, "DBSubnetGroupName": "dbs",
-              "VpcSecurityGroupIds": [self.db], **kw}
-        made = self.rds.create_db_cluster(DBClusterIdentifier=i, **kw)["DBCluster"]
-        self.assertEqual(made["Status"], "creating")
-        return made
-
-    def member(self, cluster, i, **kw):
-        return self.rds.create_db_instance(DBInstanceIdentifier=i, DBClusterIdentifier=cluster, Engine="aurora-postgresql",
-                                           **{"DBInstanceClass": "db.t3.medium", "PubliclyAccessible": False, **kw})["DBInstance"]
-
-    @staticmethod
-    def at(address):
-        return {"Endpoint": {"Address": address, "Port": 5432}}
-
-    def full(self, i, n):
-        """Until all members answer, and follow their writer."""
-        def there():
-            members = self.cluster(i)["DBClusterMembers"]
-            return len(members) == n and all(self.describe(m["DBInstanceIdentifier"])["DBInstanceStatus"] == "available" for m in members)
-        self.assertTrue(wait_until(there, 120), self.virga.read_log()[-3000:])
-
-    def begin_writing(self, cluster):
-        stop, told = (os.path.join(self.virga.folder, n) for n in (f"stop-{cluster}", f"told-{cluster}"))
-        url = self.url(self.at(self.cluster(cluster)["Endpoint"])).replace("connect_timeout=3", "connect_timeout=2")
-        self.inside("true")
-        with open(told, "w") as f:
-            process = subprocess.Popen(["ip", "netns", "exec", self.namespace(self.host), "sh", "-c",
-                                        f"mount --bind {self.virga.folder}/resolv.conf /etc/resolv.conf && {self.WRITE}", "sh", url, stop], stdout=f,
-                                       stderr=subprocess.DEVNULL)
-
-        def answered():
-            with open(told) as f:
-                return [tuple(map(int, line.split())) for line in f if line.endswith("\n")]
-
-        def end():
-            open(stop, "w").close()
-            process.wait(60)
-            return answered()
-        self.addCleanup(end)
-        self.assertTrue(wait_until(lambda: len(answered()) > 3, 60), self.virga.read_log()[-3000:])
-        return answered, end
-
-    def goes_on(self, answered):
-        n = len(answered())
-        self.assertTrue(wait_until(lambda: len(answered()) > n + 3, 60), self.virga.read_log()[-3000:])
-
+class Aurora(Clusters):
     def test_aurora(self):
         began = time.monotonic()
         made = self.make("au", DatabaseName="shop")
@@ -198,48 +119,6 @@ done
         self.until("five", "gone")
         self.rds.delete_db_cluster(DBClusterIdentifier="again", SkipFinalSnapshot=True)
         self.until_cluster("again", "gone")
-
-    def test_multi_az(self):
-        began = time.monotonic()
-        self.make("maz", Engine="postgres", DBClusterInstanceClass="db.m5d.large", AllocatedStorage=100, StorageType="io1", Iops=1000,
-                  DBClusterParameterGroupName="default.postgres15")
-        c = self.until_cluster("maz")
-        print(f"Multi-AZ DB cluster available after {time.monotonic() - began:.2f} s")
-        names = [f"maz-instance-{i}" for i in (1, 2, 3)]
-        self.assertEqual(sorted(m["DBInstanceIdentifier"] for m in c["DBClusterMembers"]), names)
-        self.assertEqual(len({self.describe(i)["AvailabilityZone"] for i in names}), 3)
-        writer = self.at(c["Endpoint"])
-        self.sql(writer, "CREATE TABLE w (i int)")
-        self.assertTrue(self.sql(writer, "SHOW synchronous_standby_names").startswith("ANY 1 (node_"))
-        self.assertTrue(wait_until(lambda: self.sql(self.at(c["ReaderEndpoint"]), "SELECT count(*) FROM pg_class WHERE relname = 'w'") == "1", 30))
-        self.refused("InvalidDBInstanceState", self.rds.delete_db_instance, DBInstanceIdentifier=names[1], SkipFinalSnapshot=True)
-        answered, end = self.begin_writing("maz")
-        old, killed = self.writer("maz"), time.time_ns()
-        os.kill(self.server(self.describe(old)), 9)
-        self.assertTrue(wait_until(lambda: self.writer("maz") != old, 60), self.virga.read_log()[-3000:])
-        self.goes_on(answered)
-        first = next(t for _, t in answered() if t > killed + 50_000_000)
-        self.full("maz", 3)
-        # One standby dies: commits wait for the other one, and the dead one is not missed.
-        reader = next(i for i in names if i != self.writer("maz"))
-        os.kill(self.server(self.describe(reader)), 9)
-        self.goes_on(answered)
-        self.full("maz", 3)
-        self.rds.reboot_db_cluster(DBClusterIdentifier="maz")
-        self.until_cluster("maz")
-        self.goes_on(answered)
-        self.full("maz", 3)
-        self.rds.failover_db_cluster(DBClusterIdentifier="maz")
-        old = self.writer("maz")
-        self.assertTrue(wait_until(lambda: self.writer("maz") != old, 60), self.virga.read_log()[-3000:])
-        self.goes_on(answered)
-        said = end()
-        kept = set(map(int, self.sql(writer, "SELECT i FROM w").split()))
-        self.assertEqual([i for i, _ in said if i not in kept], [], "rows that were answered are lost")
-        print(f"{len(said)} writes, none lost; {(first - killed) / 1e9:.2f} s from kill -9 to the next write")
-        self.rds.delete_db_cluster(DBClusterIdentifier="maz", SkipFinalSnapshot=True)
-        self.until_cluster("maz", "gone")
-        self.refused("DBInstanceNotFound", self.describe, names[0])
 
 
 if __name__ == "__main__":
