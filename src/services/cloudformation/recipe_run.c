@@ -583,7 +583,7 @@ static status wipe(struct cfn_eval *x, struct str words)
  * again, until its time is over. */
 static bool still_used(struct cfn_work *w)
 {
-	if (!str_is(w->code, "DependencyViolation")) return false;
+	if (!str_is(w->code, "DependencyViolation") && !str_is(w->code, "InvalidIPAddress.InUse")) return false;
 	if (!w->deadline_ms) w->deadline_ms = w->now_ms + STILL_USED_MS;
 	return w->now_ms < w->deadline_ms;
 }
