@@ -256,6 +256,8 @@ static const agent_handler handlers[HOST_OP_COUNT] = {
 	[HOST_OP_CONNECT] = socket_connect,
 	[HOST_OP_SHARE] = shares_on,
 	[HOST_OP_FOLDER] = folders_on,
+	[HOST_OP_BALANCE] = net_on_balance,
+	[HOST_OP_BALANCE_COUNT] = net_on_balance_count,
 };
 
 static void on_stream(void *ctx)

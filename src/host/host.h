@@ -49,6 +49,11 @@ status host_tgw_apply(struct host *h, struct arena *a, const struct host_rec_tra
 status host_tgw_remove(struct host *h, struct str tgw) MUST_USE;
 status host_internet_apply(struct host *h, struct arena *a, const struct host_rec_internet *intent,
 	struct host_rec_applied *out, struct str *why) MUST_USE;
+/* A Network Load Balancer's node. NOT_FOUND: its place does not stand. */
+status host_balance_apply(
+	struct host *h, struct arena *a, const struct host_rec_balance *intent, struct str *why) MUST_USE;
+status host_balance_count(
+	struct host *h, struct arena *a, struct str place, struct host_rec_balance_counted *out) MUST_USE;
 /* Removes everything that stands for this installation: for `virga reset`. */
 status host_clear(struct host *h) MUST_USE;
 /* Where a packet would go, by the rules that are applied now. */
@@ -149,6 +154,8 @@ enum host_op {
 	HOST_OP_FLOWS_COLLECT,
 	HOST_OP_SHARE,
 	HOST_OP_FOLDER,
+	HOST_OP_BALANCE,
+	HOST_OP_BALANCE_COUNT,
 	/* events */
 	HOST_OP_FLOWS,
 	HOST_OP_MACHINE_ENDED,

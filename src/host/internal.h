@@ -11,6 +11,8 @@ void net_on_tgw(struct agent *g, struct agent_request *r);
 void net_on_tgw_remove(struct agent *g, struct agent_request *r);
 void net_on_trace(struct agent *g, struct agent_request *r);
 void net_on_flows(struct agent *g, struct agent_request *r);
+void net_on_balance(struct agent *g, struct agent_request *r);
+void net_on_balance_count(struct agent *g, struct agent_request *r);
 void net_on_internet(struct agent *g, struct agent_request *r);
 
 struct net *net_new(struct agent *g);

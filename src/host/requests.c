@@ -33,6 +33,22 @@ status host_internet_apply(struct host *h, struct arena *a, const struct host_re
 	return send_intent(h, a, HOST_OP_INTERNET_APPLY, host_rec_internet_encode(a, intent), out, why);
 }
 
+status host_balance_apply(struct host *h, struct arena *a, const struct host_rec_balance *intent, struct str *why)
+{
+	struct host_ask ask = {.op = HOST_OP_BALANCE, .request = host_rec_balance_encode(a, intent)};
+	return host_request(h, a, &ask, NULL, why);
+}
+
+status host_balance_count(struct host *h, struct arena *a, struct str place, struct host_rec_balance_counted *out)
+{
+	struct host_rec_remove r = {.id = place};
+	struct host_ask ask = {.op = HOST_OP_BALANCE_COUNT, .request = host_rec_remove_encode(a, &r)};
+	struct str body;
+	*out = (struct host_rec_balance_counted){0};
+	TRY(host_request(h, a, &ask, &body, NULL));
+	return host_rec_balance_counted_decode(a, body, out);
+}
+
 static status send_remove(struct host *h, enum host_op op, struct str id)
 {
 	struct arena a;

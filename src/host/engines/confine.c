@@ -151,22 +151,22 @@ static void set_network(int fd)
 	close(s);
 }
 
-/* Only CAP_NET_BIND_SERVICE stays, as an ambient one, and nothing can be gained. */
-static void drop_privileges(uint32_t uid)
+/* Only CAP_NET_BIND_SERVICE stays (and what IP_TRANSPARENT wants, where it is to be had), as an ambient one, and
+ * nothing can be gained. */
+static void drop_privileges(uint32_t uid, bool transparent)
 {
+	uint32_t kept = 1u << CAP_NET_BIND_SERVICE | (transparent ? 1u << CAP_NET_RAW : 0u);
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct d[2] = {{.effective = 1u << CAP_NET_BIND_SERVICE,
-						      .permitted = 1u << CAP_NET_BIND_SERVICE,
-						      .inheritable = 1u << CAP_NET_BIND_SERVICE},
-		{0}};
+	struct __user_cap_data_struct d[2] = {{.effective = kept, .permitted = kept, .inheritable = kept}, {0}};
 	for (int i = 0; i < 64; i++)
-		if (i != CAP_NET_BIND_SERVICE && prctl(PR_CAPBSET_READ, i) == 1)
+		if ((i > 31 || !(kept >> i & 1u)) && prctl(PR_CAPBSET_READ, i) == 1)
 			MUST(prctl(PR_CAPBSET_DROP, i), "bound capabilities");
 	MUST(prctl(PR_SET_KEEPCAPS, 1), "keep a capability");
 	MUST(setgroups(0, NULL), "leave groups");
 	MUST(setresgid(uid, uid, uid), "change its group"), MUST(setresuid(uid, uid, uid), "change its user");
 	MUST(syscall(SYS_capset, &head, d), "drop capabilities");
-	MUST(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_BIND_SERVICE, 0, 0), "keep a capability");
+	for (unsigned i = 0; i < 32; i++)
+		if (kept >> i & 1u) MUST(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0), "keep a capability");
 	MUST(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "refuse new privileges");
 }
 
@@ -186,7 +186,7 @@ static _Noreturn void become(const struct confine *c)
 	syscall(SYS_close_range, 4u, ~0u, 0u);
 	spawn_clean_signals();
 	umask(077);
-	drop_privileges(c->uid);
+	drop_privileges(c->uid, c->transparent);
 	execve(c->argv[0], (char *const *)(uintptr_t)c->argv, (char *const *)(uintptr_t)c->environment);
 	give_up("run it");
 }

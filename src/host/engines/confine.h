@@ -9,6 +9,7 @@ struct confine {
 	const char *stage;           /* a folder that is there, for mounts that nobody else sees */
 	int network;                 /* a network namespace; -1: a new one, with lo up */
 	uint32_t uid;
+	bool transparent; /* it may send from any address */
 	struct cgroup_doors doors;
 	const char *const *argv, *const *environment;
 	int fds[3]; /* standard input, output, error */

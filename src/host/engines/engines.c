@@ -241,6 +241,7 @@ static status run(struct engine *e, struct arena *a, const int fds[3], struct st
 		.stage = c->stage,
 		.network = -1,
 		.uid = uid,
+		.transparent = e->want.transparent.v,
 		.argv = argv,
 		.environment = environment};
 	if (str_has(e->want.place)) {

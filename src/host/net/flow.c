@@ -163,12 +163,22 @@ static int64_t read_duration_us(const struct nlattr *nest)
 	return stop > start ? (int64_t)((stop - start) / 1000) : 0;
 }
 
+static const struct model_interface *balancer_of(const struct flow *f, uint32_t mark)
+{
+	const struct model *m = f->vpc->model;
+	for (size_t i = 0; i < m->n_interfaces; i++)
+		if (m->interfaces[i].balancer && MARK_BALANCER(m->interfaces[i].balancer) == mark)
+			return &m->interfaces[i];
+	return NULL;
+}
+
 static int on_entry(const struct nlmsghdr *h, void *ctx)
 {
 	struct flow *f = ctx;
 	struct tuple out = {0}, back = {0};
 	struct count sent = {0}, answered = {0};
 	int64_t duration_us = 0;
+	uint32_t mark = 0;
 	struct nlattr *attr;
 	if (h->nlmsg_type >> 8 != NFNL_SUBSYS_CTNETLINK) return MNL_CB_OK;
 	MNL_ATTRS(attr, h, sizeof(struct nfgenmsg))
@@ -186,6 +196,9 @@ static int on_entry(const struct nlmsghdr *h, void *ctx)
 		case CTA_COUNTERS_REPLY:
 			answered = read_count(attr);
 			break;
+		case CTA_MARK:
+			mark = ntohl(mnl_attr_get_u32(attr));
+			break;
 		case CTA_TIMESTAMP:
 			duration_us = read_duration_us(attr);
 			break;
@@ -196,6 +209,8 @@ static int on_entry(const struct nlmsghdr *h, void *ctx)
 	int64_t first_us = duration_us ? clock_monotonic_us() - duration_us : 0;
 	if (first_us < f->since_us) first_us = f->since_us;
 	const struct model_interface *asker = interface_at(f, &out.source), *answerer = interface_at(f, &back.source);
+	/* Sent on by a load balancer: its own flow, not the client's, whose address it has. */
+	if (mark) asker = balancer_of(f, mark);
 	struct tuple in = turned(&out);
 	if (asker && asker->logs_accepted) {
 		keep(f, asker, &out, sent, first_us, true, STR_NONE);

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 
 #define ID_MAX 64u
-#define NUMBERS 32749u /* a prime below 2^15: numbers of tables and subnets */
+#define NUMBERS 32749u  /* a prime below 2^15: numbers of tables and subnets */
+#define BALANCERS 5987u /* of load balancers: plan.c has as many places among its rules */
 #define MTU_DEFAULT 9001
 
 struct reading {
@@ -59,11 +60,10 @@ static status read_cidrs(struct reading *r, const struct host_rec_strings *in, s
 
 /* The same number for the same id as long as no two collide; ids in the order of their text, so that it does not depend
  * on the intent's order. */
-static uint32_t take_number(struct reading *r, uint8_t *taken, struct str id)
+static uint32_t take_number(uint8_t *taken, uint32_t numbers, struct str id)
 {
-	(void)r;
-	uint32_t n = (uint32_t)(str_hash(id) % NUMBERS);
-	while (taken[n]) n = (n + 1) % NUMBERS;
+	uint32_t n = (uint32_t)(str_hash(id) % numbers);
+	while (taken[n]) n = (n + 1) % numbers;
 	taken[n] = 1;
 	return n + 1;
 }
@@ -238,7 +238,7 @@ static status read_tables(struct reading *r)
 	}
 	if (in->tables.n > 1) qsort(ids, in->tables.n, sizeof(*ids), by_text);
 	for (size_t i = 0; i < in->tables.n; i++)
-		((struct model_table *)look_up(r, 't', ids[i]))->number = take_number(r, taken, ids[i]);
+		((struct model_table *)look_up(r, 't', ids[i]))->number = take_number(taken, NUMBERS, ids[i]);
 	return OK;
 }
 
@@ -267,7 +267,7 @@ static status read_subnets(struct reading *r)
 	if (in->subnets.n > 1) qsort(ids, in->subnets.n, sizeof(*ids), by_text);
 	for (size_t i = 0; i < in->subnets.n; i++) {
 		struct model_subnet *s = look_up(r, 's', ids[i]);
-		s->mark = s->table->number << MARK_TABLE_SHIFT | take_number(r, taken, ids[i]);
+		s->mark = s->table->number << MARK_TABLE_SHIFT | take_number(taken, NUMBERS, ids[i]);
 	}
 	return OK;
 }
@@ -306,6 +306,7 @@ static status read_membership(struct reading *r, const struct host_rec_interface
 		struct model_group *g = look_up(r, 'g', ids[k]);
 		if (!g) return FAIL(r, "%.*s is in %.*s, which is not here", STR_ARG(in->id), STR_ARG(ids[k]));
 		i->groups[i->n_groups++] = g;
+		g->balances = g->balances || in->balancer.v;
 		buf_str(&name, ids[k]);
 		buf_byte(&name, '+');
 		for (size_t n = 0; n < i->addresses.n; n++) {
@@ -346,13 +347,28 @@ static status read_interface(struct reading *r, const struct host_rec_interface 
 	return read_membership(r, in, i);
 }
 
+/* Numbers of load balancers, as those of tables: flows remember them. */
+static status number_balancers(struct reading *r)
+{
+	struct str *ids = arena_new_n(r->a, struct str, r->m->n_interfaces);
+	uint8_t *taken = arena_alloc(r->a, BALANCERS);
+	size_t n = 0;
+	for (size_t i = 0; i < r->m->n_interfaces; i++)
+		if (r->m->interfaces[i].in->balancer.v) ids[n++] = r->m->interfaces[i].in->id;
+	if (n > BALANCERS / 2) return FAIL(r, "there are too many load balancers");
+	if (n > 1) qsort(ids, n, sizeof(*ids), by_text);
+	for (size_t i = 0; i < n; i++)
+		((struct model_interface *)look_up(r, 'i', ids[i]))->balancer = take_number(taken, BALANCERS, ids[i]);
+	return OK;
+}
+
 static status read_interfaces(struct reading *r)
 {
 	const struct host_rec_vpc *in = r->m->in;
 	r->m->interfaces = arena_new_n(r->a, struct model_interface, in->interfaces.n);
 	for (size_t i = 0; i < in->interfaces.n; i++)
 		if (str_has(in->interfaces.v[i].place)) TRY(read_interface(r, &in->interfaces.v[i]));
-	return OK;
+	return number_balancers(r);
 }
 
 /* ── the VPC ─────────────────────────────────────────────────────────────────────────────────────────────────────── */

@@ -8,6 +8,8 @@
 /* Marks of packets: the route table that decides in the upper half, the subnet that they entered by in the lower. */
 #define MARK_TABLE_SHIFT 16
 #define MARK_TABLE_MASK 0xffff0000u
+/* Flows that a load balancer sent on: their answers are marked with its number, above all tables'. */
+#define MARK_BALANCER(n) (0x80000000u | (n) << MARK_TABLE_SHIFT)
 
 struct model_rule {
 	struct str id;   /* a security group's rule; an ACL entry's number as text */
@@ -32,6 +34,7 @@ struct model_group {
 	struct model_rules rules;
 	struct model_cidrs members; /* addresses of interfaces here, and those told */
 	size_t capacity;
+	bool balances; /* a load balancer is among its members, which sends under others' addresses */
 };
 struct model_list {
 	struct str id;
@@ -74,6 +77,7 @@ struct model_interface {
 	bool check, logs_accepted, logs_rejected;
 	uint8_t mac[6];
 	uint32_t mtu;
+	uint32_t balancer; /* the number of a load balancer; 0: it is none */
 };
 struct model_link {
 	struct str id;    /* pcx-, tgw-attach- */

@@ -22,6 +22,7 @@ struct nft {
 	__typeof__(nft_ctx_buffer_error) *buffer_error;
 	__typeof__(nft_ctx_buffer_output) *buffer_output;
 	__typeof__(nft_ctx_get_error_buffer) *error;
+	__typeof__(nft_ctx_get_output_buffer) *output;
 	__typeof__(nft_run_cmd_from_buffer) *run;
 };
 
@@ -39,6 +40,7 @@ static bool load(struct nft *n)
 	return n->library && find(n, "nft_ctx_new", &n->make) && find(n, "nft_ctx_free", &n->end) &&
 	       find(n, "nft_ctx_buffer_error", &n->buffer_error) &&
 	       find(n, "nft_ctx_buffer_output", &n->buffer_output) && find(n, "nft_ctx_get_error_buffer", &n->error) &&
+	       find(n, "nft_ctx_get_output_buffer", &n->output) &&
 	       find(n, "nft_run_cmd_from_buffer", &n->run);
 }
 
@@ -83,6 +85,13 @@ status nft_run(struct nft *n, const char *commands)
 	log_error("host", "nft", "why=\"%s\"", n->error(n->ctx));
 	log_debug("host", "nft", "commands=\"%s\"", commands);
 	return STATUS(IO);
+}
+
+status nft_ask(struct nft *n, struct arena *a, const char *command, struct str *out)
+{
+	if (n->run(n->ctx, command) != 0) return STATUS(NOT_FOUND);
+	*out = str_dup(a, str_c(n->output(n->ctx)));
+	return OK;
 }
 
 static int read_generation(const struct nlmsghdr *h, void *ctx)

@@ -4,9 +4,15 @@
 
 /* Tables' numbers, below 2^15, are added. The kernel's own rules stand at 0 (local), 32766 and 32767 (main, default),
  * which hold nothing of a router's. */
-enum { PREFERENCE_BEFORE = 1, PREFERENCE_INTERFACES = 40000, PREFERENCE_ROUTES = 50000, PREFERENCE_END = 100000 };
-/* Of a place's further interfaces. */
-enum { PREFERENCE_SOURCE = 1000 };
+enum {
+	PREFERENCE_BEFORE = 1,
+	PREFERENCE_BALANCERS = 33000,
+	PREFERENCE_INTERFACES = 40000,
+	PREFERENCE_ROUTES = 50000,
+	PREFERENCE_END = 100000
+};
+/* Of a place: before the kernel's own; of its further interfaces. */
+enum { PREFERENCE_TRANSPARENT = 900, PREFERENCE_SOURCE = 1000 };
 
 static const struct net_cidr all[2] = {{.family = 4}, {.family = 6}};
 
@@ -175,6 +181,14 @@ static void plan_table(struct arena *a, const struct model *m, const struct mode
 	}
 }
 
+/* Answers to what a load balancer sent on under others' addresses go back to it. */
+static void plan_balancer(struct arena *a, const struct model_interface *i, struct rtnl_things *out)
+{
+	uint32_t table = PLAN_TABLE_BALANCERS + i->balancer;
+	if (!plan_via_interface(a, i, &all[0], table, out)) return;
+	plan_rule(a, 4, PREFERENCE_BALANCERS + i->balancer, MARK_BALANCER(i->balancer), table, out);
+}
+
 void plan_router(struct arena *a, const struct model *m, struct rtnl_things *out)
 {
 	static const uint8_t mac_a[6] = PLAN_MAC_A, mac_b[6] = PLAN_MAC_B;
@@ -191,6 +205,8 @@ void plan_router(struct arena *a, const struct model *m, struct rtnl_things *out
 	}
 	for (size_t i = 0; i < m->own.n; i++) plan_own_address(a, &m->own.v[i], out);
 	for (size_t i = 0; i < m->n_interfaces; i++) plan_interface(a, &m->interfaces[i], out);
+	for (size_t i = 0; i < m->n_interfaces; i++)
+		if (m->interfaces[i].balancer) plan_balancer(a, &m->interfaces[i], out);
 	for (size_t i = 0; i < m->n_tables; i++) plan_table(a, m, &m->tables[i], out);
 	if (m->internet) plan_hops(a, "igw", mac_b, out);
 	if (m->in->gateway_endpoints.n) plan_hops(a, "aws", mac_b, out);
@@ -228,6 +244,14 @@ static void plan_own_table(struct arena *a, const struct model_interface *i, con
 	}
 }
 
+/* What is marked as an answer to a connection made here under a client's address is for the socket here. */
+static void plan_transparent(struct arena *a, struct rtnl_things *out)
+{
+	plan_rule(a, 4, PREFERENCE_TRANSPARENT, PLAN_MARK_OWN, PLAN_TABLE_BALANCERS, out);
+	struct rtnl_thing *t = route(a, &all[0], PLAN_TABLE_BALANCERS, RTN_LOCAL, out);
+	name_link(t->link, "lo");
+}
+
 void plan_place(struct arena *a, const struct model *m, struct str place, struct rtnl_things *out)
 {
 	static const uint8_t router[6] = PLAN_MAC_ROUTER;
@@ -238,6 +262,7 @@ void plan_place(struct arena *a, const struct model *m, struct str place, struct
 		plan_device(i, device);
 		struct net_cidr gateway4 = net_nth(&i->subnet->cidr, 1), gateway6 = address("fe80::1");
 		bool has[2] = {false, false};
+		if (i->balancer) plan_transparent(a, out);
 		for (size_t n = 0; n < i->addresses.n; n++) {
 			struct net_cidr c = i->addresses.v[n];
 			if (c.length != net_bits(&c)) continue; /* a delegated prefix is the machine's own affair */

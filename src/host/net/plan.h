@@ -10,6 +10,8 @@
 #define PLAN_TABLE_END 101u
 #define PLAN_TABLE_ROUTES 100000u
 #define PLAN_TABLE_BEFORE 200000u
+/* Answers that go by a load balancer. */
+#define PLAN_TABLE_BALANCERS 300000u
 
 /* Links between namespaces that are ours have no addresses: both ends know each other as this next hop, at fixed MACs.
  */
@@ -28,6 +30,9 @@
 	{                                                                                                              \
 		0x02, 0x76, 0x69, 0x72, 0x67, 0x61                                                                     \
 	}
+
+/* In a load balancer's own place. */
+#define PLAN_MARK_OWN 0x00010000u
 
 void plan_router(struct arena *a, const struct model *m, struct rtnl_things *out);
 /* The inside of a place: all interfaces of the model that are plugged into it. */

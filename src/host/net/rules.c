@@ -14,7 +14,7 @@ struct writing {
 	const struct model *m;
 	struct ruleset *out;
 	struct arena *a;
-	bool logs;
+	bool logs, balances;
 };
 #define TEXT(w, ...) str_fmt((w)->a, __VA_ARGS__)
 #define LINE(w, p, ...) ruleset_line((w)->out, (p), __VA_ARGS__)
@@ -74,6 +74,13 @@ static void write_rule(
 		match_protocol(&b, rule);
 		LINE(w, chain, "%.*s%s", STR_ARG(buf_done(&b)), verdict);
 	}
+	/* "Update your target security groups": a rule that names the load balancer's group takes what the load
+	 * balancer sends under its clients' addresses. */
+	if (!rule->group || !rule->group->balances || rule->egress) return;
+	struct buf b = BUF_IN(w->a);
+	buf_fmt(&b, "iifname @%.*s.via ", STR_ARG(rule->group->id));
+	match_protocol(&b, rule);
+	LINE(w, chain, "%.*s%s", STR_ARG(buf_done(&b)), verdict);
 }
 
 /* ── security groups ─────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -123,6 +130,16 @@ static void write_group(struct writing *w, const struct model_group *g)
 	}
 }
 
+/* The links of load balancers that are in a group. */
+static void write_balancers_of(struct writing *w, const struct model_group *g)
+{
+	if (!g->balances) return;
+	struct ruleset_part *via = ruleset_set(w->out, TEXT(w, "%.*s.via", STR_ARG(g->id)), "{ type ifname; }");
+	for (size_t i = 0; i < w->m->n_interfaces; i++)
+		for (size_t k = 0; w->m->interfaces[i].balancer && k < w->m->interfaces[i].n_groups; k++)
+			if (w->m->interfaces[i].groups[k] == g) LINE(w, via, "\"%s\"", w->m->interfaces[i].link);
+}
+
 static void write_groups(struct writing *w)
 {
 	for (size_t i = 0; i < w->m->n_lists; i++) {
@@ -137,6 +154,7 @@ static void write_groups(struct writing *w)
 	for (size_t i = 0; i < w->m->n_groups; i++) {
 		const struct model_group *g = &w->m->groups[i];
 		write_members(w, g);
+		write_balancers_of(w, g);
 		write_group(w, g);
 	}
 }
@@ -239,12 +257,14 @@ static void write_interfaces(struct writing *w)
 	struct ruleset_part *own6 = ruleset_set(w->out, STR("addresses.6"), "{ type ifname . ipv6_addr; }");
 	struct ruleset_part *down = ruleset_set(w->out, STR("down"), "{ type ifname; }");
 	struct ruleset_part *all = ruleset_set(w->out, STR("interfaces"), "{ type ifname; }");
+	struct ruleset_part *balancers = ruleset_set(w->out, STR("balancers"), "{ type ifname : mark; }");
 	struct ruleset_part *inward = ruleset_set(w->out, STR("egress-only"), "{ type ifname; }");
 	for (size_t i = 0; i < w->m->n_interfaces; i++) {
 		const struct model_interface *x = &w->m->interfaces[i];
 		LINE(w, marks, "\"%s\" : 0x%08x", x->link, x->subnet->mark);
 		LINE(w, all, "\"%s\"", x->link);
 		if (x->subnet->down) LINE(w, down, "\"%s\"", x->link);
+		if (x->balancer) LINE(w, balancers, "\"%s\" : 0x%08x", x->link, MARK_BALANCER(x->balancer));
 		for (size_t k = 0; k < x->subnet->table->n; k++) {
 			const struct model_route *route = &x->subnet->table->v[k];
 			if (route->to.family == 6 && str_starts(route->target, STR("eigw-")))
@@ -275,6 +295,8 @@ static void write_arrival(struct writing *w)
 	struct ruleset_part *arrive =
 		ruleset_chain(w->out, STR("arrive"), "{ type filter hook prerouting priority mangle; policy accept; }");
 	LINE(w, arrive, "meta mark set iifname map @marks");
+	/* The way of what answers to a load balancer's flow; its subnet is looked up again behind the routing. */
+	if (w->balances) LINE(w, arrive, "ct direction reply ct mark != 0 meta mark set ct mark");
 	LINE(w, arrive, "ip6 saddr { ::, fe80::/10 } accept");
 	LINE(w, arrive, "iifname @checked iifname . ip saddr != @addresses.4 drop");
 	LINE(w, arrive, "iifname @checked iifname . ip6 saddr != @addresses.6 drop");
@@ -284,6 +306,10 @@ static void write_crossing(struct writing *w)
 {
 	struct ruleset_part *cross =
 		ruleset_chain(w->out, STR("cross"), "{ type filter hook forward priority filter; policy drop; }");
+	if (w->balances) {
+		LINE(w, cross, "ct state new ct mark set iifname map @balancers");
+		LINE(w, cross, "ct direction reply ct mark != 0 meta mark set iifname map @marks");
+	}
 	LINE(w, cross, "iifname @down drop");
 	/* A kept connection into a zone that has gone would hang until its client gives up: it is told, once it speaks.
 	 * Who connects anew hears nothing, as of a host that is not there. */
@@ -351,7 +377,10 @@ static void write_self(struct writing *w)
 void rules_of_vpc(const struct model *m, struct ruleset *out)
 {
 	struct writing w = {.m = m, .out = out, .a = out->arena};
-	for (size_t i = 0; i < m->n_interfaces; i++) w.logs = w.logs || m->interfaces[i].logs_rejected;
+	for (size_t i = 0; i < m->n_interfaces; i++) {
+		w.logs = w.logs || m->interfaces[i].logs_rejected;
+		w.balances = w.balances || m->interfaces[i].balancer;
+	}
 	write_interfaces(&w);
 	write_groups(&w);
 	write_gates(&w);

@@ -271,6 +271,11 @@ static void add_interface(struct intent *i, const struct ec2_rec_eni *e)
 	h->groups.n = e->groups.n;
 	if (str_has(e->mesh)) join_mesh(i, e, h);
 	if (ec2_eni_is_open(e)) h->open = SOME_BOOL(true);
+	/* "Client IP preservation", the NLB guide. */
+	if (str_is(e->interface_type, "network_load_balancer")) {
+		h->balancer = SOME_BOOL(true);
+		h->check = SOME_BOOL(false);
+	}
 	h->share = e->share;
 	h->share_points.v = e->share_points.v;
 	h->share_points.n = e->share_points.n;
