@@ -62,8 +62,11 @@ PATHS = ["/api/*", "/img/*", "/static/*", "/admin/*", "/v1/users/*"]
 
 
 class Bench(Place):
+    space_of = None
+
     def run_in(self, place, *argv, **kw):
-        return subprocess.run(["ip", "netns", "exec", self.space(place["eni"]), *argv], capture_output=True, text=True, **kw)
+        space = self.space_of(place) if self.space_of else self.space(place["eni"])
+        return subprocess.run(["ip", "netns", "exec", space, *argv], capture_output=True, text=True, **kw)
 
     def haproxy(self, place, name, config):
         path = os.path.join(self.folder, name)
@@ -90,14 +93,11 @@ class Bench(Place):
 
     def measure(self):
         a, b = self.places[:2]
-        hand = self.endpoint("logs", self.subnets[0])
-        self.until(lambda: self.space(hand["eni"]))
         self.folder = tempfile.mkdtemp(prefix="bench-alb-", dir=self.virga.folder)
         for i, p in enumerate((a, b)):
             self.haproxy(p, f"target{i}", TARGET)
         rules = "\n".join(f" use_backend g if {{ path -m reg ^{p.replace('*', '.*')}$ }}" for p in PATHS)
         servers = "\n".join(f" server s{i} {p['ip']}:8001 check" for i, p in enumerate((a, b)))
-        self.haproxy(hand, "hand", HAND.replace("RULES", rules).replace("SERVERS", servers))
         tg = self.quick(Port=8001)
         self.elb.register_targets(TargetGroupArn=tg, Targets=[{"Id": a["ip"]}, {"Id": b["ip"]}])
         lb, ips = self.inside()
@@ -106,11 +106,17 @@ class Bench(Place):
             self.elb.create_rule(ListenerArn=listener, Priority=i + 1, Conditions=[{"Field": "path-pattern", "Values": [p]}],
                                  Actions=[{"Type": "forward", "TargetGroupArn": tg}])
         self.healthy(tg, 2)
+        # By hand in the very place of the balancer: the same way for every packet.
+        [node] = [e for e in self.ec2.describe_network_interfaces(Filters=[{"Name": "private-ip-address", "Values": [ips[0]]}])["NetworkInterfaces"]]
+        hand = {"eni": node["NetworkInterfaceId"], "ip": ips[0]}
+        by_hand = HAND.replace("RULES", rules).replace("SERVERS", servers)
+        self.haproxy(hand, "hand", by_hand)
         ours, theirs = f"http://{ips[0]}:80", f"http://{hand['ip']}:8080"
         self.until(lambda: self.curl(theirs + "/x")[0] == self.curl(ours + "/x")[0] == 200)
         time.sleep(1)
         self.compare("five rules, the last fits", ours + "/v1/users/7", theirs + "/v1/users/7")
         self.compare("five rules, none fits", ours + "/x", theirs + "/x")
+        self.alone(hand, by_hand, [a["ip"], b["ip"]])
         s3 = self.virga.client("s3")
         s3.create_bucket(Bucket="alb-logs")
         s3.put_bucket_policy(Bucket="alb-logs", Policy=json.dumps({"Version": "2012-10-17", "Statement": [{
@@ -139,6 +145,35 @@ class Bench(Place):
         self.until(lambda: self.curl(ours + "/x")[0] == 200 and "log-format" in self.configurations())
         time.sleep(1)
         self.compare("with access logs", ours + "/x", theirs + "/x")
+
+    def alone(self, node, by_hand, ips):
+        """Both configurations with their targets on one loopback: no network at all."""
+        with open(f"{self.virga.data}/elb/{node['eni']}/haproxy.cfg") as f:
+            text = f.read()
+        drop = ("description", "stats socket", "server-state-file", "load-server-state", "bind [::]")
+        text = "\n".join(x for x in text.split("\n") if not x.strip().startswith(drop))
+        name = f"bench-alb-{os.getpid()}"
+        subprocess.run(["ip", "netns", "add", name], check=True)
+        try:
+            run = ["ip", "netns", "exec", name]
+            subprocess.run([*run, "ip", "link", "set", "lo", "up"], check=True)
+            started = []
+            for i, ip in enumerate(ips):
+                text, by_hand = (t.replace(f"{ip}:8001", f"127.0.0.{i + 2}:8001") for t in (text, by_hand))
+            for what, config in (("target", TARGET), ("ours", text), ("hand", by_hand)):
+                path = os.path.join(self.folder, what + "-alone")
+                with open(path, "w") as f:
+                    f.write(config + "\n")
+                started.append(subprocess.Popen([*run, "haproxy", "-f", path], stderr=subprocess.DEVNULL))
+            time.sleep(12)
+            self.space_of = lambda place: name
+            self.compare("the same without a network", "http://127.0.0.1:80/v1/users/7", "http://127.0.0.1:8080/v1/users/7")
+            del self.space_of
+            for p in started:
+                p.terminate()
+                p.wait()
+        finally:
+            subprocess.run(["ip", "netns", "del", name], check=True)
 
     def configurations(self):
         out = ""

@@ -61,6 +61,16 @@ class Faults(Faulty):
         said = self.under_load(bad_requests)
         self.assertEqual(said["n_bad"], 0, said)
 
+    def test_no_answer(self):
+        """A target that nobody is at: "failed to establish a connection before the connection timeout expired (10 seconds)"."""
+        tg = self.quick(Port=8001)
+        self.elb.register_targets(TargetGroupArn=tg, Targets=[{"Id": "10.20.0.200"}])
+        self.elb.create_rule(ListenerArn=self.front, Priority=3, Conditions=[{"Field": "path-pattern", "Values": ["/nobody"]}],
+                             Actions=[{"Type": "forward", "TargetGroupArn": tg}])
+        self.until(lambda: self.health(tg)["10.20.0.200:8001"][0] == "unhealthy")
+        code, head, _ = self.curl(f"http://{self.ips[0]}/nobody", limit="40")
+        self.assertEqual((code, head["server"]), (504, "awselb/2.0"))
+
     def test_blue_green(self):
         """Traffic moves from one group to another by weights, and a canary by its header, with no request lost."""
         blue, green = (self.quick(Port=8001) for _ in range(2))

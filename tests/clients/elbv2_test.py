@@ -258,7 +258,7 @@ class Control(Case):
                     {"ProtocolVersion": "HTTP9"}):
             self.refused("ValidationError", self.targets, **bad)
         self.refused("NotImplemented", self.targets, TargetType="lambda")
-        self.refused("NotImplemented", self.targets, Protocol="UDP")
+        self.refused("NotImplemented", self.targets, Protocol="QUIC")
         changed = self.elb.modify_target_group(TargetGroupArn=tg, HealthyThresholdCount=2, Matcher={"HttpCode": "200,202"})["TargetGroups"][0]
         self.assertEqual((changed["HealthyThresholdCount"], changed["Matcher"]["HttpCode"]), (2, "200,202"))
         attributes = [{"Key": "stickiness.enabled", "Value": "true"}, {"Key": "deregistration_delay.timeout_seconds", "Value": "10"}]
@@ -297,7 +297,7 @@ class Control(Case):
         self.assertEqual((g["HealthCheckProtocol"], g.get("Matcher")), ("TCP", None))
         self.refused("IncompatibleProtocols", self.listener, b=b, Protocol="TCP", actions=[{"Type": "forward", "TargetGroupArn": self.targets()}])
         self.refused("InvalidLoadBalancerAction", self.listener, b=b, Protocol="TCP")
-        self.refused("NotImplemented", self.listener, b=b, Protocol="UDP", actions=[{"Type": "forward", "TargetGroupArn": tg}])
+        self.refused("IncompatibleProtocols", self.listener, b=b, Protocol="UDP", actions=[{"Type": "forward", "TargetGroupArn": tg}])
         listener = self.listener(b, Protocol="TCP", actions=[{"Type": "forward", "TargetGroupArn": tg}])
         self.refused("InvalidConfigurationRequest", self.elb.create_rule, ListenerArn=listener, Priority=1, Actions=[
             {"Type": "forward", "TargetGroupArn": tg}], Conditions=[{"Field": "path-pattern", "Values": ["/"]}])

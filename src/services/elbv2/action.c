@@ -7,7 +7,12 @@ static status check_group(struct call *c, const struct elbv2_rec_balancer *b, st
 	struct elbv2_rec_group g;
 	TRY(elbv2_group_find(c, arn, &g));
 	bool http = str_is(protocol, "HTTP") || str_is(protocol, "HTTPS");
-	bool well = http ? str_starts(g.protocol, STR("HTTP")) : str_is(g.protocol, "TCP") || str_is(g.protocol, "TLS");
+	/* "Routing configuration", the NLB guide. */
+	bool both = str_is(g.protocol, "TCP_UDP");
+	bool well = http                          ? str_starts(g.protocol, STR("HTTP"))
+		    : str_is(protocol, "TLS")     ? str_is(g.protocol, "TCP") || str_is(g.protocol, "TLS")
+		    : str_is(protocol, "TCP_UDP") ? both
+						  : both || str_eq(g.protocol, protocol);
 	if (!well)
 		return ELBV2_FAIL(c, INCOMPATIBLE_PROTOCOLS,
 			"The protocol '%.*s' of target group '%.*s' is not compatible with the listener protocol "

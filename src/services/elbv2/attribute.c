@@ -2,7 +2,7 @@
  * attributes", "Target group attributes", "Listener attributes", both guides). */
 #include "services/elbv2/logs.h"
 
-enum kind { BOOL, NUMBER, ONE_OF, TEXT, NUMBER_OR_OFF };
+enum kind { BOOL, NUMBER, ONE_OF, TEXT, HEADER, NUMBER_OR_OFF };
 enum { APP = 1, NET = 2, BOTH = 3 };
 struct attribute {
 	enum elbv2_attributes of;
@@ -65,6 +65,21 @@ static const struct attribute attributes[] = {
 	{G, "target_health_state.unhealthy.connection_termination.enabled", "true", BOOL, NET, 0, 0, NULL},
 	{G, "target_health_state.unhealthy.draining_interval_seconds", "0", NUMBER, NET, 0, 360000, NULL},
 	{L, "tcp.idle_timeout.seconds", "350", NUMBER, NET, 60, 6000, NULL},
+	{L, "routing.http.request.x_amzn_mtls_clientcert_serial_number.header_name",
+		"X-Amzn-Mtls-Clientcert-Serial-Number", HEADER, APP, 0, 0, NULL},
+	{L, "routing.http.request.x_amzn_mtls_clientcert_issuer.header_name", "X-Amzn-Mtls-Clientcert-Issuer", HEADER,
+		APP, 0, 0, NULL},
+	{L, "routing.http.request.x_amzn_mtls_clientcert_subject.header_name", "X-Amzn-Mtls-Clientcert-Subject", HEADER,
+		APP, 0, 0, NULL},
+	{L, "routing.http.request.x_amzn_mtls_clientcert_validity.header_name", "X-Amzn-Mtls-Clientcert-Validity",
+		HEADER, APP, 0, 0, NULL},
+	{L, "routing.http.request.x_amzn_mtls_clientcert_leaf.header_name", "X-Amzn-Mtls-Clientcert-Leaf", HEADER, APP,
+		0, 0, NULL},
+	{L, "routing.http.request.x_amzn_mtls_clientcert.header_name", "X-Amzn-Mtls-Clientcert", HEADER, APP, 0, 0,
+		NULL},
+	{L, "routing.http.request.x_amzn_tls_version.header_name", "X-Amzn-Tls-Version", HEADER, APP, 0, 0, NULL},
+	{L, "routing.http.request.x_amzn_tls_cipher_suite.header_name", "X-Amzn-Tls-Cipher-Suite", HEADER, APP, 0, 0,
+		NULL},
 	{L, "routing.http.response.server.enabled", "true", BOOL, APP, 0, 0, NULL},
 	{L, "routing.http.response.strict_transport_security.header_value", "", TEXT, APP, 0, 0, NULL},
 	{L, "routing.http.response.access_control_allow_origin.header_value", "", TEXT, APP, 0, 0, NULL},
@@ -89,7 +104,6 @@ static const char *const unbuilt[][2] = {
 	{"dns_record.client_routing_policy", "partial_availability_zone_affinity"},
 	{"zonal_shift.config.enabled", "true"},
 	{"load_balancing.algorithm.anomaly_mitigation", "on"},
-	{"preserve_client_ip.enabled", "true"},
 };
 /* What is told as AWS has it by default, and cannot be anything else here. */
 static const char *const fixed[] = {"client_keep_alive.seconds",
@@ -97,7 +111,6 @@ static const char *const fixed[] = {"client_keep_alive.seconds",
 	"target_group_health.dns_failover.minimum_healthy_targets.percentage",
 	"target_group_health.unhealthy_state_routing.minimum_healthy_targets.count",
 	"target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage",
-	"target_health_state.unhealthy.connection_termination.enabled",
 	"target_health_state.unhealthy.draining_interval_seconds"};
 
 static const struct attribute *attribute_find(enum elbv2_attributes of, uint8_t whom, struct str name)
@@ -169,6 +182,13 @@ static bool legal(const struct attribute *a, struct str value)
 		return is_ok(str_to_i64(value, &n)) && n >= a->min && n <= a->max;
 	case ONE_OF:
 		return is_choice(a->choices, value);
+	case HEADER:
+		for (size_t i = 0; i < value.n; i++) {
+			char ch = value.p[i];
+			bool plain = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9');
+			if (!plain && ch != '-' && ch != '_') return false;
+		}
+		return value.n > 0 && value.n <= 40;
 	case TEXT:
 		for (size_t i = 0; i < value.n; i++)
 			if ((unsigned char)value.p[i] < 0x20 || value.p[i] == 0x7f) return false;
@@ -292,6 +312,18 @@ static status check_group(struct call *c, const struct elbv2_rec_group *g)
 	if (slow && !str_is(elbv2_group_attribute(g, "load_balancing.algorithm.type"), "round_robin"))
 		return ELBV2_FAIL(c, INVALID_CONFIGURATION_REQUEST,
 			"Slow start can only be enabled with the round robin routing algorithm");
+	bool datagrams = str_ends(g->protocol, STR("UDP"));
+	if (datagrams && str_is(elbv2_group_attribute(g, "proxy_protocol_v2.enabled"), "true"))
+		return call_fail(c, ERR_NOT_IMPLEMENTED, "Proxy protocol for the protocol '%.*s' is not implemented.",
+			STR_ARG(g->protocol));
+	if ((datagrams || str_is(g->target_type, "alb")) &&
+		!str_is(elbv2_group_attribute(g, "preserve_client_ip.enabled"), "true"))
+		return ELBV2_FAIL(c, INVALID_CONFIGURATION_REQUEST,
+			"Client IP preservation cannot be disabled for target groups with %s '%.*s'",
+			datagrams ? "protocol" : "target type", STR_ARG(datagrams ? g->protocol : g->target_type));
+	if (str_is(g->protocol, "TLS") && str_is(elbv2_group_attribute(g, "stickiness.enabled"), "true"))
+		return ELBV2_FAIL(c, INVALID_CONFIGURATION_REQUEST,
+			"Stickiness is not supported for target groups with protocol 'TLS'");
 	struct str name = elbv2_group_attribute(g, "stickiness.app_cookie.cookie_name");
 	bool app = str_is(elbv2_group_attribute(g, "stickiness.type"), "app_cookie");
 	if (app && !name.n)

@@ -5,7 +5,8 @@
 #include "identity/digest.h"
 #include "services/elbv2/logs.h"
 
-enum { MAX_CONNECTIONS = 8000 };
+/* A target that does not answer is tried twice, or another one after it: in 10 seconds together. */
+enum { MAX_CONNECTIONS = 8000, CONNECT_MS = 5000 };
 
 void elbv2_word(struct buf *b, struct str s, bool fmt)
 {
@@ -57,6 +58,10 @@ struct str elbv2_server_options(
 		return buf_done(&b);
 	}
 	int32_t slow = elbv2_number(elbv2_group_attribute(r, "slow_start.duration_seconds"), 0);
+	if (!is_http(r) && str_chr(r->target_group_name, ':') < 0 &&
+		str_is(elbv2_group_attribute(r, "target_health_state.unhealthy.connection_termination.enabled"),
+			"true"))
+		buf_lit(&b, " on-marked-down shutdown-sessions");
 	buf_fmt(&b, " check inter %ds rise %d fall %d", r->health_check_interval_seconds.v,
 		r->healthy_threshold_count.v, r->unhealthy_threshold_count.v);
 	if (s->check_port != s->port) buf_fmt(&b, " port %d", s->check_port);
@@ -165,8 +170,18 @@ static void backend(const struct elbv2_plan_group *g, bool open, struct buf *tex
 		stick(r, &b);
 		/* A target was chosen, and could not be reached: "HTTP 502: Bad gateway", the ALB guide. */
 		page(&b, 503, "502 Bad Gateway");
-		buf_lit(&b, "\thttp-after-response set-status 502 if { status 503 } { srv_id -m found }\n");
+		/* "HTTP 504: … The load balancer failed to establish a connection to the target before the connection
+		 * timeout expired (10 seconds)". */
+		buf_fmt(&b,
+			"\thttp-after-response set-var(txn.took) date(0,ms),sub(txn.began) if { status 503 } { srv_id "
+			"-m "
+			"found }\n\thttp-after-response set-status 504 if { status 503 } { srv_id -m found } { "
+			"var(txn.took) -m int ge %d }\n"
+			"\thttp-after-response set-status 502 if { status 503 } { srv_id -m found }\n",
+			2 * CONNECT_MS - CONNECT_MS / 5);
 	}
+	/* Who connects to the target has the client's address; its answers come back by the VPC's router. */
+	if (!is_http(r) && elbv2_preserves(r)) buf_lit(&b, "\tsource 0.0.0.0 usesrc clientip\n");
 	if (!open) check(r, &b);
 	/* Every kind of server is in the hash, and none of them. */
 	struct elbv2_plan_server sample = {.port = 1, .check_port = elbv2_number(r->health_check_port, 1)};
@@ -201,6 +216,7 @@ static void tls(const struct elbv2_plan *p, const struct elbv2_plan_listener *l,
 		}
 	/* OpenSSL offers the old protocols at its lowest level of security only. */
 	if (policy->v10 || policy->v11) buf_lit(b, ":@SECLEVEL=0");
+	elbv2_mutual_bind(l, b);
 	bool app = elbv2_is_web(&l->l), h2 = str_is(elbv2_balancer_attribute(p->b, "routing.http2.enabled"), "true");
 	struct str alpn = l->l.alpn.n ? l->l.alpn.v[0] : STR("None");
 	if (app) buf_fmt(b, " alpn %shttp/1.1", h2 ? "h2," : "");
@@ -251,10 +267,12 @@ static void head(struct elbv2_plan *p, struct buf *b)
 	bool app = elbv2_is_app(p->b);
 	struct str idle = app ? elbv2_balancer_attribute(p->b, "idle_timeout.timeout_seconds") : STR("350");
 	static const char *const waits[] = {"client", "server", "tunnel", "http-keep-alive"};
-	buf_lit(b, "defaults\n\tmode http\n\ttimeout connect 10s\n\ttimeout http-request 60s\n\ttimeout queue "
-		   "10s\n\toption "
-		   "idle-close-on-response\n\toption abortonclose\n\toption redispatch 1\n\tretries "
-		   "3\n\tload-server-state-from-file global\n");
+	buf_fmt(b,
+		"defaults\n\tmode http\n\ttimeout connect %dms\n\ttimeout http-request 60s\n\ttimeout queue "
+		"10s\n\toption "
+		"idle-close-on-response\n\toption abortonclose\n\toption redispatch 1\n\tretries 1\n"
+		"\tload-server-state-from-file global\n",
+		CONNECT_MS);
 	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++)
 		buf_fmt(b, "\ttimeout %s %.*ss\n", waits[i], STR_ARG(idle));
 	page(b, 400, "400 Bad Request");
@@ -270,7 +288,8 @@ struct elbv2_config elbv2_config(struct elbv2_plan *p)
 	struct buf text = BUF_IN(a), all = BUF_IN(a), front = BUF_IN(a), out = BUF_IN(a);
 	uint8_t digest[32];
 	head(p, &front);
-	for (size_t i = 0; i < p->listeners.n; i++) frontend(p, &p->listeners.v[i], &front);
+	for (size_t i = 0; i < p->listeners.n; i++)
+		if (!elbv2_is_flow(p, &p->listeners.v[i])) frontend(p, &p->listeners.v[i], &front);
 	buf_lit(&front, "backend none\n\tmode http\n");
 	buf_str(&text, buf_done(&front));
 	for (size_t i = 0; i < p->groups.n; i++) {

@@ -21,8 +21,44 @@ static void glob_to_regex(struct buf *b, struct str s, const char *any)
 	}
 }
 
+/* What HAProxy compares without a regular expression. */
+enum shape { ANY_SHAPE, WHOLE, BEGINNING, END_OF };
+
+static enum shape shape_of(struct str s)
+{
+	size_t stars = 0;
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == '?') return ANY_SHAPE;
+		stars += s.p[i] == '*';
+	}
+	if (!stars) return WHOLE;
+	if (stars > 1 || s.n < 2) return ANY_SHAPE;
+	return s.p[s.n - 1] == '*' ? BEGINNING : s.p[0] == '*' ? END_OF : ANY_SHAPE;
+}
+
+/* One for all of them, or none. */
+static enum shape common_shape(const struct elbv2_rec_condition *k)
+{
+	const struct elbv2_rec_strings *v = elbv2_condition_values(k);
+	if (!v->n || elbv2_condition_regexes(k)->n) return ANY_SHAPE;
+	enum shape first = shape_of(v->v[0]);
+	for (size_t i = 1; i < v->n; i++)
+		if (shape_of(v->v[i]) != first) return ANY_SHAPE;
+	return first;
+}
+
+static const char *const ways[] = {"reg", "str", "beg", "end"};
+
 static void patterns(struct buf *b, const struct elbv2_rec_condition *k)
 {
+	enum shape shape = common_shape(k);
+	const struct elbv2_rec_strings *all = elbv2_condition_values(k);
+	for (size_t i = 0; shape != ANY_SHAPE && i < all->n; i++) {
+		struct str s = all->v[i];
+		buf_byte(b, ' ');
+		elbv2_word(b, shape == WHOLE ? s : shape == BEGINNING ? str_sub(s, 0, s.n - 1) : str_from(s, 1), false);
+	}
+	if (shape != ANY_SHAPE) return;
 	const struct elbv2_rec_strings *v = elbv2_condition_values(k), *r = elbv2_condition_regexes(k);
 	for (size_t i = 0; i < v->n; i++) {
 		struct buf one = BUF_IN(b->arena);
@@ -42,13 +78,14 @@ static void condition(struct buf *b, const struct elbv2_rec_condition *k)
 {
 	struct str f = k->field;
 	if (str_is(f, "host-header")) {
-		buf_lit(b, " { var(txn.host) -m reg -i --");
+		buf_fmt(b, " { req.hdr(host),field(1,:) -m %s -i --", ways[common_shape(k)]);
 		patterns(b, k);
 	} else if (str_is(f, "path-pattern")) {
-		buf_lit(b, " { path -m reg --");
+		buf_fmt(b, " { path -m %s --", ways[common_shape(k)]);
 		patterns(b, k);
 	} else if (str_is(f, "http-header")) {
-		buf_fmt(b, " { req.fhdr(%.*s) -m reg -i --", STR_ARG(k->http_header_config->http_header_name));
+		buf_fmt(b, " { req.fhdr(%.*s) -m %s -i --", STR_ARG(k->http_header_config->http_header_name),
+			ways[common_shape(k)]);
 		patterns(b, k);
 	} else if (str_is(f, "http-request-method")) {
 		const struct elbv2_rec_strings *v = elbv2_condition_values(k);
@@ -221,6 +258,9 @@ static void transforms(struct buf *b, const struct elbv2_rec_rule *r)
 
 /* ── headers ("HTTP headers and Application Load Balancers", the ALB guide) ── */
 
+/* 1, the time, and 24 digits: the ends of two UUIDs. */
+#define ROOT "1-%%[date,hex,lower,bytes(8,8)]-%%[uuid,bytes(24,12)]%%[uuid,bytes(24,12)]"
+
 static void request_headers(const struct elbv2_plan *p, const struct elbv2_plan_listener *l, struct buf *b)
 {
 	struct str mode = elbv2_balancer_attribute(p->b, "routing.http.xff_header_processing.mode");
@@ -239,21 +279,22 @@ static void request_headers(const struct elbv2_plan *p, const struct elbv2_plan_
 	if (str_is(mode, "remove")) buf_lit(b, "\thttp-request del-header X-Forwarded-For\n");
 	buf_fmt(b,
 		"\thttp-request set-header X-Forwarded-Proto %s\n\thttp-request set-header X-Forwarded-Port %d\n"
-		"\thttp-request set-var(txn.trace) req.fhdr(X-Amzn-Trace-Id)\n"
-		"\thttp-request set-var-fmt(txn.root) "
-		"\"1-%%[date,hex,lower,bytes(8,8)]-%%[uuid,regsub(-,,g),bytes(0,24)]\"\n"
-		"\thttp-request set-header X-Amzn-Trace-Id \"Self=%%[var(txn.root)];%%[var(txn.trace)]\" if { "
-		"var(txn.trace) -m "
-		"sub Root= }\n"
-		"\thttp-request set-header X-Amzn-Trace-Id \"Root=%%[var(txn.root)]\" if !{ var(txn.trace) -m sub "
+		"\thttp-request set-header X-Amzn-Trace-Id \"Self=" ROOT ";%%[req.fhdr(X-Amzn-Trace-Id)]\" if { "
+		"req.fhdr(X-Amzn-Trace-Id) -m sub Root= }\n"
+		"\thttp-request set-header X-Amzn-Trace-Id \"Root=" ROOT "\" if !{ req.fhdr(X-Amzn-Trace-Id) -m sub "
 		"Root= }\n",
 		https ? "https" : "http", l->l.port.v);
 	if (elbv2_logs(p->b, ELBV2_LOG_ACCESS))
 		buf_lit(b, "\thttp-request set-var(txn.trid) req.fhdr(X-Amzn-Trace-Id)\n");
 	if (https && str_is(elbv2_balancer_attribute(p->b, "routing.http.x_amzn_tls_version_and_cipher_suite.enabled"),
 			     "true"))
-		buf_lit(b, "\thttp-request set-header X-Amzn-Tls-Version %[ssl_fc_protocol]\n"
-			   "\thttp-request set-header X-Amzn-Tls-Cipher-Suite %[ssl_fc_cipher]\n");
+		buf_fmt(b,
+			"\thttp-request set-header %.*s %%[ssl_fc_protocol]\n"
+			"\thttp-request set-header %.*s %%[ssl_fc_cipher]\n",
+			STR_ARG(elbv2_listener_attribute(&l->l, "routing.http.request.x_amzn_tls_version.header_name")),
+			STR_ARG(elbv2_listener_attribute(
+				&l->l, "routing.http.request.x_amzn_tls_cipher_suite.header_name")));
+	elbv2_mutual_headers(l, b);
 }
 
 static void response_headers(const struct elbv2_rec_listener *l, struct buf *b)
@@ -276,11 +317,10 @@ static void response_headers(const struct elbv2_rec_listener *l, struct buf *b)
 		buf_lit(b, "\n");
 	}
 	if (str_is(elbv2_listener_attribute(l, "routing.http.response.server.enabled"), "true"))
-		buf_lit(b, "\thttp-after-response set-header Server awselb/2.0 if !{ res.hdr(Server) -m found } !{ "
-			   "srv_id -m found "
-			   "}\n\thttp-after-response set-header Server awselb/2.0 if !{ res.hdr(Server) -m found } { "
-			   "status "
-			   "502:504 }\n");
+		buf_lit(b, "\thttp-after-response set-header Server awselb/2.0 if !{ srv_id -m found } !{ "
+			   "res.hdr(Server) -m "
+			   "found }\n\thttp-after-response set-header Server awselb/2.0 if { status 502:504 } !{ "
+			   "res.hdr(Server) -m found }\n");
 }
 
 /* ── all of it ── */
@@ -307,10 +347,58 @@ static void choose(const struct elbv2_plan *p, const struct elbv2_plan_listener 
 	if (elbv2_is_web(&l->l)) buf_lit(b, "\tdefault_backend none\n");
 }
 
+/* Does it do no more than send each request to one group or another? Then the rules are the choice of a backend. */
+static bool only_forwards(const struct elbv2_plan *p, const struct elbv2_plan_listener *l)
+{
+	if (!elbv2_is_web(&l->l) || elbv2_is_classic(p->b) || elbv2_logs(p->b, ELBV2_LOG_ACCESS) ||
+		elbv2_logs(p->b, ELBV2_LOG_CONNECTION))
+		return false;
+	for (size_t i = 0; i < l->rules.n; i++) {
+		const struct elbv2_rec_rule *r = &l->rules.v[i];
+		const struct elbv2_rec_forward *f = r->actions.n ? r->actions.v[0].forward_config : NULL;
+		if (!f || f->target_groups.n != 1 || !f->target_groups.v[0].weight.v || r->transforms.n) return false;
+	}
+	return true;
+}
+
+static void choose_by_rules(const struct elbv2_plan *p, const struct elbv2_plan_listener *l, struct buf *b)
+{
+	for (size_t i = 0; i < l->rules.n; i++) {
+		const struct elbv2_rec_rule *r = &l->rules.v[i];
+		const struct elbv2_plan_group *g =
+			elbv2_plan_group_of(p, r->actions.v[0].forward_config->target_groups.v[0].target_group_arn);
+		struct buf when = BUF_IN(b->arena);
+		for (size_t k = 0; k < r->conditions.n; k++) condition(&when, &r->conditions.v[k]);
+		struct str id = g ? g->g.id : STR(""), c = buf_done(&when);
+		if (g)
+			buf_fmt(b,
+				"\tuse_backend none if { nbsrv(o_%.*s) eq 0 } !{ stopping }%.*s\n"
+				"\tuse_backend o_%.*s if { nbsrv(g_%.*s) eq 0 } !{ stopping }%.*s\n",
+				STR_ARG(id), STR_ARG(c), STR_ARG(id), STR_ARG(id), STR_ARG(c));
+		buf_fmt(b, "\tuse_backend %s%.*s%s%.*s\n", g ? "g_" : "none", STR_ARG(id), c.n ? " if" : "",
+			STR_ARG(c));
+	}
+	buf_lit(b, "\tdefault_backend none\n");
+}
+
+static bool has_redirect(const struct elbv2_plan_listener *l)
+{
+	for (size_t i = 0; i < l->rules.n; i++)
+		if (l->rules.v[i].actions.n && l->rules.v[i].actions.v[0].redirect_config) return true;
+	return false;
+}
+
 void elbv2_config_rules(struct elbv2_plan *p, const struct elbv2_plan_listener *l, struct buf *b)
 {
 	bool app = elbv2_is_web(&l->l);
-	if (app)
+	if (app) buf_lit(b, "\thttp-request set-var(txn.began) date(0,ms)\n");
+	if (only_forwards(p, l)) {
+		request_headers(p, l, b);
+		response_headers(&l->l, b);
+		choose_by_rules(p, l, b);
+		return;
+	}
+	if (app && has_redirect(l))
 		buf_lit(b, "\thttp-request set-var(txn.host) req.hdr(host),field(1,:)\n"
 			   "\thttp-request set-var(txn.query) query\n");
 	for (size_t i = 0; i < l->rules.n; i++) {

@@ -5,6 +5,7 @@
 #include "host/host.h"
 #include "services/acm/door.h"
 #include "services/elbv2/logs.h"
+#include "services/elbv2/node.h"
 
 #define JOB "elbv2.balancer"
 #define JOB_GONE "elbv2.gone"
@@ -38,8 +39,25 @@ static struct ec2_place place_of(struct store_tx *tx, struct arena *a, struct st
 
 /* ── targets that are done ── */
 
+/* "… whether the load balancer terminates connections at the end of the deregistration timeout": of flows that the
+ * kernel carries; HAProxy's servers are dropped with theirs. */
+static status cut(
+	struct ec2_place at, const struct elbv2_rec_group *g, const struct elbv2_rec_target *t, struct elbv2_cuts *cuts)
+{
+	struct elbv2_spot spot;
+	if (!str_is(elbv2_group_attribute(g, "deregistration_delay.connection_termination.enabled"), "true")) return OK;
+	status s = elbv2_target_spot(at, g, t, &spot);
+	if (status_is(s, STATUS_NOT_FOUND)) return OK;
+	if (!status_is(s, STATUS_BUSY)) TRY(s);
+	__typeof__(cuts->v) one = VEC_PUSH(at.a, cuts, &cuts->capacity);
+	one->address = spot.address;
+	one->port = spot.port;
+	return OK;
+}
+
 /* Those whose time is over go; *next: when the next one's is. */
-static status drain(struct ec2_place at, const struct elbv2_rec_balancer *b, int64_t now, int64_t *next)
+static status drain(
+	struct ec2_place at, const struct elbv2_rec_balancer *b, int64_t now, int64_t *next, struct elbv2_cuts *cuts)
 {
 	for (size_t i = 0; i < b->groups.n; i++) {
 		struct elbv2_rec_group g;
@@ -63,9 +81,10 @@ static status drain(struct ec2_place at, const struct elbv2_rec_balancer *b, int
 			}
 			if (!t->draining.has) continue;
 			int64_t over = t->draining.ms + delay * 1000;
-			if (over <= now)
+			if (over <= now) {
+				TRY(cut(at, &g, t, cuts));
 				elbv2_target_drop(at, g.id, t);
-			else if (!*next || over < *next)
+			} else if (!*next || over < *next)
 				*next = over;
 		}
 	}
@@ -75,8 +94,8 @@ static status drain(struct ec2_place at, const struct elbv2_rec_balancer *b, int
 /* ── nodes ── */
 
 /* FAILED: *why. */
-static status apply(
-	struct cloud *cloud, struct ec2_place at, const struct elbv2_rec_balancer *b, bool *busy, struct str *why)
+static status apply(struct cloud *cloud, struct ec2_place at, const struct elbv2_rec_balancer *b,
+	const struct elbv2_cuts *cuts, bool *busy, struct str *why)
 {
 	for (size_t i = 0; i < b->zones.n; i++) {
 		struct elbv2_plan p;
@@ -85,6 +104,9 @@ static status apply(
 		bool later = status_is(s, STATUS_BUSY) || status_is(s, STATUS_NOT_FOUND) || status_is(s, STATUS_IO);
 		*busy = *busy || later;
 		if (!later) TRY(s);
+		s = elbv2_flows_apply(cloud, &p, cuts);
+		if (cuts->n) TRY(s); /* it must not be forgotten */
+		*busy = *busy || !is_ok(s);
 	}
 	return OK;
 }
@@ -101,11 +123,12 @@ static status balancer_job(void *ctx, struct store_tx *tx, struct arena *a, cons
 	status s = elbv2_balancer_get(at, name, &b);
 	if (status_is(s, STATUS_NOT_FOUND)) return OK;
 	TRY(s);
-	TRY(drain(at, &b, now, &next));
+	struct elbv2_cuts cuts = {0};
+	TRY(drain(at, &b, now, &next, &cuts));
 	struct str state = STR("active"), why = STR_NONE;
 	if (host_available(e->cloud->host)) {
 		bool busy = false;
-		s = apply(e->cloud, at, &b, &busy, &why);
+		s = apply(e->cloud, at, &b, &cuts, &busy, &why);
 		if (status_is(s, STATUS_FAILED))
 			state = STR("failed");
 		else

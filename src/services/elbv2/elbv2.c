@@ -1,5 +1,5 @@
-/* Elastic Load Balancing (v2): what it does, operation by operation. Trust stores (mutual TLS), resource policies and
- * IPAM pools have no rows; docs/decisions/0051-elbv2.md tells what else is left out. */
+/* Elastic Load Balancing (v2): what it does, operation by operation. Downloads of trust stores' contents,
+ * resource policies and IPAM pools have no rows; docs/decisions/0051-elbv2.md tells what else is left out. */
 #include "host/host.h"
 #include "services/elbv2/node.h"
 #include <stdlib.h>
@@ -43,6 +43,14 @@ static const struct service_op operations[ELBV2_OP_COUNT] = {
 	[ELBV2_OP_SET_RULE_PRIORITIES] = OP(elbv2_set_rule_priorities, 0),
 	[ELBV2_OP_SET_SECURITY_GROUPS] = OP(elbv2_set_security_groups, 0),
 	[ELBV2_OP_SET_SUBNETS] = OP(elbv2_set_subnets, 0),
+	[ELBV2_OP_ADD_TRUST_STORE_REVOCATIONS] = OP(elbv2_add_trust_store_revocations, OP_BLOCKING),
+	[ELBV2_OP_CREATE_TRUST_STORE] = OP(elbv2_create_trust_store, OP_BLOCKING),
+	[ELBV2_OP_DELETE_TRUST_STORE] = OP(elbv2_delete_trust_store, 0),
+	[ELBV2_OP_DESCRIBE_TRUST_STORES] = OP(elbv2_describe_trust_stores, OP_READ),
+	[ELBV2_OP_DESCRIBE_TRUST_STORE_ASSOCIATIONS] = OP(elbv2_describe_trust_store_associations, OP_READ),
+	[ELBV2_OP_DESCRIBE_TRUST_STORE_REVOCATIONS] = OP(elbv2_describe_trust_store_revocations, OP_READ),
+	[ELBV2_OP_MODIFY_TRUST_STORE] = OP(elbv2_modify_trust_store, OP_BLOCKING),
+	[ELBV2_OP_REMOVE_TRUST_STORE_REVOCATIONS] = OP(elbv2_remove_trust_store_revocations, 0),
 };
 
 struct elbv2 *elbv2_of(const struct cloud *cloud)

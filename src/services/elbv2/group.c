@@ -141,7 +141,8 @@ static status check_create(struct call *c, const struct elbv2_create_target_grou
 	if (str_is(g->ip_address_type, "ipv6"))
 		return call_fail(c, ERR_NOT_IMPLEMENTED, "Target groups of IPv6 addresses are not implemented.");
 	if (!str_has(g->protocol)) return call_fail(c, ERR_VALIDATION, "A protocol must be specified");
-	if (!is_http(g->protocol) && !str_is(g->protocol, "TCP") && !str_is(g->protocol, "TLS"))
+	if (!is_http(g->protocol) && !str_is(g->protocol, "TCP") && !str_is(g->protocol, "TLS") &&
+		!str_is(g->protocol, "UDP") && !str_is(g->protocol, "TCP_UDP"))
 		return call_fail(c, ERR_NOT_IMPLEMENTED, "Target groups with protocol '%.*s' are not implemented.",
 			STR_ARG(g->protocol));
 	if (!g->port.has) return call_fail(c, ERR_VALIDATION, "A port must be specified");
@@ -220,6 +221,9 @@ status elbv2_create_target_group(
 	if (all.n >= ELBV2_GROUPS_MAX)
 		return ELBV2_FAIL(c, TOO_MANY_TARGET_GROUPS, "The maximum number of target groups has been reached");
 	g.id = elbv2_new_id(c->arena);
+	/* "By default, client IP preservation is enabled … for instance target groups, and for UDP and TCP_UDP." */
+	if (!is_http(g.protocol) && (!str_is(g.target_type, "ip") || str_ends(g.protocol, STR("UDP"))))
+		elbv2_set(c->arena, &g.attributes, STR("preserve_client_ip.enabled"), STR("true"));
 	elbv2_group_put(ec2_here(c), &g);
 	show(c, &g, VEC_PUSH(c->arena, &out->target_groups, &capacity));
 	return OK;

@@ -18,10 +18,7 @@ static void show(struct call *c, const struct elbv2_rec_balancer *b, const struc
 	struct elbv2_rule shown = {0};
 	elbv2_show(c->arena, ELBV2_REC_RULE, rule, ELBV2_SHAPE_RULE, &shown);
 	out->default_actions = shown.actions;
-	if (str_is(l->protocol, "HTTPS")) {
-		out->mutual_authentication = arena_new(c->arena, struct elbv2_mutual_authentication_attributes);
-		out->mutual_authentication->mode = STR("off");
-	}
+	elbv2_mutual_show(c, l, out);
 }
 
 static status show_found(struct call *c, const struct elbv2_rec_balancer *b, const struct elbv2_rec_listener *l,
@@ -132,9 +129,9 @@ static status secure(struct call *c, struct elbv2_rec_listener *l, const struct 
 static status check_protocol(struct call *c, const struct elbv2_rec_balancer *b, struct str protocol)
 {
 	bool http = str_is(protocol, "HTTP") || str_is(protocol, "HTTPS");
-	bool stream = str_is(protocol, "TCP") || str_is(protocol, "TLS");
-	bool datagrams = str_is(protocol, "UDP") || str_is(protocol, "TCP_UDP") || str_ends(protocol, STR("QUIC"));
-	if (!elbv2_is_app(b) && datagrams)
+	bool stream = str_is(protocol, "TCP") || str_is(protocol, "TLS") || str_is(protocol, "UDP") ||
+		      str_is(protocol, "TCP_UDP");
+	if (!elbv2_is_app(b) && str_ends(protocol, STR("QUIC")))
 		return call_fail(c, ERR_NOT_IMPLEMENTED, "Listeners with protocol '%.*s' are not implemented.",
 			STR_ARG(protocol));
 	if (elbv2_is_app(b) ? http : stream) return OK;
@@ -156,12 +153,6 @@ static status check_alpn(struct call *c, struct elbv2_rec_listener *l, const str
 	l->alpn = (struct elbv2_rec_strings){0};
 	*VEC_PUSH(c->arena, &l->alpn, &capacity) = given->v[0];
 	return OK;
-}
-
-static status check_mutual(struct call *c, const struct elbv2_mutual_authentication_attributes *m)
-{
-	if (!m || !str_has(m->mode) || str_is(m->mode, "off")) return OK;
-	return call_fail(c, ERR_NOT_IMPLEMENTED, "Mutual TLS authentication is not implemented.");
 }
 
 static status port_free(struct call *c, const struct elbv2_rec_balancer *b, int32_t port, struct str but)
@@ -195,12 +186,12 @@ status elbv2_create_listener(
 	if (!l.port.has) return call_fail(c, ERR_VALIDATION, "A listener port must be specified");
 	TRY(check_protocol(c, &b, l.protocol));
 	TRY(port_free(c, &b, l.port.v, STR_NONE));
-	TRY(check_mutual(c, in->mutual_authentication));
 	TRY(secure(c, &l, &in->certificates, in->ssl_policy, &changed));
 	TRY(check_alpn(c, &l, &in->alpn_policy));
 	TRY(elbv2_actions_given(c, &b, l.protocol, &in->default_actions, &rule));
 	TRY(elbv2_tags_given(c, &l.tags, &in->tags));
 	l.id = elbv2_new_id(c->arena);
+	TRY(elbv2_mutual_given(c, &b, &l, in->mutual_authentication));
 	rule.id = l.default_rule = elbv2_new_id(c->arena);
 	elbv2_listener_put(ec2_here(c), b.id, &l);
 	elbv2_rule_put(ec2_here(c), l.id, &rule);
@@ -224,12 +215,12 @@ status elbv2_modify_listener(
 	if (str_has(in->protocol)) l.protocol = in->protocol;
 	TRY(check_protocol(c, &b, l.protocol));
 	TRY(port_free(c, &b, l.port.v, l.id));
-	TRY(check_mutual(c, in->mutual_authentication));
 	TRY(secure(c, &l, &in->certificates, in->ssl_policy, &changed));
 	TRY(check_alpn(c, &l, &in->alpn_policy));
 	TRY(elbv2_rules(ec2_here(c), l.id, &rules));
 	if (!rules.n) return STATUS(CORRUPT);
 	struct elbv2_rec_rule *rule = &rules.v[rules.n - 1];
+	TRY(elbv2_mutual_given(c, &b, &l, in->mutual_authentication));
 	if (in->default_actions.n) TRY(elbv2_actions_given(c, &b, l.protocol, &in->default_actions, rule));
 	elbv2_listener_put(ec2_here(c), b.id, &l);
 	elbv2_rule_put(ec2_here(c), l.id, rule);
@@ -245,6 +236,8 @@ status elbv2_listener_delete(struct call *c, struct elbv2_rec_balancer *b, const
 	struct elbv2_all_rules rules;
 	TRY(elbv2_rules(ec2_here(c), l->id, &rules));
 	for (size_t i = 0; i < rules.n; i++) elbv2_rule_drop(ec2_here(c), l->id, rules.v[i].id);
+	struct elbv2_rec_listener gone = *l;
+	TRY(elbv2_mutual_end(c, b, &gone));
 	elbv2_listener_drop(ec2_here(c), b->id, l->id);
 	TRY(elbv2_rebind(c, b));
 	return tell_users(c, b, &l->certificates);

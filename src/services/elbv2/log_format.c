@@ -20,11 +20,10 @@ static bool wanted(const struct elbv2_plan *p, const struct elbv2_plan_listener 
 static void common(
 	const struct elbv2_plan_listener *l, const char *kind, const char *start, const char *error, struct buf *b)
 {
-	buf_fmt(b,
-		"\"%s\\t%.*s\\t%%[date(0,us)]\\t%s\\t%%ci\\t%%cp\\t%%fi\\t%%fp\\t%%Th\\t%%sslc\\t%%sslv\\t%%[ssl_f_"
-		"serial,hex]\\t"
-		"%%[ssl_fc_sni,hex]\\t%%[var(sess.tid)]\\t%s",
-		kind, STR_ARG(l->l.id), start, error);
+	bool secure = l->l.certificates.n > 0;
+	buf_fmt(b, "\"%s\\t%.*s\\t%%[date(0,us)]\\t%s\\t%%ci\\t%%cp\\t%%fi\\t%%fp\\t%%Th\\t%s\\t%%[var(sess.tid)]\\t%s",
+		kind, STR_ARG(l->l.id), start,
+		secure ? "%sslc\\t%sslv\\t%[ssl_f_serial,hex]\\t%[ssl_fc_sni,hex]" : "-\\t-\\t-\\t-", error);
 }
 
 void elbv2_log_before(const struct elbv2_plan *p, const struct elbv2_plan_listener *l, struct buf *b)

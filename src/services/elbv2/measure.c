@@ -2,6 +2,7 @@
  * guide; the NLB guide's likewise). Each look puts what was counted since the last one; a reload begins at zero again,
  * and what the former process counted after its last look is lost. */
 #include "base/map.h"
+#include "host/host.h"
 #include "services/cloudwatch/metrics.h"
 #include "services/elbv2/node.h"
 #include <stdlib.h>
@@ -18,6 +19,7 @@ struct measuring {
 	const struct elbv2_rec_zone *zone;
 	struct str folder, balancer;
 	int64_t now_ms;
+	double seconds; /* since the last look */
 	struct points points;
 };
 
@@ -79,7 +81,7 @@ struct counted {
 	int64_t response_ms_requests;
 	double response_ms;
 	int64_t up, down, active;
-	int64_t connect_errors, tls_errors, fail_open, client_resets, target_resets;
+	int64_t connect_errors, tls_errors, fail_open, client_resets, target_resets, own_resets, packets;
 };
 
 static void count_line(struct measuring *m, const struct elbv2_table *t, struct str line, struct counted *c)
@@ -155,16 +157,64 @@ static void put_flows(struct measuring *m, const char *suffix, const struct coun
 	if (c->bytes) put(m, str_fmt(m->a, "ProcessedBytes%s", suffix).p, STR_NONE, true, "Bytes", (double)c->bytes, 1);
 }
 
-static void put_network(
-	struct measuring *m, const struct counted *tcp, const struct counted *tls, const struct counted *targets)
+/* "The number of load balancer capacity units (LCU) used": what costs most of new and active connections and bytes, as
+ * the price list counts them for an hour, for the time of this look. */
+static double capacity_units(const struct measuring *m, const struct counted *c, double connections, double active)
+{
+	double by_new = (double)c->connections / m->seconds / connections, by_active = (double)c->active / active,
+	       by_bytes = (double)c->bytes / m->seconds / (1e9 / 3600);
+	double most = by_new > by_active ? by_new : by_active;
+	return (most > by_bytes ? most : by_bytes) * m->seconds / 3600;
+}
+
+static void put_units(struct measuring *m, const char *suffix, double units)
+{
+	if (units > 0) put(m, str_fmt(m->a, "ConsumedLCUs%s", suffix).p, STR_NONE, true, "Count", units, 1);
+}
+
+static int64_t grown_number(struct measuring *m, const char *column, struct opt_i64 now)
+{
+	return grown(m, STR("flows"), column, str_fmt(m->a, "%lld", (long long)now.v));
+}
+
+/* What the kernel has carried (flows.c). */
+static void count_flows(struct measuring *m, const struct host_rec_balance_counted *k, struct counted *tcp,
+	struct counted *udp, struct counted *resets)
+{
+	if (!k->tcp || !k->udp) return;
+	tcp->connections += grown_number(m, "tcp", k->tcp->flows);
+	tcp->bytes += grown_number(m, "tcp-bytes", k->tcp->bytes);
+	tcp->packets += grown_number(m, "tcp-packets", k->tcp->packets);
+	tcp->active += k->tcp->active.v;
+	udp->connections += grown_number(m, "udp", k->udp->flows);
+	udp->bytes += grown_number(m, "udp-bytes", k->udp->bytes);
+	udp->packets += grown_number(m, "udp-packets", k->udp->packets);
+	udp->active += k->udp->active.v;
+	resets->client_resets += grown_number(m, "client-resets", k->client_resets);
+	resets->target_resets += grown_number(m, "target-resets", k->target_resets);
+	resets->own_resets += grown_number(m, "own-resets", k->own_resets);
+}
+
+static void put_network(struct measuring *m, const struct counted *tcp, const struct counted *udp,
+	const struct counted *tls, const struct counted *targets)
 {
 	struct counted all = *tcp;
-	all.active += tls->active;
-	all.connections += tls->connections;
-	all.bytes += tls->bytes;
+	all.active += tls->active + udp->active;
+	all.connections += tls->connections + udp->connections;
+	all.bytes += tls->bytes + udp->bytes;
+	all.packets += udp->packets;
 	put_flows(m, "", &all);
 	put_flows(m, "_TCP", tcp);
+	put_flows(m, "_UDP", udp);
 	put_flows(m, "_TLS", tls);
+	put_count(m, "ProcessedPackets", STR_NONE, all.packets);
+	double units[3] = {capacity_units(m, tcp, 800, 100000), capacity_units(m, udp, 400, 50000),
+		capacity_units(m, tls, 50, 3000)};
+	put_units(m, "_TCP", units[0]);
+	put_units(m, "_UDP", units[1]);
+	put_units(m, "_TLS", units[2]);
+	put_units(m, "", units[0] + units[1] + units[2]);
+	put_count(m, "TCP_ELB_Reset_Count", STR_NONE, targets->own_resets);
 	put_count(m, "ClientTLSNegotiationErrorCount", STR_NONE, tls->tls_errors);
 	put_count(m, "TargetTLSNegotiationErrorCount", STR_NONE, targets->tls_errors);
 	put_count(m, "TCP_Client_Reset_Count", STR_NONE, targets->client_resets);
@@ -181,6 +231,7 @@ static void put_balancer(struct measuring *m, const struct counted *front, const
 	put_count(m, "TargetTLSNegotiationErrorCount", STR_NONE, targets->tls_errors);
 	put_count(m, "UnhealthyRoutingRequestCount", STR_NONE, targets->fail_open);
 	if (front->bytes) put(m, "ProcessedBytes", STR_NONE, true, "Bytes", (double)front->bytes, 1);
+	put_units(m, "", capacity_units(m, front, 25, 3000));
 	/* What the targets have not said, the balancer has: of 3xx, its redirects. */
 	put_count(m, "HTTPCode_ELB_3XX_Count", STR_NONE, front->codes[3] - targets->codes[3]);
 	put_count(m, "HTTP_Redirect_Count", STR_NONE, front->codes[3] - targets->codes[3]);
@@ -249,9 +300,10 @@ static bool is_tls(struct ec2_place at, const struct elbv2_rec_balancer *b, stru
 }
 
 void elbv2_measure(struct elbv2 *e, struct map *counters, struct ec2_place at, const struct elbv2_rec_balancer *b,
-	const struct elbv2_rec_zone *zone)
+	const struct elbv2_rec_zone *zone, double seconds)
 {
 	struct measuring m = {.a = at.a,
+		.seconds = seconds > 0 ? seconds : 1,
 		.counters = counters,
 		.at = at,
 		.b = b,
@@ -259,7 +311,8 @@ void elbv2_measure(struct elbv2 *e, struct map *counters, struct ec2_place at, c
 		.folder = elbv2_folder(at.a, zone->eni),
 		.now_ms = clock_now(e->cloud->clock)};
 	struct elbv2_socket s = {e->cloud, m.folder};
-	struct counted front = {0}, tls = {0}, targets = {0};
+	struct counted front = {0}, tls = {0}, udp = {0}, targets = {0};
+	struct host_rec_balance_counted kernel;
 	struct str text, line;
 	m.balancer = str_fmt(at.a, "%s/%.*s/%.*s", elbv2_is_app(b) ? "app" : "net", STR_ARG(b->name), STR_ARG(b->id));
 	if (!is_ok(elbv2_ask(at.a, &s, STR("show stat"), &text))) return;
@@ -284,12 +337,14 @@ void elbv2_measure(struct elbv2 *e, struct map *counters, struct ec2_place at, c
 		if (!elbv2_is_classic(b)) put_group(&m, &g, &c);
 		add(&targets, &c);
 	}
+	if (!elbv2_is_app(b) && is_ok(host_balance_count(e->cloud->host, at.a, zone->eni, &kernel)))
+		count_flows(&m, &kernel, &front, &udp, &targets);
 	if (elbv2_is_classic(b))
 		put_classic(&m, &front, &targets);
 	else if (elbv2_is_app(b))
 		put_balancer(&m, &front, &targets);
 	else
-		put_network(&m, &front, &tls, &targets);
+		put_network(&m, &front, &udp, &tls, &targets);
 	status put_status = m.points.n ? metrics_put(e->cloud, m.points.v, m.points.n) : OK;
 	(void)is_ok(put_status);
 }

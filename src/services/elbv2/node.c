@@ -199,6 +199,7 @@ static status start(struct work *w)
 		.folder = w->socket.folder,
 		.output = STR("access"),
 		.restart = STR("always"),
+		.transparent = SOME_BOOL(!elbv2_is_app(w->p->b)),
 		.stop_signal = SOME_I32(SIGTERM),
 		.grace_ms = SOME_I64(2000)};
 	TRY(make_folder(w));

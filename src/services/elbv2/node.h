@@ -3,6 +3,7 @@
  * tells
  * ("description"), so that what runs is known by asking it. */
 #pragma once
+#include "host/host.h"
 #include "services/elbv2/room.h"
 
 /* ── plan.c ── */
@@ -21,6 +22,7 @@ struct elbv2_plan_listener {
 	struct elbv2_all_rules rules;
 	struct str *files; /* of its certificates, the default one first */
 	size_t n_files;
+	struct str trust, revoked; /* files of its mutual authentication */
 };
 struct elbv2_plan_file {
 	struct str name, bytes;
@@ -60,6 +62,10 @@ struct str elbv2_server_options(
 /* A word of the configuration, in quotes, of any bytes; fmt: where "%" begins a variable. */
 void elbv2_word(struct buf *b, struct str s, bool fmt);
 
+/* ── mutual.c ── what it asks of clients' certificates, and tells of them. */
+void elbv2_mutual_bind(const struct elbv2_plan_listener *l, struct buf *b);
+void elbv2_mutual_headers(const struct elbv2_plan_listener *l, struct buf *b);
+
 /* Does it speak HTTP? */
 bool elbv2_is_web(const struct elbv2_rec_listener *l);
 
@@ -98,6 +104,23 @@ struct str elbv2_engine_id(struct arena *a, struct str eni);
 status elbv2_node_apply(struct cloud *cloud, struct arena *a, struct elbv2_plan *p, struct str *why) MUST_USE;
 void elbv2_node_remove(struct cloud *cloud, struct arena *a, struct str eni);
 
+/* ── flows.c ── a Network Load Balancer's flows that keep their clients' addresses. */
+bool elbv2_preserves(const struct elbv2_rec_group *g);
+/* Is the listener the kernel's, not HAProxy's? */
+bool elbv2_is_flow(const struct elbv2_plan *p, const struct elbv2_plan_listener *l);
+/* Flows to these end. */
+struct elbv2_cuts {
+	struct {
+		struct str address;
+		int32_t port;
+	} * v;
+	size_t n, capacity;
+};
+/* The node's rules as its plan and the health of targets are now. NOT_FOUND: it does not stand yet. */
+status elbv2_flows_apply(struct cloud *cloud, const struct elbv2_plan *p, const struct elbv2_cuts *cuts) MUST_USE;
+/* What of the servers' states decides on flows. */
+struct str elbv2_flows_seen(struct arena *a, const struct elbv2_rows *rows);
+
 /* ── health.c ── how the nodes see the targets of a group. */
 struct elbv2_seen_target {
 	struct str name;  /* elbv2_server_name */
@@ -127,10 +150,11 @@ void elbv2_watch_poke(struct elbv2_watch *w);
 bool elbv2_watch_is_fresh(
 	struct elbv2_watch *w, struct arena *a, struct str folder, struct str backend, struct str server);
 
-/* ── measure.c ── puts what a node has counted since the last call into CloudWatch. counters: the caller's memory. */
+/* ── measure.c ── puts what a node has counted since the last call into CloudWatch. counters: the caller's memory;
+ * seconds: how long ago that was. */
 struct map;
 void elbv2_measure(struct elbv2 *e, struct map *counters, struct ec2_place at, const struct elbv2_rec_balancer *b,
-	const struct elbv2_rec_zone *zone);
+	const struct elbv2_rec_zone *zone, double seconds);
 
 /* ── outside.c ── the edge's connections to internet-facing balancers, by name. quiet: before the edge stops. */
 struct elbv2_outside *elbv2_outside_start(struct cloud *cloud);

@@ -66,12 +66,13 @@ static int32_t port_for(struct ec2_place at, const struct elbv2_rec_balancer *b,
 	for (size_t i = 0; i < l.n; i++) {
 		bool secure = l.v[i].certificates.n > 0;
 		int32_t port = l.v[i].port.v;
+		if (str_is(l.v[i].protocol, "UDP")) continue;
 		if (wanted) {
 			if (port == wanted) return port;
 			continue;
 		}
 		/* Of a TCP listener nobody knows what it carries. */
-		bool fits = secure == tls || str_is(l.v[i].protocol, "TCP");
+		bool fits = secure == tls || str_starts(l.v[i].protocol, STR("TCP"));
 		if (fits && (!found || port == (tls ? 443 : 80))) found = port;
 	}
 	return found;

@@ -81,6 +81,29 @@ static status plan_certificates(struct cloud *cloud, struct elbv2_plan *p, struc
 	return OK;
 }
 
+static void add_file(struct elbv2_plan *p, struct str name, struct str bytes)
+{
+	*VEC_PUSH(p->at.a, &p->files, &p->files.capacity) = (struct elbv2_plan_file){.name = name, .bytes = bytes};
+}
+
+/* Whom the listener believes, and whom no more. */
+static status plan_trust(struct elbv2_plan *p, struct elbv2_plan_listener *l)
+{
+	struct elbv2_rec_trust_store t;
+	if (!str_is(l->l.mutual, "verify")) return OK;
+	status s = elbv2_trust_by_arn(p->at, l->l.trust_store, &t);
+	if (status_is(s, STATUS_NOT_FOUND)) return OK;
+	TRY(s);
+	struct buf lists = BUF_IN(p->at.a);
+	for (size_t i = 0; i < t.revocations.n; i++) buf_str(&lists, t.revocations.v[i].content);
+	l->trust = str_fmt(p->at.a, "trust-%.*s.pem", STR_ARG(l->l.id));
+	add_file(p, l->trust, t.bundle);
+	if (!t.revocations.n) return OK;
+	l->revoked = str_fmt(p->at.a, "revoked-%.*s.pem", STR_ARG(l->l.id));
+	add_file(p, l->revoked, buf_done(&lists));
+	return OK;
+}
+
 status elbv2_plan(struct cloud *cloud, struct ec2_place at, const struct elbv2_rec_balancer *b,
 	const struct elbv2_rec_zone *zone, struct elbv2_plan *out)
 {
@@ -93,6 +116,7 @@ status elbv2_plan(struct cloud *cloud, struct ec2_place at, const struct elbv2_r
 		l->l = listeners.v[i];
 		TRY(elbv2_rules(at, l->l.id, &l->rules));
 		TRY(plan_certificates(cloud, out, l));
+		TRY(plan_trust(out, l));
 	}
 	return plan_groups(out);
 }

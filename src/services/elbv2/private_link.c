@@ -20,7 +20,7 @@ status elbv2_network_balancer(struct store_tx *tx, struct arena *a, struct str a
 			b.zones.v[i].address, ec2_zone_is_down(tx, a, b.zones.v[i].zone)};
 	out->ports = arena_new_n(a, uint16_t, all.n);
 	for (size_t i = 0; i < all.n; i++)
-		if (str_is(all.v[i].protocol, "TCP") || str_is(all.v[i].protocol, "TLS"))
+		if (str_starts(all.v[i].protocol, STR("TCP")) || str_is(all.v[i].protocol, "TLS"))
 			out->ports[out->n_ports++] = (uint16_t)all.v[i].port.v;
 	return OK;
 }

@@ -130,6 +130,17 @@ struct str elbv2_group_attribute(const struct elbv2_rec_group *g, const char *na
 struct str elbv2_listener_attribute(const struct elbv2_rec_listener *l, const char *name);
 int32_t elbv2_number(struct str value, int32_t otherwise);
 
+/* ── trust.c ── */
+status elbv2_trust_by_arn(struct ec2_place at, struct str arn, struct elbv2_rec_trust_store *out) MUST_USE;
+status elbv2_trust_find(struct call *c, struct str arn, struct elbv2_rec_trust_store *out) MUST_USE;
+void elbv2_trust_put(struct ec2_place at, const struct elbv2_rec_trust_store *t);
+/* ── mutual.c ── what MutualAuthentication says, checked; which trust store the listener uses is remembered there. */
+status elbv2_mutual_given(struct call *c, const struct elbv2_rec_balancer *b, struct elbv2_rec_listener *l,
+	const struct elbv2_mutual_authentication_attributes *given) MUST_USE;
+/* The listener has gone, or its protocol has no use for it. */
+status elbv2_mutual_end(struct call *c, const struct elbv2_rec_balancer *b, struct elbv2_rec_listener *l) MUST_USE;
+void elbv2_mutual_show(struct call *c, const struct elbv2_rec_listener *l, struct elbv2_listener *out);
+
 /* ── policy.c ── */
 struct elbv2_policy {
 	const char *name;

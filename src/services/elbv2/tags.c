@@ -1,4 +1,4 @@
-/* Tags of balancers, listeners, rules and target groups, and the limits of an account. */
+/* Tags of balancers, listeners, rules, target groups and trust stores, and the limits of an account. */
 #include "services/elbv2/room.h"
 
 status elbv2_tags_given(struct call *c, struct elbv2_rec_pairs *tags, const struct elbv2_tag_list *given)
@@ -24,6 +24,7 @@ struct tagged {
 	struct elbv2_rec_listener l;
 	struct elbv2_rec_rule r;
 	struct elbv2_rec_group g;
+	struct elbv2_rec_trust_store s;
 	struct elbv2_rec_pairs *tags;
 };
 
@@ -42,6 +43,10 @@ static status find(struct call *c, struct str arn, struct tagged *t)
 		t->tags = &t->g.tags;
 		return elbv2_group_find(c, arn, &t->g);
 	}
+	if (str_find(arn, STR(":truststore/")) >= 0) {
+		t->tags = &t->s.tags;
+		return elbv2_trust_find(c, arn, &t->s);
+	}
 	t->tags = &t->b.tags;
 	return elbv2_balancer_find(c, arn, &t->b);
 }
@@ -51,6 +56,7 @@ static void save(struct call *c, const struct tagged *t)
 	if (t->tags == &t->r.tags) elbv2_rule_put(ec2_here(c), t->l.id, &t->r);
 	if (t->tags == &t->l.tags) elbv2_listener_put(ec2_here(c), t->b.id, &t->l);
 	if (t->tags == &t->g.tags) elbv2_group_put(ec2_here(c), &t->g);
+	if (t->tags == &t->s.tags) elbv2_trust_put(ec2_here(c), &t->s);
 	if (t->tags == &t->b.tags) elbv2_balancer_put(ec2_here(c), &t->b);
 }
 

@@ -104,6 +104,10 @@ static status check_ip(struct call *c, const struct elbv2_rec_group *g, const st
 				STR_ARG(d->id));
 		return OK;
 	}
+	if (elbv2_preserves(g))
+		return ELBV2_FAIL(c, INVALID_TARGET,
+			"The IP address '%.*s' is not within the VPC '%.*s', as it must be with client IP preservation",
+			STR_ARG(d->id), STR_ARG(g->vpc_id));
 	if (!is_private(address))
 		return call_fail(c, ERR_VALIDATION,
 			"The IP address '%.*s' is not within the VPC '%.*s' and is not a private address",

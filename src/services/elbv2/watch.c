@@ -10,7 +10,16 @@
 #include <time.h>
 
 /* states: of "show servers state"; passed, failed: srv_check_result. */
-enum { FAST_MS = 250, SLOW_MS = 2000, IDLE_MS = 60000, MEASURE_MS = 5000, DOWN = 0, FAILED = 2, PASSED = 3 };
+enum {
+	FAST_MS = 250,
+	SLOW_MS = 2000,
+	FLOWS_MS = 500,
+	IDLE_MS = 60000,
+	MEASURE_MS = 5000,
+	DOWN = 0,
+	FAILED = 2,
+	PASSED = 3
+};
 
 /* What is remembered of a server while it is down. */
 struct history {
@@ -96,9 +105,18 @@ static bool look_at_node(struct elbv2_watch *w, struct arena *a, struct str eni)
 
 /* ── instances ── */
 
-static struct str describe_targets(struct ec2_place at, const struct elbv2_rec_balancer *b)
+static struct str describe_targets(struct elbv2_watch *w, struct ec2_place at, const struct elbv2_rec_balancer *b)
 {
 	struct buf text = BUF_IN(at.a);
+	/* A Network Load Balancer's flows follow its targets' health. */
+	for (size_t i = 0; !elbv2_is_app(b) && i < b->zones.n; i++) {
+		struct elbv2_socket s = {w->e->cloud, elbv2_folder(at.a, b->zones.v[i].eni)};
+		struct elbv2_rows rows;
+		struct str said;
+		if (!is_ok(elbv2_ask(at.a, &s, STR("show servers state"), &said))) continue;
+		elbv2_read_servers(at.a, said, &rows);
+		buf_str(&text, elbv2_flows_seen(at.a, &rows));
+	}
 	for (size_t i = 0; i < b->groups.n; i++) {
 		struct elbv2_rec_group g;
 		struct elbv2_all_targets targets;
@@ -117,7 +135,7 @@ static struct str describe_targets(struct ec2_place at, const struct elbv2_rec_b
 
 static void look_at_targets(struct elbv2_watch *w, struct ec2_place at, const struct elbv2_rec_balancer *b)
 {
-	struct str now = describe_targets(at, b);
+	struct str now = describe_targets(w, at, b);
 	char *had = map_get(&w->targets, b->id);
 	if (had && str_eq(str_c(had), now)) return;
 	char *copy = mem_new(now.n + 1);
@@ -145,6 +163,7 @@ static int64_t look(struct elbv2_watch *w)
 	struct str key, value;
 	int64_t next = IDLE_MS, now_us = clock_monotonic_us();
 	bool measures = now_us - w->measured_us >= MEASURE_MS * 1000;
+	double seconds = (double)(now_us - w->measured_us) / 1e6;
 	if (measures) w->measured_us = now_us;
 	arena_init(&a);
 	struct store_tx *tx = store_begin(w->e->cloud->store, &a, true);
@@ -158,10 +177,11 @@ static int64_t look(struct elbv2_watch *w)
 		struct ec2_place at = {tx, &a, whose.account, whose.region};
 		if (!is_ok(elbv2_balancer_get(at, whose.name, &b))) continue;
 		if (next > SLOW_MS) next = SLOW_MS;
+		if (!elbv2_is_app(&b) && next > FLOWS_MS) next = FLOWS_MS;
 		for (size_t i = 0; i < b.zones.n; i++)
 			if (look_at_node(w, &a, b.zones.v[i].eni)) next = FAST_MS;
 		for (size_t i = 0; measures && i < b.zones.n; i++)
-			elbv2_measure(w->e, &w->counters, at, &b, &b.zones.v[i]);
+			elbv2_measure(w->e, &w->counters, at, &b, &b.zones.v[i], seconds);
 		look_at_targets(w, at, &b);
 	}
 	if (!is_ok(store_scan_end(scan))) log_warn("elbv2", "scan_failed", "what=balancers");
