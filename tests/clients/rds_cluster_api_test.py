@@ -68,7 +68,8 @@ class Records(Case):
         self.assertEqual(self.rds.describe_db_clusters()["DBClusters"], [])
 
     def test_a_cluster(self):
-        self.make("life", DeletionProtection=True, Tags=[{"Key": "k", "Value": "v"}], PreferredBackupWindow="05:00-05:30", CopyTagsToSnapshot=True)
+        self.make("life", DeletionProtection=True, Tags=[{"Key": "k", "Value": "v"}], PreferredBackupWindow="03:00-10:00", CopyTagsToSnapshot=True)
+        self.assertEqual(self.cluster("life")["PreferredMaintenanceWindow"][3:], ":10:00-" + self.cluster("life")["PreferredMaintenanceWindow"][:3] + ":10:30")  # drawn beside the other
         self.refused("DBClusterAlreadyExistsFault", self.make, "LIFE")
         self.until_cluster("life")
         c = self.cluster("life")

@@ -97,7 +97,7 @@ class Records(Case):
     def test_option_groups(self):
         self.rds.create_option_group(OptionGroupName="opt", EngineName="postgres", MajorEngineVersion="15", OptionGroupDescription="d")
         names = {g["OptionGroupName"] for g in self.rds.describe_option_groups()["OptionGroupsList"]}
-        self.assertEqual(names, {"opt", "default:postgres-15", "default:mariadb-10-11"})
+        self.assertEqual(names, {"opt", "default:postgres-15", "default:mariadb-10-11", "default:aurora-postgresql-15"})
         self.rds.delete_option_group(OptionGroupName="opt")
         self.refused("OptionGroupNotFoundFault", self.rds.describe_option_groups, OptionGroupName="opt")
 

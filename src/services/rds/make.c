@@ -238,11 +238,7 @@ status rds_make(struct call *c, struct rds_rec_instance *r, const struct rds_mak
 	if (r->port.v < PORT_MIN || r->port.v > PORT_MAX)
 		return RDS_FAIL(c, INVALID_PARAMETER_VALUE, "Invalid endpoint port %d, valid port range is %d - %d",
 			r->port.v, PORT_MIN, PORT_MAX);
-	TRY(rds_window_check(c, r->preferred_maintenance_window, r->preferred_backup_window));
-	if (!str_has(r->preferred_maintenance_window))
-		r->preferred_maintenance_window = rds_window_random(c->arena, true);
-	if (!str_has(r->preferred_backup_window)) r->preferred_backup_window = rds_window_random(c->arena, false);
-	TRY(rds_window_check(c, r->preferred_maintenance_window, r->preferred_backup_window));
+	TRY(rds_window_choose(c, &r->preferred_maintenance_window, &r->preferred_backup_window));
 	r->preferred_maintenance_window = str_lower(c->arena, r->preferred_maintenance_window);
 	if (!str_has(r->parameter_group)) r->parameter_group = str_fmt(c->arena, "default.%s", engine->family);
 	r->parameter_group = str_lower(c->arena, r->parameter_group);

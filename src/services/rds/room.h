@@ -190,7 +190,8 @@ struct str rds_endpoint_name(struct arena *a, struct rds_place at, struct str id
 
 /* ── window.c ── "sun:05:00-sun:06:00", "05:00-05:30", UTC. */
 status rds_window_check(struct call *c, struct str maintenance, struct str backup) MUST_USE;
-struct str rds_window_random(struct arena *a, bool weekly);
+/* The windows of something new: those that were not given are drawn. They do not meet. */
+status rds_window_choose(struct call *c, struct str *maintenance, struct str *backup) MUST_USE;
 /* False where it is none. */
 bool rds_window_length(struct str window, bool weekly, int64_t *minutes);
 /* The next beginning after now. */

@@ -40,6 +40,16 @@ bool rds_window_length(struct str window, bool weekly, int64_t *minutes)
 	return true;
 }
 
+static bool meet(struct str maintenance, struct str backup)
+{
+	int from, length, at, lasts;
+	if (!str_has(maintenance) || !str_has(backup)) return false;
+	if (!parse(maintenance, true, &from, &length) || !parse(backup, false, &at, &lasts)) return false;
+	for (int day = -1; day < 8; day++)
+		if (day * DAY + at < from + length && from < day * DAY + at + lasts) return true;
+	return false;
+}
+
 status rds_window_check(struct call *c, struct str maintenance, struct str backup)
 {
 	int from = 0, length = 0, at = 0, lasts = 0;
@@ -51,17 +61,13 @@ status rds_window_check(struct call *c, struct str maintenance, struct str backu
 		return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
 			"Invalid backup window format: %.*s. Must be hh24:mi-hh24:mi, at least 30 minutes",
 			STR_ARG(backup));
-	if (!str_has(maintenance) || !str_has(backup)) return OK;
-	for (int day = -1; day < 8; day++)
-		if (day * DAY + at < from + length && from < day * DAY + at + lasts)
-			return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
-				"The backup window and maintenance window must not overlap.");
-	return OK;
+	if (!meet(maintenance, backup)) return OK;
+	return RDS_FAIL(c, INVALID_PARAMETER_VALUE, "The backup window and maintenance window must not overlap.");
 }
 
 /* "A 30-minute window selected at random from an 8-hour block of time for each AWS Region": the maintenance windows
  * begin at full hours, the backup windows at half hours, so that they never meet. */
-struct str rds_window_random(struct arena *a, bool weekly)
+static struct str window_random(struct arena *a, bool weekly)
 {
 	int at = NIGHT_FROM + 60 * (int)rand_below(NIGHT_LONG / 60), day = (int)rand_below(7);
 	if (!weekly) at += 30;
@@ -69,6 +75,18 @@ struct str rds_window_random(struct arena *a, bool weekly)
 		   to = str_fmt(a, "%02d:%02d", (at + 30) / 60 % 24, (at + 30) % 60);
 	if (!weekly) return str_fmt(a, "%.*s-%.*s", STR_ARG(from), STR_ARG(to));
 	return str_fmt(a, "%s:%.*s-%s:%.*s", days[day], STR_ARG(from), days[day], STR_ARG(to));
+}
+
+status rds_window_choose(struct call *c, struct str *maintenance, struct str *backup)
+{
+	struct str m = *maintenance, b = *backup;
+	TRY(rds_window_check(c, m, b));
+	/* One that was given may meet one that was drawn. */
+	for (int i = 0; i < 1000 && (i == 0 || meet(*maintenance, *backup)); i++) {
+		*maintenance = str_has(m) ? m : window_random(c->arena, true);
+		*backup = str_has(b) ? b : window_random(c->arena, false);
+	}
+	return rds_window_check(c, *maintenance, *backup);
 }
 
 int64_t rds_window_next(struct str window, int64_t now_ms)
