@@ -36,8 +36,7 @@ struct jobs {
 	struct map claimed;
 };
 
-/* ── records
- * ─────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+/* ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static struct key begin_key(struct arena *a, struct str what)
 {
@@ -120,8 +119,7 @@ void jobs_schedule(struct store_tx *tx, const struct job *job)
 	arena_cleanup(&a);
 }
 
-/* ── running
- * ─────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+/* ── running ───────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static const struct handler *find_handler(const struct jobs *j, struct str kind)
 {
@@ -245,8 +243,7 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* ── dispatching
- * ─────────────────────────────────────────────────────────────────────────────────────────────────────── */
+/* ── dispatching ───────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 /* Queues what is due. True if something is due that is neither queued nor running yet and found no room. *next_ms: when
  * the next one will be due, else INT64_MAX. */
@@ -342,8 +339,7 @@ bool jobs_settle(struct jobs *j, int64_t timeout_ms)
 	return settled;
 }
 
-/* ── life
- * ────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+/* ── life ──────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 struct jobs *jobs_new(struct store *s, struct clock *c)
 {
