@@ -27,8 +27,49 @@ void page_fault(struct page_request *r)
 	show_zones(r);
 }
 
+static void fault_done(struct page_request *r, status s, struct str id, struct str why, struct str done)
+{
+	if (status_is(s, STATUS_NOT_FOUND))
+		page_fail(r, 404, "there is no %.*s", STR_ARG(id));
+	else if (!is_ok(s))
+		page_fail(r, 409, "%.*s", STR_ARG(str_or(why, str_c(status_name(s)))));
+	else {
+		json_open(&r->out, '{');
+		json_key(&r->out, "done");
+		json_str(&r->out, done);
+		json_close(&r->out, '}');
+	}
+}
+
+/* Of an instance or a Dedicated Host. */
+static void fault_one(struct page_request *r, struct str what)
+{
+	struct str id = page_parameter(r, STR("id")), code = page_parameter(r, STR("code")), why = STR_NONE;
+	struct str after = page_parameter(r, STR("after"));
+	int64_t after_ms = 0;
+	if (!str_has(id) || (str_has(after) && !is_ok(time_read_duration(after, &after_ms)))) {
+		page_fail(r, 400, "give id=i-… or h-…, and after=14d, 90m, …");
+		return;
+	}
+	if (str_is(what, "event"))
+		fault_done(r, ec2_event_fault(r->cloud, r->arena, id, code, after_ms, &why), id, why,
+			str_fmt(r->arena, "%.*s is scheduled for %.*s.", STR_ARG(code), STR_ARG(id)));
+	else if (str_is(what, "spot"))
+		fault_done(r, ec2_spot_fault(r->cloud, r->arena, id, &why), id, why,
+			str_fmt(r->arena, "%.*s has its notice.", STR_ARG(id)));
+	else if (str_is(what, "host"))
+		fault_done(r, ec2_host_fault(r->cloud, r->arena, id, after_ms, &why), id, why,
+			str_fmt(r->arena, "%.*s has failed.", STR_ARG(id)));
+	else
+		page_fail(r, 400, "what is event, spot or host");
+}
+
 void page_fault_change(struct page_request *r)
 {
+	if (str_has(page_parameter(r, STR("what"))) && cloud_service(r->cloud, STR("ec2"))) {
+		fault_one(r, page_parameter(r, STR("what")));
+		return;
+	}
 	struct str zone = page_parameter(r, STR("zone")), state = page_parameter(r, STR("state"));
 	bool down = str_is(state, "down");
 	if (!str_has(zone) || (!down && !str_is(state, "up"))) {

@@ -13,6 +13,29 @@ static void print_zones(const struct reply *v)
 	if (!n) puts("All zones are up.");
 }
 
+/* event INSTANCE CODE [AFTER], spot INSTANCE, host HOST [AFTER] */
+static int fault_instance(struct arena *a, const struct cli_args *args)
+{
+	const char *what = args->words[0];
+	bool event = strcmp(what, "event") == 0, spot = strcmp(what, "spot") == 0, host = strcmp(what, "host") == 0;
+	unsigned least = event ? 3 : 2, most = spot ? 2 : least + 1;
+	struct str body;
+	if ((!event && !spot && !host) || args->n_words < least || args->n_words > most)
+		return cli_misused(
+			"fault takes az ZONE down|up, event INSTANCE CODE [AFTER], spot INSTANCE or host HOST [AFTER]");
+	const char *after = args->n_words > least ? args->words[least] : "14d";
+	const char *path = str_fmt(a, "/_virga/fault?what=%s&id=%.*s&code=%.*s&after=%.*s", what,
+		STR_ARG(str_uri_encode(a, str_c(args->words[1]), false)),
+		STR_ARG(str_uri_encode(a, event ? str_c(args->words[2]) : STR(""), false)),
+		STR_ARG(str_uri_encode(a, str_c(after), false)))
+				   .p;
+	if (!client_get(a, client_endpoint(a, args->value[0]), "POST", path, &body)) return 1;
+	struct reply *v = reply_read(body);
+	printf("%.*s\n", STR_ARG(reply_text(v, "done")));
+	reply_free(v);
+	return 0;
+}
+
 static int run_fault(const struct cli_args *args)
 {
 	struct arena a;
@@ -20,8 +43,13 @@ static int run_fault(const struct cli_args *args)
 	struct str body;
 	int code = 1;
 	const char *path = "/_virga/fault";
-	bool change = args->n_words > 0;
-	if (change && (args->n_words != 3 || strcmp(args->words[0], "az") != 0)) {
+	bool change = args->n_words > 0, zone = change && strcmp(args->words[0], "az") == 0;
+	if (change && !zone) {
+		code = fault_instance(&a, args);
+		arena_cleanup(&a);
+		return code;
+	}
+	if (change && args->n_words != 3) {
 		arena_cleanup(&a);
 		return cli_misused("fault takes az ZONE down, or az ZONE up");
 	}
@@ -41,14 +69,19 @@ static int run_fault(const struct cli_args *args)
 }
 
 const struct cli_command cli_fault = {.name = "fault",
-	.words = "[az ZONE down|up]",
-	.max_words = 3,
-	.summary = "let an availability zone fail, or come back",
+	.words = "[az ZONE down|up | event INSTANCE CODE [AFTER] | spot INSTANCE | host HOST [AFTER]]",
+	.max_words = 4,
+	.summary = "let an availability zone, an instance or a Dedicated Host fail",
 	CLI_OPTIONS(fault_options),
 	.run = run_fault,
 	.more = "A zone that is down (us-east-1a) keeps what is in it, but nothing enters or leaves. It stays down "
 		"over a\n"
-		"restart. Without words: which zones are down."};
+		"restart. Without words: which zones are down.\n"
+		"event schedules instance-reboot, system-reboot, system-maintenance, instance-retirement or\n"
+		"instance-stop for an instance AFTER that long (14d), in its event window. spot takes a Spot Instance\n"
+		"back: it has two minutes, and a persistent request is fulfilled anew ten minutes later. host lets a\n"
+		"Dedicated Host fail: its instances move to a new one where host recovery is on, else they are\n"
+		"retired AFTER that long."};
 
 static const struct cli_option trace_options[] = {
 	{"protocol", "NAME", "tcp, udp, icmp or a number (tcp)"},

@@ -263,7 +263,7 @@ static void write_interfaces(struct writing *w)
 		const struct model_interface *x = &w->m->interfaces[i];
 		LINE(w, marks, "\"%s\" : 0x%08x", x->link, x->subnet->mark);
 		LINE(w, all, "\"%s\"", x->link);
-		if (x->subnet->down) LINE(w, down, "\"%s\"", x->link);
+		if (x->subnet->down || x->in->down.v) LINE(w, down, "\"%s\"", x->link);
 		if (x->balancer) LINE(w, balancers, "\"%s\" : 0x%08x", x->link, MARK_BALANCER(x->balancer));
 		for (size_t k = 0; k < x->subnet->table->n; k++) {
 			const struct model_route *route = &x->subnet->table->v[k];

@@ -322,6 +322,10 @@ static void to_interface(struct walk *w, const struct model_interface *i)
 		hop(w, i->subnet->down ? i->subnet->id : w->from->subnet->id, STR_NONE, false, STR("its zone is down"));
 		return;
 	}
+	if (i->in->down.v || (w->from && w->from->in->down.v)) {
+		hop(w, i->in->down.v ? i->in->id : w->from->in->id, STR_NONE, false, STR("its instance is hibernated"));
+		return;
+	}
 	if (i->check && !own) {
 		hop(w, i->in->id, STR_NONE, false,
 			STR("it is not its address, and its source/destination check is on"));

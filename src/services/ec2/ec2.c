@@ -1,10 +1,12 @@
 /* Amazon EC2: what it does, operation by operation. The network's rows stand first, those of instances, volumes and
  * images behind them. */
 #include "services/ec2/dns.h"
+#include "services/ec2/event.h"
 #include "services/ec2/fleet.h"
 #include "services/ec2/imds.h"
 #include "services/ec2/intent.h"
 #include "services/ec2/machine.h"
+#include "services/ec2/spot.h"
 
 static const struct service_op operations[EC2_OP_COUNT] = {
 	/* ── the network, regions and tags ── */
@@ -311,6 +313,27 @@ static const struct service_op operations[EC2_OP_COUNT] = {
 	[EC2_OP_MODIFY_INSTANCE_CAPACITY_RESERVATION_ATTRIBUTES] =
 		OP(ec2_modify_instance_capacity_reservation_attributes, 0),
 
+	/* ── scheduled events ── */
+	[EC2_OP_ASSOCIATE_INSTANCE_EVENT_WINDOW] = OP(ec2_associate_instance_event_window, 0),
+	[EC2_OP_CREATE_INSTANCE_EVENT_WINDOW] = OP(ec2_create_instance_event_window, 0),
+	[EC2_OP_DELETE_INSTANCE_EVENT_WINDOW] = OP(ec2_delete_instance_event_window, 0),
+	[EC2_OP_DEREGISTER_INSTANCE_EVENT_NOTIFICATION_ATTRIBUTES] =
+		OP(ec2_deregister_instance_event_notification_attributes, 0),
+	[EC2_OP_DESCRIBE_INSTANCE_EVENT_NOTIFICATION_ATTRIBUTES] =
+		OP(ec2_describe_instance_event_notification_attributes, OP_READ),
+	[EC2_OP_DESCRIBE_INSTANCE_EVENT_WINDOWS] = OP(ec2_describe_instance_event_windows, OP_READ),
+	[EC2_OP_DISASSOCIATE_INSTANCE_EVENT_WINDOW] = OP(ec2_disassociate_instance_event_window, 0),
+	[EC2_OP_MODIFY_INSTANCE_EVENT_START_TIME] = OP(ec2_modify_instance_event_start_time, 0),
+	[EC2_OP_MODIFY_INSTANCE_EVENT_WINDOW] = OP(ec2_modify_instance_event_window, 0),
+	[EC2_OP_REGISTER_INSTANCE_EVENT_NOTIFICATION_ATTRIBUTES] =
+		OP(ec2_register_instance_event_notification_attributes, 0),
+
+	/* ── Dedicated Hosts ── */
+	[EC2_OP_ALLOCATE_HOSTS] = OP(ec2_allocate_hosts, 0),
+	[EC2_OP_DESCRIBE_HOSTS] = OP(ec2_describe_hosts, OP_READ),
+	[EC2_OP_MODIFY_HOSTS] = OP(ec2_modify_hosts, 0),
+	[EC2_OP_RELEASE_HOSTS] = OP(ec2_release_hosts, 0),
+
 	/* ── fleets ── */
 	[EC2_OP_GET_INSTANCE_TYPES_FROM_INSTANCE_REQUIREMENTS] =
 		OP(ec2_get_instance_types_from_instance_requirements, OP_READ),
@@ -338,6 +361,8 @@ static status start(struct cloud *cloud, void **state)
 	jobs_register(cloud->jobs, EC2_JOB_RECYCLE, ec2_recycle_job, cloud);
 	jobs_register(cloud->jobs, EC2_JOB_MACHINE, ec2_machine_job, cloud);
 	jobs_register(cloud->jobs, EC2_JOB_FLEET, ec2_fleet_job, cloud);
+	jobs_register(cloud->jobs, EC2_JOB_EVENT, ec2_event_job, cloud);
+	jobs_register(cloud->jobs, EC2_JOB_SPOT, ec2_spot_job, cloud);
 	ec2_monitor_start(cloud);
 	n->imds = imds_start(cloud);
 	ec2_machines_begin(cloud);

@@ -1,5 +1,6 @@
 /* Instances as other services' controllers see them, and the word that they have changed. */
 #include "services/ec2/capacity.h"
+#include "services/ec2/dedicated_host.h"
 #include "services/ec2/door.h"
 #include "services/ec2/fleet.h"
 #include "services/ec2/machine.h"
@@ -48,6 +49,7 @@ void ec2_instance_tell(struct call *c, const struct ec2_rec_instance *i)
 	bool runs = i->state.v == EC2_PENDING || i->state.v == EC2_RUNNING;
 	if (str_has(i->capacity_reservation) && !runs)
 		ec2_capacity_release(ec2_here(c), i->capacity_reservation, i->instance_id);
+	if (str_has(i->dedicated_host) && !runs) ec2_host_release(ec2_here(c), i->dedicated_host, i->instance_id);
 	/* Its fleet looks whether it has to be replaced. */
 	if (str_has(i->fleet) && !runs) ec2_job_schedule(ec2_here(c), EC2_JOB_FLEET, i->fleet, c->now_ms);
 }

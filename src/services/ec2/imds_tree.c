@@ -1,6 +1,7 @@
 /* What the metadata service tells an instance: its leaves, from which folders follow ("Instance metadata categories",
  * the guide). */
 #include "base/json.h"
+#include "services/ec2/event.h"
 #include "services/ec2/imds.h"
 
 struct leaf {
@@ -133,8 +134,8 @@ static status fill(const struct imds_view *v, struct leaves *l)
 		struct str d = s->block_device_mappings.v[i].device_name;
 		leaf(l, str_starts(d, STR("/dev/")) ? str_from(d, 5) : d, "meta-data/block-device-mapping/ebs%zu", i);
 	}
-	leaf(l, STR("[]"), "meta-data/events/maintenance/history");
-	leaf(l, STR("[]"), "meta-data/events/maintenance/scheduled");
+	leaf(l, ec2_events_json(a, v->i, true), "meta-data/events/maintenance/history");
+	leaf(l, ec2_events_json(a, v->i, false), "meta-data/events/maintenance/scheduled");
 	leaf(l, s->private_dns_name, "meta-data/hostname");
 	if (str_has(v->role)) {
 		struct str at = time_iso8601(a, v->i->profile_since.ms, false);

@@ -210,6 +210,11 @@ static status render(struct call *c, const struct ec2_item *item, void *to)
 	}
 	if (ec2_capacity_holds(item->at, i->capacity_reservation, i->instance_id))
 		out->capacity_reservation_id = i->capacity_reservation;
+	/* Of a stopped one only where it will start there again. */
+	bool stopped = i->state.v == EC2_STOPPED || i->state.v == EC2_TERMINATED;
+	if (out->placement && str_has(i->dedicated_host))
+		out->placement->host_id =
+			!stopped || str_is(out->placement->affinity, "host") ? i->dedicated_host : STR_NONE;
 	if (str_has(i->profile_arn) && !str_is(i->profile_state, "disassociated")) {
 		out->iam_instance_profile = arena_new(c->arena, struct ec2_iam_instance_profile);
 		*out->iam_instance_profile = (struct ec2_iam_instance_profile){i->profile_arn, i->profile_id};

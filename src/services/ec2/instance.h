@@ -71,18 +71,31 @@ status ec2_image_resolve(struct call *c, struct str *image) MUST_USE;
 status ec2_credits_default(struct call *c, struct str family, struct str *out) MUST_USE;
 /* ── placement_group.c ── InvalidPlacementGroup.Unknown. */
 status ec2_placement_group_check(struct call *c, struct str name, struct str id) MUST_USE;
+/* A launch into a group, before it: what the group does not let in. *left: how many instances it has room for in the
+ * zone, INT32_MAX where that is not limited. */
+status ec2_placement_room(struct call *c, const struct ec2_placement *p, const struct ec2_machine_type *type,
+	struct str zone, int32_t *left) MUST_USE;
+/* One instance's own placement in its group: the group's name, and of a partition group the partition. */
+status ec2_placement_seat(struct call *c, struct ec2_placement *p) MUST_USE;
 /* ── spot.c ── */
 /* Of RunInstances with InstanceMarketOptions: the request record, made; nothing without. */
 status ec2_spot_at_launch(struct call *c, struct ec2_run_plan *p) MUST_USE;
 status ec2_spot_launched(struct call *c, const struct ec2_run_plan *p, const struct ec2_reservation *r) MUST_USE;
-/* An instance ends: its request does too, or waits. */
+/* An instance ends: its request does too, or is fulfilled anew. And: it is stopped by its user, or started again. */
 status ec2_spot_ended(struct call *c, const struct ec2_rec_instance *i) MUST_USE;
+status ec2_spot_stopped(struct call *c, const struct ec2_rec_instance *i) MUST_USE;
+status ec2_spot_started(struct call *c, const struct ec2_rec_instance *i) MUST_USE;
 bool ec2_spot_is_persistent(struct call *c, struct str request);
 /* In millionths of a dollar for an hour. */
 int64_t ec2_spot_price(const struct ec2_machine_type *m);
 EC2_TYPES_DECLARE(spot_request);
 EC2_TYPES_DECLARE(placement_group);
 /* ── instance_state.c ── */
+/* A stopped one, as StartInstances does. */
+status ec2_instance_start(struct call *c, struct ec2_rec_instance *i) MUST_USE;
+/* A running one, as StopInstances does; reason: StateReason's code and message. */
+void ec2_instance_stop(
+	struct call *c, struct ec2_rec_instance *i, bool hibernate, const char *code, const char *message);
 /* Lets it end, as TerminateInstances does; reason: StateReason's code and message. */
 status ec2_instance_terminate(
 	struct call *c, struct ec2_rec_instance *i, const char *code, const char *message) MUST_USE;

@@ -1,5 +1,5 @@
 /* Attributes of instances: read, changed, reset; metadata options, monitoring, credits, maintenance, placement. */
-#include "services/ec2/instance.h"
+#include "services/ec2/dedicated_host.h"
 #include "services/ec2/machine.h"
 
 #define TABLES (&wire_service_ec2.tables)
@@ -415,6 +415,9 @@ status ec2_modify_instance_placement(struct call *c, const struct ec2_modify_ins
 	TRY(ec2_instance_document(c->arena, &i, &shape));
 	ec2_copy(c->arena, TABLES, EC2_SHAPE_MODIFY_INSTANCE_PLACEMENT_REQUEST, in, TABLES, EC2_SHAPE_PLACEMENT,
 		shape.placement);
+	TRY(ec2_host_placement_check(c, shape.placement, shape.instance_type, i.zone));
+	/* The next start looks for a host anew. */
+	if (str_has(in->host_id) || str_has(in->tenancy)) i.dedicated_host = STR_NONE;
 	ec2_instance_document_put(c->arena, &i, &shape);
 	ec2_instance_put(ec2_here(c), &i);
 	out->return_ = SOME_BOOL(true);

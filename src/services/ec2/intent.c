@@ -270,6 +270,7 @@ static void add_interface(struct intent *i, const struct ec2_rec_eni *e)
 	h->groups.v = e->groups.v;
 	h->groups.n = e->groups.n;
 	if (str_has(e->mesh)) join_mesh(i, e, h);
+	if (e->held.v) h->down = SOME_BOOL(true);
 	if (ec2_eni_is_open(e)) h->open = SOME_BOOL(true);
 	/* "Client IP preservation", the NLB guide. */
 	if (str_is(e->interface_type, "network_load_balancer")) {

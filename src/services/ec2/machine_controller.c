@@ -243,10 +243,53 @@ static void fail_key(struct work *w, const struct kms_refusal *why)
 		fail_launch(w, "Client.InternalError", STR("Client error on launch"));
 }
 
+/* A hibernated machine's interfaces let nothing pass. */
+static status hold_interfaces(struct work *w, bool held)
+{
+	struct ec2_enis enis = {0};
+	TRY(ec2_eni_of_instance(w->at, w->i->instance_id, &enis));
+	for (size_t k = 0; k < enis.n; k++) {
+		enis.v[k].held = held ? SOME_BOOL(true) : (struct opt_bool){0};
+		TRY(ec2_eni_save(w->c, &enis.v[k]));
+	}
+	return OK;
+}
+
+/* A hibernated machine goes on where it was. *resumed false: it is no more (virga or the host was stopped meanwhile),
+ * and boots as any other: decision 0087. */
+static status resume(struct work *w, bool *resumed)
+{
+	struct ec2_rec_instance *i = w->i;
+	struct compute_rec_machine_status m = {0};
+	*resumed = false;
+	i->hibernated.has = i->hibernated.v = false;
+	TRY(hold_interfaces(w, false));
+	if (!w->real) return OK;
+	status s = host_machine_status(w->cloud->host, w->at.a, i->instance_id, &m);
+	if (status_is(s, STATUS_NOT_FOUND) || (is_ok(s) && str_is(m.state, "ended"))) {
+		log_info("ec2", "memory_lost", "instance=%.*s It boots anew", STR_ARG(i->instance_id));
+		return OK;
+	}
+	if (is_ok(s)) s = host_machine_pause(w->cloud->host, i->instance_id, false);
+	if (status_is(s, STATUS_NOT_FOUND)) return OK;
+	*resumed = is_ok(s);
+	return s;
+}
+
 static status start(struct work *w)
 {
 	struct ec2_rec_instance *i = w->i;
 	bool ready;
+	if (i->hibernated.v) {
+		bool resumed;
+		TRY(resume(w, &resumed));
+		if (resumed) {
+			i->state = SOME_I32(EC2_RUNNING);
+			i->changed = SOME_TIME(w->now_ms);
+			w->again_ms = w->now_ms + 1;
+			return OK;
+		}
+	}
 	status s = volumes_ready(w, &ready);
 	if (status_is(s, STATUS_FAILED)) {
 		fail_launch(w, "Client.InternalError", STR("Client error on launch"));
@@ -349,6 +392,11 @@ static status stop(struct work *w, bool *ended)
 {
 	struct compute_rec_machine_status m = {0};
 	*ended = true;
+	if (w->i->hibernated.v) {
+		bool resumed;
+		TRY(resume(w, &resumed));
+		w->i->force = SOME_BOOL(true);
+	}
 	if (!w->real) return OK;
 	struct str id = w->i->instance_id;
 	status s = host_machine_stop(w->cloud->host, id, w->i->force.v);
@@ -363,12 +411,26 @@ static status stop(struct work *w, bool *ended)
 	return OK;
 }
 
+/* *done: its memory is kept, all its processes held still. A machine that is gone meanwhile has nothing to keep. */
+static status hibernate(struct work *w, bool *done)
+{
+	*done = false;
+	if (!w->real) return OK;
+	status s = host_machine_pause(w->cloud->host, w->i->instance_id, true);
+	if (status_is(s, STATUS_NOT_FOUND)) return OK;
+	TRY(s);
+	*done = true;
+	w->i->hibernated = SOME_BOOL(true);
+	return hold_interfaces(w, true);
+}
+
 static status stopped(struct work *w)
 {
 	struct ec2_rec_instance *i = w->i;
 	struct ec2_enis enis = {0};
-	bool ended;
-	TRY(stop(w, &ended));
+	bool ended = false;
+	if (str_is(i->desired, "hibernated")) TRY(hibernate(w, &ended));
+	if (!ended) TRY(stop(w, &ended));
 	if (!ended) return OK;
 	TRY(ec2_eni_of_instance(w->at, i->instance_id, &enis));
 	for (size_t k = 0; k < enis.n; k++) TRY(ec2_eni_public_take(w->c, enis.v[k].network_interface_id));

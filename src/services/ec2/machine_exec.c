@@ -3,7 +3,7 @@
 #include "call/inside.h"
 #include "host/compute/machine.h"
 #include "services/ec2/door.h"
-#include "services/ec2/image.h"
+#include "services/ec2/instance.h"
 #include "services/ec2/machine.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -48,9 +48,13 @@ status ec2_command_start(struct cloud *cloud, struct arena *a, const struct ec2_
 	*why = STR("");
 	if (!ec2_machines_are_real(cloud)) return STATUS(BUSY);
 	struct store_tx *tx = store_begin(cloud->store, a, true);
+	struct ec2_rec_instance record;
 	status s = ec2_machine_place(tx, a, q->instance, &at);
+	if (is_ok(s)) s = ec2_load(at, &ec2_type_instance, q->instance, &record);
 	store_end(tx);
 	TRY(s);
+	/* A hibernated one's machine is there, and would never answer. */
+	if (record.state.v == EC2_STOPPED) return STATUS(NOT_FOUND);
 	for (size_t i = 0; i < q->n; i++) *VEC_PUSH(a, &e.argv, &n_argv) = q->argv[i];
 	if (q->tty && str_has(q->term))
 		*VEC_PUSH(a, &e.environment, &n_environment) = str_fmt(a, "TERM=%.*s", STR_ARG(q->term));

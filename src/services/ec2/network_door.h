@@ -11,6 +11,14 @@ struct ec2_zone_event {
 	int64_t now_ms;
 };
 status ec2_zone_fault(struct cloud *cloud, struct arena *a, struct str zone, bool down) MUST_USE;
+/* An event of that code (instance-retirement, …) is scheduled for an instance of any account, so far from now; an
+ * instance of a Spot request is interrupted; a Dedicated Host fails, whose instances move or are scheduled for
+ * retirement. NOT_FOUND; INVALID or FAILED: *why. Durable on return. */
+status ec2_event_fault(struct cloud *cloud, struct arena *a, struct str instance, struct str code, int64_t after_ms,
+	struct str *why) MUST_USE;
+status ec2_spot_fault(struct cloud *cloud, struct arena *a, struct str instance, struct str *why) MUST_USE;
+status ec2_host_fault(
+	struct cloud *cloud, struct arena *a, struct str host, int64_t after_ms, struct str *why) MUST_USE;
 /* The zones that are down, oldest name first. */
 struct ec2_down {
 	struct str *v;

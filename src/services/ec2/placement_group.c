@@ -1,5 +1,8 @@
-/* Placement groups: records. All machines are on one host; what they promise of distance does not hold here. */
+/* Placement groups. All machines are on one host: what the groups promise of distance does not hold here, what they
+ * refuse does. */
 #include "services/ec2/instance.h"
+
+enum { SPREAD_MAX = 7 };
 
 static const char *const filters[] = {"group-name", "group-arn", "spread-level", "state", "strategy", NULL};
 static status render(struct call *c, const struct ec2_item *item, void *out);
@@ -47,6 +50,85 @@ status ec2_placement_group_check(struct call *c, struct str name, struct str id)
 	struct ec2_rec_placement_group g;
 	if (str_has(id)) return ec2_find(c, &ec2_type_placement_group, id, &g);
 	return str_empty(name) ? OK : find(c, name, &g);
+}
+
+/* ── instances of groups ── "Placement strategies for your placement groups", the guide ── */
+
+static status of_placement(struct call *c, const struct ec2_placement *p, struct ec2_rec_placement_group *g, bool *any)
+{
+	*any = str_has(p->group_id) || !str_empty(p->group_name);
+	if (!*any) return OK;
+	return str_has(p->group_id) ? ec2_find(c, &ec2_type_placement_group, p->group_id, g)
+				    : find(c, p->group_name, g);
+}
+
+/* How many of a group's instances run in a zone; and by partition, from 1 on. */
+static status count(struct call *c, struct str group, struct str zone, int32_t *n, int32_t partitions[8])
+{
+	struct ec2_each e = ec2_each(ec2_here(c), &ec2_type_instance);
+	status s = OK;
+	*n = 0;
+	while (is_ok(s) && ec2_next(&e)) {
+		const struct ec2_rec_instance *i = e.item.record;
+		struct ec2_instance shape = {0};
+		if (i->state.v != EC2_RUNNING && i->state.v != EC2_PENDING) continue;
+		s = ec2_instance_document(c->arena, i, &shape);
+		if (!is_ok(s) || !shape.placement || !str_eq(shape.placement->group_name, group)) continue;
+		if (str_eq(i->zone, zone)) ++*n;
+		int32_t at = shape.placement->partition_number.has ? shape.placement->partition_number.v : 0;
+		if (partitions && at > 0 && at < 8) partitions[at]++;
+	}
+	TRY(ec2_each_end(&e));
+	return s;
+}
+
+status ec2_placement_room(struct call *c, const struct ec2_placement *p, const struct ec2_machine_type *type,
+	struct str zone, int32_t *left)
+{
+	struct ec2_rec_placement_group g;
+	bool any;
+	int32_t n;
+	*left = INT32_MAX;
+	TRY(of_placement(c, p, &g, &any));
+	if (!any) return OK;
+	if (str_is(g.strategy, "cluster") && type->family->burstable)
+		return call_fail(c, EC2_ERR_INVALID_PARAMETER_COMBINATION,
+			"Cluster placement groups are not supported by the '%.*s' instance type. Specify a supported "
+			"instance "
+			"type or change the placement group strategy, and try again.",
+			STR_ARG(type->name));
+	if (p->partition_number.has && !str_is(g.strategy, "partition"))
+		return call_fail(c, EC2_ERR_INVALID_PARAMETER_COMBINATION,
+			"PartitionNumber is valid only if the placement group strategy is set to partition.");
+	if (p->partition_number.has && (p->partition_number.v < 1 || p->partition_number.v > g.partition_count.v))
+		return call_fail(c, EC2_ERR_INVALID_PARAMETER_VALUE,
+			"Value (%d) for parameter PartitionNumber is invalid: the placement group has %d partitions.",
+			p->partition_number.v, g.partition_count.v);
+	/* "A maximum of seven running instances per Availability Zone per group"; all launches into the group take
+	 * turns. */
+	TRY(ec2_guard(ec2_here(c), str_cat(c->arena, STR("placement "), g.group_name), NULL));
+	if (!str_is(g.strategy, "spread")) return OK;
+	TRY(count(c, g.group_name, zone, &n, NULL));
+	*left = SPREAD_MAX - n > 0 ? SPREAD_MAX - n : 0;
+	return OK;
+}
+
+/* "Amazon EC2 tries to distribute the instances evenly across all partitions." */
+status ec2_placement_seat(struct call *c, struct ec2_placement *p)
+{
+	struct ec2_rec_placement_group g;
+	bool any;
+	int32_t n, partitions[8] = {0}, best = 1;
+	TRY(of_placement(c, p, &g, &any));
+	if (!any) return OK;
+	p->group_name = g.group_name;
+	p->group_id = g.group_id;
+	if (!str_is(g.strategy, "partition") || p->partition_number.has) return OK;
+	TRY(count(c, g.group_name, p->availability_zone, &n, partitions));
+	for (int32_t k = 2; k <= g.partition_count.v && k < 8; k++)
+		if (partitions[k] < partitions[best]) best = k;
+	p->partition_number = SOME_I32(best);
+	return OK;
 }
 
 status ec2_create_placement_group(struct call *c, const struct ec2_create_placement_group_input *in,

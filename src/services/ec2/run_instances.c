@@ -1,5 +1,6 @@
 /* RunInstances: the plan made real in the store. The machine controller does the rest after the commit. */
 #include "services/ec2/capacity.h"
+#include "services/ec2/dedicated_host.h"
 #include "services/ec2/machine.h"
 #include "wire/shape.h"
 #include <openssl/sha.h>
@@ -36,13 +37,18 @@ static status metadata_options(struct call *c, const struct ec2_run_plan *p, str
 	return OK;
 }
 
+/* "The tenancy of an instance depends on that of its VPC": of a dedicated one's none is shared. */
 static struct ec2_placement *placement(struct call *c, const struct ec2_run_plan *p)
 {
 	struct ec2_placement *out = arena_new(c->arena, struct ec2_placement);
+	struct ec2_rec_vpc vpc = {0};
 	if (p->in.placement) *out = *p->in.placement;
 	out->availability_zone = p->subnet.availability_zone;
 	out->availability_zone_id = p->subnet.availability_zone_id;
 	out->tenancy = str_or(out->tenancy, STR("default"));
+	if (str_is(out->tenancy, "default") && is_ok(ec2_load(ec2_here(c), &ec2_type_vpc, p->subnet.vpc_id, &vpc)) &&
+		str_is(vpc.instance_tenancy, "dedicated"))
+		out->tenancy = STR("dedicated");
 	out->group_name = str_or(out->group_name, STR(""));
 	return out;
 }
@@ -194,9 +200,13 @@ static status make_one(struct call *c, const struct ec2_run_plan *p, const struc
 		i.profile_state = STR("associated");
 	}
 	shape.ami_launch_index = SOME_I32(index);
+	shape.placement = arena_new(c->arena, struct ec2_placement);
+	*shape.placement = *like->placement;
+	TRY(ec2_placement_seat(c, shape.placement));
 	ec2_instance_document_put(c->arena, &i, &shape);
 	struct ec2_capacity_wish wish = wish_of(p, &shape);
 	TRY(ec2_capacity_take(c, &wish, i.instance_id, &i.capacity_reservation));
+	TRY(ec2_host_take(c, &i, &shape));
 	TRY(ec2_run_interfaces(c, p, i.instance_id));
 	TRY(had_public(c, &i));
 	TRY(add_volumes(c, p, &i));
@@ -235,6 +245,15 @@ static status reserved(struct call *c, struct ec2_run_plan *p, const struct ec2_
 	int32_t left;
 	TRY(ec2_capacity_left(c, &wish, &left));
 	if (left < p->count && left >= p->in.min_count.v) p->count = left;
+	TRY(ec2_placement_room(c, shape->placement, &p->type, p->subnet.availability_zone, &left));
+	if (left >= p->count) return OK;
+	if (left < p->in.min_count.v)
+		return call_fail(c, EC2_ERR_INSUFFICIENT_INSTANCE_CAPACITY,
+			"We currently do not have sufficient capacity to launch all of the additional requested "
+			"instances into "
+			"Placement Group '%.*s'.",
+			STR_ARG(shape->placement->group_name));
+	p->count = left;
 	return OK;
 }
 

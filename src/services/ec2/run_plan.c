@@ -1,5 +1,5 @@
 /* What RunInstances is to make: the request with its launch template, checked against image, type, key, profile. */
-#include "services/ec2/instance.h"
+#include "services/ec2/dedicated_host.h"
 #include "services/iam/door.h"
 
 #define TABLES (&wire_service_ec2.tables)
@@ -165,6 +165,26 @@ static status check_behavior(struct call *c, const struct ec2_run_instances_requ
 	return OK;
 }
 
+/* "Prerequisites for EC2 instance hibernation", the guide. */
+static status check_hibernation(struct call *c, const struct ec2_run_plan *p)
+{
+	const struct ec2_volume_plan *root = NULL;
+	if (!p->in.hibernation_options || !p->in.hibernation_options->configured.v) return OK;
+	if (!p->type.family->hibernates)
+		return call_fail(c, EC2_ERR_UNSUPPORTED_HIBERNATION_CONFIGURATION,
+			"The instance type '%.*s' does not support hibernation.", STR_ARG(p->type.name));
+	for (size_t k = 0; k < p->n_devices; k++)
+		if (p->devices[k].root) root = &p->devices[k].plan;
+	if (!root || !root->encrypted.v)
+		return call_fail(c, EC2_ERR_UNSUPPORTED_HIBERNATION_CONFIGURATION,
+			"The root volume has to be encrypted for hibernation.");
+	if ((int64_t)root->size.v * 1024 < p->type.memory_mib)
+		return call_fail(c, EC2_ERR_UNSUPPORTED_HIBERNATION_CONFIGURATION,
+			"The root volume is too small to store the memory of the instance type '%.*s'.",
+			STR_ARG(p->type.name));
+	return OK;
+}
+
 status ec2_run_plan(struct call *c, const struct ec2_run_instances_request *in, struct ec2_run_plan *out)
 {
 	static const struct ec2_type *const taggable[] = {
@@ -185,5 +205,7 @@ status ec2_run_plan(struct call *c, const struct ec2_run_instances_request *in, 
 	if (out->in.iam_instance_profile)
 		TRY(ec2_profile_resolve(c, out->in.iam_instance_profile, &out->profile_arn, &out->profile_id));
 	TRY(ec2_run_network(c, out));
-	return ec2_run_devices(c, out);
+	TRY(ec2_host_placement_check(c, out->in.placement, out->type.name, out->subnet.availability_zone));
+	TRY(ec2_run_devices(c, out));
+	return check_hibernation(c, out);
 }

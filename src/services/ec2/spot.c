@@ -1,7 +1,7 @@
 /* Spot Instances: requests, prices. A request is fulfilled when it is made and its price suffices ("Spot Instance
  * request status", the guide). virga's Spot price of a type is a constant made of its processors and memory, the same
  * in all zones: nobody bids against the user. */
-#include "services/ec2/instance.h"
+#include "services/ec2/spot.h"
 #include "wire/shape.h"
 
 #define TABLES (&wire_service_ec2.tables)
@@ -47,7 +47,7 @@ static status render(struct call *c, const struct ec2_item *item, void *to)
 	return OK;
 }
 
-static void set(
+void ec2_spot_mark(
 	struct ec2_rec_spot_request *r, const char *state, const char *code, const char *message, int64_t now_ms)
 {
 	r->state = str_c(state);
@@ -56,7 +56,7 @@ static void set(
 	r->changed = SOME_TIME(now_ms / 1000 * 1000);
 }
 
-static void put(struct call *c, const struct ec2_rec_spot_request *r)
+void ec2_spot_put(struct call *c, const struct ec2_rec_spot_request *r)
 {
 	ec2_put(ec2_here(c), &ec2_type_spot_request, r->spot_instance_request_id, r);
 }
@@ -86,14 +86,20 @@ static status make(struct call *c, const struct ec2_run_plan *p, struct str pric
 	ec2_copy(c->arena, TABLES, EC2_SHAPE_RUN_INSTANCES_REQUEST, &p->in, TABLES, EC2_SHAPE_LAUNCH_SPECIFICATION,
 		doc.launch_specification);
 	doc.launch_specification->user_data = STR_NONE;
+	struct ec2_run_instances_request again = p->in;
+	again.launch_template = NULL;
+	again.instance_market_options = NULL;
+	again.client_token = STR_NONE;
+	again.min_count = again.max_count = SOME_I32(1);
 	*r = (struct ec2_rec_spot_request){
 		.spot_instance_request_id = ec2_new_id(c->arena, ec2_type_spot_request.prefix),
 		.document = wire_shape_write(c->arena, TABLES, EC2_SHAPE_SPOT_INSTANCE_REQUEST, &doc),
 		.type = type,
-		.behavior = behavior};
-	set(r, "open", "pending-evaluation",
+		.behavior = behavior,
+		.request = wire_shape_write(c->arena, TABLES, EC2_SHAPE_RUN_INSTANCES_REQUEST, &again)};
+	ec2_spot_mark(r, "open", "pending-evaluation",
 		"Your Spot request has been submitted for review, and is pending evaluation.", c->now_ms);
-	put(c, r);
+	ec2_spot_put(c, r);
 	return ec2_tags_specified(c, &p->in.tag_specifications, &ec2_type_spot_request, r->spot_instance_request_id);
 }
 
@@ -132,8 +138,8 @@ status ec2_spot_launched(struct call *c, const struct ec2_run_plan *p, const str
 	if (!str_has(p->spot_request)) return OK;
 	TRY(ec2_load(ec2_here(c), &ec2_type_spot_request, p->spot_request, &r));
 	r.instance_id = made->instances.v[0].instance_id;
-	set(&r, "active", "fulfilled", "Your Spot request is fulfilled.", c->now_ms);
-	put(c, &r);
+	ec2_spot_mark(&r, "active", "fulfilled", "Your Spot request is fulfilled.", c->now_ms);
+	ec2_spot_put(c, &r);
 	return OK;
 }
 
@@ -149,13 +155,38 @@ bool ec2_spot_is_persistent(struct call *c, struct str request)
 	return load(c, request, &r) && str_is(r.type, "persistent");
 }
 
+/* "If your Spot Instance request is persistent, you must cancel it first: else it launches another" ("Terminate a Spot
+ * Instance", the guide). */
 status ec2_spot_ended(struct call *c, const struct ec2_rec_instance *i)
 {
 	struct ec2_rec_spot_request r;
+	if (!load(c, i->spot_request, &r) || (!str_is(r.state, "active") && !str_is(r.state, "disabled"))) return OK;
+	bool again = str_is(r.type, "persistent");
+	ec2_spot_mark(&r, again ? "open" : "closed", "instance-terminated-by-user",
+		"Spot Instance terminated due to user-initiated termination.", c->now_ms);
+	if (again) ec2_spot_try_again(c, &r, c->now_ms);
+	ec2_spot_put(c, &r);
+	return OK;
+}
+
+/* "The request is disabled while you have stopped its instance, and active again when you start it." */
+status ec2_spot_stopped(struct call *c, const struct ec2_rec_instance *i)
+{
+	struct ec2_rec_spot_request r;
 	if (!load(c, i->spot_request, &r) || !str_is(r.state, "active")) return OK;
-	set(&r, "closed", "instance-terminated-by-user", "Spot Instance terminated due to user-initiated termination.",
+	ec2_spot_mark(&r, "disabled", "instance-stopped-by-user", "Spot Instance stopped due to user-initiated stop.",
 		c->now_ms);
-	put(c, &r);
+	ec2_spot_put(c, &r);
+	return OK;
+}
+
+status ec2_spot_started(struct call *c, const struct ec2_rec_instance *i)
+{
+	struct ec2_rec_spot_request r;
+	if (!load(c, i->spot_request, &r) || !str_is(r.state, "disabled")) return OK;
+	ec2_spot_mark(&r, "active", "fulfilled", "Your Spot request is fulfilled.", c->now_ms);
+	r.due.has = false;
+	ec2_spot_put(c, &r);
 	return OK;
 }
 
@@ -188,11 +219,11 @@ status ec2_request_spot_instances(struct call *c, const struct ec2_request_spot_
 			TRY(ec2_run_make(c, &p, &made));
 			TRY(ec2_spot_launched(c, &p, &made));
 		} else {
-			set(&r, "open", "price-too-low",
+			ec2_spot_mark(&r, "open", "price-too-low",
 				"Your Spot request price is lower than the minimum required Spot request fulfillment "
 				"price.",
 				c->now_ms);
-			put(c, &r);
+			ec2_spot_put(c, &r);
 		}
 		TRY(ec2_describe_one(c, &ec2_type_spot_request, r.spot_instance_request_id,
 			VEC_PUSH(c->arena, &out->spot_instance_requests, &capacity)));
@@ -215,13 +246,13 @@ status ec2_cancel_spot_instance_requests(struct call *c, const struct ec2_cancel
 		struct ec2_rec_spot_request r;
 		TRY(ec2_find(c, &ec2_type_spot_request, in->spot_instance_request_ids.v[k], &r));
 		bool runs = str_is(r.state, "active");
-		if (runs || str_is(r.state, "open"))
-			set(&r, "cancelled",
+		if (runs || str_is(r.state, "open") || str_is(r.state, "disabled"))
+			ec2_spot_mark(&r, "cancelled",
 				runs ? "request-canceled-and-instance-running" : "canceled-before-fulfillment",
 				runs ? "Your Spot request is canceled, but your instance is still running."
 				     : "Your Spot request was canceled before it was fulfilled.",
 				c->now_ms);
-		put(c, &r);
+		ec2_spot_put(c, &r);
 		*VEC_PUSH(c->arena, &out->cancelled_spot_instance_requests, &capacity) =
 			(struct ec2_cancelled_spot_instance_request){r.spot_instance_request_id, r.state};
 	}

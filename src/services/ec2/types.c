@@ -1,7 +1,9 @@
 /* Kinds of resources: ids, records, scans. */
 #include "base/rand.h"
 #include "services/ec2/capacity.h"
+#include "services/ec2/dedicated_host.h"
 #include "services/ec2/endpoint.h"
+#include "services/ec2/event.h"
 #include "services/ec2/fleet.h"
 #include "services/ec2/flow_log.h"
 #include "services/ec2/gateways.h"
@@ -12,6 +14,8 @@
 /* Where one prefix begins another, the longer one stands first. */
 const struct ec2_type *const ec2_types[] = {
 	&ec2_type_capacity_reservation,
+	&ec2_type_dedicated_host,
+	&ec2_type_event_window,
 	&ec2_type_fleet,
 	&ec2_type_image,
 	&ec2_type_instance,
