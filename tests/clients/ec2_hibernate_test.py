@@ -60,5 +60,7 @@ class Hibernate(Real):
         self.wait(i, "terminated")
 
 
+del Real
+
 if __name__ == "__main__":
     unittest.main()

@@ -1,5 +1,6 @@
 """EFS through boto3: file systems, mount targets, access points; and, where virga runs as root, one file system in machines of
 two zones, as far as security groups let them."""
+import json
 import os
 import subprocess
 import unittest
@@ -51,6 +52,17 @@ class Records(Case):
         self.efs.delete_file_system(FileSystemId=i)
         self.refused("FileSystemNotFound", self.efs.describe_file_systems, FileSystemId=i)
         self.until(lambda: not os.path.exists(os.path.join(self.virga.data, "efs", i)))
+
+    def test_policies(self):
+        f = self.efs.create_file_system(CreationToken="policies")["FileSystemId"]
+        self.refused("PolicyNotFound", self.efs.describe_file_system_policy, FileSystemId=f)
+        self.refused("InvalidPolicyException", self.efs.put_file_system_policy, FileSystemId=f, Policy='{"Statement": 1}')
+        text = json.dumps({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "elasticfilesystem:ClientMount"}]})
+        self.efs.put_file_system_policy(FileSystemId=f, Policy=text)
+        self.assertEqual(json.loads(self.efs.describe_file_system_policy(FileSystemId=f)["Policy"]), json.loads(text))
+        self.efs.delete_file_system_policy(FileSystemId=f)
+        self.refused("PolicyNotFound", self.efs.describe_file_system_policy, FileSystemId=f)
 
     def test_mount_targets(self):
         f = self.efs.create_file_system(CreationToken="targets")["FileSystemId"]
@@ -151,6 +163,17 @@ class Shared(Case):
         names = self.ssh(a, f"getent ahostsv4 {f}.efs.us-east-1.amazonaws.com || true")
         for t in targets:
             self.assertIn(t["IpAddress"], names)
+        # A policy: with TLS everybody may mount, and write only by the access point; without nobody.
+        allow = lambda action, **condition: {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": f"elasticfilesystem:{action}",  # noqa: E731
+                                             "Condition": {"Bool": {"aws:SecureTransport": "true"}, **condition}}
+        arn = efs.describe_access_points(AccessPointId=p)["AccessPoints"][0]["AccessPointArn"]
+        efs.put_file_system_policy(FileSystemId=f, Policy=json.dumps({"Version": "2012-10-17", "Statement": [
+            allow("ClientMount"), allow("ClientWrite", StringEquals={"elasticfilesystem:AccessPointArn": arn})]}))
+        self.until(lambda: self.ssh(a, f"mount -t efs {f}:/ /mnt/no && umount /mnt/no", None) != 0, 60)
+        self.ssh(a, f"mkdir -p /mnt/ro /mnt/rw; mount -t efs -o tls {f}:/ /mnt/ro; cat /mnt/ro/file; ! touch /mnt/ro/x; umount /mnt/ro")
+        self.ssh(a, f"mount -t efs -o tls,accesspoint={p} {f}:/ /mnt/rw; touch /mnt/rw/x; umount /mnt/rw")
+        efs.delete_file_system_policy(FileSystemId=f)
+        self.until(lambda: self.ssh(a, f"mount -t efs {f}:/ /mnt/no && umount /mnt/no", None) == 0, 60)
         # It outlives virga's death, and instances' reboots.
         self.virga.restart()
         self.assertEqual(self.ssh(b, "cat /mnt/efs/file"), "from a\nfrom b\n")

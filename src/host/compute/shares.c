@@ -142,6 +142,24 @@ static int open_folder(const struct share_call *c, const struct net_share *s, st
 	return fd;
 }
 
+/* "access POINT tls|plain no|ro|rw" among the points: what the file system's policy lets this mount do. False: nothing.
+ */
+static bool permitted(const struct net_share *s, struct str point, bool tls, unsigned *attributes)
+{
+	struct str who = str_has(point) ? point : STR("-");
+	bool none = true;
+	for (size_t i = 0; i < s->points->n; i++) {
+		struct str rest = s->points->v[i];
+		if (!str_is(str_cut(&rest, ' '), "access")) continue;
+		none = false;
+		if (!str_eq(str_cut(&rest, ' '), who) || !str_eq(str_cut(&rest, ' '), tls ? STR("tls") : STR("plain")))
+			continue;
+		if (str_is(rest, "ro")) *attributes |= MOUNT_ATTR_RDONLY;
+		return !str_is(rest, "no");
+	}
+	return none;
+}
+
 static int mount_folder(const struct share_call *c, int folder, int target, unsigned attributes)
 {
 	char path[64];
@@ -164,6 +182,7 @@ bool share_mount(const struct share_call *c, int target, unsigned attributes, in
 {
 	struct net_share share;
 	struct str host, path, point = STR_NONE, rest = str_c(c->options);
+	bool tls = false;
 	if (strcmp(c->type, "nfs4") != 0 && strcmp(c->type, "nfs") != 0 && strcmp(c->type, "efs") != 0) return false;
 	*error = EINVAL;
 	if (!read_source(c, &host, &path)) return true;
@@ -171,10 +190,15 @@ bool share_mount(const struct share_call *c, int target, unsigned attributes, in
 		struct str value = str_cut(&rest, ','), name = str_cut(&value, '=');
 		if (name.n == 0) continue;
 		if (!option_known(name)) return true;
+		if (str_is(name, "tls")) tls = true;
 		if (str_is(name, "accesspoint")) point = str_or(value, STR(""));
 	}
 	*error = ENOENT;
 	if (!net_share_of(agent_net(c->m->c->g), str_c(c->m->id), host, &share)) return true;
+	/* A word of another kind is no access point's id. */
+	*error = EACCES;
+	if ((str_has(point) && !str_starts(point, STR("fsap-"))) || !permitted(&share, point, tls, &attributes))
+		return true;
 	int folder = open_folder(c, &share, path, point);
 	*error = folder < 0 ? errno : reach(c->m, share.address);
 	if (*error == 0) *error = target < 0 ? ENOENT : mount_folder(c, folder, target, attributes);

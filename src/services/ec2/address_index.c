@@ -2,6 +2,7 @@
  * two transactions cannot take the same. */
 #include "base/rand.h"
 #include "services/ec2/network.h"
+#include "services/ec2/subnet_reservation.h"
 
 enum { RESERVED_FIRST = 4, TRIES = 32 };
 
@@ -93,13 +94,18 @@ status ec2_ip_choose(struct ec2_place at, struct str subnet, struct cidr block, 
 	uint32_t first = cidr_v4(cidr_network(block)) + RESERVED_FIRST,
 		 n = (1u << (32 - block.length)) - RESERVED_FIRST - 1;
 	bool is = false;
+	struct ec2_reserved reserved;
+	TRY(ec2_reserved_load(at, subnet, &reserved));
 	for (unsigned i = 0; i < TRIES; i++) {
+		uint32_t next;
 		*out = cidr_of_v4(first + (uint32_t)rand_below(n), 32);
+		if (ec2_reserved_holds(&reserved, cidr_v4(*out), &next)) continue;
 		TRY(is_free(at, subnet, *out, &is));
 		if (is) return OK;
 	}
 	struct gap g = {first};
-	TRY(each_taken(at, subnet, find_gap, &g));
+	do TRY(each_taken(at, subnet, find_gap, &g));
+	while (g.next < first + n && ec2_reserved_holds(&reserved, g.next, &g.next));
 	if (g.next >= first + n) return STATUS(NOT_FOUND);
 	*out = cidr_of_v4(g.next, 32);
 	TRY(is_free(at, subnet, *out, &is));

@@ -328,6 +328,39 @@ static const struct service_op operations[EC2_OP_COUNT] = {
 	[EC2_OP_REGISTER_INSTANCE_EVENT_NOTIFICATION_ATTRIBUTES] =
 		OP(ec2_register_instance_event_notification_attributes, 0),
 
+	/* ── Reserved Instances ── */
+	[EC2_OP_DESCRIBE_RESERVED_INSTANCES] = OP(ec2_describe_reserved_instances, OP_READ),
+	[EC2_OP_DESCRIBE_RESERVED_INSTANCES_OFFERINGS] =
+		OP(ec2_describe_reserved_instances_offerings, OP_READ | OP_BLOCKING),
+	[EC2_OP_PURCHASE_RESERVED_INSTANCES_OFFERING] = OP(ec2_purchase_reserved_instances_offering, OP_BLOCKING),
+
+	/* ── options of instances and accounts ── */
+	[EC2_OP_DISABLE_ALLOWED_IMAGES_SETTINGS] = OP(ec2_disable_allowed_images_settings, 0),
+	[EC2_OP_DISABLE_SERIAL_CONSOLE_ACCESS] = OP(ec2_disable_serial_console_access, 0),
+	[EC2_OP_ENABLE_ALLOWED_IMAGES_SETTINGS] = OP(ec2_enable_allowed_images_settings, 0),
+	[EC2_OP_ENABLE_SERIAL_CONSOLE_ACCESS] = OP(ec2_enable_serial_console_access, 0),
+	[EC2_OP_GET_ALLOWED_IMAGES_SETTINGS] = OP(ec2_get_allowed_images_settings, OP_READ),
+	[EC2_OP_GET_PASSWORD_DATA] = OP(ec2_get_password_data, OP_READ),
+	[EC2_OP_GET_SERIAL_CONSOLE_ACCESS_STATUS] = OP(ec2_get_serial_console_access_status, OP_READ),
+	[EC2_OP_MODIFY_INSTANCE_CPU_OPTIONS] = OP(ec2_modify_instance_cpu_options, 0),
+	[EC2_OP_REPLACE_IMAGE_CRITERIA_IN_ALLOWED_IMAGES_SETTINGS] =
+		OP(ec2_replace_image_criteria_in_allowed_images_settings, 0),
+
+	/* ── of subnets, groups and endpoint services ── */
+	[EC2_OP_ASSOCIATE_SECURITY_GROUP_VPC] = OP(ec2_associate_security_group_vpc, 0),
+	[EC2_OP_CREATE_SUBNET_CIDR_RESERVATION] = OP(ec2_create_subnet_cidr_reservation, 0),
+	[EC2_OP_CREATE_VPC_ENDPOINT_CONNECTION_NOTIFICATION] = OP(ec2_create_vpc_endpoint_connection_notification, 0),
+	[EC2_OP_DELETE_SUBNET_CIDR_RESERVATION] = OP(ec2_delete_subnet_cidr_reservation, 0),
+	[EC2_OP_DELETE_VPC_ENDPOINT_CONNECTION_NOTIFICATIONS] = OP(ec2_delete_vpc_endpoint_connection_notifications, 0),
+	[EC2_OP_DESCRIBE_SECURITY_GROUP_VPC_ASSOCIATIONS] = OP(ec2_describe_security_group_vpc_associations, OP_READ),
+	[EC2_OP_DESCRIBE_VPC_ENDPOINT_CONNECTION_NOTIFICATIONS] =
+		OP(ec2_describe_vpc_endpoint_connection_notifications, OP_READ),
+	[EC2_OP_DISASSOCIATE_SECURITY_GROUP_VPC] = OP(ec2_disassociate_security_group_vpc, 0),
+	[EC2_OP_GET_SUBNET_CIDR_RESERVATIONS] = OP(ec2_get_subnet_cidr_reservations, OP_READ),
+	[EC2_OP_MODIFY_VPC_ENDPOINT_CONNECTION_NOTIFICATION] = OP(ec2_modify_vpc_endpoint_connection_notification, 0),
+	[EC2_OP_MODIFY_VPC_ENDPOINT_SERVICE_PAYER_RESPONSIBILITY] =
+		OP(ec2_modify_vpc_endpoint_service_payer_responsibility, 0),
+
 	/* ── Dedicated Hosts ── */
 	[EC2_OP_ALLOCATE_HOSTS] = OP(ec2_allocate_hosts, 0),
 	[EC2_OP_DESCRIBE_HOSTS] = OP(ec2_describe_hosts, OP_READ),

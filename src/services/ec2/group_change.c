@@ -12,7 +12,7 @@ static status take_group(struct call *c, struct str id, struct str name, struct 
 		return call_fail(
 			c, EC2_ERR_MISSING_PARAMETER, "The request must contain the parameter groupName or groupId");
 	TRY(ec2_find(c, &ec2_type_security_group, id, g));
-	return ec2_vpc_touch(ec2_here(c), g->vpc_id);
+	return ec2_group_touch(c, g);
 }
 
 static void save(struct call *c, const struct ec2_rec_security_group *g)

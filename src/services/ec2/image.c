@@ -1,5 +1,6 @@
 /* Images: found, described, made in the store. */
 #include "services/ec2/image.h"
+#include "services/ec2/instance_options.h"
 #include "wire/shape.h"
 
 #define TABLES (&wire_service_ec2.tables)
@@ -206,6 +207,9 @@ static bool wanted(const struct listing *l, const struct ec2_image_found *i)
 static status consider(void *ctx, const struct ec2_image_found *i)
 {
 	struct listing *l = ctx;
+	bool enforced, allowed;
+	TRY(ec2_image_allowed(l->c, &i->shape, &enforced, &allowed));
+	if (enforced && !allowed) return OK;
 	if (wanted(l, i) && ec2_filters_match(l->c->arena, EC2_SHAPE_IMAGE, filters, &l->in->filters, &i->shape))
 		*VEC_PUSH(l->c->arena, l->out, &l->capacity) = i->shape;
 	return OK;

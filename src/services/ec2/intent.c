@@ -1,6 +1,7 @@
 /* The desired state of one VPC, computed whole from the store: see intent.h. What the host need not know is left out:
  * interfaces that are plugged into nothing, lists that nothing names. */
 #include "services/ec2/intent.h"
+#include "services/ec2/compute.h"
 #include "services/ec2/endpoint.h"
 #include "services/ec2/flow_log.h"
 
@@ -210,12 +211,33 @@ static void add_group(struct intent *i, const struct ec2_rec_security_group *g)
 	}
 }
 
+/* Of this VPC, or associated with it. */
+static bool holds(const struct intent *i, const struct ec2_rec_security_group *g)
+{
+	return str_eq(g->vpc_id, i->vpc.vpc_id) || ec2_is_among(g->vpcs.v, g->vpcs.n, i->vpc.vpc_id);
+}
+
+/* Groups that an associated group's rules name and that do not hold here: nobody here is in them. Those of peerings
+ * follow. */
+static void name_absent(struct intent *i)
+{
+	size_t n = i->out->groups.n;
+	for (size_t k = 0; k < n; k++)
+		for (size_t r = 0; r < i->out->groups.v[k].rules.n; r++) {
+			struct str id = i->out->groups.v[k].rules.v[r].group;
+			if (!str_has(id) || has_group(i, id)) continue;
+			struct host_rec_group *to = VEC_PUSH(i->at.a, &i->out->groups, &i->capacity.groups);
+			to->id = id;
+			VEC_PRESENT(i->at.a, &to->members);
+		}
+}
+
 static status add_groups(struct intent *i)
 {
 	struct ec2_each e = ec2_each(i->at, &ec2_type_security_group);
 	while (ec2_next(&e)) {
 		const struct ec2_rec_security_group *g = e.item.record;
-		if (str_eq(g->vpc_id, i->vpc.vpc_id)) add_group(i, g);
+		if (holds(i, g)) add_group(i, g);
 	}
 	TRY(ec2_each_end(&e));
 	e = ec2_each(i->at, &ec2_type_security_group);
@@ -224,7 +246,9 @@ static status add_groups(struct intent *i)
 		for (size_t k = 0; k < g->rules.n && str_eq(g->vpc_id, i->vpc.vpc_id); k++)
 			if (str_has(g->rules.v[k].peering)) TRY(add_foreign_group(i, &g->rules.v[k]));
 	}
-	return ec2_each_end(&e);
+	TRY(ec2_each_end(&e));
+	name_absent(i);
+	return OK;
 }
 
 /* ── interfaces ── */

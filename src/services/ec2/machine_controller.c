@@ -54,8 +54,8 @@ static struct compute_rec_volume volume_of(struct arena *a, const struct ec2_rec
 	return out;
 }
 
-status ec2_machine_attach(
-	struct cloud *cloud, struct ec2_place at, struct str instance, const struct ec2_rec_volume *v, struct str device)
+status ec2_machine_attach(struct cloud *cloud, struct ec2_place at, struct str instance, const struct ec2_rec_volume *v,
+	struct str device)
 {
 	if (!ec2_machines_are_real(cloud)) return OK;
 	struct compute_rec_volume volume = volume_of(at.a, v, device);
@@ -162,6 +162,10 @@ static status machine_of(struct work *w, struct compute_rec_machine *m, struct k
 		m->vcpus = SOME_I32((int32_t)type.vcpus);
 		m->memory_bytes = SOME_I64((int64_t)type.memory_mib << 20);
 	}
+	/* "CPU options": fewer cores, or one thread of each. */
+	struct ec2_instance shape = {0};
+	if (is_ok(ec2_instance_document(a, i, &shape)) && shape.cpu_options && shape.cpu_options->core_count.v > 0)
+		m->vcpus = SOME_I32(shape.cpu_options->core_count.v * shape.cpu_options->threads_per_core.v);
 	if (str_has(i->public_key)) *VEC_PUSH(a, &m->public_keys, &keys) = i->public_key;
 	for (size_t k = 0; k < i->volumes.n; k++) {
 		struct ec2_rec_volume v;
@@ -237,8 +241,8 @@ static void fail_launch(struct work *w, const char *code, struct str message)
 static void fail_key(struct work *w, const struct kms_refusal *why)
 {
 	if (why->why == KMS_WHY_DISABLED || why->why == KMS_WHY_INVALID_STATE)
-		fail_launch(w, "Client.InvalidKMSKey.InvalidState",
-			STR("The KMS key provided is in an incorrect state"));
+		fail_launch(
+			w, "Client.InvalidKMSKey.InvalidState", STR("The KMS key provided is in an incorrect state"));
 	else
 		fail_launch(w, "Client.InternalError", STR("Client error on launch"));
 }

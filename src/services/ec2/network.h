@@ -66,6 +66,8 @@ ptrdiff_t ec2_rule_find(const struct ec2_rec_security_group *g, const struct ec2
 status ec2_rule_add(struct call *c, struct ec2_rec_security_group *g, struct ec2_rec_security_rule *r) MUST_USE;
 void ec2_rule_show(struct call *c, const struct ec2_rec_security_group *g, const struct ec2_rec_security_rule *r,
 	struct ec2_security_group_rule *out);
+/* All VPCs that it holds in are to be computed anew. (security_group_vpc.c) */
+status ec2_group_touch(struct call *c, const struct ec2_rec_security_group *g) MUST_USE;
 /* Drops groups that went, their rules' index too. */
 void ec2_group_drop(struct ec2_place at, const struct ec2_rec_security_group *g);
 /* Checks groups for an interface in a VPC: they exist there, at most five. None given: the default group. */
@@ -91,7 +93,8 @@ struct ec2_eni_make {
 };
 status ec2_eni_make(struct call *c, const struct ec2_eni_make *m, struct ec2_rec_eni *out) MUST_USE;
 /* It serves that folder, at those access points (host/state.model: Interface). NOT_FOUND. */
-status ec2_eni_share(struct ec2_place at, struct str eni, struct str folder, const struct str *points, size_t n) MUST_USE;
+status ec2_eni_share(
+	struct ec2_place at, struct str eni, struct str folder, const struct str *points, size_t n) MUST_USE;
 /* No security group guards it: a Network Load Balancer's that was made without. */
 bool ec2_eni_is_open(const struct ec2_rec_eni *e);
 /* Whatever its state: addresses, index and Elastic IP associations go too. */

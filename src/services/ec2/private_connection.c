@@ -55,6 +55,8 @@ status ec2_private_connect(struct call *c, const struct ec2_private_service *s, 
 	e->state = r.vpc_endpoint_state;
 	e->service_owner = s->at.account;
 	ec2_put(s->at, &ec2_type_endpoint_connection, r.vpc_endpoint_connection_id, &r);
+	TRY(ec2_connection_tell(c, &r, s->at.account, "Connect"));
+	if (!s->record.acceptance_required.v) TRY(ec2_connection_tell(c, &r, s->at.account, "Accept"));
 	return OK;
 }
 
@@ -65,8 +67,9 @@ status ec2_private_disconnect(struct call *c, const struct ec2_rec_endpoint *e)
 	if (!str_has(e->service_owner)) return OK;
 	at.account = e->service_owner;
 	status s = of_endpoint(at, STR_NONE, e->vpc_endpoint_id, &r);
-	if (is_ok(s)) ec2_drop(at, &ec2_type_endpoint_connection, r.vpc_endpoint_connection_id);
-	return status_is(s, STATUS_NOT_FOUND) ? OK : s;
+	if (!is_ok(s)) return status_is(s, STATUS_NOT_FOUND) ? OK : s;
+	ec2_drop(at, &ec2_type_endpoint_connection, r.vpc_endpoint_connection_id);
+	return ec2_connection_tell(c, &r, at.account, "Delete");
 }
 
 status ec2_private_connected(struct call *c, struct str service, bool *yes)
@@ -99,6 +102,7 @@ static status settle(struct call *c, struct ec2_rec_endpoint_connection *r, cons
 	struct ec2_rec_endpoint e;
 	r->vpc_endpoint_state = str_c(state);
 	ec2_put(ec2_here(c), &ec2_type_endpoint_connection, r->vpc_endpoint_connection_id, r);
+	TRY(ec2_connection_tell(c, r, c->account, strcmp(state, "rejected") == 0 ? "Reject" : "Accept"));
 	there.account = r->vpc_endpoint_owner;
 	status s = ec2_load(there, &ec2_type_endpoint, r->vpc_endpoint_id, &e);
 	if (status_is(s, STATUS_NOT_FOUND)) return OK;

@@ -33,6 +33,11 @@ status ec2_private_disconnect(struct call *c, const struct ec2_rec_endpoint *e) 
 /* Does the service have connections that were not refused? */
 status ec2_private_connected(struct call *c, struct str service, bool *yes) MUST_USE;
 
+/* ── connection_notification.c ── Tells those who want to hear: "Connect", "Accept", "Reject" or "Delete". */
+status ec2_connection_tell(struct call *c, const struct ec2_rec_endpoint_connection *r, struct str service_owner,
+	const char *event) MUST_USE;
+EC2_TYPES_DECLARE(connection_notification);
+
 /* ── relay.c ── Carries connections from the interfaces of such endpoints to the nodes of the service's balancer. */
 struct ec2_relay;
 struct ec2_relay *ec2_relay_start(struct cloud *cloud);

@@ -1,5 +1,6 @@
 /* What RunInstances is to make: the request with its launch template, checked against image, type, key, profile. */
 #include "services/ec2/dedicated_host.h"
+#include "services/ec2/instance_options.h"
 #include "services/iam/door.h"
 
 #define TABLES (&wire_service_ec2.tables)
@@ -84,7 +85,11 @@ static status check_image(struct call *c, struct ec2_run_plan *p)
 	if (!str_is(p->image.shape.state, "available"))
 		return call_fail(c, EC2_ERR_INVALID_AMIID_UNAVAILABLE, "The image id '[%.*s]' is not available",
 			STR_ARG(p->in.image_id));
-	return OK;
+	bool enforced, allowed;
+	TRY(ec2_image_allowed(c, &p->image.shape, &enforced, &allowed));
+	if (!enforced || allowed) return OK;
+	return call_fail(c, EC2_ERR_INVALID_AMIID_NOT_FOUND,
+		"The AMI '%.*s' is not allowed by the Allowed AMIs settings of this account.", STR_ARG(p->in.image_id));
 }
 
 static status check_user_data(struct call *c, struct ec2_run_plan *p)

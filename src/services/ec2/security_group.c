@@ -1,4 +1,5 @@
 /* Security groups: made, described, deleted. Their rules are in group_rule.c and group_change.c. */
+#include "services/ec2/compute.h"
 #include "services/ec2/group_rule.h"
 
 enum { GROUPS_MAX = 2500, PER_INTERFACE_MAX = 5, NAME_MAX_LENGTH = 255 }; /* "Amazon VPC quotas", the guide */
@@ -192,7 +193,7 @@ status ec2_groups_for(struct call *c, struct str vpc, const struct str *ids, siz
 		struct ec2_rec_security_group g;
 		bool known = false;
 		TRY(ec2_find(c, &ec2_type_security_group, ids[i], &g));
-		if (!str_eq(g.vpc_id, vpc))
+		if (!str_eq(g.vpc_id, vpc) && !ec2_is_among(g.vpcs.v, g.vpcs.n, vpc))
 			return call_fail(c, EC2_ERR_INVALID_GROUP_NOT_FOUND,
 				"The security group '%.*s' does not exist in VPC '%.*s'", STR_ARG(ids[i]),
 				STR_ARG(vpc));
@@ -299,7 +300,7 @@ status ec2_delete_security_group(
 		if (status_is(s, STATUS_NOT_FOUND)) return ec2_absent(c, &ec2_type_security_group, in->group_name);
 		TRY(s);
 	}
-	TRY(ec2_vpc_touch(ec2_here(c), g.vpc_id));
+	TRY(ec2_group_touch(c, &g));
 	if (str_is(g.group_name, "default"))
 		return call_fail(c, EC2_ERR_CANNOT_DELETE,
 			"the specified group: \"%.*s\" name: \"default\" cannot be deleted by a user",

@@ -1,5 +1,6 @@
 /* Subnets. "Subnet CIDR blocks", the guide: /16 to /28, five addresses are AWS's, none may overlap. */
 #include "services/ec2/network.h"
+#include "services/ec2/subnet_reservation.h"
 
 enum { SUBNETS_MAX = 200 }; /* per VPC: "Amazon VPC quotas", the guide */
 
@@ -183,6 +184,7 @@ status ec2_delete_subnet(struct call *c, const struct ec2_delete_subnet_input *i
 			"The subnet '%.*s' has dependencies and cannot be deleted.", STR_ARG(s.subnet_id));
 	TRY(ec2_acl_subnet_gone(c, s.subnet_id));
 	TRY(ec2_route_table_subnet_gone(c, s.subnet_id));
+	TRY(ec2_reserved_drop(ec2_here(c), s.subnet_id));
 	ec2_drop(ec2_here(c), &ec2_type_subnet, s.subnet_id);
 	return OK;
 }

@@ -10,6 +10,7 @@
 #include "services/ec2/insights.h"
 #include "services/ec2/instance.h"
 #include "services/ec2/private_link.h"
+#include "services/ec2/subnet_reservation.h"
 
 /* Where one prefix begins another, the longer one stands first. */
 const struct ec2_type *const ec2_types[] = {
@@ -28,6 +29,7 @@ const struct ec2_type *const ec2_types[] = {
 	&ec2_type_volume,
 	&ec2_type_vpc,
 	&ec2_type_subnet,
+	&ec2_type_subnet_reservation,
 	&ec2_type_route_table,
 	&ec2_type_internet_gateway,
 	&ec2_type_egress_only_gateway,
@@ -48,6 +50,7 @@ const struct ec2_type *const ec2_types[] = {
 	&ec2_type_customer_gateway,
 	&ec2_type_endpoint_service,
 	&ec2_type_endpoint_connection,
+	&ec2_type_connection_notification,
 	&ec2_type_endpoint,
 	&ec2_type_flow_log,
 	&ec2_type_insights_path,

@@ -1,7 +1,7 @@
 /* Access points: a directory of a file system as an application's root. A POSIX user that stands for whoever mounts is
  * kept and told, and such an access point refuses to be mounted: ids are mapped one to one here. "Working with Amazon
  * EFS access points", the guide. */
-#include "services/efs/room.h"
+#include "services/efs/policy.h"
 #include "wire/shape.h"
 
 enum { POINTS_MAX = 10000 };
@@ -31,10 +31,12 @@ status efs_points_tell(struct call *c, struct str file_system)
 	TRY(efs_file_system(c, file_system, &f));
 	TRY(efs_all(c, EFS_MOUNT_TARGET, file_system, &targets));
 	TRY(efs_all(c, EFS_ACCESS_POINT, file_system, &points));
+	TRY(efs_policy_access(c, &f, STR_NONE, &texts, &capacity));
 	for (size_t i = 0; i < points.n; i++) {
 		struct efs_access_point_description d;
 		TRY(show(c, (const struct efs_rec_access_point *)points.v + i, &d));
 		if (d.posix_user) continue;
+		TRY(efs_policy_access(c, &f, d.access_point_id, &texts, &capacity));
 		const struct efs_creation_info *k = d.root_directory->creation_info;
 		*VEC_PUSH(c->arena, &texts, &capacity) =
 			str_fmt(c->arena, "%.*s %lld %lld %.*s %.*s", STR_ARG(d.access_point_id),

@@ -1,4 +1,4 @@
-/* Amazon Elastic File System: what it does, operation by operation. Replication and file system policies have no rows.
+/* Amazon Elastic File System: what it does, operation by operation. Replication has no rows.
  */
 #include "services/efs/room.h"
 #include <dirent.h>
@@ -9,12 +9,14 @@ static const struct service_op operations[EFS_OP_COUNT] = {
 	[EFS_OP_CREATE_MOUNT_TARGET] = OP(efs_create_mount_target, 0),
 	[EFS_OP_CREATE_TAGS] = OP(efs_create_tags, 0),
 	[EFS_OP_DELETE_ACCESS_POINT] = OP(efs_delete_access_point, 0),
+	[EFS_OP_DELETE_FILE_SYSTEM_POLICY] = OP(efs_delete_file_system_policy, 0),
 	[EFS_OP_DELETE_FILE_SYSTEM] = OP(efs_delete_file_system, 0),
 	[EFS_OP_DELETE_MOUNT_TARGET] = OP(efs_delete_mount_target, 0),
 	[EFS_OP_DELETE_TAGS] = OP(efs_delete_tags, 0),
 	[EFS_OP_DESCRIBE_ACCESS_POINTS] = OP(efs_describe_access_points, OP_READ),
 	[EFS_OP_DESCRIBE_BACKUP_POLICY] = OP(efs_describe_backup_policy, OP_READ),
 	[EFS_OP_DESCRIBE_FILE_SYSTEMS] = OP(efs_describe_file_systems, OP_READ | OP_BLOCKING),
+	[EFS_OP_DESCRIBE_FILE_SYSTEM_POLICY] = OP(efs_describe_file_system_policy, OP_READ),
 	[EFS_OP_DESCRIBE_LIFECYCLE_CONFIGURATION] = OP(efs_describe_lifecycle_configuration, OP_READ),
 	[EFS_OP_DESCRIBE_MOUNT_TARGET_SECURITY_GROUPS] = OP(efs_describe_mount_target_security_groups, OP_READ),
 	[EFS_OP_DESCRIBE_MOUNT_TARGETS] = OP(efs_describe_mount_targets, OP_READ),
@@ -22,6 +24,7 @@ static const struct service_op operations[EFS_OP_COUNT] = {
 	[EFS_OP_LIST_TAGS_FOR_RESOURCE] = OP(efs_list_tags_for_resource, OP_READ),
 	[EFS_OP_MODIFY_MOUNT_TARGET_SECURITY_GROUPS] = OP(efs_modify_mount_target_security_groups, 0),
 	[EFS_OP_PUT_BACKUP_POLICY] = OP(efs_put_backup_policy, 0),
+	[EFS_OP_PUT_FILE_SYSTEM_POLICY] = OP(efs_put_file_system_policy, 0),
 	[EFS_OP_PUT_LIFECYCLE_CONFIGURATION] = OP(efs_put_lifecycle_configuration, 0),
 	[EFS_OP_TAG_RESOURCE] = OP(efs_tag_resource, 0),
 	[EFS_OP_UNTAG_RESOURCE] = OP(efs_untag_resource, 0),
