@@ -3,7 +3,7 @@
 #include "services/cloudformation/recipe.h"
 #include <time.h>
 
-enum { STILL_USED_MS = 60 * 1000, STILL_MISSED_MS = 60 * 1000 };
+enum { STILL_USED_MS = 60 * 1000, STILL_MISSED_MS = 60 * 1000, NEXT_BEGINS_MS = 1000 };
 
 static status begin(struct cfn_eval *x, struct cfn_work *w)
 {
@@ -404,14 +404,16 @@ static status take_id(struct cfn_eval *x)
 }
 
 /* "later:NoSuchBucket": what the creation misses may be what another resource of the stack is about to bring, although
- * the template orders them by no reference. On AWS, where each takes its seconds, such templates pass. */
-static bool may_come(struct cfn_work *w, struct str words)
+ * the template orders them by no reference. On AWS, where each takes its seconds, such templates pass. others: some were
+ * under way when the creation was tried; they may have ended meanwhile, and what waits for them has not begun yet. */
+static bool may_come(struct cfn_work *w, struct str words, bool others)
 {
 	while (str_has(words)) {
 		struct str word = str_cut(&words, ' ');
 		if (!str_starts(word, STR("later:")) || !in_list(str_from(word, 6), w->code)) continue;
 		if (!w->deadline_ms) w->deadline_ms = w->now_ms + STILL_MISSED_MS;
-		return w->now_ms < w->deadline_ms && cfn_others_under_way(w);
+		bool soon = w->now_ms < w->deadline_ms - STILL_MISSED_MS + NEXT_BEGINS_MS;
+		return w->now_ms < w->deadline_ms && (soon || others || cfn_others_under_way(w));
 	}
 	return false;
 }
@@ -424,9 +426,10 @@ static status make(struct cfn_eval *x)
 	for (size_t i = 0; i < x->r->n; i++) {
 		const struct cfn_line *l = &x->r->v[i];
 		if (!is(l, "create") || !conditions_hold(x, l->words)) continue;
+		bool others = str_find(l->words, STR("later:")) >= 0 && cfn_others_under_way(w);
 		status s = call_line(x, l);
 		if (is_ok(s)) return take_id(x);
-		if (may_come(w, l->words)) {
+		if (may_come(w, l->words, others)) {
 			w->not_yet = true;
 			return STATUS(PENDING);
 		}
