@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define TAKEN "taken.cfg"
 enum { MAINT = 1, STARTS_IN_MS = 3000, STEP_MS = 20 };
 
 struct work {
@@ -85,11 +86,13 @@ static bool has_row(const struct elbv2_rows *rows, struct str backend, struct st
 	return false;
 }
 
-/* The configuration on disk, before the new one: which groups have started their targets slowly. */
+/* The configuration that the running process took, which haproxy.cfg may be ahead of: which groups have started their
+ * targets slowly. */
 static struct str old_config(struct work *w)
 {
 	struct buf b = BUF_IN(w->a);
-	int fd = open(path_of(w, "haproxy.cfg"), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = open(path_of(w, TAKEN), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0) fd = open(path_of(w, "haproxy.cfg"), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	for (ssize_t n = fd < 0 ? 0 : 1; n > 0;) {
 		n = read(fd, buf_reserve(&b, 65536), 65536);
 		if (n > 0) b.n += (size_t)n;
@@ -181,7 +184,7 @@ static struct str running_hash(struct work *w)
 static status wait_for_hash(struct work *w)
 {
 	for (int waited = 0; waited < STARTS_IN_MS; waited += STEP_MS) {
-		if (str_eq(running_hash(w), w->config.hash)) return OK;
+		if (str_eq(running_hash(w), w->config.hash)) return write_file(w, TAKEN, w->config.text);
 		usleep(STEP_MS * 1000);
 	}
 	*w->why = STR("HAProxy does not take the configuration: see its log");
