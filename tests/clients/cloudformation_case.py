@@ -57,4 +57,4 @@ class Case(unittest.TestCase):
         return [r for r in self.reasons(id) if r[1].endswith("FAILED")]
 
     def physical(self, stack, logical):
-        return self.cfn.describe_stack_resource(StackName=stack, LogicalResourceId=logical)["StackResourceDetail"]["PhysicalResourceId"]
+        return self.cfn.describe_stack_resource(StackName=stack, LogicalResourceId=logical)["StackResourceDetail"].get("PhysicalResourceId", "")
