@@ -185,57 +185,30 @@ status rds_describe_engine_default_cluster_parameters(struct call *c,
 	return rds_page(c, &d->parameters, sizeof(*d->parameters.v), in->max_records, in->marker, &d->marker);
 }
 
-/* Every cluster of the group looks at its settings again. */
-static status changed(struct call *c, const struct rds_rec_parameter_group *g)
-{
-	struct rds_each e = rds_each(rds_here(c), &rds_kind_cluster);
-	rds_put(rds_here(c), &rds_kind_cluster_parameter_group, g->db_parameter_group_name, g);
-	while (rds_next(&e)) {
-		const struct rds_rec_instance *i = e.record;
-		if (str_eq(i->parameter_group, g->db_parameter_group_name))
-			rds_mark(rds_here(c), i->dbi_resource_id, 0);
-	}
-	rds_poke(c);
-	return rds_each_end(&e);
-}
-
-static status changeable(struct call *c, struct str name, struct rds_rec_parameter_group *g)
-{
-	TRY(rds_cluster_group_find(c, name, g));
-	if (!str_istarts(name, STR("default."))) return OK;
-	return RDS_FAIL(c, INVALID_DB_PARAMETER_GROUP_STATE_FAULT, "The default parameter group %.*s can't be modified",
-		STR_ARG(name));
-}
-
-static status check_number(struct call *c, size_t n)
-{
-	if (n > 0 && n <= CHANGES_MAX) return OK;
-	return RDS_FAIL(c, INVALID_PARAMETER_VALUE, "Between 1 and %d parameters can be modified in a single request.",
-		CHANGES_MAX);
-}
-
 status rds_modify_db_cluster_parameter_group(struct call *c,
 	const struct rds_modify_db_cluster_parameter_group_input *in,
 	struct rds_modify_db_cluster_parameter_group_output *out)
 {
 	struct rds_rec_parameter_group g;
-	TRY(changeable(c, in->db_cluster_parameter_group_name, &g));
-	TRY(check_number(c, in->parameters.n));
+	TRY(rds_cluster_group_find(c, in->db_cluster_parameter_group_name, &g));
+	TRY(rds_parameter_group_changeable(c, in->db_cluster_parameter_group_name));
+	TRY(rds_parameter_number_check(c, in->parameters.n));
 	for (size_t i = 0; i < in->parameters.n; i++) TRY(rds_parameter_set(c, &g, &in->parameters.v[i]));
 	out->db_cluster_parameter_group_name = g.db_parameter_group_name;
-	return changed(c, &g);
+	return rds_parameter_group_changed(c, &rds_kind_cluster_parameter_group, &rds_kind_cluster, &g);
 }
 
 status rds_reset_db_cluster_parameter_group(struct call *c, const struct rds_reset_db_cluster_parameter_group_input *in,
 	struct rds_reset_db_cluster_parameter_group_output *out)
 {
 	struct rds_rec_parameter_group g;
-	TRY(changeable(c, in->db_cluster_parameter_group_name, &g));
+	TRY(rds_cluster_group_find(c, in->db_cluster_parameter_group_name, &g));
+	TRY(rds_parameter_group_changeable(c, in->db_cluster_parameter_group_name));
 	if (in->reset_all_parameters.v == (in->parameters.n > 0))
 		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
 			"Either ResetAllParameters or Parameters has to be given, and not both.");
 	if (in->reset_all_parameters.v) g.values.n = 0;
 	TRY(rds_parameters_reset(c, &g, &in->parameters));
 	out->db_cluster_parameter_group_name = g.db_parameter_group_name;
-	return changed(c, &g);
+	return rds_parameter_group_changed(c, &rds_kind_cluster_parameter_group, &rds_kind_cluster, &g);
 }

@@ -277,11 +277,11 @@ static status set_value(struct call *c, struct rds_rec_parameter_group *g, const
 	return OK;
 }
 
-/* Every instance of the group looks at its settings again. */
-static status changed(struct call *c, const struct rds_rec_parameter_group *g)
+status rds_parameter_group_changed(struct call *c, const struct rds_kind *kind, const struct rds_kind *users,
+	const struct rds_rec_parameter_group *g)
 {
-	struct rds_each e = rds_each(rds_here(c), &rds_kind_instance);
-	rds_put(rds_here(c), &rds_kind_parameter_group, g->db_parameter_group_name, g);
+	struct rds_each e = rds_each(rds_here(c), users);
+	rds_put(rds_here(c), kind, g->db_parameter_group_name, g);
 	while (rds_next(&e)) {
 		const struct rds_rec_instance *i = e.record;
 		if (str_eq(i->parameter_group, g->db_parameter_group_name))
@@ -291,15 +291,14 @@ static status changed(struct call *c, const struct rds_rec_parameter_group *g)
 	return rds_each_end(&e);
 }
 
-static status changeable(struct call *c, struct str name, struct rds_rec_parameter_group *g)
+status rds_parameter_group_changeable(struct call *c, struct str name)
 {
-	TRY(find(c, name, g));
 	if (!str_istarts(name, STR("default."))) return OK;
 	return RDS_FAIL(c, INVALID_DB_PARAMETER_GROUP_STATE_FAULT, "The default parameter group %.*s can't be modified",
 		STR_ARG(name));
 }
 
-static status check_number(struct call *c, size_t n)
+status rds_parameter_number_check(struct call *c, size_t n)
 {
 	if (n > 0 && n <= CHANGES_MAX) return OK;
 	return RDS_FAIL(c, INVALID_PARAMETER_VALUE, "Between 1 and %d parameters can be modified in a single request.",
@@ -310,11 +309,12 @@ status rds_modify_db_parameter_group(struct call *c, const struct rds_modify_db_
 	struct rds_modify_db_parameter_group_output *out)
 {
 	struct rds_rec_parameter_group g;
-	TRY(changeable(c, in->db_parameter_group_name, &g));
-	TRY(check_number(c, in->parameters.n));
+	TRY(find(c, in->db_parameter_group_name, &g));
+	TRY(rds_parameter_group_changeable(c, in->db_parameter_group_name));
+	TRY(rds_parameter_number_check(c, in->parameters.n));
 	for (size_t i = 0; i < in->parameters.n; i++) TRY(set_value(c, &g, &in->parameters.v[i]));
 	out->db_parameter_group_name = g.db_parameter_group_name;
-	return changed(c, &g);
+	return rds_parameter_group_changed(c, &rds_kind_parameter_group, &rds_kind_instance, &g);
 }
 
 status rds_reset_db_parameter_group(struct call *c, const struct rds_reset_db_parameter_group_input *in,
@@ -322,15 +322,16 @@ status rds_reset_db_parameter_group(struct call *c, const struct rds_reset_db_pa
 {
 	struct rds_rec_parameter_group g;
 	bool all = in->reset_all_parameters.v || (!in->reset_all_parameters.has && !in->parameters.n);
-	TRY(changeable(c, in->db_parameter_group_name, &g));
+	TRY(find(c, in->db_parameter_group_name, &g));
+	TRY(rds_parameter_group_changeable(c, in->db_parameter_group_name));
 	if (all && in->parameters.n)
 		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
 			"ResetAllParameters and a list of parameters can't be given together.");
-	if (!all) TRY(check_number(c, in->parameters.n));
+	if (!all) TRY(rds_parameter_number_check(c, in->parameters.n));
 	TRY(rds_parameters_reset(c, &g, &in->parameters));
 	if (all) g.values.n = 0;
 	out->db_parameter_group_name = g.db_parameter_group_name;
-	return changed(c, &g);
+	return rds_parameter_group_changed(c, &rds_kind_parameter_group, &rds_kind_instance, &g);
 }
 
 /* ── for cluster_group.c ── */

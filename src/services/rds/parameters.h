@@ -31,6 +31,12 @@ const struct rds_parameter_info *rds_parameter_find(const struct rds_family *f, 
 const char *rds_parameter_default(const struct rds_family *f, struct str name);
 
 /* ── parameter_group.c ── of groups of any kind: a value; those named back to the defaults; all of them. */
+/* A group of that kind was changed: it is written, and each of its users looks at its settings again. */
+status rds_parameter_group_changed(struct call *c, const struct rds_kind *kind, const struct rds_kind *users,
+	const struct rds_rec_parameter_group *g) MUST_USE;
+/* Not a default group; and as many changes as a request may have. */
+status rds_parameter_group_changeable(struct call *c, struct str name) MUST_USE;
+status rds_parameter_number_check(struct call *c, size_t n) MUST_USE;
 status rds_parameter_set(struct call *c, struct rds_rec_parameter_group *g, const struct rds_parameter *p) MUST_USE;
 status rds_parameters_reset(
 	struct call *c, struct rds_rec_parameter_group *g, const struct rds_parameters_list *which) MUST_USE;
