@@ -5,7 +5,7 @@
  * each time, what is counted lies in a table of its own that stays. */
 #include "base/log.h"
 #include "base/vec.h"
-#include "host/net/mnl.h"
+#include "host/net/conntrack.h"
 #include "host/net/net.h"
 #include "host/netns.h"
 #include <arpa/inet.h>
@@ -207,8 +207,7 @@ static status apply_rules(int netns, struct arena *a, const struct host_rec_bala
 
 struct flows {
 	const struct host_rec_balance_targets *cut;
-	struct buf commands; /* deletions */
-	uint32_t seq;
+	struct conntrack all;
 	int64_t active[2]; /* [UDP] */
 };
 
@@ -249,22 +248,6 @@ static bool is_cut(const struct flows *f, const struct end *target)
 	return false;
 }
 
-static void forget(struct flows *f, const struct nlattr *original)
-{
-	size_t room = NLMSG_SPACE(sizeof(struct nfgenmsg)) + NLMSG_ALIGN(original->nla_len);
-	char *at = buf_reserve(&f->commands, room);
-	memset(at, 0, room);
-	struct nlmsghdr *d = mnl_nlmsg_put_header(at);
-	d->nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE;
-	d->nlmsg_flags = NLM_F_REQUEST;
-	d->nlmsg_seq = ++f->seq;
-	struct nfgenmsg *g = mnl_nlmsg_put_extra_header(d, sizeof(*g));
-	*g = (struct nfgenmsg){.nfgen_family = AF_INET, .version = NFNETLINK_V0};
-	memcpy(at + d->nlmsg_len, original, original->nla_len);
-	d->nlmsg_len += NLMSG_ALIGN(original->nla_len);
-	f->commands.n += d->nlmsg_len;
-}
-
 /* Who answers is not who was asked: it was sent on. */
 static int on_entry(const struct nlmsghdr *h, void *ctx)
 {
@@ -282,30 +265,8 @@ static int on_entry(const struct nlmsghdr *h, void *ctx)
 	read_source(reply, false, &answers);
 	if (memcmp(asked.address, answers.address, 4) == 0) return MNL_CB_OK;
 	f->active[answers.protocol == UDP]++;
-	if (is_cut(f, &answers)) forget(f, original);
+	if (is_cut(f, &answers)) conntrack_forget(&f->all, original);
 	return MNL_CB_OK;
-}
-
-static void look_at_flows(int netns, struct flows *f)
-{
-	char room[NETLINK_ROOM] = "";
-	int fd = netns_socket(netns, AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER);
-	if (fd < 0) return;
-	struct nlmsghdr *h = mnl_nlmsg_put_header(room);
-	h->nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET;
-	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	h->nlmsg_seq = ++f->seq;
-	struct nfgenmsg *g = mnl_nlmsg_put_extra_header(h, sizeof(*g));
-	*g = (struct nfgenmsg){.nfgen_family = AF_INET, .version = NFNETLINK_V0};
-	int verdict = send(fd, h, h->nlmsg_len, 0) < 0 ? -1 : MNL_CB_OK;
-	while (verdict > 0) {
-		ssize_t n = recv(fd, room, sizeof(room), 0);
-		if (n < 0 && errno == EINTR) continue;
-		verdict = n <= 0 ? -1 : mnl_cb_run(room, (size_t)n, 0, 0, on_entry, f);
-	}
-	if (f->commands.n && send(fd, f->commands.p, f->commands.n, 0) < 0)
-		log_warn("host", "conntrack", "why=\"%s\"", strerror(errno));
-	close(fd);
 }
 
 /* ── requests ── */
@@ -349,10 +310,10 @@ void net_on_balance(struct agent *g, struct agent_request *r)
 	}
 	status s = space_open(net_prefix(agent_net(g)), in.place, &place);
 	if (is_ok(s)) {
-		struct flows f = {.cut = &in.cut, .commands = BUF_IN(r->arena)};
+		struct flows f = {.cut = &in.cut, .all.commands = BUF_IN(r->arena)};
 		s = prepare(place.netns);
 		if (is_ok(s)) s = apply_rules(place.netns, r->arena, &in);
-		if (is_ok(s) && in.cut.n) look_at_flows(place.netns, &f);
+		if (is_ok(s) && in.cut.n) conntrack_each(&f.all, place.netns, on_entry, &f);
 		space_close(&place);
 	}
 	agent_answer(g, r->id, s, STR_NONE, STR_NONE, NULL, 0);
@@ -409,13 +370,13 @@ void net_on_balance_count(struct agent *g, struct agent_request *r)
 	status s = space_open(net_prefix(agent_net(g)), q.id, &place);
 	if (is_ok(s)) {
 		struct nft *n;
-		struct flows f = {.commands = BUF_IN(r->arena)};
+		struct flows f = {.all.commands = BUF_IN(r->arena)};
 		s = nft_open(place.netns, &n);
 		if (is_ok(s)) {
 			s = nft_ask(n, r->arena, "list counters table " COUNT, &said);
 			nft_close(n);
 		}
-		look_at_flows(place.netns, &f);
+		conntrack_each(&f.all, place.netns, on_entry, &f);
 		read_counters(r->arena, said, &out);
 		out.tcp->active = SOME_I64(f.active[0]);
 		out.udp->active = SOME_I64(f.active[1]);

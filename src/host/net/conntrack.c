@@ -1,7 +1,7 @@
 /* Flows whose public address has another interface now: their translation is forgotten, so that the next packet takes
  * the new way. (On AWS, too, connections through an Elastic IP end when it moves.) */
+#include "host/net/conntrack.h"
 #include "base/log.h"
-#include "host/net/mnl.h"
 #include "host/net/net.h"
 #include "host/netns.h"
 #include <errno.h>
@@ -13,9 +13,47 @@
 struct forget {
 	struct net_cidr *gone; /* addresses */
 	size_t n;
-	struct buf commands; /* deletions */
-	uint32_t seq;
+	struct conntrack flows;
 };
+
+void conntrack_forget(struct conntrack *c, const struct nlattr *original)
+{
+	size_t room = NLMSG_SPACE(sizeof(struct nfgenmsg)) + NLMSG_ALIGN(original->nla_len);
+	char *at = buf_reserve(&c->commands, room);
+	memset(at, 0, room);
+	struct nlmsghdr *d = mnl_nlmsg_put_header(at);
+	d->nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE;
+	d->nlmsg_flags = NLM_F_REQUEST;
+	d->nlmsg_seq = ++c->seq;
+	struct nfgenmsg *g = mnl_nlmsg_put_extra_header(d, sizeof(*g));
+	*g = (struct nfgenmsg){.nfgen_family = AF_INET, .version = NFNETLINK_V0};
+	memcpy(at + d->nlmsg_len, original, original->nla_len);
+	d->nlmsg_len += NLMSG_ALIGN(original->nla_len);
+	c->commands.n += d->nlmsg_len;
+}
+
+void conntrack_each(struct conntrack *c, int netns, mnl_cb_t on_entry, void *ctx)
+{
+	char room[NETLINK_ROOM] = "";
+	int fd = netns_socket(netns, AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER);
+	if (fd < 0) return;
+	struct nlmsghdr *h = mnl_nlmsg_put_header(room);
+	h->nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET;
+	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	h->nlmsg_seq = ++c->seq;
+	struct nfgenmsg *g = mnl_nlmsg_put_extra_header(h, sizeof(*g));
+	*g = (struct nfgenmsg){.nfgen_family = AF_INET, .version = NFNETLINK_V0};
+	int verdict = send(fd, h, h->nlmsg_len, 0) < 0 ? -1 : MNL_CB_OK;
+	while (verdict > 0) {
+		ssize_t n = recv(fd, room, sizeof(room), 0);
+		if (n < 0 && errno == EINTR) continue;
+		verdict = n <= 0 ? -1 : mnl_cb_run(room, (size_t)n, 0, 0, on_entry, ctx);
+	}
+	/* One that has ended by itself meanwhile is an error that nobody minds. */
+	if (c->commands.n && send(fd, c->commands.p, c->commands.n, 0) < 0)
+		log_warn("host", "conntrack", "why=\"%s\"", strerror(errno));
+	close(fd);
+}
 
 static bool is_gone(const struct forget *f, const struct nlattr *tuple)
 {
@@ -46,40 +84,8 @@ static int look(const struct nlmsghdr *h, void *ctx)
 		if (type == CTA_ZONE) zone = attr;
 		if (type == CTA_TUPLE_ORIG || type == CTA_TUPLE_REPLY) gone = gone || is_gone(f, attr);
 	}
-	if (!gone || !original || zone) return MNL_CB_OK;
-	size_t room = NLMSG_SPACE(sizeof(struct nfgenmsg)) + NLMSG_ALIGN(original->nla_len);
-	char *at = buf_reserve(&f->commands, room);
-	memset(at, 0, room);
-	struct nlmsghdr *d = mnl_nlmsg_put_header(at);
-	d->nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE;
-	d->nlmsg_flags = NLM_F_REQUEST;
-	d->nlmsg_seq = ++f->seq;
-	struct nfgenmsg *g = mnl_nlmsg_put_extra_header(d, sizeof(*g));
-	*g = (struct nfgenmsg){.nfgen_family = AF_INET, .version = NFNETLINK_V0};
-	memcpy(at + d->nlmsg_len, original, original->nla_len);
-	d->nlmsg_len += NLMSG_ALIGN(original->nla_len);
-	f->commands.n += d->nlmsg_len;
+	if (gone && original && !zone) conntrack_forget(&f->flows, original);
 	return MNL_CB_OK;
-}
-
-static void dump_and_delete(struct forget *f, int fd)
-{
-	char room[NETLINK_ROOM] = "";
-	struct nlmsghdr *h = mnl_nlmsg_put_header(room);
-	h->nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET;
-	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	h->nlmsg_seq = ++f->seq;
-	struct nfgenmsg *g = mnl_nlmsg_put_extra_header(h, sizeof(*g));
-	*g = (struct nfgenmsg){.nfgen_family = AF_INET, .version = NFNETLINK_V0};
-	int verdict = send(fd, h, h->nlmsg_len, 0) < 0 ? -1 : MNL_CB_OK;
-	while (verdict > 0) {
-		ssize_t n = recv(fd, room, sizeof(room), 0);
-		if (n < 0 && errno == EINTR) continue;
-		verdict = n <= 0 ? -1 : mnl_cb_run(room, (size_t)n, 0, 0, look, f);
-	}
-	/* One that has ended by itself meanwhile is an error that nobody minds. */
-	if (f->commands.n && send(fd, f->commands.p, f->commands.n, 0) < 0)
-		log_warn("host", "conntrack", "why=\"%s\"", strerror(errno));
 }
 
 /* Who had a public address, or "" now? */
@@ -99,7 +105,7 @@ void net_flows_forget(struct space *router, const struct model *old, const struc
 {
 	struct arena a;
 	arena_init(&a);
-	struct forget f = {.commands = BUF_IN(&a)};
+	struct forget f = {.flows.commands = BUF_IN(&a)};
 	size_t most = 0;
 	for (size_t i = 0; old && i < old->n_interfaces; i++) most += old->interfaces[i].addresses.n;
 	f.gone = arena_new_n(&a, struct net_cidr, most);
@@ -112,9 +118,6 @@ void net_flows_forget(struct space *router, const struct model *old, const struc
 				continue;
 			f.gone[f.n++] = *public;
 		}
-	if (f.n) {
-		int fd = netns_socket(router->netns, AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER);
-		if (fd >= 0) dump_and_delete(&f, fd), close(fd);
-	}
+	if (f.n) conntrack_each(&f.flows, router->netns, look, &f);
 	arena_cleanup(&a);
 }
