@@ -6,7 +6,7 @@
 
 #define INTERFACES 50
 #define CHANGES 41
-#define ROUNDS 5
+#define ROUNDS 15
 
 static int64_t apply_us(struct lab *l, struct host_rec_vpc *v)
 {
@@ -70,18 +70,26 @@ static void measure_changes(struct lab *l, int rules)
 	if (!is_ok(host_vpc_remove(l->host, v->id))) exit(1);
 }
 
-static double flood(struct lab *l, const char *from, const char *to)
+static int64_t flood(struct lab *l, const char *from, const char *to)
 {
 	struct str s = lab_ask(l, "flood %s %s 5001 1", from, to);
 	int64_t v = 0;
 	if (!is_ok(str_to_i64(s, &v))) fprintf(stderr, "flood: %.*s\n", STR_ARG(s)), exit(1);
-	return (double)v;
+	return v;
+}
+
+/* Thousandths of what the other took in the same round. */
+static double ratio(const int64_t *x, const int64_t *y)
+{
+	int64_t of[ROUNDS];
+	for (int i = 0; i < ROUNDS; i++) of[i] = y[i] ? x[i] * 1000 / y[i] : 0;
+	return (double)median(of, ROUNDS) / 1000;
 }
 
 static void measure_throughput(struct lab *l)
 {
 	const char *bare_a = lab_ns(l, "bare-a"), *bare_b = lab_ns(l, "bare-b");
-	double best[4] = {0};
+	int64_t got[4][ROUNDS];
 	lab_ask(l,
 		"sh ip netns add %s && ip netns add %s && ip link add va mtu 9001 netns %s type veth peer name vb mtu "
 		"9001 netns %s",
@@ -110,17 +118,16 @@ static void measure_throughput(struct lab *l)
 		for (int i = 0; i < 4; i++) {
 			v->interfaces.v[3].flow_log = i == 3 ? STR("ALL") : STR_NONE;
 			if (i == 0 || i == 3) apply_us(l, v);
-			double got = flood(l, i ? from : bare_a, to[i]);
-			if (got > best[i]) best[i] = got;
+			got[i][round] = flood(l, i ? from : bare_a, to[i]);
 		}
 	}
-	printf("a bare veth pair                      %7.2f Gbit/s (best of %d)\n", best[0] / 1000, ROUNDS);
-	printf("through a VPC                         %7.2f Gbit/s, ratio %.2f of bare\n", best[1] / 1000,
-		best[1] / best[0]);
-	printf("  with 1,000 rules                    %7.2f Gbit/s, ratio %.2f of few rules\n", best[2] / 1000,
-		best[2] / best[1]);
-	printf("  with flow logs                      %7.2f Gbit/s, ratio %.2f of none\n", best[3] / 1000,
-		best[3] / best[1]);
+	double few = ratio(got[1], got[0]), many = ratio(got[2], got[1]), logged = ratio(got[3], got[1]);
+	const char *const what[] = {"a bare veth pair", "through a VPC", "  with 1,000 rules", "  with flow logs"};
+	for (int i = 0; i < 4; i++) {
+		double of = i == 0 ? 1 : i == 1 ? few : i == 2 ? many : logged;
+		printf("%-36s  %7.2f Gbit/s, ratio %.2f of %s (medians of %d rounds)\n", what[i],
+			(double)median(got[i], ROUNDS) / 1000, of, i < 2 ? "bare" : "few rules without logs", ROUNDS);
+	}
 }
 
 static bool asked(int argc, char **argv, const char *part)
