@@ -25,6 +25,7 @@ def serve(c):
 s = socket.create_server(("0.0.0.0", int(sys.argv[1])))
 while True: threading.Thread(target=serve, args=(s.accept()[0],), daemon=True).start()
 """
+PAGE = (b"<html>\r\n<head><title>WHAT</title></head>\r\n<body>\r\n<center><h1>WHAT</h1></center>\r\n</body>\r\n</html>\r\n")
 
 
 class Faults(Faulty):
@@ -68,8 +69,8 @@ class Faults(Faulty):
         self.elb.create_rule(ListenerArn=self.front, Priority=3, Conditions=[{"Field": "path-pattern", "Values": ["/nobody"]}],
                              Actions=[{"Type": "forward", "TargetGroupArn": tg}])
         self.until(lambda: self.health(tg)["10.20.0.200:8001"][0] == "unhealthy")
-        code, head, _ = self.curl(f"http://{self.ips[0]}/nobody", limit="40")
-        self.assertEqual((code, head["server"]), (504, "awselb/2.0"))
+        code, head, body = self.curl(f"http://{self.ips[0]}/nobody", limit="40")
+        self.assertEqual((code, head["server"], body), (504, "awselb/2.0", PAGE.replace(b"WHAT", b"504 Gateway Time-out")))
 
     def test_blue_green(self):
         """Traffic moves from one group to another by weights, and a canary by its header, with no request lost."""

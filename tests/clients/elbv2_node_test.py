@@ -1,5 +1,6 @@
 """Load balancers that balance: targets are servers in the namespaces of two endpoints' interfaces, the client is in a third's, and
 each request passes the VPC's rules. Needs root; no machine is started."""
+import datetime
 import json
 import os
 import subprocess
@@ -128,6 +129,15 @@ class Nodes(Place):
         self.assertTrue(value.startswith("AWSALBTG="), value)
         self.assertEqual({self.told(self.url + "/split", "-H", "Cookie: " + value)["name"] in ("three", "four") for _ in range(8)}, {group})
 
+    def total(self, name):
+        """What CloudWatch has counted for the balancer."""
+        now = datetime.datetime.now(datetime.timezone.utc)
+        hour = datetime.timedelta(hours=1)
+        points = self.virga.client("cloudwatch").get_metric_statistics(
+            Namespace="AWS/ApplicationELB", MetricName=name, StartTime=now - hour, EndTime=now + hour, Period=60, Statistics=["Sum"],
+            Dimensions=[{"Name": "LoadBalancer", "Value": self.lb["LoadBalancerArn"].split("loadbalancer/")[1]}])
+        return sum(p["Sum"] for p in points["Datapoints"])
+
     def test_failures(self):
         self.shared()
         for path, want in (("/dead", 502), ("/empty", 503), ("/garbage", 502), ("/reset", 502), ("/status/404", 404)):
@@ -136,6 +146,16 @@ class Nodes(Place):
             if want > 500:
                 self.assertIn(str(want).encode(), body)
                 self.assertEqual(h["server"], "awselb/2.0")
+        # What a target says itself stays its own.
+        for code in (502, 503, 504):
+            said, h, body = self.curl(f"{self.url}/status/{code}")
+            self.assertEqual((said, json.loads(body)["path"]), (code, f"/status/{code}"))
+            self.assertTrue(h["server"].startswith("BaseHTTP"), h)
+        self.assertEqual(self.curl(self.url + "/x", "-H", "X-Forwarded-For: " + ", ".join(["1.2.3.4"] * 31))[0], 463)
+        self.assertEqual(self.curl(self.url + "/x", "-H", "X-Forwarded-For: " + ", ".join(["1.2.3.4"] * 30))[0], 200)
+        for path, name in (("/dead", "502"), ("/empty", "503")):
+            self.until(lambda: self.curl(self.url + path)[0] and self.total(f"HTTPCode_ELB_{name}_Count") > 0)
+        self.assertEqual(self.total("HTTPCode_ELB_500_Count"), 0)
         self.elb.modify_load_balancer_attributes(LoadBalancerArn=self.lb["LoadBalancerArn"], Attributes=[
             {"Key": "idle_timeout.timeout_seconds", "Value": "1"}])
         self.until(lambda: self.curl(self.url + "/slow5")[0] == 504)

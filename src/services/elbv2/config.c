@@ -150,14 +150,32 @@ static const char *balance(const struct elbv2_rec_group *g)
 	return str_is(type, "weighted_random") ? "random(1)" : "roundrobin";
 }
 
-/* HAProxy says it of `status`; the page that AWS's balancers send is of `text`. */
-static void page(struct buf *b, int code, const char *text)
+/* The page that AWS's balancers send where HAProxy says `code`. kind: of the title, "string" or "lf-string". */
+static void page(struct buf *b, int code, const char *kind, struct str title)
 {
 	buf_fmt(b,
-		"\thttp-error status %d content-type text/html string "
-		"\"<html>\\r\\n<head><title>%s</title></head>\\r\\n"
-		"<body>\\r\\n<center><h1>%s</h1></center>\\r\\n</body>\\r\\n</html>\\r\\n\"\n",
-		code, text, text);
+		"\thttp-error status %d content-type text/html %s "
+		"\"<html>\\r\\n<head><title>%.*s</title></head>\\r\\n"
+		"<body>\\r\\n<center><h1>%.*s</h1></center>\\r\\n</body>\\r\\n</html>\\r\\n\"\n",
+		code, kind, STR_ARG(title), STR_ARG(title));
+}
+
+/* No target could be reached, which HAProxy calls 503: "HTTP 502: Bad gateway", or "HTTP 504: … The load balancer
+ * failed to establish a connection to the target before the connection timeout expired (10 seconds)", the ALB guide.
+ * Who refuses does so at once; in the node's own subnet, nobody's address is known to be one after six. A target may
+ * say 503 itself: what it says passes the rules for responses, which what HAProxy says does not. */
+static void unreached(struct buf *b)
+{
+	const int slow = CONNECT_MS / 2;
+	struct str title = str_fmt(
+		b->arena, "%%[date(0,ms),sub(txn.began),div(%d),bool,iif(504 Gateway Time-out,502 Bad Gateway)]", slow);
+	page(b, 503, "lf-string", title);
+	buf_fmt(b,
+		"\thttp-response set-var(txn.own) int(1) if { status 500:504 }\n"
+		"\thttp-after-response set-status 504 if { status 503 } !{ var(txn.own) -m found } { "
+		"date(0,ms),sub(txn.began) ge %d }\n"
+		"\thttp-after-response set-status 502 if { status 503 } !{ var(txn.own) -m found }\n",
+		slow);
 }
 
 static void backend(const struct elbv2_plan_group *g, bool open, struct buf *text, struct buf *all)
@@ -168,18 +186,7 @@ static void backend(const struct elbv2_plan_group *g, bool open, struct buf *tex
 		is_http(r) ? "http" : "tcp", balance(r));
 	if (is_http(r)) {
 		stick(r, &b);
-		/* A target was chosen, and could not be reached: "HTTP 502: Bad gateway", the ALB guide. */
-		page(&b, 503, "502 Bad Gateway");
-		/* "HTTP 504: … The load balancer failed to establish a connection to the target before the connection
-		 * timeout expired (10 seconds)". Who refuses does so at once; in the node's own subnet, nobody's
-		 * address is known to be one after six. */
-		buf_fmt(&b,
-			"\thttp-after-response set-var(txn.took) date(0,ms),sub(txn.began) if { status 503 } { srv_id "
-			"-m "
-			"found }\n\thttp-after-response set-status 504 if { status 503 } { srv_id -m found } { "
-			"var(txn.took) -m int ge %d }\n"
-			"\thttp-after-response set-status 502 if { status 503 } { srv_id -m found }\n",
-			CONNECT_MS / 2);
+		unreached(&b);
 	}
 	/* Who connects to the target has the client's address; its answers come back by the VPC's router. */
 	if (!is_http(r) && elbv2_preserves(r)) buf_lit(&b, "\tsource 0.0.0.0 usesrc clientip\n");
@@ -276,11 +283,12 @@ static void head(struct elbv2_plan *p, struct buf *b)
 		CONNECT_MS);
 	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++)
 		buf_fmt(b, "\ttimeout %s %.*ss\n", waits[i], STR_ARG(idle));
-	page(b, 400, "400 Bad Request");
-	page(b, 408, "408 Request Time-out");
-	page(b, 502, "502 Bad Gateway");
-	page(b, 503, "503 Service Temporarily Unavailable");
-	page(b, 504, "504 Gateway Time-out");
+	page(b, 400, "string", STR("400 Bad Request"));
+	page(b, 408, "string", STR("408 Request Time-out"));
+	page(b, 500, "string", STR("500 Internal Server Error"));
+	page(b, 502, "string", STR("502 Bad Gateway"));
+	page(b, 503, "string", STR("503 Service Temporarily Unavailable"));
+	page(b, 504, "string", STR("504 Gateway Time-out"));
 }
 
 struct elbv2_config elbv2_config(struct elbv2_plan *p)
@@ -307,9 +315,10 @@ struct elbv2_config elbv2_config(struct elbv2_plan *p)
 		"# Written by virga; changes are lost.\nglobal\n\tdescription %.*s\n\tstats socket /srv/engine/stats "
 		"mode 666 level "
 		"admin expose-fd listeners\n\tserver-state-file /srv/engine/state\n\tno "
-		"strict-limits\n\tmax-spread-checks 100\n\tmaxconn %d\n"
+		"strict-limits\n\tmax-spread-checks 100\n\ttune.http.logurilen 8192\n\tmaxconn %d\n"
 		"\thard-stop-after 1h\n\tlog stderr format raw local0 info\n\ttune.ssl.default-dh-param 2048\n",
 		STR_ARG(hash), MAX_CONNECTIONS);
+	elbv2_own_global(&out);
 	buf_str(&out, buf_done(&front));
 	buf_str(&out, buf_done(&all));
 	return (struct elbv2_config){buf_done(&out), hash};

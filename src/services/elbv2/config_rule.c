@@ -261,6 +261,12 @@ static void transforms(struct buf *b, const struct elbv2_rec_rule *r)
 /* 1, the time, and 24 digits: the ends of two UUIDs. */
 #define ROOT "1-%%[date,hex,lower,bytes(8,8)]-%%[uuid,bytes(24,12)]%%[uuid,bytes(24,12)]"
 
+/* The log asks for them. */
+static bool names_rules(const struct elbv2_plan *p)
+{
+	return elbv2_logs(p->b, ELBV2_LOG_ACCESS) || elbv2_logs(p->b, ELBV2_LOG_CONNECTION);
+}
+
 static void request_headers(const struct elbv2_plan *p, const struct elbv2_plan_listener *l, struct buf *b)
 {
 	struct str mode = elbv2_balancer_attribute(p->b, "routing.http.xff_header_processing.mode");
@@ -269,9 +275,13 @@ static void request_headers(const struct elbv2_plan *p, const struct elbv2_plan_
 	const char *who = port ? "%[src]:%[src_port]" : "%[src]";
 	if (str_is(elbv2_balancer_attribute(p->b, "routing.http.drop_invalid_header_fields.enabled"), "true"))
 		buf_lit(b, "\thttp-request del-header \"[^-A-Za-z0-9]\" -m reg\n");
+	/* "HTTP 463: The load balancer received an X-Forwarded-For request header with too many IP addresses. The upper
+	 * limit for IP addresses is 30." */
 	if (str_is(mode, "append"))
 		buf_fmt(b,
 			"\thttp-request set-var(txn.xff) req.fhdr(X-Forwarded-For)\n"
+			"\thttp-request return status 463 if { var(txn.xff) -m found } { req.hdr_cnt(X-Forwarded-For) "
+			"gt 30 }\n"
 			"\thttp-request set-header X-Forwarded-For \"%%[var(txn.xff)], %s\" if { var(txn.xff) -m found "
 			"}\n"
 			"\thttp-request set-header X-Forwarded-For \"%s\" if !{ var(txn.xff) -m found }\n",
@@ -284,8 +294,7 @@ static void request_headers(const struct elbv2_plan *p, const struct elbv2_plan_
 		"\thttp-request set-header X-Amzn-Trace-Id \"Root=" ROOT "\" if !{ req.fhdr(X-Amzn-Trace-Id) -m sub "
 		"Root= }\n",
 		https ? "https" : "http", l->l.port.v);
-	if (elbv2_logs(p->b, ELBV2_LOG_ACCESS))
-		buf_lit(b, "\thttp-request set-var(txn.trid) req.fhdr(X-Amzn-Trace-Id)\n");
+	if (names_rules(p)) buf_lit(b, "\thttp-request capture req.fhdr(X-Amzn-Trace-Id) len 1024\n");
 	if (https && str_is(elbv2_balancer_attribute(p->b, "routing.http.x_amzn_tls_version_and_cipher_suite.enabled"),
 			     "true"))
 		buf_fmt(b,
@@ -320,13 +329,16 @@ static void response_headers(const struct elbv2_rec_listener *l, struct buf *b)
 		buf_lit(b, "\thttp-after-response set-header Server awselb/2.0 if !{ srv_id -m found } !{ "
 			   "res.hdr(Server) -m "
 			   "found }\n\thttp-after-response set-header Server awselb/2.0 if { status 502:504 } !{ "
-			   "res.hdr(Server) -m found }\n");
+			   "var(txn.own) -m found }\n");
 }
 
 /* ── all of it ── */
 
-/* A process that a newer one has replaced answers what its kept connections still ask: its backends have stopped, and
- * nbsrv is 0 for each, whatever their servers are. */
+/* No server of it takes requests. A process that a newer one has replaced still answers what its kept connections ask:
+ * there nbsrv is 0 for each backend, whatever its servers are, since all have stopped; be_conn_free looks at the
+ * servers themselves (-1: one at least takes any number). */
+#define NONE_IN(kind) "{ be_conn_free(" kind "%.*s) eq 0 }"
+
 static void choose(const struct elbv2_plan *p, const struct elbv2_plan_listener *l, struct buf *b)
 {
 	for (size_t i = 0; i < p->groups.n; i++) {
@@ -337,22 +349,20 @@ static void choose(const struct elbv2_plan *p, const struct elbv2_plan_listener 
 		if (str_starts(p->groups.v[i].g.protocol, STR("HTTP")) != web) continue;
 		/* Without healthy instances, a Classic Load Balancer sends to none of them. */
 		if (web)
-			buf_fmt(b, "\tuse_backend none %.*s { nbsrv(%s_%.*s) eq 0 } !{ stopping }\n", STR_ARG(mine),
-				classic ? "g" : "o", STR_ARG(id));
+			buf_fmt(b, "\tuse_backend none %.*s " NONE_IN("%s_") "\n", STR_ARG(mine), classic ? "g" : "o",
+				STR_ARG(id));
 		if (!classic)
-			buf_fmt(b, "\tuse_backend o_%.*s %.*s { nbsrv(g_%.*s) eq 0 } !{ stopping }\n", STR_ARG(id),
-				STR_ARG(mine), STR_ARG(id));
+			buf_fmt(b, "\tuse_backend o_%.*s %.*s " NONE_IN("g_") "\n", STR_ARG(id), STR_ARG(mine),
+				STR_ARG(id));
 		buf_fmt(b, "\tuse_backend g_%.*s %.*s\n", STR_ARG(id), STR_ARG(mine));
 	}
 	if (elbv2_is_web(&l->l)) buf_lit(b, "\tdefault_backend none\n");
 }
 
-/* Does it do no more than send each request to one group or another? Then the rules are the choice of a backend. */
-static bool only_forwards(const struct elbv2_plan *p, const struct elbv2_plan_listener *l)
+/* Then the rules are the choice of a backend themselves. */
+bool elbv2_only_forwards(const struct elbv2_plan *p, const struct elbv2_plan_listener *l)
 {
-	if (!elbv2_is_web(&l->l) || elbv2_is_classic(p->b) || elbv2_logs(p->b, ELBV2_LOG_ACCESS) ||
-		elbv2_logs(p->b, ELBV2_LOG_CONNECTION))
-		return false;
+	if (!elbv2_is_web(&l->l) || elbv2_is_classic(p->b)) return false;
 	for (size_t i = 0; i < l->rules.n; i++) {
 		const struct elbv2_rec_rule *r = &l->rules.v[i];
 		const struct elbv2_rec_forward *f = r->actions.n ? r->actions.v[0].forward_config : NULL;
@@ -361,27 +371,62 @@ static bool only_forwards(const struct elbv2_plan *p, const struct elbv2_plan_li
 	return true;
 }
 
+static const struct elbv2_plan_group *only_group(const struct elbv2_plan *p, const struct elbv2_rec_rule *r)
+{
+	return elbv2_plan_group_of(p, r->actions.v[0].forward_config->target_groups.v[0].target_group_arn);
+}
+
+/* when: conditions, each with a space before. */
+static void to_group(struct buf *b, struct str id, struct str when)
+{
+	buf_fmt(b, "\tuse_backend none if " NONE_IN("o_") "%.*s\n", STR_ARG(id), STR_ARG(when));
+	buf_fmt(b, "\tuse_backend o_%.*s if " NONE_IN("g_") "%.*s\n", STR_ARG(id), STR_ARG(id), STR_ARG(when));
+	buf_fmt(b, "\tuse_backend g_%.*s%s%.*s\n", STR_ARG(id), when.n ? " if" : "", STR_ARG(when));
+}
+
 static void choose_by_rules(const struct elbv2_plan *p, const struct elbv2_plan_listener *l, struct buf *b)
 {
 	for (size_t i = 0; i < l->rules.n; i++) {
 		const struct elbv2_rec_rule *r = &l->rules.v[i];
-		const struct elbv2_plan_group *g =
-			elbv2_plan_group_of(p, r->actions.v[0].forward_config->target_groups.v[0].target_group_arn);
+		const struct elbv2_plan_group *g = only_group(p, r);
 		struct buf when = BUF_IN(b->arena);
 		for (size_t k = 0; k < r->conditions.n; k++) condition(&when, &r->conditions.v[k]);
-		struct str id = g ? g->g.id : STR(""), c = buf_done(&when);
+		struct str c = buf_done(&when);
 		if (g)
-			buf_fmt(b,
-				"\tuse_backend none if { nbsrv(o_%.*s) eq 0 } !{ stopping }%.*s\n"
-				"\tuse_backend o_%.*s if { nbsrv(g_%.*s) eq 0 } !{ stopping }%.*s\n",
-				STR_ARG(id), STR_ARG(c), STR_ARG(id), STR_ARG(id), STR_ARG(c));
-		buf_fmt(b, "\tuse_backend %s%.*s%s%.*s\n", g ? "g_" : "none", STR_ARG(id), c.n ? " if" : "",
-			STR_ARG(c));
+			to_group(b, g->g.id, c);
+		else
+			buf_fmt(b, "\tuse_backend none%s%.*s\n", c.n ? " if" : "", STR_ARG(c));
 	}
 	buf_lit(b, "\tdefault_backend none\n");
 }
 
-static bool has_redirect(const struct elbv2_plan_listener *l)
+/* The same where the log asks which rule it was: all rules to a group at once. */
+static void choose_by_names(const struct elbv2_plan *p, const struct elbv2_plan_listener *l, struct buf *b)
+{
+	for (size_t i = 0; i < p->groups.n; i++) {
+		struct buf names = BUF_IN(b->arena);
+		for (size_t k = 0; k < l->rules.n; k++)
+			if (only_group(p, &l->rules.v[k]) == &p->groups.v[i])
+				buf_fmt(&names, " r%.*s", STR_ARG(l->rules.v[k].id));
+		if (names.n)
+			to_group(b, p->groups.v[i].g.id,
+				str_fmt(b->arena, " { var(txn.rule) -m str%.*s }", STR_ARG(buf_done(&names))));
+	}
+	buf_lit(b, "\tdefault_backend none\n");
+}
+
+static void name_rules(const struct elbv2_plan_listener *l, struct buf *b)
+{
+	for (size_t i = 0; i < l->rules.n; i++) {
+		const struct elbv2_rec_rule *r = &l->rules.v[i];
+		buf_fmt(b, "\t%s set-var(txn.rule) str(r%.*s)%s", scope(l), STR_ARG(r->id),
+			i ? IF_NONE_YET : " if TRUE");
+		for (size_t k = 0; k < r->conditions.n; k++) condition(b, &r->conditions.v[k]);
+		buf_lit(b, "\n");
+	}
+}
+
+bool elbv2_redirects(const struct elbv2_plan_listener *l)
 {
 	for (size_t i = 0; i < l->rules.n; i++)
 		if (l->rules.v[i].actions.n && l->rules.v[i].actions.v[0].redirect_config) return true;
@@ -392,21 +437,22 @@ void elbv2_config_rules(struct elbv2_plan *p, const struct elbv2_plan_listener *
 {
 	bool app = elbv2_is_web(&l->l);
 	if (app) buf_lit(b, "\thttp-request set-var(txn.began) date(0,ms)\n");
-	if (only_forwards(p, l)) {
+	if (elbv2_only_forwards(p, l)) {
+		if (names_rules(p)) name_rules(l, b);
 		request_headers(p, l, b);
 		response_headers(&l->l, b);
-		choose_by_rules(p, l, b);
+		elbv2_log_after(p, l, b);
+		elbv2_own_rules(b);
+		if (names_rules(p))
+			choose_by_names(p, l, b);
+		else
+			choose_by_rules(p, l, b);
 		return;
 	}
-	if (app && has_redirect(l))
+	if (app && elbv2_redirects(l))
 		buf_lit(b, "\thttp-request set-var(txn.host) req.hdr(host),field(1,:)\n"
 			   "\thttp-request set-var(txn.query) query\n");
-	for (size_t i = 0; i < l->rules.n; i++) {
-		const struct elbv2_rec_rule *r = &l->rules.v[i];
-		buf_fmt(b, "\t%s set-var(txn.rule) str(r%.*s)" IF_NONE_YET, scope(l), STR_ARG(r->id));
-		for (size_t k = 0; k < r->conditions.n; k++) condition(b, &r->conditions.v[k]);
-		buf_lit(b, "\n");
-	}
+	name_rules(l, b);
 	if (app) request_headers(p, l, b);
 	for (size_t i = 0; i < l->rules.n; i++) {
 		const struct elbv2_rec_rule *r = &l->rules.v[i];
@@ -421,5 +467,6 @@ void elbv2_config_rules(struct elbv2_plan *p, const struct elbv2_plan_listener *
 	}
 	if (app) response_headers(&l->l, b);
 	elbv2_log_after(p, l, b);
+	if (app) elbv2_own_rules(b);
 	choose(p, l, b);
 }

@@ -8,6 +8,7 @@ struct reading {
 	const struct elbv2_plan_listener *l;
 	const struct elbv2_rec_rule *rule;
 	const struct elbv2_plan_group *group;
+	struct str method, uri, version, agent, host, trace; /* as they came; "" */
 };
 
 static int64_t number(struct str s, int64_t otherwise)
@@ -16,13 +17,17 @@ static int64_t number(struct str s, int64_t otherwise)
 	return is_ok(str_to_i64(s, &n)) ? n : otherwise;
 }
 
-/* Of a request in microseconds; of a connection as seconds and milliseconds: 1795965179.133. */
-static int64_t start_of(const struct reading *r, int64_t otherwise)
+/* In microseconds: 1795965179.133, or before the end of it. */
+static int64_t start_of(const struct reading *r, int64_t end)
 {
-	struct str ms = r->f[LOG_START_US], s = str_cut(&ms, '.');
+	struct str ms = r->f[LOG_START];
+	if (str_is(r->f[LOG_KIND], "A")) {
+		int64_t took = number(ms, 0);
+		return end - (took > 0 ? took : 0) * 1000;
+	}
+	struct str s = str_cut(&ms, '.');
 	int64_t n = number(s, -1);
-	if (n < 0) return otherwise;
-	return str_has(ms) ? n * 1000000 + number(ms, 0) * 1000 : n;
+	return n < 0 ? end : n * 1000000 + number(ms, 0) * 1000;
 }
 
 static bool is_empty(struct str s)
@@ -30,12 +35,11 @@ static bool is_empty(struct str s)
 	return !s.n || str_is(s, "-");
 }
 
-/* Hexadecimal back into bytes, and what would end a field or a line into \xHH. */
-static struct str text(const struct reading *r, int field)
+/* What would end a field or a line becomes \\xHH. */
+static struct str plain(const struct reading *r, struct str bytes)
 {
-	struct str raw = r->f[field], bytes;
 	struct buf b = BUF_IN(r->n->a);
-	if (is_empty(raw) || !is_ok(str_unhex(r->n->a, raw, &bytes)) || !bytes.n) return STR("-");
+	if (!bytes.n) return STR("-");
 	for (size_t i = 0; i < bytes.n; i++) {
 		unsigned char ch = (unsigned char)bytes.p[i];
 		if (ch < 0x20 || ch >= 0x7f || ch == '"' || ch == '\\')
@@ -44,6 +48,46 @@ static struct str text(const struct reading *r, int field)
 			buf_byte(&b, (char)ch);
 	}
 	return buf_done(&b);
+}
+
+/* Of a field in hexadecimal. */
+static struct str text(const struct reading *r, int field)
+{
+	struct str raw = r->f[field], bytes;
+	return is_empty(raw) || !is_ok(str_unhex(r->n->a, raw, &bytes)) ? STR("-") : plain(r, bytes);
+}
+
+/* HAProxy's #XX back into bytes. */
+static struct str decode(struct arena *a, struct str s)
+{
+	struct buf b = BUF_IN(a);
+	struct str one;
+	if (str_chr(s, '#') < 0) return s;
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == '#' && i + 2 < s.n && is_ok(str_unhex(a, str_sub(s, i + 1, 2), &one))) {
+			buf_str(&b, one);
+			i += 2;
+		} else {
+			buf_byte(&b, s.p[i]);
+		}
+	}
+	return buf_done(&b);
+}
+
+/* The fields that hold several. */
+static void take_apart(struct reading *r)
+{
+	struct str line = r->f[LOG_REQUEST], heads = r->f[LOG_HEADERS];
+	ptrdiff_t first = str_chr(line, ' '), last = str_rchr(line, ' ');
+	if (first > 0 && last > first) {
+		struct str version = str_from(line, (size_t)last + 1);
+		r->method = decode(r->n->a, str_sub(line, 0, (size_t)first));
+		r->uri = decode(r->n->a, str_sub(line, (size_t)first + 1, (size_t)(last - first) - 1));
+		r->version = str_starts(version, STR("HTTP/")) ? str_from(version, 5) : version;
+	}
+	if (heads.n >= 2 && heads.p[0] == '{' && heads.p[heads.n - 1] == '}') heads = str_sub(heads, 1, heads.n - 2);
+	struct str *const to[] = {&r->agent, &r->host, &r->trace};
+	for (size_t i = 0; i < 3 && str_has(heads); i++) *to[i] = decode(r->n->a, str_cut(&heads, '|'));
 }
 
 /* 2018-07-02T22:23:00.186641Z of the machine's microseconds, on the virtual clock. */
@@ -81,30 +125,31 @@ static bool secure(const struct reading *r)
 
 static const char *type_of(const struct reading *r)
 {
-	if (str_is(r->f[LOG_UPGRADED], "1")) return secure(r) ? "wss" : "ws";
+	if (str_is(r->f[LOG_STATUS], "101")) return secure(r) ? "wss" : "ws";
 	if (r->group && str_is(r->group->g.protocol_version, "GRPC") && secure(r)) return "grpcs";
-	if (str_is(r->f[LOG_VERSION], "2.0")) return "h2";
+	if (str_is(r->version, "2.0")) return "h2";
 	return secure(r) ? "https" : "http";
 }
 
 /* "GET http://www.example.com:80/ HTTP/1.1" */
 static struct str request_of(const struct reading *r)
 {
-	struct str method = text(r, LOG_METHOD), uri = text(r, LOG_URI), host = text(r, LOG_HOST);
+	struct str method = r->method, uri = plain(r, r->uri), host = plain(r, r->host);
+	struct str own = is_empty(r->f[LOG_OWN]) ? r->n->plan->zone->address : r->f[LOG_OWN];
 	const char *scheme = secure(r) ? "https" : "http";
 	ptrdiff_t at = str_find(uri, STR("://"));
-	if (is_empty(method)) /* what was sent is no request */
-		return str_fmt(r->n->a, "- %s://%.*s:%d- - ", scheme, STR_ARG(r->f[LOG_OWN]), r->l->l.port.v);
+	if (!method.n) /* what was sent is no request */
+		return str_fmt(r->n->a, "- %s://%.*s:%d- - ", scheme, STR_ARG(own), r->l->l.port.v);
 	if (at > 0 && uri.p[0] != '/') {
 		uri = str_from(uri, (size_t)at + 3);
 		at = str_chr(uri, '/');
 		uri = at < 0 ? STR("/") : str_from(uri, (size_t)at);
 	}
-	if (is_empty(host)) host = r->f[LOG_OWN];
+	if (is_empty(host)) host = own;
 	at = host.n && host.p[0] == '[' ? str_find(host, STR("]:")) + 1 : str_rchr(host, ':');
 	if (at > 0) host = str_sub(host, 0, (size_t)at);
-	return str_fmt(r->n->a, "%.*s %s://%.*s:%d%.*s HTTP/%.*s", STR_ARG(method), scheme, STR_ARG(host),
-		r->l->l.port.v, STR_ARG(uri), STR_ARG(r->f[LOG_VERSION]));
+	return str_fmt(r->n->a, "%.*s %s://%.*s:%d%.*s HTTP/%.*s", STR_ARG(plain(r, method)), scheme, STR_ARG(host),
+		r->l->l.port.v, STR_ARG(uri), STR_ARG(plain(r, r->version)));
 }
 
 static const char *action_of(const struct reading *r)
@@ -114,19 +159,27 @@ static const char *action_of(const struct reading *r)
 	return a->redirect_config ? "redirect" : a->fixed_response_config ? "fixed-response" : "forward";
 }
 
+/* Whose answer it was ("Session state at disconnection", HAProxy's Configuration Manual): one that broke off within its
+ * data is the target's still. */
+static bool answered_by_target(const struct reading *r)
+{
+	struct str how = r->f[LOG_HOW];
+	return how.n >= 2 && how.p[0] != 'L' && memchr("-DL", how.p[1], 3) && !is_empty(r->f[LOG_TARGET]);
+}
+
 /* "HTTP 460: the client closed the connection before the idle timeout elapsed". */
 static struct str status_of(const struct reading *r)
 {
 	int64_t code = number(r->f[LOG_STATUS], -1);
 	bool client = r->f[LOG_HOW].n && r->f[LOG_HOW].p[0] == 'C';
-	if (client && is_empty(r->f[LOG_TARGET_STATUS])) return STR("460");
+	if (client && !answered_by_target(r)) return STR("460");
 	return code < 100 ? STR("-") : str_fmt(r->n->a, "%lld", (long long)code);
 }
 
 static void access_line(const struct reading *r, struct buf *b)
 {
 	struct arena *a = r->n->a;
-	bool target = !is_empty(r->f[LOG_TARGET]), answered = !is_empty(r->f[LOG_TARGET_STATUS]);
+	bool target = !is_empty(r->f[LOG_TARGET]), answered = answered_by_target(r);
 	int64_t end = number(r->f[LOG_END_US], 0), start = start_of(r, end);
 	int64_t queue = number(r->f[LOG_QUEUE_MS], -1), connect = number(r->f[LOG_CONNECT_MS], -1);
 	int64_t response = number(r->f[LOG_RESPONSE_MS], -1);
@@ -138,16 +191,16 @@ static void access_line(const struct reading *r, struct buf *b)
 		STR_ARG(stamp(r, end, true)), STR_ARG(r->n->balancer), STR_ARG(r->f[LOG_CLIENT]),
 		STR_ARG(r->f[LOG_CLIENT_PORT]), STR_ARG(to), STR_ARG(seconds(r, whole ? queue + connect : -1)),
 		STR_ARG(seconds(r, whole ? response : -1)), whole ? "0.000" : "-1", STR_ARG(status_of(r)),
-		STR_ARG(answered ? r->f[LOG_TARGET_STATUS] : STR("-")), (long long)number(r->f[LOG_IN], 0),
+		STR_ARG(answered ? r->f[LOG_STATUS] : STR("-")), (long long)number(r->f[LOG_IN], 0),
 		(long long)number(r->f[LOG_OUT], 0));
 	buf_fmt(b, "\"%.*s\" \"%.*s\" %.*s %.*s %.*s \"%.*s\" \"%.*s\" \"%.*s\" ", STR_ARG(request_of(r)),
-		STR_ARG(text(r, LOG_AGENT)), STR_ARG(secure(r) ? r->f[LOG_CIPHER] : STR("-")),
+		STR_ARG(plain(r, r->agent)), STR_ARG(secure(r) ? r->f[LOG_CIPHER] : STR("-")),
 		STR_ARG(secure(r) ? r->f[LOG_TLS] : STR("-")),
 		STR_ARG(r->group ? elbv2_group_arn(r->n->plan->at, &r->group->g) : STR("-")),
-		STR_ARG(text(r, LOG_TRACE)), STR_ARG(text(r, LOG_SNI)), STR_ARG(certificate_of(r)));
+		STR_ARG(plain(r, r->trace)), STR_ARG(text(r, LOG_SNI)), STR_ARG(certificate_of(r)));
 	buf_fmt(b, "%d %.*s \"%s\" \"%.*s\" \"-\" \"%.*s\" \"%.*s\" \"-\" \"-\" ", r->rule ? r->rule->priority.v : -1,
 		STR_ARG(stamp(r, start, true)), action_of(r), STR_ARG(text(r, LOG_LOCATION)), STR_ARG(to),
-		STR_ARG(answered ? r->f[LOG_TARGET_STATUS] : STR("-")));
+		STR_ARG(answered ? r->f[LOG_STATUS] : STR("-")));
 	struct str connection = str_has(r->f[LOG_CONNECTION]) ? r->f[LOG_CONNECTION] : STR("-");
 	buf_lit(b, "TID_");
 	for (size_t i = 0; i < connection.n; i++)
@@ -235,11 +288,19 @@ void elbv2_log_line(const struct elbv2_log_names *n, struct str line, struct buf
 		connection_line(&r, failed, connections);
 		return;
 	}
+	take_apart(&r);
+	if (str_starts(r.f[LOG_GROUP], STR("g_")) || str_starts(r.f[LOG_GROUP], STR("o_")))
+		r.f[LOG_GROUP] = str_from(r.f[LOG_GROUP], 2);
 	struct str rule = r.f[LOG_RULE].n ? str_from(r.f[LOG_RULE], 1) : STR("");
 	for (size_t i = 0; i < r.l->rules.n; i++)
 		if (str_eq(r.l->rules.v[i].id, rule)) r.rule = &r.l->rules.v[i];
 	for (size_t i = 0; i < n->plan->groups.n; i++)
 		if (str_eq(n->plan->groups.v[i].g.id, r.f[LOG_GROUP])) r.group = &n->plan->groups.v[i];
+	/* Of a group without targets there is no backend. */
+	if (!r.group && r.rule && r.rule->actions.n && r.rule->actions.v[0].forward_config &&
+		r.rule->actions.v[0].forward_config->target_groups.n == 1)
+		r.group = elbv2_plan_group_of(
+			n->plan, r.rule->actions.v[0].forward_config->target_groups.v[0].target_group_arn);
 	access_line(&r, access);
 	if (str_is(r.f[LOG_FIRST], "1")) connection_line(&r, false, connections);
 }

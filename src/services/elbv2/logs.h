@@ -28,16 +28,16 @@ enum elbv2_log_field {
 	LOG_KIND, /* "A": a request; "T": a TLS connection; "E": a connection that came to nothing */
 	LOG_LISTENER,
 	LOG_END_US,
-	LOG_START_US,
+	LOG_START, /* seconds.milliseconds; of "A" the milliseconds that it took */
 	LOG_CLIENT,
 	LOG_CLIENT_PORT,
-	LOG_OWN,
+	LOG_OWN, /* "A" has no own address */
 	LOG_OWN_PORT,
 	LOG_TLS_MS,
 	LOG_CIPHER,
 	LOG_TLS,
-	LOG_SERIAL, /* of the certificate, hexadecimal; all that a client may choose is in hexadecimal, too */
-	LOG_SNI,
+	LOG_SERIAL,     /* of the certificate, hexadecimal */
+	LOG_SNI,        /* hexadecimal */
 	LOG_CONNECTION, /* a UUID */
 	LOG_FAULT,      /* of "E": OpenSSL's number */
 	/* of "T" */
@@ -53,21 +53,15 @@ enum elbv2_log_field {
 	LOG_CONNECT_MS,
 	LOG_RESPONSE_MS,
 	LOG_STATUS,
-	LOG_TARGET_STATUS,
+	LOG_HOW, /* HAProxy's termination state */
 	LOG_IN,
 	LOG_OUT,
-	LOG_METHOD,
-	LOG_URI,
-	LOG_VERSION,
-	LOG_AGENT,
-	LOG_HOST,
+	LOG_REQUEST, /* its first line, as HAProxy writes it */
+	LOG_HEADERS, /* {agent|host|trace id} */
 	LOG_RULE,
-	LOG_GROUP,
-	LOG_FIRST, /* "1": the first request of its connection */
-	LOG_HOW,   /* HAProxy's termination state */
-	LOG_TRACE,
-	LOG_UPGRADED,
-	LOG_LOCATION,
+	LOG_GROUP,    /* its id, or the backend's name */
+	LOG_FIRST,    /* "1": the first request of its connection, where connections are logged */
+	LOG_LOCATION, /* hexadecimal, as what follows */
 	LOG_NEW_HOST,
 	LOG_NEW_URI,
 	LOG_A_FIELDS

@@ -221,7 +221,8 @@ static void put_network(struct measuring *m, const struct counted *tcp, const st
 	put_count(m, "TCP_Target_Reset_Count", STR_NONE, targets->target_resets);
 }
 
-static void put_balancer(struct measuring *m, const struct counted *front, const struct counted *targets)
+static void put_balancer(
+	struct measuring *m, const struct elbv2_socket *s, const struct counted *front, const struct counted *targets)
 {
 	put_count(m, "RequestCount", STR_NONE, front->requests);
 	put_count(m, "NewConnectionCount", STR_NONE, front->connections);
@@ -238,6 +239,12 @@ static void put_balancer(struct measuring *m, const struct counted *front, const
 	put_count(m, "HTTPCode_ELB_4XX_Count", STR_NONE, front->codes[4] - targets->codes[4]);
 	put_count(m, "HTTPCode_ELB_5XX_Count", STR_NONE, front->codes[5] - targets->codes[5]);
 	put_codes(m, STR_NONE, targets);
+	int64_t own[ELBV2_OWN_CODES];
+	elbv2_own_read(m->a, s, own);
+	for (size_t i = 0; i < ELBV2_OWN_CODES; i++) {
+		struct str name = str_fmt(m->a, "HTTPCode_ELB_%d_Count", elbv2_own_codes[i]);
+		put_count(m, name.p, STR_NONE, grown(m, STR("own"), name.p, str_fmt(m->a, "%lld", (long long)own[i])));
+	}
 }
 
 /* "CloudWatch metrics for your Classic Load Balancer": by balancer, by zone, and by both. */
@@ -342,7 +349,7 @@ void elbv2_measure(struct elbv2 *e, struct map *counters, struct ec2_place at, c
 	if (elbv2_is_classic(b))
 		put_classic(&m, &front, &targets);
 	else if (elbv2_is_app(b))
-		put_balancer(&m, &front, &targets);
+		put_balancer(&m, &s, &front, &targets);
 	else
 		put_network(&m, &front, &udp, &tls, &targets);
 	status put_status = m.points.n ? metrics_put(e->cloud, m.points.v, m.points.n) : OK;

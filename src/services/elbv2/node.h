@@ -70,13 +70,23 @@ void elbv2_mutual_headers(const struct elbv2_plan_listener *l, struct buf *b);
 bool elbv2_is_web(const struct elbv2_rec_listener *l);
 
 /* ── config_rule.c ── the part of a frontend that decides. */
+/* Does a listener do no more than send each request to one group or another? */
+bool elbv2_only_forwards(const struct elbv2_plan *p, const struct elbv2_plan_listener *l);
+bool elbv2_redirects(const struct elbv2_plan_listener *l);
 void elbv2_config_rules(struct elbv2_plan *p, const struct elbv2_plan_listener *l, struct buf *b);
+
+/* ── own.c ── errors that the node answers itself, by code. */
+enum { ELBV2_OWN_CODES = 4 };
+extern const int elbv2_own_codes[ELBV2_OWN_CODES];
+void elbv2_own_global(struct buf *b);
+void elbv2_own_rules(struct buf *b);
 
 /* ── runtime.c ── the process's own socket (HAProxy's Management Guide, "Unix Socket commands"). */
 struct elbv2_socket {
 	struct cloud *cloud;
 	struct str folder; /* below the data folder */
 };
+void elbv2_own_read(struct arena *a, const struct elbv2_socket *s, int64_t counts[static ELBV2_OWN_CODES]);
 /* The answer, at most some MiB. NOT_FOUND: nobody listens. */
 status elbv2_ask(struct arena *a, const struct elbv2_socket *s, struct str command, struct str *answer) MUST_USE;
 struct elbv2_row {
