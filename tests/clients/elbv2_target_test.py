@@ -168,6 +168,31 @@ class Targets(Place):
         self.assertGreater(said.count("one"), 24)
         self.until(lambda: self.told(url + "/ramp")["name"] == "two")
 
+    def test_balancer(self):
+        """A Network Load Balancer in front of an application's: by its nodes in all zones, or by that of the own zone."""
+        if not any("one" in str(p.args) for p in self.servers):
+            self.serve(self.places[0], 8001, "one")
+        web = self.quick(Port=8001)
+        self.elb.register_targets(TargetGroupArn=web, Targets=[{"Id": self.places[0]["ip"]}])
+        app, inner = self.front(web)
+        self.healthy(web, 1)
+        tg = self.targets(Protocol="TCP", Port=80, TargetType="alb", HealthCheckProtocol="HTTP", HealthCheckPath="/health")
+        self.elb.register_targets(TargetGroupArn=tg, Targets=[{"Id": app["LoadBalancerArn"]}])
+        # After the one that sends to it is deleted, and before it is.
+        self.addCleanup(self.elb.deregister_targets, TargetGroupArn=tg, Targets=[{"Id": app["LoadBalancerArn"]}])
+        lb, ips = self.inside(Type="network", Subnets=self.subnets[:1])
+        self.listener(lb, [{"Type": "forward", "TargetGroupArn": tg}], Protocol="TCP", Port=8180)
+        self.until(lambda: [h["TargetHealth"]["State"] for h in self.elb.describe_target_health(TargetGroupArn=tg)[
+            "TargetHealthDescriptions"]] == ["healthy"])
+
+        def nodes():
+            return {self.told(f"http://{ips[0]}:8180/x")["peer"] for _ in range(24)}
+
+        self.assertEqual(nodes(), {inner[0]})
+        self.elb.modify_load_balancer_attributes(LoadBalancerArn=lb["LoadBalancerArn"], Attributes=[
+            {"Key": "load_balancing.cross_zone.enabled", "Value": "true"}])
+        self.until(lambda: nodes() == set(inner))
+
     def test_desync(self):
         tg = self.quick(Port=8001)
         a = self.places[0]

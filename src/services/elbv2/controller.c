@@ -39,19 +39,32 @@ static struct ec2_place place_of(struct store_tx *tx, struct arena *a, struct st
 
 /* ── targets that are done ── */
 
+static void cut_one(struct arena *a, struct elbv2_cuts *cuts, struct str address, int32_t port)
+{
+	__typeof__(cuts->v) one = VEC_PUSH(a, cuts, &cuts->capacity);
+	one->address = address;
+	one->port = port;
+}
+
 /* "… whether the load balancer terminates connections at the end of the deregistration timeout": of flows that the
  * kernel carries; HAProxy's servers are dropped with theirs. */
 static status cut(
 	struct ec2_place at, const struct elbv2_rec_group *g, const struct elbv2_rec_target *t, struct elbv2_cuts *cuts)
 {
 	struct elbv2_spot spot;
+	struct elbv2_rec_balancer b;
 	if (!str_is(elbv2_group_attribute(g, "deregistration_delay.connection_termination.enabled"), "true")) return OK;
+	if (str_is(g->target_type, "alb")) {
+		status s = elbv2_target_balancer(at, t->id, &b);
+		if (status_is(s, STATUS_NOT_FOUND)) return OK;
+		TRY(s);
+		for (size_t i = 0; i < b.zones.n; i++) cut_one(at.a, cuts, b.zones.v[i].address, t->port.v);
+		return OK;
+	}
 	status s = elbv2_target_spot(at, g, t, &spot);
 	if (status_is(s, STATUS_NOT_FOUND)) return OK;
 	if (!status_is(s, STATUS_BUSY)) TRY(s);
-	__typeof__(cuts->v) one = VEC_PUSH(at.a, cuts, &cuts->capacity);
-	one->address = spot.address;
-	one->port = spot.port;
+	cut_one(at.a, cuts, spot.address, spot.port);
 	return OK;
 }
 

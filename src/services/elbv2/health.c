@@ -28,6 +28,9 @@ static void join(
 		if (str_starts(s.check, STR("* "))) s.check = str_from(s.check, 2);
 		s.checked = s.check.n && !str_is(s.check, "INI") && !str_is(s.check, "UNK") &&
 			    !elbv2_watch_is_fresh(e->watch, c->arena, folder, backend, s.name);
+		/* Of a target in several zones. */
+		struct str rest = s.name;
+		s.name = str_cut(&rest, ':');
 		struct elbv2_seen_target *had = NULL;
 		for (size_t i = 0; i < out->n; i++)
 			if (str_eq(out->v[i].name, s.name)) had = &out->v[i];

@@ -19,6 +19,30 @@ static bool zone_enabled(const struct elbv2_rec_balancer *b, struct str zone)
 	return str_is(zone, "all");
 }
 
+/* An Application Load Balancer has an address in each of its zones. A node without cross-zone balancing takes that of
+ * its own zone; where there is none, all of them. */
+static status plan_alb(
+	struct elbv2_plan *p, struct elbv2_plan_group *g, const struct elbv2_rec_target *t, size_t *capacity)
+{
+	struct elbv2_rec_balancer b;
+	status s = elbv2_target_balancer(p->at, t->id, &b);
+	if (status_is(s, STATUS_NOT_FOUND)) return OK;
+	TRY(s);
+	bool all = crosses_zones(p->b, &g->g), mine = false;
+	for (size_t i = 0; i < b.zones.n; i++) mine = mine || str_eq(b.zones.v[i].zone, p->zone->zone);
+	for (size_t i = 0; i < b.zones.n; i++) {
+		const struct elbv2_rec_zone *z = &b.zones.v[i];
+		if (!all && mine && !str_eq(z->zone, p->zone->zone)) continue;
+		*VEC_PUSH(p->at.a, g, capacity) = (struct elbv2_plan_server){
+			.name = str_fmt(p->at.a, "%.*s:%.*s", STR_ARG(elbv2_server_name(p->at.a, t)), STR_ARG(z->zone)),
+			.address = z->address,
+			.port = t->port.v,
+			.check_port = elbv2_number(g->g.health_check_port, t->port.v),
+			.draining = t->draining.has};
+	}
+	return OK;
+}
+
 static status plan_servers(struct elbv2_plan *p, struct elbv2_plan_group *g)
 {
 	struct elbv2_all_targets targets;
@@ -26,6 +50,10 @@ static status plan_servers(struct elbv2_plan *p, struct elbv2_plan_group *g)
 	TRY(elbv2_targets(p->at, g->g.id, &targets));
 	for (size_t i = 0; i < targets.n; i++) {
 		struct elbv2_spot spot;
+		if (str_is(g->g.target_type, "alb")) {
+			TRY(plan_alb(p, g, &targets.v[i], &capacity));
+			continue;
+		}
 		status s = elbv2_target_spot(p->at, &g->g, &targets.v[i], &spot);
 		/* Its instance has ended or stands still. */
 		if (status_is(s, STATUS_NOT_FOUND) || status_is(s, STATUS_BUSY)) continue;

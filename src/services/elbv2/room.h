@@ -182,6 +182,8 @@ struct elbv2_spot {
 	struct str address, zone, vpc;
 	int32_t port, check_port;
 };
+/* A target of type alb. NOT_FOUND: it has gone. */
+status elbv2_target_balancer(struct ec2_place at, struct str arn, struct elbv2_rec_balancer *out) MUST_USE;
 status elbv2_target_spot(struct ec2_place at, const struct elbv2_rec_group *g, const struct elbv2_rec_target *t,
 	struct elbv2_spot *out) MUST_USE;
 /* Is the zone enabled in one of the group's balancers? */

@@ -20,18 +20,27 @@ static status instance_spot(struct ec2_place at, struct str id, struct elbv2_spo
 	return i.state.v == EC2_RUNNING || i.state.v == EC2_PENDING ? OK : STATUS(BUSY);
 }
 
-static status alb_spot(struct ec2_place at, struct str arn, struct elbv2_spot *out)
+status elbv2_target_balancer(struct ec2_place at, struct str arn, struct elbv2_rec_balancer *out)
 {
 	struct elbv2_all_balancers all;
 	TRY(elbv2_balancers(at, &all));
 	for (size_t i = 0; i < all.n; i++)
 		if (str_eq(elbv2_balancer_arn(at, &all.v[i]), arn) && all.v[i].zones.n) {
-			out->address = all.v[i].zones.v[0].address;
-			out->zone = STR("all");
-			out->vpc = all.v[i].vpc;
+			*out = all.v[i];
 			return OK;
 		}
 	return STATUS(NOT_FOUND);
+}
+
+/* Its first address: plan.c takes all of them. */
+static status alb_spot(struct ec2_place at, struct str arn, struct elbv2_spot *out)
+{
+	struct elbv2_rec_balancer b;
+	TRY(elbv2_target_balancer(at, arn, &b));
+	out->address = b.zones.v[0].address;
+	out->zone = STR("all");
+	out->vpc = b.vpc;
+	return OK;
 }
 
 /* The zone of an address in one of the VPC's subnets. */

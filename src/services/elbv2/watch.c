@@ -125,7 +125,11 @@ static struct str describe_targets(struct elbv2_watch *w, struct ec2_place at, c
 			continue;
 		for (size_t k = 0; k < targets.n; k++) {
 			struct elbv2_spot spot;
+			struct elbv2_rec_balancer alb;
 			status s = elbv2_target_spot(at, &g, &targets.v[k], &spot);
+			if (str_is(g.target_type, "alb") && is_ok(elbv2_target_balancer(at, targets.v[k].id, &alb)))
+				for (size_t z = 0; z < alb.zones.n; z++)
+					buf_fmt(&text, "%.*s ", STR_ARG(alb.zones.v[z].address));
 			buf_fmt(&text, "%.*s %s %.*s\n", STR_ARG(targets.v[k].id), status_name(s),
 				STR_ARG(is_ok(s) ? spot.address : STR("")));
 		}
