@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #define WORKERS_MAX 32
-#define JOB_THREADS 2
+#define JOB_THREADS 16
 #define STOP_GRACE_MS 10000
 #define NOFILE_MAX (1u << 20)
 

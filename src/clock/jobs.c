@@ -23,7 +23,7 @@ struct jobs {
 	struct handler *handlers;
 	size_t n_handlers;
 	pthread_t dispatcher, *workers;
-	unsigned n_workers;
+	unsigned n_workers, most; /* as many as there were at once to be run; at most so many */
 	pthread_mutex_t lock;
 	pthread_cond_t work, changed, settled;
 	bool stop;
@@ -245,6 +245,17 @@ static void *work(void *arg)
 
 /* ── dispatching ───────────────────────────────────────────────────────────────────────────────────────────────────── */
 
+/* Another worker where all have something to do: a job may wait for long, for a machine to start or a service to
+ * answer. Under the lock. */
+static void add_worker(struct jobs *j)
+{
+	if (j->n_workers == j->most || j->running + j->queued <= j->n_workers) return;
+	if (pthread_create(&j->workers[j->n_workers], NULL, work, j) == 0)
+		j->n_workers++;
+	else
+		INVARIANT(j->n_workers > 0);
+}
+
 /* Queues what is due. True if something is due that is neither queued nor running yet and found no room. *next_ms: when
  * the next one will be due, else INT64_MAX. */
 static bool look(struct jobs *j, struct arena *a, int64_t now_ms, int64_t *next_ms)
@@ -272,6 +283,7 @@ static bool look(struct jobs *j, struct arena *a, int64_t now_ms, int64_t *next_
 				memcpy(copy, key.p, key.n);
 				j->queue[(j->first + j->queued++) % QUEUE] = str_n(copy, key.n);
 				map_set(&j->claimed, claim, copy);
+				add_worker(j);
 				pthread_cond_signal(&j->work);
 			}
 		}
@@ -360,17 +372,16 @@ struct jobs *jobs_new(struct store *s, struct clock *c)
 
 void jobs_register(struct jobs *j, const char *kind, job_handler fn, void *ctx)
 {
-	INVARIANT(j->n_workers == 0 && !find_handler(j, str_c(kind)));
+	INVARIANT(!j->workers && !find_handler(j, str_c(kind)));
 	j->handlers = mem_grow(j->handlers, (j->n_handlers + 1) * sizeof *j->handlers);
 	j->handlers[j->n_handlers++] = (struct handler){kind, fn, ctx};
 }
 
 void jobs_start(struct jobs *j, unsigned threads)
 {
-	INVARIANT(j->n_workers == 0);
-	j->n_workers = threads > 0 ? threads : 1;
-	j->workers = mem_new(j->n_workers * sizeof *j->workers);
-	for (unsigned i = 0; i < j->n_workers; i++) INVARIANT(pthread_create(&j->workers[i], NULL, work, j) == 0);
+	INVARIANT(!j->workers);
+	j->most = threads > 0 ? threads : 1;
+	j->workers = mem_new(j->most * sizeof *j->workers);
 	INVARIANT(pthread_create(&j->dispatcher, NULL, dispatch, j) == 0);
 }
 
@@ -382,7 +393,7 @@ void jobs_free(struct jobs *j)
 	pthread_cond_broadcast(&j->work);
 	pthread_cond_broadcast(&j->changed);
 	pthread_mutex_unlock(&j->lock);
-	if (j->n_workers > 0) pthread_join(j->dispatcher, NULL);
+	if (j->workers) pthread_join(j->dispatcher, NULL);
 	for (unsigned i = 0; i < j->n_workers; i++) pthread_join(j->workers[i], NULL);
 	for (; j->queued > 0; j->queued--) free((char *)(uintptr_t)j->queue[j->first++ % QUEUE].p);
 	map_cleanup(&j->claimed, NULL);

@@ -21,6 +21,7 @@ typedef status (*job_handler)(void *ctx, struct store_tx *tx, struct arena *a, c
 struct jobs *jobs_new(struct store *s, struct clock *c);
 /* Before jobs_start. kind must live as long as jobs. */
 void jobs_register(struct jobs *j, const char *kind, job_handler fn, void *ctx);
+/* threads: so many handlers at once, at most; a thread is made when it is first needed. */
 void jobs_start(struct jobs *j, unsigned threads);
 /* Waits for running handlers. */
 void jobs_free(struct jobs *j);

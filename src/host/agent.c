@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #define EVENTS 64
+#define KEEP_BYTES (4 << 20)
 #define LOCK_TRIES 500
 #define LOCK_PAUSE_US 10000u
 
@@ -291,6 +293,9 @@ int agent_run(int stream)
 {
 	struct agent g = {.stream = stream, .folder_lock = -1, .epoll = epoll_create1(EPOLL_CLOEXEC)};
 	signal(SIGPIPE, SIG_IGN);
+	/* libnftables takes and gives back 128 KiB tables at each change of a rule: from the heap, which stays warm. */
+	mallopt(M_MMAP_THRESHOLD, KEEP_BYTES);
+	mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);
 	arena_init(&g.arena);
 	INVARIANT(g.epoll >= 0);
 	agent_watch(&g, stream, on_stream, &g);
@@ -301,6 +306,7 @@ int agent_run(int stream)
 			struct watch *w = e[i].data.ptr;
 			if (w->fn) w->fn(w->ctx);
 		}
+		if (g.net) net_settle(g.net);
 		free_watches(g.dropped);
 		g.dropped = NULL;
 	}

@@ -17,9 +17,11 @@ void net_on_internet(struct agent *g, struct agent_request *r);
 
 struct net *net_new(struct agent *g);
 void net_free(struct net *n);
-/* A machine's namespace has been bound (netns_bind): its interfaces are plugged in, where a VPC's intent tells of them.
- */
+/* A machine's namespace has been bound (netns_bind): its interfaces are plugged in by the next net_settle, where a VPC's
+ * intent tells of them. */
 void net_place_stands(struct net *n, struct str place);
+/* At the end of a turn of the agent's loop: once for all that came in it. */
+void net_settle(struct net *n);
 /* A shared file system as a machine reaches it: at an interface of its own VPC. */
 struct net_share {
 	struct str address, folder;

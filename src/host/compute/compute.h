@@ -40,8 +40,9 @@ struct machine {
 	struct sealer root_sealer;
 	struct attached volumes[VOLUMES_MAX];
 	size_t n_volumes;
-	const char *why;   /* of its end */
-	int32_t user_data; /* of its end: as in console_head */
+	struct staging *staging; /* NULL: it is not on its way (staging.h) */
+	const char *why;         /* of its end */
+	int32_t user_data;       /* of its end: as in console_head */
 };
 struct compute {
 	struct agent *g;

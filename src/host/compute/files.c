@@ -72,6 +72,42 @@ status files_copy_sparse(int in, int out)
 	return OK;
 }
 
+#define DIG_BLOCK 4096
+
+static bool is_zero(const char *p, size_t n)
+{
+	return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
+}
+
+static status dig(int fd, off_t from, off_t to)
+{
+	char room[1 << 16];
+	for (off_t at = from; at < to;) {
+		size_t n = (size_t)(to - at) < sizeof(room) ? (size_t)(to - at) : sizeof(room);
+		TRY(files_read_at(fd, (uint64_t)at, room, n));
+		for (size_t i = 0; i + DIG_BLOCK <= n; i += DIG_BLOCK) {
+			if (!is_zero(room + i, DIG_BLOCK)) continue;
+			off_t block = at + (off_t)i;
+			if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, block, DIG_BLOCK) != 0)
+				return errno == EOPNOTSUPP ? OK : refused("dig a hole");
+		}
+		at += (off_t)n;
+	}
+	return OK;
+}
+
+status files_dig_holes(int fd)
+{
+	for (off_t at = 0;;) {
+		off_t data = lseek(fd, at, SEEK_DATA);
+		if (data < 0 && errno == ENXIO) return OK;
+		off_t hole = data < 0 ? -1 : lseek(fd, data, SEEK_HOLE);
+		if (hole < 0) return refused("seek");
+		TRY(dig(fd, data, hole));
+		at = hole;
+	}
+}
+
 status files_sync_parent(const char *path)
 {
 	char dir[PATH_MAX];

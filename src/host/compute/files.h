@@ -8,6 +8,8 @@ status files_read_at(int fd, uint64_t at, void *p, size_t n) MUST_USE;
 status files_write_at(int fd, uint64_t at, const void *p, size_t n) MUST_USE;
 /* All data of `in` into the empty file `out`, which gets its size; holes stay holes. */
 status files_copy_sparse(int in, int out) MUST_USE;
+/* Blocks of nothing but zeros become holes, where the file system can; what is read stays the same. */
+status files_dig_holes(int fd) MUST_USE;
 /* So that a name survives a crash. */
 status files_sync_parent(const char *path) MUST_USE;
 /* A whole small file: written beside, renamed into place. durable: synced, so that it outlives the host's crash too. */

@@ -42,17 +42,11 @@ extern const char machine_init_program[], machine_init_program_end[];
 #endif
 #define NAMESPACES (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | CLONE_NEWNET)
 
-/* What a child tells before it fails; the parent knows where. */
-struct report {
-	int error;
-	pid_t pid;
-	char step[56];
-};
-static int report_fd = -1; /* only in children */
+static int report_fd = -1, go_fd = -1; /* only in children */
 
 static _Noreturn void give_up(const char *step)
 {
-	struct report r = {.error = errno ? errno : EINVAL};
+	struct launch_report r = {.error = errno ? errno : EINVAL};
 	snprintf(r.step, sizeof(r.step), "%s", step);
 	ssize_t n = write(report_fd, &r, sizeof(r));
 	_exit(n < 0 ? 126 : 125);
@@ -80,22 +74,24 @@ int launch_program(void)
 	return plain;
 }
 
-/* A namespace needs somebody in it to be made: a child, which then goes. */
-static int make_namespace(int flag, const char *name, uint32_t first_id)
+/* What a namespace needs to be made: somebody in it, who then goes. It shares the memory of its maker, which costs
+ * nothing to make and nothing to end; so it may do nothing but wait. */
+__attribute__((no_sanitize("address", "thread", "undefined"))) static int wait_for_the_end(void *maker)
 {
+	syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	while (syscall(SYS_getppid) == (long)(intptr_t)maker) syscall(SYS_ppoll, NULL, 0, NULL, NULL, 0);
+	return 0;
+}
+
+/* A descriptor of it; -1. *holder is to be waited for, when there is time. */
+static int make_namespace(int flag, const char *name, uint32_t first_id, pid_t *holder)
+{
+	static char stack[16384] __attribute__((aligned(16)));
 	char path[64], map[64];
-	int ends[2], fd = -1;
-	if (pipe2(ends, O_CLOEXEC) != 0) return -1;
-	pid_t pid = fork();
-	if (pid == 0) {
-		char byte = unshare(flag) == 0 ? 'y' : 'n';
-		ssize_t n = write(ends[1], &byte, 1);
-		for (; n == 1;) pause();
-		_exit(1);
-	}
-	char byte = 'n';
-	close(ends[1]);
-	if (pid > 0 && read(ends[0], &byte, 1) == 1 && byte == 'y') {
+	int fd = -1;
+	pid_t pid = *holder =
+		clone(wait_for_the_end, stack + sizeof(stack), CLONE_VM | flag | SIGCHLD, (void *)(intptr_t)getpid());
+	if (pid > 0) {
 		bool good = true;
 		int n = snprintf(map, sizeof(map), "0 %u %u", first_id, MACHINE_IDS);
 		for (int i = 0; flag == CLONE_NEWUSER && good && i < 2; i++) {
@@ -106,15 +102,18 @@ static int make_namespace(int flag, const char *name, uint32_t first_id)
 		if (good) fd = open(path, O_RDONLY | O_CLOEXEC);
 	}
 	int why = errno;
-	close(ends[0]);
-	if (pid > 0) kill(pid, SIGKILL), waitpid(pid, NULL, 0);
+	if (pid > 0) kill(pid, SIGKILL);
 	errno = why;
 	return fd;
 }
 
 int launch_empty_network(void)
 {
-	return make_namespace(CLONE_NEWNET, "net", 0);
+	pid_t holder;
+	int fd = make_namespace(CLONE_NEWNET, "net", 0, &holder), why = errno;
+	if (holder > 0) waitpid(holder, NULL, 0);
+	errno = why;
+	return fd;
 }
 
 /* ── the stager ───────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -146,6 +145,30 @@ static void begin_as(uint32_t id)
 static void end_as(void)
 {
 	setfsuid(0), setfsgid(0);
+}
+
+/* The agent's death is its children's, until the machine is noted: prctl(2), which a change of ids takes back. agent:
+ * as the caller sees it; 0 from another pid namespace. */
+static void die_with(pid_t agent)
+{
+	MUST(prctl(PR_SET_PDEATHSIG, SIGKILL), "end with the agent");
+	if (getppid() != agent) _exit(0);
+}
+
+static void tell(struct launch_report r, const char *what)
+{
+	MUST(write(report_fd, &r, sizeof(r)) == sizeof(r) ? 0 : -1, what);
+}
+
+/* The caller notes the machine before init runs. */
+static void wait_for_go(void)
+{
+	char byte;
+	ssize_t n;
+	do {
+		n = read(go_fd, &byte, 1);
+	} while (n < 0 && errno == EINTR);
+	if (n != 1) _exit(0);
 }
 
 static void mount_overlay(const struct launch *l, int user_namespace)
@@ -306,12 +329,19 @@ static _Noreturn void become_init(const struct launch *l, int user_namespace, in
 	char *argv[] = {(char[]){"init"}, NULL}, *environment[] = {NULL};
 	int notify = -1;
 	setsid();
+	die_with(0);
 	mount_locked(l);
 	turn_root();
 	MUST(setns(user_namespace, CLONE_NEWUSER), "enter the user namespace");
 	MUST(setresgid(0, 0, 0), "be its root"), MUST(setresuid(0, 0, 0), "be its root");
 	MUST(unshare(NAMESPACES), "make the machine's namespaces");
+	/* From here on its interfaces come, while it goes on. */
+	tell((struct launch_report){.network = true}, "tell of the namespaces");
 	mount_own();
+	/* Before anything is closed: the agent's lock too, which a new agent waits for. */
+	die_with(0);
+	wait_for_go();
+	MUST(prctl(PR_SET_PDEATHSIG, 0), "live on without the agent");
 	place_descriptors(l, meminfo);
 	MUST(sethostname(l->hostname, strlen(l->hostname)), "set the host name");
 	spawn_clean_signals();
@@ -325,9 +355,11 @@ static _Noreturn void become_init(const struct launch *l, int user_namespace, in
 	give_up("run init");
 }
 
-static _Noreturn void stage(const struct launch *l)
+static _Noreturn void stage(const struct launch *l, pid_t agent)
 {
-	int user_namespace = make_namespace(CLONE_NEWUSER, "user", l->first_id);
+	pid_t holder;
+	die_with(agent);
+	int user_namespace = make_namespace(CLONE_NEWUSER, "user", l->first_id, &holder);
 	size_t late = l->doors.n - (l->doors.devices ? 1 : 0);
 	MUST(user_namespace, "make a user namespace");
 	MUST(unshare(CLONE_NEWNS), "make a mount namespace");
@@ -344,48 +376,47 @@ static _Noreturn void stage(const struct launch *l)
 	int meminfo = make_file("meminfo", l->meminfo);
 	close(make_file("cpuinfo", l->cpuinfo));
 	end_as();
+	die_with(agent);
 	MUST(cgroup_enter(&l->doors, late, l->doors.n) ? 0 : -1, "enter the devices' control group");
 	MUST(unshare(CLONE_NEWPID), "make a pid namespace");
 	/* The agent's child: it outlives this process, and its end is the agent's to see. */
 	pid_t pid = (pid_t)syscall(SYS_clone, (unsigned long)CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, 0UL);
 	MUST(pid, "start the first process");
 	if (pid == 0) become_init(l, user_namespace, meminfo);
-	struct report r = {.pid = pid};
-	_exit(write(report_fd, &r, sizeof(r)) == sizeof(r) ? 0 : 126);
+	tell((struct launch_report){.pid = pid}, "tell of the first process");
+	waitpid(holder, NULL, 0);
+	_exit(0);
 }
 
-status launch_machine(const struct launch *l, pid_t *pid, const char **step)
+status launch_begin(const struct launch *l, struct launched *out)
 {
-	static char refused[64];
-	int ends[2];
-	*pid = -1;
-	*step = "make a pipe";
-	if (pipe2(ends, O_CLOEXEC) != 0) return STATUS(IO);
-	pid_t stager = fork();
-	if (stager == 0) {
-		close(ends[0]);
-		report_fd = ends[1];
-		stage(l);
+	int report[2], go[2];
+	*out = (struct launched){-1, -1, -1};
+	if (pipe2(report, O_CLOEXEC) != 0) return STATUS(IO);
+	if (pipe2(go, O_CLOEXEC) != 0) {
+		close(report[0]), close(report[1]);
+		return STATUS(IO);
 	}
-	close(ends[1]);
-	struct report r;
-	int error = stager < 0 ? errno : 0;
-	/* Ends when init runs, or nobody is left who could make it run. */
-	while (stager > 0 && read(ends[0], &r, sizeof(r)) == sizeof(r)) {
-		if (r.pid > 0) *pid = r.pid;
-		if (!r.error) continue;
-		error = r.error;
-		snprintf(refused, sizeof(refused), "%.*s", (int)sizeof(r.step), r.step);
-		*step = refused;
+	pid_t agent = getpid();
+	*out = (struct launched){fork(), report[0], go[1]};
+	if (out->stager == 0) {
+		close(report[0]), close(go[1]);
+		report_fd = report[1], go_fd = go[0];
+		stage(l, agent);
 	}
-	close(ends[0]);
-	int how = 0;
-	if (stager > 0)
-		while (waitpid(stager, &how, 0) < 0 && errno == EINTR) continue;
-	if (!error && *pid > 0 && WIFEXITED(how) && WEXITSTATUS(how) == 0) return OK;
-	if (!error) error = ECHILD, *step = "stage the root";
-	if (*pid > 0) kill(*pid, SIGKILL), waitpid(*pid, NULL, __WALL);
-	*pid = -1;
-	errno = error;
+	close(report[1]), close(go[0]);
+	if (out->stager > 0) return OK;
+	int why = errno;
+	close(report[0]), close(go[1]);
+	errno = why;
 	return STATUS(IO);
+}
+
+status launch_next(const struct launched *l, struct launch_report *out)
+{
+	ssize_t n;
+	do {
+		n = read(l->report, out, sizeof(*out));
+	} while (n < 0 && errno == EINTR);
+	return n == sizeof(*out) ? OK : STATUS(NOT_FOUND);
 }

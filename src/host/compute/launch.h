@@ -32,6 +32,21 @@ struct launch {
 int launch_empty_network(void);
 /* init as a memfd that can be run, not read and not written; -1. */
 int launch_program(void);
-/* Starts it: *pid of init, a child of the caller. IO with *step: what was refused, with errno. The caller removes what
- * it made of control groups and loop devices. */
-status launch_machine(const struct launch *l, pid_t *pid, const char **step) MUST_USE;
+/* A launch on its way: both ends are the caller's to close. Whoever closes `go` without a word ends it: init does not
+ * run before the caller has written one byte to it, which is when the caller has noted the machine durably enough to
+ * find it again. */
+struct launched {
+	pid_t stager; /* a child of the caller, to be waited for after the end of `report` */
+	int report, go;
+};
+/* IO with errno. What was opened for the plan may be closed then. */
+status launch_begin(const struct launch *l, struct launched *out) MUST_USE;
+struct launch_report {
+	int error; /* it failed, at `step`; the end follows */
+	pid_t pid;    /* of init, a child of the caller; 0: not told by this one */
+	bool network; /* its namespaces stand: /proc/PID/ns/net is its own. May come before the pid */
+	char step[54];
+};
+/* The next one; NOT_FOUND: the end. After it, without an error before, init runs. The caller removes what it made of
+ * control groups and loop devices. Blocks. */
+status launch_next(const struct launched *l, struct launch_report *out) MUST_USE;

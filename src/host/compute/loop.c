@@ -135,12 +135,14 @@ static status make_template(const char *path, uint64_t size)
 	snprintf(beside, sizeof(beside), "%s.%d", path, getpid());
 	int fd = open(beside, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0 || ftruncate(fd, (off_t)size) != 0) return refused("make a template");
-	close(fd);
 	const char *argv[] = {"mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", "-J",
 		size < (256u << 20) ? "size=1" : "size=4", "-E",
 		"lazy_itable_init=1,lazy_journal_init=1,nodiscard,root_owner=0:0", "-L", "root", beside, NULL};
 	int code = spawn_wait(argv, NULL, -1);
 	status s = code == 0 ? OK : STATUS(IO);
+	/* Most of what it wrote is zeros, kept free for growing: not to be copied for each machine. */
+	if (is_ok(s)) s = files_dig_holes(fd);
+	close(fd);
 	if (is_ok(s) && rename(beside, path) != 0) s = refused("name a template");
 	if (!is_ok(s)) {
 		log_error("host", "mke2fs", "exit=%d", code);

@@ -5,6 +5,7 @@
 #include "host/compute/compute.h"
 #include "host/compute/door.h"
 #include "host/compute/files.h"
+#include "host/compute/staging.h"
 #include "host/engines/engines.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -28,10 +29,11 @@ static void answer(struct agent *g, struct agent_request *r, status s)
 	agent_answer(g, r->id, s, STR_NONE, STR_NONE, NULL, 0);
 }
 
-/* One that runs; else the request is answered, and NULL. */
+/* One that runs; else the request is answered, or kept until it does, and NULL. */
 static struct machine *alive(struct agent *g, struct agent_request *r, status decoded, struct str id)
 {
 	struct machine *m = is_ok(decoded) && str_has(id) ? compute_find(agent_compute(g), id) : NULL;
+	if (staging_keeps(m, r)) return NULL;
 	if (m && m->state != MACHINE_ENDED) return m;
 	if (!is_ok(decoded) || !str_has(id))
 		agent_answer(g, r->id, STATUS(INVALID), STR("the record cannot be read"), STR_NONE, NULL, 0);
@@ -45,6 +47,7 @@ void machine_on_stop(struct agent *g, struct agent_request *r)
 	struct compute_rec_machine_stop q = {0};
 	status s = compute_rec_machine_stop_decode(r->arena, r->body, &q);
 	struct machine *m = is_ok(s) && str_has(q.id) ? compute_find(agent_compute(g), q.id) : NULL;
+	if (staging_keeps(m, r)) return;
 	if (!is_ok(s) || !m || m->state == MACHINE_ENDED) {
 		answer(g, r, !is_ok(s) ? STATUS(INVALID) : m ? OK : STATUS(NOT_FOUND));
 		return;

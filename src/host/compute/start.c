@@ -6,18 +6,15 @@
 #include "host/compute/launch.h"
 #include "host/compute/loop.h"
 #include "host/compute/operations.h"
+#include "host/compute/staging.h"
 #include "host/compute/volume.h"
 #include "host/internal.h"
-#include "host/netns.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define MEMORY_LEAST (32u << 20)
@@ -180,7 +177,6 @@ struct parts {
 	int root, root_device, ends[2];
 	int held[VOLUMES_MAX];
 	size_t n_held;
-	bool grouped;
 };
 
 static void close_fd(int *fd)
@@ -254,7 +250,6 @@ static status make_groups(
 		.vcpu_percent = agent_vcpu_percent(m->c->g),
 		.processes = PROCESSES_MAX,
 		.devices = true};
-	p->grouped = true;
 	if (!is_ok(cgroup_make(m->c->cgroups, str_c(m->id), &l, &p->plan.doors)))
 		return refuse(a, why, "there is no control group for it");
 	cgroup_limit_device(
@@ -293,51 +288,39 @@ static status prepare(
 	return make_groups(m, a, want, p, why);
 }
 
-static status launch(
-	struct machine *m, struct arena *a, const struct compute_rec_machine *want, struct parts *p, struct str *why)
+static status launch(struct machine *m, struct agent_request *r, const struct compute_rec_machine *want,
+	struct parts *p, struct str *why)
 {
-	const char *step = "";
 	p->plan.first_id = SLOT_FIRST_ID + (uint32_t)m->slot * MACHINE_IDS;
 	p->plan.stage = m->c->stage, p->plan.program = m->c->program;
 	p->plan.empty_network = m->c->empty_network;
-	p->plan.hostname = str_z(a, want->hostname);
-	p->plan.meminfo = "", p->plan.cpuinfo = make_cpuinfo(a, want->vcpus.v);
+	p->plan.hostname = str_z(r->arena, want->hostname);
+	p->plan.meminfo = "", p->plan.cpuinfo = make_cpuinfo(r->arena, want->vcpus.v);
 	p->plan.shm_bytes = (uint64_t)want->memory_bytes.v / 2, p->plan.run_bytes = (uint64_t)want->memory_bytes.v / 5;
 	p->plan.agent = p->ends[0], p->plan.control = p->ends[1];
 	m->born_us = compute_now_ms() * 1000;
 	m->grace_ms = want->grace_ms.has ? want->grace_ms.v : 10000;
-	if (is_ok(launch_machine(&p->plan, &m->pid, &step))) return OK;
-	log_error("host", "launch", "id=%s step=\"%s\" why=\"%s\"", m->id, step, strerror(errno));
-	return refuse(a, why, str_fmt(a, "the kernel did not %s", step).p);
-}
-
-static status stand(struct machine *m, struct arena *a, struct parts *p)
-{
-	char path[64];
-	m->pidfd = (int)syscall(SYS_pidfd_open, m->pid, 0);
-	m->started = process_started(m->pid);
-	if (m->pidfd < 0) return STATUS(IO);
+	TRY(staging_begin(m, &p->plan, r, why));
 	m->control = p->ends[0];
 	p->ends[0] = -1;
 	m->state = MACHINE_BOOTING;
-	machine_save(m);
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", m->pid);
-	int net = open(path, O_RDONLY | O_CLOEXEC);
-	status s = net < 0 ? STATUS(IO) : netns_bind(net, netns_name(a, agent_prefix(m->c->g), str_c(m->id)));
-	close_fd(&net);
-	/* Where the VPC's intent was there before the machine. */
-	if (is_ok(s)) net_place_stands(agent_net(m->c->g), str_c(m->id));
+	/* They wait in the socket for init. */
 	for (size_t i = 0; i < p->n_held; i++) {
 		struct control_head h = {.kind = CONTROL_HOLD, .value = (int32_t)m->volumes[i].device};
 		machine_send(m, &h, STR(""), &p->held[i], 1);
 	}
-	machine_watch(m);
-	return s;
+	return OK;
 }
 
-static status start(struct compute *c, struct arena *a, const struct compute_rec_machine *want, struct str *why)
+/* *answered: it will be, when the machine stands. */
+static status start(struct compute *c, struct agent_request *r, const struct compute_rec_machine *want, bool *answered,
+	struct str *why)
 {
 	struct machine *old = compute_find(c, want->id);
+	if (staging_keeps(old, r)) {
+		*answered = true;
+		return OK;
+	}
 	if (old && old->state == MACHINE_STOPPING) {
 		*why = STR("its last life is just ending");
 		return STATUS(BUSY);
@@ -348,19 +331,11 @@ static status start(struct compute *c, struct arena *a, const struct compute_rec
 	struct machine *m = machine_new(c, want->id);
 	struct parts p = {
 		.root = -1, .root_device = -1, .ends = {-1, -1}, .plan = {.config = -1, .console = -1, .memory = -1}};
-	status s = prepare(m, a, want, &p, why);
-	if (is_ok(s)) s = launch(m, a, want, &p, why);
-	if (is_ok(s)) s = stand(m, a, &p);
+	status s = prepare(m, r->arena, want, &p, why);
+	if (is_ok(s)) s = launch(m, r, want, &p, why);
 	close_parts(&p);
-	if (is_ok(s)) return OK;
-	if (m->pid > 0) {
-		/* It runs, but could not be kept: its end comes as that of others. */
-		kill(m->pid, SIGKILL);
-		if (m->pidfd >= 0) return s;
-	}
-	if (p.grouped) cgroup_remove(c->cgroups, str_c(m->id));
-	if (m->slot >= 0) slot_release(m->slot);
-	machine_forget(m);
+	*answered = is_ok(s);
+	if (!is_ok(s)) machine_undo(m);
 	return s;
 }
 
@@ -370,10 +345,11 @@ void machine_on_start(struct agent *g, struct agent_request *r)
 	struct str why = STR_NONE;
 	status s = compute_rec_machine_decode(r->arena, r->body, &m);
 	const char *fault = is_ok(s) ? fault_of(&m) : "the record cannot be read";
+	bool answered = false;
 	if (fault)
 		s = STATUS(INVALID), why = str_c(fault);
 	else
-		s = start(agent_compute(g), r->arena, &m, &why);
-	agent_answer(g, r->id, s, why, STR_NONE, NULL, 0);
+		s = start(agent_compute(g), r, &m, &answered, &why);
+	if (!answered) agent_answer(g, r->id, s, why, STR_NONE, NULL, 0);
 	request_wipe(r);
 }

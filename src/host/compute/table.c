@@ -6,6 +6,7 @@
 #include "host/compute/loop.h"
 #include "host/compute/mounts.h"
 #include "host/compute/spawn.h"
+#include "host/compute/staging.h"
 #include "host/engines/engines.h"
 #include "host/internal.h"
 #include "host/netns.h"
@@ -231,6 +232,12 @@ static void give_back(struct machine *m)
 	arena_cleanup(&a);
 }
 
+void machine_undo(struct machine *m)
+{
+	give_back(m);
+	machine_forget(m);
+}
+
 void machine_end(struct machine *m, int exit_status, bool known)
 {
 	static const char *const whys[] = {[CONSOLE_RUNS] = "killed",
@@ -443,9 +450,21 @@ static void tidy(struct compute *c)
 	rmdir(c->machines_dir), rmdir(c->stage);
 }
 
+/* Which forgets the machine: from the beginning again, until there is none. */
+static void abort_stagings(struct compute *c)
+{
+	for (struct map_entry *e = NULL; (e = map_next(&c->machines, e));) {
+		struct machine *m = e->value;
+		if (!m->staging) continue;
+		staging_abort(m);
+		e = NULL;
+	}
+}
+
 void compute_free(struct compute *c)
 {
 	if (!c) return;
+	abort_stagings(c);
 	tidy(c);
 	for (struct map_entry *e = NULL; (e = map_next(&c->machines, e));) {
 		struct machine *m = e->value;
@@ -464,6 +483,7 @@ void compute_free(struct compute *c)
 
 void compute_clear(struct compute *c)
 {
+	abort_stagings(c);
 	for (struct map_entry *e = NULL; (e = map_next(&c->machines, e));) {
 		struct machine *m = e->value;
 		if (m->pidfd >= 0) syscall(SYS_pidfd_send_signal, m->pidfd, SIGKILL, NULL, 0);

@@ -7,6 +7,7 @@
 #include "host/compute/loop.h"
 #include "host/compute/operations.h"
 #include "host/compute/spawn.h"
+#include "host/compute/staging.h"
 #include "host/seal/sealed.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -154,6 +155,7 @@ static void remove_node(struct machine *m, const struct attached *at)
 static struct machine *running(struct agent *g, struct agent_request *r, struct str id)
 {
 	struct machine *m = str_has(id) ? compute_find(agent_compute(g), id) : NULL;
+	if (staging_keeps(m, r)) return NULL;
 	if (m && (m->state == MACHINE_BOOTING || m->state == MACHINE_RUNNING)) return m;
 	agent_answer(g, r->id, STATUS(NOT_FOUND), STR("no such machine runs"), STR_NONE, NULL, 0);
 	return NULL;

@@ -183,17 +183,20 @@ void net_on_vpc_remove(struct agent *g, struct agent_request *r)
 	agent_answer(g, r->id, s, STR_NONE, STR_NONE, NULL, 0);
 }
 
-/* The machine's namespace has come: its interfaces are plugged in. */
 void net_place_stands(struct net *n, struct str place)
 {
+	for (struct net_vpc *v = n->vpcs; v; v = v->next)
+		for (size_t i = 0; i < v->model->n_interfaces && !v->awaited; i++)
+			v->awaited = str_eq(v->model->interfaces[i].in->place, place);
+}
+
+void net_settle(struct net *n)
+{
 	for (struct net_vpc *v = n->vpcs; v; v = v->next) {
-		bool here = false;
-		for (size_t i = 0; i < v->model->n_interfaces && !here; i++)
-			here = str_eq(v->model->interfaces[i].in->place, place);
 		struct net_effect e = {0};
-		if (!here) continue;
+		if (!v->awaited) continue;
 		if (!is_ok(net_vpc_converge(n, v, v->model, false, &e)))
-			log_warn("host", "plug", "place=%.*s", STR_ARG(place));
+			log_warn("host", "plug", "vpc=%.*s", STR_ARG(v->model->in->id));
 		repair_settle(n, v);
 	}
 }

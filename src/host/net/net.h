@@ -16,7 +16,8 @@ struct net_vpc {
 	struct arena *arena; /* the intent and the model */
 	struct model *model;
 	struct space router;
-	bool incomplete; /* a place, or the other end of a link, did not stand when it was looked at last */
+	bool incomplete;       /* a place, or the other end of a link, did not stand when it was looked at last */
+	bool awaited;          /* a place has come meanwhile: net_settle plugs it in */
 	struct repair *repair; /* repair.h; NULL: not watched */
 	struct flow *flow;     /* flow.h; NULL: nothing is logged */
 };

@@ -390,7 +390,7 @@ status net_vpc_routes(struct net *n, struct net_vpc *v, struct net_effect *e)
 static status converge(struct work *w)
 {
 	struct net_vpc *v = w->vpc;
-	v->incomplete = false;
+	v->incomplete = v->awaited = false;
 	if (!str_has(v->router.place)) TRY(space_make(net_prefix(w->net), w->m->in->id, SPACE_ROUTER, &v->router));
 	unsigned before = v->router.rtnl.changes;
 	TRY(rtnl_links(&v->router.rtnl, &w->a, &w->links));

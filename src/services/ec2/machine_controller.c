@@ -334,7 +334,6 @@ static status start(struct work *w)
 			fail_launch(w, "Server.InternalError", str_or(why, STR("Internal error on launch")));
 			return OK;
 		}
-		TRY(ec2_vpc_touch(w->at, i->vpc));
 	} else {
 		log_info("ec2", "simulated", "instance=%.*s Compute is simulated: no machine runs behind this instance",
 			STR_ARG(i->instance_id));
