@@ -2,7 +2,10 @@
 """From RunInstances to the first HTTP answer of a web server in the instances' user data, for one and for many at once, seen
 from another subnet of their VPC (a neighbour that asks for an address too early is asked to wait a second by its own ARP). As root, from anywhere, with a built virga:
     bench/launch.py [--many 50] [--rounds 7] [--server nc|python] [--log FILE]
-"One" is told twice: in a VPC that stands, and as the very first of a VPC."""
+VIRGA=FILE in the environment: another one than build/virga.
+"One" is told twice: in a VPC that stands, and as the very first of a VPC. Beside the time on the clock stands the processors' time, which a busy machine
+changes less: of virga, its agent and the machines' groups until the answer; "with its end" of all their processes until they are
+terminated, also of those that only lived for a moment. Neither knows what the kernel's own threads did."""
 import argparse
 import os
 import shutil
@@ -76,6 +79,28 @@ for line in sys.stdin:
             sel.unregister(s[0]); s[0].close(); del waiting[a]
     print(max(when.values()), *when.values(), flush=True)
 """
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as f:
+        return f.read().split()
+
+
+def processor_ms(pid, with_ended=False):
+    """Of a process; also of its children that have ended."""
+    with open(f"/proc/{pid}/stat") as f:
+        return sum(int(x) for x in f.read().rsplit(")", 1)[1].split()[11:15 if with_ended else 13]) * 1000 / TICKS
+
+
+def groups_ms(prefix):
+    for path, unit in ("/sys/fs/cgroup/cpuacct/%s/cpuacct.usage", 1e6), ("/sys/fs/cgroup/%s/cpu.stat", 1e3):
+        try:
+            with open(path % prefix) as f:
+                return int(f.read().split()[-1 if unit == 1e6 else 1]) / unit
+        except OSError:
+            continue
+    return 0
 
 
 class Bench:
@@ -115,6 +140,16 @@ class Bench:
                                       SecurityGroupIds=[group], UserData=SERVERS[self.args.server])["Instances"]
         return [i["InstanceId"] for i in made], [i["PrivateIpAddress"] for i in made], begun, time.monotonic()
 
+    def used(self):
+        """(until now by those that live, by all that ever lived)"""
+        pid = self.virga.process.pid
+        if not self.prefix:
+            return 0, 0
+        # What machines took is in their groups: of the agent's children, only that.
+        keepers = children(pid)
+        own = [pid, *keepers, *(a for k in keepers for a in children(k))]
+        return sum(map(processor_ms, own)) + groups_ms(self.prefix), sum(processor_ms(p, True) for p in own)
+
     def probe(self, p, addresses, every_ms):
         p.stdin.write(f"{every_ms} {' '.join(addresses)}\n")
         p.stdin.flush()
@@ -126,10 +161,22 @@ class Bench:
         assert wait_until(lambda: states() == {"terminated"}, 120)
 
     def turn(self, p, subnet, group, count, every_ms):
+        before = self.used()
         ids, addresses, begun, answered = self.launch(subnet, group, count)
         last, *each = self.probe(p, addresses, every_ms)
+        launched = self.used()
+        if not self.prefix:
+            self.prefix = next(n for n in os.listdir("/run/netns") if n.endswith(ids[0]))[:-len(ids[0]) - 1]
         self.end(ids)
-        return (answered - begun) * 1000, sorted((t - begun) * 1000 for t in each), (last - begun) * 1000
+        ended = self.used()
+        return {"last": (last - begun) * 1000, "each": [(t - begun) * 1000 for t in each], "call": (answered - begun) * 1000,
+                "used": (launched[0] - before[0]) / count, "whole": (ended[1] - before[1]) / count}
+
+    @staticmethod
+    def told_rest(turns):
+        told("  RunInstances itself", [t["call"] for t in turns])
+        told("  the processors' time, of each", [t["used"] for t in turns])
+        told("  the same, with its end", [t["whole"] for t in turns])
 
     def run(self):
         a = self.args
@@ -137,13 +184,13 @@ class Bench:
         p = self.prober(v, "10.0.200.0/24", group)
         self.turn(p, subnet, group, 1, 5)  # the image, init, templates
         one = [self.turn(p, subnet, group, 1, 3) for _ in range(a.rounds)]
-        told("one, in a VPC that stands", [t[2] for t in one])
-        told("  RunInstances itself", [t[0] for t in one])
+        told("one, in a VPC that stands", [t["last"] for t in one])
+        self.told_rest(one)
         if a.many:
-            many = [self.turn(p, subnet, group, a.many, 25) for _ in range(a.many_rounds)]
-            told(f"{a.many} at once, the last", [t[2] for t in many])
-            told("  the median one", [statistics.median(t[1]) for t in many])
-            told("  RunInstances itself", [t[0] for t in many])
+            many = [self.turn(p, subnet, group, a.many, 40) for _ in range(a.many_rounds)]
+            told(f"{a.many} at once, the last", [t["last"] for t in many])
+            told("  the median one", [statistics.median(t["each"]) for t in many])
+            self.told_rest(many)
         p.stdin.close()
         p.wait()
         first = []

@@ -1,5 +1,6 @@
 /* Counters per service and status class, a latency histogram, and their text form. */
 #include "call/metrics.h"
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -103,6 +104,11 @@ void call_metrics_text(const struct cloud *cloud, struct buf *out)
 	gauge(out, "virga_store_scans_total", "counter", s.scans);
 	gauge(out, "virga_store_memory_bytes", "gauge", s.memory_bytes);
 	gauge(out, "virga_store_disk_bytes", "gauge", s.disk_bytes);
+
+	/* What was asked of malloc, the store's memory too; and what malloc has of the kernel for it. */
+	struct mallinfo2 heap = mallinfo2();
+	gauge(out, "virga_heap_used_bytes", "gauge", heap.uordblks + heap.hblkhd);
+	gauge(out, "virga_heap_held_bytes", "gauge", heap.arena + heap.hblkhd);
 
 	struct edge_metrics e = {0};
 	if (cloud->edge) edge_metrics(cloud->edge, &e);

@@ -296,6 +296,7 @@ int agent_run(int stream)
 	/* libnftables takes and gives back 128 KiB tables at each change of a rule: from the heap, which stays warm. */
 	mallopt(M_MMAP_THRESHOLD, KEEP_BYTES);
 	mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);
+	mallopt(M_ARENA_MAX, 1); /* helpers of a moment (space.h) take no heap of their own */
 	arena_init(&g.arena);
 	INVARIANT(g.epoll >= 0);
 	agent_watch(&g, stream, on_stream, &g);

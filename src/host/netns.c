@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define FOLDER "/run/netns"
+#define OWN "/proc/thread-self/ns/net" /* "self" is the first thread */
 
 struct str netns_name(struct arena *a, struct str prefix, struct str place)
 {
@@ -87,7 +88,7 @@ status netns_ensure(struct str name, int *fd, bool *made)
 	*fd = netns_open(name);
 	if (*fd >= 0) return OK;
 	if (access(FOLDER, F_OK) != 0) TRY(prepare_folder());
-	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	int home = open(OWN, O_RDONLY | O_CLOEXEC);
 	if (home < 0) return STATUS(IO);
 	status s = OK;
 	if (unshare(CLONE_NEWNET) != 0) {
@@ -95,7 +96,7 @@ status netns_ensure(struct str name, int *fd, bool *made)
 		return STATUS(IO);
 	}
 	raise_loopback();
-	*fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	*fd = open(OWN, O_RDONLY | O_CLOEXEC);
 	if (*fd < 0) s = STATUS(IO);
 	if (is_ok(s)) s = netns_bind(*fd, name);
 	INVARIANT(setns(home, CLONE_NEWNET) == 0); /* never work on in a namespace that we did not mean */
@@ -132,7 +133,7 @@ struct str *netns_list(struct arena *a, struct str prefix, size_t *n)
 
 status netns_enter(struct netns_visit *v, int fd)
 {
-	v->home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	v->home = open(OWN, O_RDONLY | O_CLOEXEC);
 	if (v->home < 0) return STATUS(IO);
 	if (setns(fd, CLONE_NEWNET) == 0) return OK;
 	close(v->home);

@@ -188,8 +188,9 @@ static int64_t get_number(
 }
 
 /* Where a machine has fewer processors than this one, it gets a set of its own, so that it also counts fewer. */
-static void limit_cpus(struct cgroups *g, struct str id, int32_t vcpus, int32_t vcpu_percent)
+static void limit_cpus(struct cgroups *g, struct str id, const struct cgroup_limits *l)
 {
+	int32_t vcpus = l->vcpus, vcpu_percent = l->vcpu_percent;
 	char text[64];
 	long quota = (long)vcpus * PERIOD_US / 100 * (vcpu_percent ? vcpu_percent : 100);
 	long there = sysconf(_SC_NPROCESSORS_ONLN);
@@ -204,8 +205,7 @@ static void limit_cpus(struct cgroups *g, struct str id, int32_t vcpus, int32_t 
 		put(g, id, C_CPU, NULL, "cpu.max", text);
 	}
 	if (vcpus >= there) return;
-	int first = (int)(g->next_cpu % there);
-	g->next_cpu = first + vcpus;
+	int first = (int)(l->first_cpu % there);
 	if (first + vcpus <= there)
 		snprintf(text, sizeof(text), "%d-%d", first, first + vcpus - 1);
 	else
@@ -216,7 +216,7 @@ static void limit_cpus(struct cgroups *g, struct str id, int32_t vcpus, int32_t 
 static void limit(struct cgroups *g, struct str id, const struct cgroup_limits *l)
 {
 	char text[64];
-	limit_cpus(g, id, l->vcpus, l->vcpu_percent);
+	limit_cpus(g, id, l);
 	if (l->memory_bytes > 0) {
 		snprintf(text, sizeof(text), "%lld", (long long)l->memory_bytes);
 		put(g, id, C_MEMORY, "memory.limit_in_bytes", "memory.max", text);
@@ -235,6 +235,14 @@ static void limit(struct cgroups *g, struct str id, const struct cgroup_limits *
 		for (size_t i = 0; i < sizeof(allowed) / sizeof(*allowed); i++)
 			put(g, id, C_DEVICES, "devices.allow", NULL, allowed[i]);
 	}
+}
+
+int cgroups_next_cpu(struct cgroups *g, int32_t vcpus)
+{
+	long there = sysconf(_SC_NPROCESSORS_ONLN);
+	int first = g->next_cpu;
+	if (vcpus > 0 && vcpus < there) g->next_cpu = (int)((first + vcpus) % there);
+	return first;
 }
 
 static bool make_in(struct cgroups *g, struct str id, int parent, struct cgroup_doors *out)

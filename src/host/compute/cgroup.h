@@ -10,6 +10,7 @@ struct cgroup_limits {
 	int32_t vcpus;        /* 0: none */
 	int32_t vcpu_percent; /* of a processor, what each of them is; 0: 100 */
 	int64_t processes;    /* 0: none */
+	int first_cpu;        /* of its set, where it has fewer than the host: cgroups_next_cpu */
 	bool devices;         /* only those of a machine: null, zero, full, random, tty, pts */
 };
 /* Descriptors through which the calling process moves itself in, by writing "0"; devices' comes last. */
@@ -29,6 +30,8 @@ struct cgroups;
 struct cgroups *cgroups_new(struct str prefix);
 void cgroups_free(struct cgroups *g);
 
+/* The processor at which the next group's set begins: by turns, so that all are used. */
+int cgroups_next_cpu(struct cgroups *g, int32_t vcpus);
 status cgroup_make(struct cgroups *g, struct str id, const struct cgroup_limits *l, struct cgroup_doors *out) MUST_USE;
 void cgroup_doors_close(struct cgroup_doors *d);
 /* Of a process that only entered: false where a write was refused. from..to of the doors. */

@@ -20,11 +20,13 @@
 #include <linux/capability.h>
 #include <linux/mount.h>
 #include <linux/sched.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/fsuid.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -40,7 +42,7 @@ extern const char machine_init_program[], machine_init_program_end[];
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010u
 #endif
-#define NAMESPACES (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | CLONE_NEWNET)
+#define NAMESPACES (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP)
 
 static int report_fd = -1, go_fd = -1; /* only in children */
 
@@ -74,46 +76,83 @@ int launch_program(void)
 	return plain;
 }
 
-/* What a namespace needs to be made: somebody in it, who then goes. It shares the memory of its maker, which costs
- * nothing to make and nothing to end; so it may do nothing but wait. */
-__attribute__((no_sanitize("address", "thread", "undefined"))) static int wait_for_the_end(void *maker)
+/* Who holds namespaces until there are descriptors of them. It shares the memory of its maker, errno too, which costs nothing
+ * to make and nothing to end; so it may do nothing but ask the kernel for what will not be refused, and wait. */
+struct holder {
+	pid_t pid, maker;
+	int asked; /* an eventfd: for its own network, once its ids are mapped, so that /proc/net is its root's */
+	int made;  /* an eventfd: 1; or 1 and the error */
+	char stack[16384] __attribute__((aligned(16)));
+};
+
+__attribute__((no_sanitize("address", "thread", "undefined"))) static int hold(void *ctx)
 {
+	struct holder *h = ctx;
+	uint64_t word;
 	syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	while (syscall(SYS_getppid) == (long)(intptr_t)maker) syscall(SYS_ppoll, NULL, 0, NULL, NULL, 0);
-	return 0;
+	if (syscall(SYS_getppid) != (long)h->maker) return 0;
+	if (syscall(SYS_read, h->asked, &word, sizeof(word)) != sizeof(word)) return 0;
+	word = syscall(SYS_unshare, CLONE_NEWNET) == 0 ? 1 : 1 + (uint64_t)errno;
+	syscall(SYS_write, h->made, &word, sizeof(word));
+	for (;;) syscall(SYS_ppoll, NULL, 0, NULL, NULL, 0);
 }
 
-/* A descriptor of it; -1. *holder is to be waited for, when there is time. */
-static int make_namespace(int flag, const char *name, uint32_t first_id, pid_t *holder)
+static int open_held(const struct holder *h, const char *name)
 {
-	static char stack[16384] __attribute__((aligned(16)));
-	char path[64], map[64];
-	int fd = -1;
-	pid_t pid = *holder =
-		clone(wait_for_the_end, stack + sizeof(stack), CLONE_VM | flag | SIGCHLD, (void *)(intptr_t)getpid());
-	if (pid > 0) {
-		bool good = true;
-		int n = snprintf(map, sizeof(map), "0 %u %u", first_id, MACHINE_IDS);
-		for (int i = 0; flag == CLONE_NEWUSER && good && i < 2; i++) {
-			snprintf(path, sizeof(path), "/proc/%d/%s", pid, i ? "gid_map" : "uid_map");
-			good = files_put(path, str_n(map, (size_t)n));
-		}
-		snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, name);
-		if (good) fd = open(path, O_RDONLY | O_CLOEXEC);
-	}
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/ns/%s", h->pid, name);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* False with errno. flags: of what it gets at once. To be ended. */
+static bool holder_begin(struct holder *h, int flags)
+{
+	h->pid = -1;
+	h->maker = getpid();
+	h->asked = eventfd(0, EFD_CLOEXEC), h->made = eventfd(0, EFD_CLOEXEC);
+	if (h->asked >= 0 && h->made >= 0)
+		h->pid = clone(hold, h->stack + sizeof(h->stack), CLONE_VM | flags | SIGCHLD, h);
+	return h->pid > 0;
+}
+
+static int held_network(struct holder *h)
+{
+	uint64_t word = 1;
+	if (write(h->asked, &word, sizeof(word)) != sizeof(word)) return -1;
+	if (read(h->made, &word, sizeof(word)) != sizeof(word)) return -1;
+	if (word == 1) return open_held(h, "net");
+	errno = (int)(word - 1);
+	return -1;
+}
+
+static void holder_end(const struct holder *h)
+{
 	int why = errno;
-	if (pid > 0) kill(pid, SIGKILL);
+	if (h->pid > 0) kill(h->pid, SIGKILL), waitpid(h->pid, NULL, 0);
+	if (h->asked >= 0) close(h->asked);
+	if (h->made >= 0) close(h->made);
 	errno = why;
-	return fd;
 }
 
 int launch_empty_network(void)
 {
-	pid_t holder;
-	int fd = make_namespace(CLONE_NEWNET, "net", 0, &holder), why = errno;
-	if (holder > 0) waitpid(holder, NULL, 0);
-	errno = why;
+	struct holder h;
+	int fd = holder_begin(&h, 0) ? held_network(&h) : -1;
+	holder_end(&h);
 	return fd;
+}
+
+/* Of the stager: a user namespace with the machine's ids. A descriptor of it. */
+static int make_user_namespace(struct holder *h, uint32_t first_id)
+{
+	char path[64], map[64];
+	int n = snprintf(map, sizeof(map), "0 %u %u", first_id, MACHINE_IDS);
+	MUST(holder_begin(h, CLONE_NEWUSER) ? 0 : -1, "make a user namespace");
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "/proc/%d/%s", h->pid, i ? "gid_map" : "uid_map");
+		MUST(files_put(path, str_n(map, (size_t)n)) ? 0 : -1, "map the machine's ids");
+	}
+	return open_held(h, "user");
 }
 
 /* ── the stager ───────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -171,6 +210,16 @@ static void wait_for_go(void)
 	if (n != 1) _exit(0);
 }
 
+/* A journal is first written with flushes of all that lies below, down to the disk: a volume that held nothing a moment
+ * ago has nothing to lose by their absence. */
+static void mount_root(const struct launch *l)
+{
+	const char *plain = "noinit_itable,errors=remount-ro", *quick = "noinit_itable,errors=remount-ro,barrier=0";
+	MUST(mkdir("v", 0700), "make a folder");
+	MUST(mount(l->root_device, "v", "ext4", MS_NOATIME, l->fresh ? quick : plain), "mount the root volume");
+	if (l->fresh) MUST(mount(NULL, "v", NULL, MS_REMOUNT | MS_NOATIME, "barrier=1"), "mount the root volume");
+}
+
 static void mount_overlay(const struct launch *l, int user_namespace)
 {
 	static char options[64 * 1024];
@@ -183,9 +232,7 @@ static void mount_overlay(const struct launch *l, int user_namespace)
 		n += (size_t)snprintf(options + n, sizeof(options) - n, "%s%s", i + 1 == l->layers.n ? "" : ":", to);
 		if (n > sizeof(options) - 100) errno = E2BIG, give_up("mount so many layers");
 	}
-	MUST(mkdir("v", 0700), "make a folder");
-	MUST(mount(l->root_device, "v", "ext4", MS_NOATIME, "noinit_itable,errors=remount-ro"),
-		"mount the root volume");
+	mount_root(l);
 	mount_idmapped("v", "u", user_namespace, false);
 	snprintf(options + n, sizeof(options) - n, ",upperdir=u/upper,workdir=u/work,xino=off");
 	MUST(mkdir("root", 0755), "make a folder");
@@ -324,7 +371,7 @@ static void place_descriptors(const struct launch *l, int meminfo)
 	MUST(fcntl(20, F_SETFD, FD_CLOEXEC), "mark init");
 }
 
-static _Noreturn void become_init(const struct launch *l, int user_namespace, int meminfo)
+static _Noreturn void become_init(const struct launch *l, int user_namespace, int network, int meminfo)
 {
 	char *argv[] = {(char[]){"init"}, NULL}, *environment[] = {NULL};
 	int notify = -1;
@@ -334,9 +381,8 @@ static _Noreturn void become_init(const struct launch *l, int user_namespace, in
 	turn_root();
 	MUST(setns(user_namespace, CLONE_NEWUSER), "enter the user namespace");
 	MUST(setresgid(0, 0, 0), "be its root"), MUST(setresuid(0, 0, 0), "be its root");
+	MUST(setns(network, CLONE_NEWNET), "enter its network");
 	MUST(unshare(NAMESPACES), "make the machine's namespaces");
-	/* From here on its interfaces come, while it goes on. */
-	tell((struct launch_report){.network = true}, "tell of the namespaces");
 	mount_own();
 	/* Before anything is closed: the agent's lock too, which a new agent waits for. */
 	die_with(0);
@@ -355,18 +401,59 @@ static _Noreturn void become_init(const struct launch *l, int user_namespace, in
 	give_up("run init");
 }
 
-static _Noreturn void stage(const struct launch *l, pid_t agent)
+static void make(struct launch *l, enum launch_part part, const char *step)
 {
-	pid_t holder;
-	die_with(agent);
-	int user_namespace = make_namespace(CLONE_NEWUSER, "user", l->first_id, &holder);
+	MUST(l->make(l->make_ctx, part, l) ? 0 : -1, step);
+}
+
+/* Three things go side by side in the stager, for each makes the kernel wait for a few milliseconds: the root volume's device
+ * and mount; the control groups, the first write to whose doors waits for all processors; and the network namespace, whose
+ * interfaces the agent plugs in meanwhile. */
+struct beside {
+	struct launch *l;
+	struct holder holder;
+	int network;
+	pthread_t groups, net;
+};
+
+static void *enter_groups(void *ctx)
+{
+	struct launch *l = ((struct beside *)ctx)->l;
+	make(l, LAUNCH_GROUPS, "make its control groups");
 	size_t late = l->doors.n - (l->doors.devices ? 1 : 0);
+	MUST(cgroup_enter(&l->doors, 0, late) ? 0 : -1, "enter the control groups");
+	return NULL;
+}
+
+static void *make_network(void *ctx)
+{
+	struct beside *b = ctx;
+	b->network = held_network(&b->holder);
+	MUST(b->network, "make a network");
+	tell((struct launch_report){.network = b->network}, "tell of the network");
+	return NULL;
+}
+
+static void begin(pthread_t *t, void *(*fn)(void *), struct beside *b)
+{
+	errno = pthread_create(t, NULL, fn, b);
+	MUST(errno ? -1 : 0, "begin a thread");
+}
+
+static _Noreturn void stage(struct launch *l, pid_t agent)
+{
+	struct beside b = {.l = l};
+	die_with(agent);
+	make(l, LAUNCH_VOLUME, "make its root volume ready");
+	begin(&b.groups, enter_groups, &b);
+	int user_namespace = make_user_namespace(&b.holder, l->first_id);
 	MUST(user_namespace, "make a user namespace");
+	begin(&b.net, make_network, &b);
+	make(l, LAUNCH_DEVICE, "make a device of its root volume");
 	MUST(unshare(CLONE_NEWNS), "make a mount namespace");
 	MUST(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "keep mounts apart");
 	MUST(mount("stage", l->stage, "tmpfs", MS_NOSUID, "mode=755,size=16m"), "mount the stage");
 	MUST(chdir(l->stage), "enter the stage");
-	MUST(cgroup_enter(&l->doors, 0, late) ? 0 : -1, "enter the control groups");
 	umask(0);
 	mount_overlay(l, user_namespace);
 	make_dev(l);
@@ -377,15 +464,22 @@ static _Noreturn void stage(const struct launch *l, pid_t agent)
 	close(make_file("cpuinfo", l->cpuinfo));
 	end_as();
 	die_with(agent);
-	MUST(cgroup_enter(&l->doors, late, l->doors.n) ? 0 : -1, "enter the devices' control group");
+	pthread_join(b.groups, NULL), pthread_join(b.net, NULL);
+	make(l, LAUNCH_LIMITS, "limit its root volume");
+	if (l->doors.devices)
+		MUST(cgroup_enter(&l->doors, l->doors.n - 1, l->doors.n) ? 0 : -1, "enter the devices' control group");
 	MUST(unshare(CLONE_NEWPID), "make a pid namespace");
 	/* The agent's child: it outlives this process, and its end is the agent's to see. */
 	pid_t pid = (pid_t)syscall(SYS_clone, (unsigned long)CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, 0UL);
 	MUST(pid, "start the first process");
-	if (pid == 0) become_init(l, user_namespace, meminfo);
-	tell((struct launch_report){.pid = pid}, "tell of the first process");
-	waitpid(holder, NULL, 0);
-	_exit(0);
+	if (pid == 0) become_init(l, user_namespace, b.network, meminfo);
+	struct launch_report r = {.pid = pid, .root_number = l->root_number};
+	memcpy(r.root_device, l->root_device, sizeof(r.root_device));
+	tell(r, "tell of the first process");
+	close(report_fd);
+	holder_end(&b.holder);
+	/* What mounting did not wait for. */
+	_exit(l->fresh && fdatasync(l->root) != 0);
 }
 
 status launch_begin(const struct launch *l, struct launched *out)
@@ -400,9 +494,10 @@ status launch_begin(const struct launch *l, struct launched *out)
 	pid_t agent = getpid();
 	*out = (struct launched){fork(), report[0], go[1]};
 	if (out->stager == 0) {
+		struct launch own = *l;
 		close(report[0]), close(go[1]);
 		report_fd = report[1], go_fd = go[0];
-		stage(l, agent);
+		stage(&own, agent);
 	}
 	close(report[1]), close(go[0]);
 	if (out->stager > 0) return OK;

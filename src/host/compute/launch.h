@@ -11,11 +11,21 @@ struct launch_node {
 	char name[32]; /* "xvdf" */
 	dev_t device;
 };
+struct launch;
+/* What takes the kernel's time is made by the stager, not by its caller: first the root volume's file system (fresh); then its
+ * device (root_device, root_number), and beside that, in another thread, the control groups (doors, memory); then the
+ * limits that want both. */
+enum launch_part { LAUNCH_VOLUME, LAUNCH_DEVICE, LAUNCH_GROUPS, LAUNCH_LIMITS };
 struct launch {
+	bool (*make)(void *ctx, enum launch_part part, struct launch *l); /* false with errno */
+	void *make_ctx;
 	uint32_t first_id; /* of the host's user and group ids */
 	const char *stage; /* a folder that is there; mounts on it are seen by nobody else */
 	struct image_layers layers;
 	char root_device[32]; /* /dev/loop7: an ext4 */
+	dev_t root_number;
+	bool fresh; /* it had no file system before */
+	int root;   /* the file under it */
 	const char *hostname;
 	const char *meminfo; /* first contents of the file */
 	const char *cpuinfo;
@@ -36,16 +46,19 @@ int launch_program(void);
  * run before the caller has written one byte to it, which is when the caller has noted the machine durably enough to
  * find it again. */
 struct launched {
-	pid_t stager; /* a child of the caller, to be waited for after the end of `report` */
+	pid_t stager; /* a child of the caller, to be waited for: it ends soon after `report` does */
 	int report, go;
 };
 /* IO with errno. What was opened for the plan may be closed then. */
 status launch_begin(const struct launch *l, struct launched *out) MUST_USE;
 struct launch_report {
-	int error; /* it failed, at `step`; the end follows */
-	pid_t pid;    /* of init, a child of the caller; 0: not told by this one */
-	bool network; /* its namespaces stand: /proc/PID/ns/net is its own. May come before the pid */
+	int error;   /* it failed, at `step`; the end follows */
+	pid_t pid;   /* of init, a child of the caller; 0: not told by this one */
+	int network;  /* its network namespace stands, and is this descriptor of the stager's, and of init's until it goes;
+	               * 0: not told by this one. Comes before the pid */
 	char step[54];
+	dev_t root_number; /* with the pid: of the root volume */
+	char root_device[32];
 };
 /* The next one; NOT_FOUND: the end. After it, without an error before, init runs. The caller removes what it made of
  * control groups and loop devices. Blocks. */

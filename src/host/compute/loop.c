@@ -180,15 +180,22 @@ static status grow_to_end(int file, uint64_t size, struct str *why)
 	return STATUS(IO);
 }
 
-status loop_format(int file, const char *templates, struct str *why)
+status loop_fits(int file, struct str *why)
 {
 	struct stat st;
 	if (fstat(file, &st) != 0) return refused("stat a volume");
-	if (is_formatted(file)) return grow_to_end(file, (uint64_t)st.st_size, why);
-	if (st.st_size < SMALLEST) {
-		*why = STR("the root volume is smaller than 8 MiB");
-		return STATUS(INVALID);
-	}
+	if (st.st_size >= SMALLEST || is_formatted(file)) return OK;
+	*why = STR("the root volume is smaller than 8 MiB");
+	return STATUS(INVALID);
+}
+
+status loop_format(int file, const char *templates, bool *fresh, struct str *why)
+{
+	struct stat st;
+	TRY(loop_fits(file, why));
+	if (fstat(file, &st) != 0) return refused("stat a volume");
+	*fresh = !is_formatted(file);
+	if (!*fresh) return grow_to_end(file, (uint64_t)st.st_size, why);
 	char path[PATH_MAX];
 	snprintf(path, sizeof(path), "%sext4-%lld", templates, (long long)st.st_size);
 	if (mkdir(templates, 0700) != 0 && errno != EEXIST) return refused("make the templates' folder");

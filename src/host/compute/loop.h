@@ -15,5 +15,7 @@ status loop_grow(const char *path) MUST_USE;
 
 /* An ext4 on the file, as large as the file, unless it has one (a smaller one grows; nobody may have it mounted).
  * templates: a folder for empty file systems, one for each size, which are made by mke2fs once and then copied (1 ms
- * instead of 30). */
-status loop_format(int file, const char *templates, struct str *why) MUST_USE;
+ * instead of 30). *fresh: it had none. */
+status loop_format(int file, const char *templates, bool *fresh, struct str *why) MUST_USE;
+/* INVALID with *why where the file has no room for one. */
+status loop_fits(int file, struct str *why) MUST_USE;

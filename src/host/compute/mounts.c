@@ -10,6 +10,7 @@
 #include <linux/mount.h>
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -203,7 +204,10 @@ static void on_call(void *ctx)
 	struct machine *m = ctx;
 	struct seccomp_notif q = {0};
 	if (ioctl(m->notify, SECCOMP_IOCTL_NOTIF_RECV, &q) != 0) {
-		if (errno != EINTR && errno != ENOENT && errno != EAGAIN) mounts_unwatch(m);
+		/* Nobody can ask any more: until the kernel has taken the machine apart there would be no rest. */
+		struct pollfd p = {m->notify, POLLIN, 0};
+		bool over = errno == ENOENT && poll(&p, 1, 0) > 0 && p.revents & POLLHUP;
+		if (over || (errno != EINTR && errno != ENOENT && errno != EAGAIN)) mounts_unwatch(m);
 		return;
 	}
 	pid_t pid = fork();

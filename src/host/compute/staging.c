@@ -24,7 +24,8 @@ struct staging {
 	struct machine *m;
 	uint64_t id; /* of the request that waits for it */
 	struct launched at;
-	bool network, failed;
+	int network; /* its descriptor, in the stager and init; 0: it does not stand yet */
+	bool named, failed;
 	char why[128];
 	struct kept *first, **last;
 };
@@ -37,20 +38,30 @@ static void fail(struct staging *s, const char *step, int error)
 	log_error("host", "launch", "id=%s step=\"%s\" why=\"%s\"", s->m->id, step, strerror(error));
 }
 
-/* Its network's name; what the VPC's intent says of it is plugged in while init is made ready. */
+/* Its network's name; what the VPC's intent says of it is plugged in while all else is made ready. The stager may have
+ * ended since it told: then init, which waits, has the descriptor. */
 static void name_network(struct staging *s)
 {
 	struct machine *m = s->m;
 	struct arena a;
 	char path[64];
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", m->pid);
-	int net = open(path, O_RDONLY | O_CLOEXEC);
+	pid_t of[2] = {s->at.stager, m->pid};
+	int net = -1;
+	for (int i = 0; i < 2 && net < 0 && of[i] > 0; i++) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", of[i], s->network);
+		net = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	/* init's pid is in the pipe. */
+	if (net < 0 && m->pid <= 0) return;
+	/* A later agent finds by its record what it has to take away. */
+	if (m->pid <= 0) machine_save(m);
 	arena_init(&a);
 	struct str name = netns_name(&a, agent_prefix(m->c->g), str_c(m->id));
-	if (net < 0 || !is_ok(netns_bind(net, name))) fail(s, "name its network", errno);
+	s->named = net >= 0 && is_ok(netns_bind(net, name));
+	if (!s->named) fail(s, "name its network", errno);
 	if (net >= 0) close(net);
 	arena_cleanup(&a);
-	if (!s->failed) net_place_stands(agent_net(m->c->g), str_c(m->id));
+	if (s->named) net_place_stands(agent_net(m->c->g), str_c(m->id));
 }
 
 /* Noted, so that any agent finds it; then it may run. */
@@ -65,16 +76,20 @@ static void note(struct staging *s, pid_t pid)
 	}
 	m->started = process_started(pid);
 	machine_save(m);
-	if (write(s->at.go, "g", 1) != 1) fail(s, "let it go", errno);
 }
 
 static void take_report(struct staging *s, const struct launch_report *r)
 {
 	if (r->error) fail(s, r->step, r->error);
 	if (s->failed) return;
-	if (r->pid > 0) note(s, r->pid);
-	s->network |= r->network;
-	if (s->m->pid > 0 && s->network && (r->pid > 0 || r->network) && !s->failed) name_network(s);
+	if (r->pid > 0) {
+		s->m->root_device = r->root_number;
+		memcpy(s->m->root_loop, r->root_device, sizeof(s->m->root_loop));
+		note(s, r->pid);
+	}
+	if (r->network > 0) s->network = r->network;
+	if (s->network && !s->named) name_network(s);
+	if (r->pid > 0 && !s->failed && write(s->at.go, "g", 1) != 1) fail(s, "let it go", errno);
 }
 
 static void answer(struct agent *g, uint64_t id, status s, const char *why)
@@ -102,6 +117,40 @@ static void handle_kept(struct agent *g, struct kept *list, bool ending)
 	}
 }
 
+/* ── the stager's end ── it may still be syncing */
+
+struct ending {
+	struct agent *g;
+	pid_t pid;
+	int fd;
+};
+
+static void on_stager_end(void *ctx)
+{
+	struct ending *e = ctx;
+	waitpid(e->pid, NULL, 0);
+	agent_unwatch(e->g, e->fd);
+	close(e->fd);
+	free(e);
+}
+
+static void wait_for_stager(struct agent *g, pid_t pid, bool now)
+{
+	pid_t done;
+	do {
+		done = waitpid(pid, NULL, now ? 0 : WNOHANG);
+	} while (done < 0 && errno == EINTR);
+	if (done != 0) return;
+	struct ending *e = mem_new(sizeof(*e));
+	*e = (struct ending){g, pid, (int)syscall(SYS_pidfd_open, pid, 0)};
+	if (e->fd >= 0) {
+		agent_watch(g, e->fd, on_stager_end, e);
+		return;
+	}
+	free(e);
+	waitpid(pid, NULL, 0);
+}
+
 /* The pipe has ended: init runs, or nobody is left who could make it run. */
 static void finish(struct staging *s, bool ending)
 {
@@ -109,13 +158,12 @@ static void finish(struct staging *s, bool ending)
 	struct agent *g = m->c->g;
 	uint64_t id = s->id;
 	char why[sizeof(s->why)];
-	int how = 0;
 	agent_unwatch(g, s->at.report);
 	close(s->at.report);
 	if (s->at.go >= 0) close(s->at.go);
-	while (waitpid(s->at.stager, &how, 0) < 0 && errno == EINTR) continue;
-	if (!WIFEXITED(how) || WEXITSTATUS(how) != 0 || m->pid <= 0) fail(s, "stage the root", ECHILD);
-	if (!s->network) fail(s, "make its namespaces", ECHILD);
+	if (m->pid <= 0) fail(s, "stage the root", ECHILD);
+	wait_for_stager(g, s->at.stager, s->failed);
+	if (!s->named) fail(s, "name its network", ECHILD);
 	bool failed = s->failed;
 	struct kept *kept = s->first;
 	memcpy(why, s->why, sizeof(why));

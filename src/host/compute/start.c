@@ -174,9 +174,13 @@ static const char *make_cpuinfo(struct arena *a, int vcpus)
 
 struct parts {
 	struct launch plan;
-	int root, root_device, ends[2];
+	int ends[2];
 	int held[VOLUMES_MAX];
 	size_t n_held;
+	/* For the stager's makers. */
+	struct machine *m;
+	const struct compute_rec_machine *want;
+	struct cgroup_limits limits;
 };
 
 static void close_fd(int *fd)
@@ -187,10 +191,9 @@ static void close_fd(int *fd)
 
 static void close_parts(struct parts *p)
 {
-	close_fd(&p->root), close_fd(&p->root_device), close_fd(&p->ends[0]), close_fd(&p->ends[1]);
-	close_fd(&p->plan.config), close_fd(&p->plan.console), close_fd(&p->plan.memory);
+	close_fd(&p->plan.root), close_fd(&p->ends[0]), close_fd(&p->ends[1]);
+	close_fd(&p->plan.config), close_fd(&p->plan.console);
 	while (p->n_held > 0) close(p->held[--p->n_held]);
-	cgroup_doors_close(&p->plan.doors);
 }
 
 static status refuse(struct arena *a, struct str *why, const char *what)
@@ -202,10 +205,8 @@ static status refuse(struct arena *a, struct str *why, const char *what)
 static status open_root(
 	struct machine *m, struct arena *a, const struct compute_rec_machine *want, struct parts *p, struct str *why)
 {
-	TRY(plain_open(m->c, a, want->root, want->root_key, &m->root_sealer, &p->root, why));
-	TRY(loop_format(p->root, m->c->templates, why));
-	TRY(plain_device(p->root, &m->root_sealer, &p->root_device, &m->root_device, p->plan.root_device, why));
-	memcpy(m->root_loop, p->plan.root_device, sizeof(m->root_loop));
+	TRY(plain_open(m->c, a, want->root, want->root_key, &m->root_sealer, &p->plan.root, why));
+	TRY(loop_fits(p->plan.root, why));
 	snprintf(m->root, sizeof(m->root), "%.*s", STR_ARG(want->root));
 	snprintf(m->image, sizeof(m->image), "%.*s", STR_ARG(want->image));
 	return OK;
@@ -242,26 +243,49 @@ static status open_console(
 	return OK;
 }
 
-static status make_groups(
-	struct machine *m, struct arena *a, const struct compute_rec_machine *want, struct parts *p, struct str *why)
+/* ── what the stager makes (launch.h) ─────────────────────────────────────────────────────────────────────────── */
+
+static bool failed(const struct parts *p, struct str why)
 {
-	struct cgroup_limits l = {.memory_bytes = want->memory_bytes.v,
-		.vcpus = want->vcpus.v,
-		.vcpu_percent = agent_vcpu_percent(m->c->g),
-		.processes = PROCESSES_MAX,
-		.devices = true};
-	if (!is_ok(cgroup_make(m->c->cgroups, str_c(m->id), &l, &p->plan.doors)))
-		return refuse(a, why, "there is no control group for it");
-	cgroup_limit_device(
-		m->c->cgroups, str_c(m->id), m->root_device, want->root_iops.v, want->root_bytes_per_second.v);
+	log_error("host", "root_volume", "id=%s why=\"%.*s\"", p->m->id, STR_ARG(str_or(why, STR("told above"))));
+	errno = EIO;
+	return false;
+}
+
+static bool make_groups(struct parts *p, struct launch *l)
+{
+	struct machine *m = p->m;
+	if (!is_ok(cgroup_make(m->c->cgroups, str_c(m->id), &p->limits, &l->doors))) return false;
 	for (size_t i = 0; i < m->n_volumes; i++) {
-		const struct compute_rec_volume *v = &want->volumes.v[i];
+		const struct compute_rec_volume *v = &p->want->volumes.v[i];
 		cgroup_allow_device(m->c->cgroups, str_c(m->id), m->volumes[i].device, true);
 		cgroup_limit_device(
 			m->c->cgroups, str_c(m->id), m->volumes[i].device, v->iops.v, v->bytes_per_second.v);
 	}
-	p->plan.memory = cgroup_memory_fd(m->c->cgroups, str_c(m->id));
-	return OK;
+	l->memory = cgroup_memory_fd(m->c->cgroups, str_c(m->id));
+	return true;
+}
+
+static bool make_part(void *ctx, enum launch_part part, struct launch *l)
+{
+	struct parts *p = ctx;
+	struct str why = STR_NONE;
+	int device;
+	switch (part) {
+	case LAUNCH_VOLUME:
+		return is_ok(loop_format(l->root, p->m->c->templates, &l->fresh, &why)) || failed(p, why);
+	case LAUNCH_DEVICE:
+		return is_ok(plain_device(l->root, &p->m->root_sealer, &device, &l->root_number, l->root_device,
+			       &why)) ||
+		       failed(p, why);
+	case LAUNCH_GROUPS:
+		return make_groups(p, l);
+	case LAUNCH_LIMITS:
+		cgroup_limit_device(p->m->c->cgroups, str_c(p->m->id), l->root_number, p->want->root_iops.v,
+			p->want->root_bytes_per_second.v);
+		return true;
+	}
+	UNREACHABLE();
 }
 
 static status prepare(
@@ -285,12 +309,20 @@ static status prepare(
 	if (p->plan.config < 0) return refuse(a, why, "its configuration cannot be kept");
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, p->ends) != 0)
 		return refuse(a, why, "there is no socket for it");
-	return make_groups(m, a, want, p, why);
+	return OK;
 }
 
 static status launch(struct machine *m, struct agent_request *r, const struct compute_rec_machine *want,
 	struct parts *p, struct str *why)
 {
+	p->m = m, p->want = want;
+	p->limits = (struct cgroup_limits){.memory_bytes = want->memory_bytes.v,
+		.vcpus = want->vcpus.v,
+		.vcpu_percent = agent_vcpu_percent(m->c->g),
+		.first_cpu = cgroups_next_cpu(m->c->cgroups, want->vcpus.v),
+		.processes = PROCESSES_MAX,
+		.devices = true};
+	p->plan.make = make_part, p->plan.make_ctx = p;
 	p->plan.first_id = SLOT_FIRST_ID + (uint32_t)m->slot * MACHINE_IDS;
 	p->plan.stage = m->c->stage, p->plan.program = m->c->program;
 	p->plan.empty_network = m->c->empty_network;
@@ -330,7 +362,7 @@ static status start(struct compute *c, struct agent_request *r, const struct com
 	compute_ready(c);
 	struct machine *m = machine_new(c, want->id);
 	struct parts p = {
-		.root = -1, .root_device = -1, .ends = {-1, -1}, .plan = {.config = -1, .console = -1, .memory = -1}};
+		.ends = {-1, -1}, .plan = {.root = -1, .config = -1, .console = -1, .memory = -1}};
 	status s = prepare(m, r->arena, want, &p, why);
 	if (is_ok(s)) s = launch(m, r, want, &p, why);
 	close_parts(&p);

@@ -251,7 +251,10 @@ static status run(struct engine *e, struct arena *a, const int fds[3], struct st
 			return STATUS(NOT_FOUND);
 		}
 	}
-	struct cgroup_limits l = {.memory_bytes = e->want.memory_bytes.v, .vcpus = e->want.vcpus.v, .processes = 8192};
+	struct cgroup_limits l = {.memory_bytes = e->want.memory_bytes.v,
+		.vcpus = e->want.vcpus.v,
+		.first_cpu = cgroups_next_cpu(c->cgroups, e->want.vcpus.v),
+		.processes = 8192};
 	status s = cgroup_make(c->cgroups, group_name(a, e), &l, &k.doors);
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC), log = -1, output = -1;
 	bool apart = str_has(e->want.output) && e->want.output.n < 64 && str_chr(e->want.output, '/') < 0;

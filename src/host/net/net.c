@@ -195,7 +195,7 @@ void net_settle(struct net *n)
 	for (struct net_vpc *v = n->vpcs; v; v = v->next) {
 		struct net_effect e = {0};
 		if (!v->awaited) continue;
-		if (!is_ok(net_vpc_converge(n, v, v->model, false, &e)))
+		if (!is_ok(net_vpc_plug(n, v, &e)))
 			log_warn("host", "plug", "vpc=%.*s", STR_ARG(v->model->in->id));
 		repair_settle(n, v);
 	}

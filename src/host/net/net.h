@@ -50,6 +50,8 @@ status net_vpc_converge(
 	struct net *n, struct net_vpc *v, const struct model *old, bool forced, struct net_effect *e) MUST_USE;
 /* The same, without looking at links and routes where the new model wants the same ones as the old. */
 status net_vpc_change(struct net *n, struct net_vpc *v, const struct model *old, struct net_effect *e) MUST_USE;
+/* Places of machines have come that the model names (net_vpc.awaited): plugs them in. */
+status net_vpc_plug(struct net *n, struct net_vpc *v, struct net_effect *e) MUST_USE;
 /* Its routes alone: a link of it has come. */
 status net_vpc_routes(struct net *n, struct net_vpc *v, struct net_effect *e) MUST_USE;
 

@@ -122,6 +122,8 @@ status rtnl_dump(
 		      : type == RTM_GETADDR ? sizeof(struct ifaddrmsg)
 					    : sizeof(struct rtmsg);
 	*(uint8_t *)mnl_nlmsg_put_extra_header(h, head) = family;
+	/* They are most of what a link tells, and are added up over all processors. */
+	if (type == RTM_GETLINK) mnl_attr_put_u32(h, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
 	if (send(r->fd, h, h->nlmsg_len, 0) < 0) return STATUS(IO);
 	for (;;) {
 		ssize_t n = recv(r->fd, room, sizeof(room), 0);

@@ -83,3 +83,5 @@ status rtnl_standing(struct rtnl *r, struct arena *a, const struct rtnl_links *l
  * out. Sorts both. */
 void rtnl_converge(
 	struct rtnl *r, const struct rtnl_links *links, struct rtnl_things *standing, struct rtnl_things *wanted);
+/* Gathers what makes those of `wanted` that are on links which have just come: nothing of ours is on them yet. Sorts. */
+void rtnl_furnish(struct rtnl *r, const struct rtnl_links *come, struct rtnl_things *wanted);

@@ -4,9 +4,12 @@
 #include "host/netns.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#define HELPERS_MAX 7
 
 /* proxy_arp: a router answers for every address that it has a route to, so that machines of one subnet speak through
  * it. Redirects would teach machines ways around the router. Flow logs want conntrack's counters. A flow that crosses a
@@ -88,6 +91,37 @@ status space_make(struct str prefix, struct str place, enum space_kind kind, str
 	write_settings(kind);
 	netns_leave(&v);
 	return open_sockets(place, out);
+}
+
+/* ── many at once ── */
+
+struct making {
+	struct str prefix;
+	struct space_wish *v;
+	size_t n;
+	_Atomic size_t next;
+};
+
+static void *make_some(void *ctx)
+{
+	struct making *m = ctx;
+	for (size_t i; (i = m->next++) < m->n;)
+		m->v[i].result = space_make(m->prefix, m->v[i].place, m->v[i].kind, &m->v[i].space);
+	return NULL;
+}
+
+void space_make_all(struct str prefix, struct space_wish *v, size_t n)
+{
+	struct making m = {.prefix = prefix, .v = v, .n = n};
+	pthread_t helpers[HELPERS_MAX];
+	size_t started = 0, there = (size_t)sysconf(_SC_NPROCESSORS_ONLN);
+	while (started < HELPERS_MAX && started + 1 < there && started + 1 < n)
+		if (pthread_create(&helpers[started], NULL, make_some, &m) == 0)
+			started++;
+		else
+			break;
+	make_some(&m);
+	while (started > 0) pthread_join(helpers[--started], NULL);
 }
 
 static void forget_rules(struct space *s)

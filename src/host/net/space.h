@@ -19,6 +19,15 @@ struct space {
 enum space_kind { SPACE_HOST, SPACE_ROUTER };
 /* Opens the place's namespace, makes it where there is none. prefix as agent_prefix. */
 status space_make(struct str prefix, struct str place, enum space_kind kind, struct space *out) MUST_USE;
+/* Many of them: a new namespace takes the kernel a millisecond and more, mostly without a lock that others want. So as many
+ * threads as there are processors make them; they have ended on return. */
+struct space_wish {
+	struct str place;
+	enum space_kind kind;
+	struct space space;
+	status result;
+};
+void space_make_all(struct str prefix, struct space_wish *v, size_t n);
 /* NOT_FOUND where there is none. */
 status space_open(struct str prefix, struct str place, struct space *out) MUST_USE;
 void space_close(struct space *s);

@@ -242,9 +242,14 @@ static void put_rule(struct rtnl *r, const struct rtnl_thing *t, bool add)
 	rtnl_done(r, h);
 }
 
+static const char *link_of(const struct rtnl_thing *t)
+{
+	return t->kind == RTNL_ROUTE ? t->link : t->key_link;
+}
+
 static void put(struct rtnl *r, const struct rtnl_thing *t, bool add, const struct rtnl_links *links)
 {
-	const char *name = t->kind == RTNL_ROUTE ? t->link : t->key_link;
+	const char *name = link_of(t);
 	unsigned index = *name ? link_index(links, name) : 0;
 	if (*name && !index) return; /* gone with its link, or not there yet */
 	switch ((enum rtnl_kind)t->kind) {
@@ -306,4 +311,11 @@ void rtnl_converge(
 		s += order <= 0;
 		w += order >= 0;
 	}
+}
+
+void rtnl_furnish(struct rtnl *r, const struct rtnl_links *come, struct rtnl_things *wanted)
+{
+	sort(wanted);
+	for (size_t i = 0; i < wanted->n; i++)
+		if (*link_of(&wanted->v[i])) put(r, &wanted->v[i], true, come);
 }

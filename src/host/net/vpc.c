@@ -1,6 +1,7 @@
 /* One VPC: from its model to what stands. Order: links that are no longer wanted go, then the rules change, then new
  * links come, then routes: so nothing ever passes a link that no rule knows. */
 #include "base/log.h"
+#include "base/map.h"
 #include "base/vec.h"
 #include "host/net/net.h"
 #include "host/net/rules.h"
@@ -103,6 +104,7 @@ static status open_place(struct work *w, const struct model_interface *i, struct
 {
 	struct place *p = find_place(w, i->in->place);
 	*out = p;
+	if (p && i->kind == MODEL_NAT) p->nat = i;
 	if (p) return OK;
 	*out = p = &w->places.v[w->places.n++];
 	p->name = i->in->place;
@@ -145,9 +147,38 @@ static bool inside_differs(const struct work *w, const struct model_interface *i
 	       memcmp(o->addresses.v, i->addresses.v, i->addresses.n * sizeof(*i->addresses.v)) != 0;
 }
 
+static bool is_plugged(struct work *w, const struct model_interface *i)
+{
+	return link_stands(w, i->link, alias_of(w, i), i->mtu) && !w->forced && !inside_differs(w, i);
+}
+
+/* Those that are not there are made together, where they are several. */
+static void make_places(struct work *w)
+{
+	struct space_wish *wishes = arena_new_n(&w->a, struct space_wish, w->m->n_interfaces);
+	struct map known;
+	size_t n = 0;
+	map_init(&known);
+	for (size_t k = 0; k < w->m->n_interfaces; k++) {
+		const struct model_interface *i = &w->m->interfaces[k];
+		if (i->kind == MODEL_MACHINE || map_get(&known, i->in->place) || is_plugged(w, i)) continue;
+		map_set(&known, i->in->place, &wishes[n]);
+		wishes[n++] = (struct space_wish){
+			.place = i->in->place, .kind = i->kind == MODEL_NAT ? SPACE_ROUTER : SPACE_HOST};
+	}
+	map_cleanup(&known, NULL);
+	if (n < 2) return;
+	space_make_all(net_prefix(w->net), wishes, n);
+	for (size_t k = 0; k < n; k++)
+		if (is_ok(wishes[k].result))
+			w->places.v[w->places.n++] =
+				(struct place){.name = wishes[k].place, .space = wishes[k].space, .stands = true};
+}
+
 static status plug_interfaces(struct work *w)
 {
 	w->places.v = arena_new_n(&w->a, struct place, w->m->n_interfaces);
+	make_places(w);
 	for (size_t k = 0; k < w->m->n_interfaces; k++) {
 		const struct model_interface *i = &w->m->interfaces[k];
 		bool stands = link_stands(w, i->link, alias_of(w, i), i->mtu);
@@ -163,19 +194,25 @@ static status plug_interfaces(struct work *w)
 	return rtnl_flush(&w->vpc->router.rtnl);
 }
 
-static status settle_links(struct work *w)
+/* come: those that were not there before. */
+static status settle_links(struct work *w, struct rtnl_links *come)
 {
 	struct rtnl_links now;
 	struct rtnl *r = &w->vpc->router.rtnl;
+	size_t capacity = 0;
+	*come = (struct rtnl_links){0};
 	TRY(rtnl_links(r, &w->a, &now));
-	for (size_t i = 0; i < now.n; i++)
-		if (now.v[i].name[0] == 'e' && !rtnl_find(&w->links, now.v[i].name))
-			rtnl_proxy_at_once(r, now.v[i].index);
+	for (size_t i = 0; i < now.n; i++) {
+		if (now.v[i].name[0] != 'e' || rtnl_find(&w->links, now.v[i].name)) continue;
+		rtnl_proxy_at_once(r, now.v[i].index);
+		*VEC_PUSH(&w->a, come, &capacity) = now.v[i];
+	}
 	w->links = now;
 	return rtnl_flush(r);
 }
 
-static status furnish_places(struct work *w)
+/* fresh: what is plugged in has just come, and was not known before. */
+static status furnish_places(struct work *w, bool fresh)
 {
 	for (size_t k = 0; k < w->places.n; k++) {
 		struct place *p = &w->places.v[k];
@@ -187,7 +224,7 @@ static status furnish_places(struct work *w)
 		for (size_t i = 0; i < links.n; i++)
 			if (!links.v[i].up && strncmp(links.v[i].name, "eth", 3) == 0)
 				rtnl_link_up(&p->space.rtnl, links.v[i].name, true);
-		TRY(space_converge(&p->space, &w->a, &links, false, &things));
+		TRY(space_converge(&p->space, &w->a, &links, fresh || p->space.made, &things));
 		w->effect->changes += p->space.rtnl.changes;
 		if (!p->nat) continue;
 		struct ruleset *rules = space_ruleset();
@@ -390,6 +427,7 @@ status net_vpc_routes(struct net *n, struct net_vpc *v, struct net_effect *e)
 static status converge(struct work *w)
 {
 	struct net_vpc *v = w->vpc;
+	struct rtnl_links come;
 	v->incomplete = v->awaited = false;
 	if (!str_has(v->router.place)) TRY(space_make(net_prefix(w->net), w->m->in->id, SPACE_ROUTER, &v->router));
 	unsigned before = v->router.rtnl.changes;
@@ -400,18 +438,51 @@ static status converge(struct work *w)
 	rules_of_vpc(w->m, rules);
 	TRY(space_rules(&v->router, rules, &w->effect->changes));
 	TRY(plug_interfaces(w));
-	TRY(settle_links(w));
+	TRY(settle_links(w, &come));
 	TRY(join_internet(w));
 	TRY(join_aws(w));
 	TRY(join_peers(w));
 	TRY(join_transit_gateways(w));
 	w->effect->changes += v->router.rtnl.changes - before;
 	TRY(net_vpc_routes(w->net, v, w->effect));
-	TRY(furnish_places(w));
+	TRY(furnish_places(w, false));
 	for (size_t i = 0; i < w->n_joined; i++) TRY(net_vpc_routes(w->net, w->joined[i], w->effect));
 	if (str_has(w->net->internet.place)) TRY(net_internet_routes(w->net, w->m, w->m->in->id, w->effect));
 	net_flows_forget(&v->router, w->old, w->m);
 	drop_places(w);
+	return OK;
+}
+
+static bool all_stand(struct work *w)
+{
+	const struct model *m = w->m;
+	bool all = true;
+	for (size_t i = 0; i < m->n_interfaces && all; i++)
+		all = link_stands(w, m->interfaces[i].link, alias_of(w, &m->interfaces[i]), m->interfaces[i].mtu);
+	for (size_t i = 0; i < m->n_peerings && all; i++)
+		all = link_stands(w, m->peerings[i].link, m->peerings[i].id, MTU_VPC);
+	for (size_t i = 0; i < m->n_attachments && all; i++)
+		all = link_stands(w, m->attachments[i].link, m->attachments[i].id, MTU_TGW);
+	return all;
+}
+
+/* Machines have come, all else is as it was left: their links, and what lies on these. Which of fifty that start side by
+ * side are plugged in costs what is new, not what stands. */
+static status plug_awaited(struct work *w)
+{
+	struct net_vpc *v = w->vpc;
+	struct rtnl *r = &v->router.rtnl;
+	struct rtnl_links come;
+	struct rtnl_things things = {0};
+	v->awaited = false;
+	TRY(rtnl_links(r, &w->a, &w->links));
+	TRY(plug_interfaces(w));
+	TRY(settle_links(w, &come));
+	plan_router(&w->a, w->m, &things);
+	rtnl_furnish(r, &come, &things);
+	TRY(rtnl_flush(r));
+	TRY(furnish_places(w, true));
+	v->incomplete = !all_stand(w);
 	return OK;
 }
 
@@ -457,13 +528,25 @@ status net_vpc_change(struct net *n, struct net_vpc *v, const struct model *old,
 	return space_rules(&v->router, rules, &e->changes);
 }
 
+static status run(struct work *w, status (*fn)(struct work *w))
+{
+	arena_init(&w->a);
+	status s = fn(w);
+	if (!is_ok(s)) w->vpc->incomplete = true;
+	for (size_t i = 0; i < w->places.n; i++) space_close(&w->places.v[i].space);
+	arena_cleanup(&w->a);
+	return s;
+}
+
 status net_vpc_converge(struct net *n, struct net_vpc *v, const struct model *old, bool forced, struct net_effect *e)
 {
 	struct work w = {.net = n, .vpc = v, .m = v->model, .old = old, .forced = forced || !old, .effect = e};
-	arena_init(&w.a);
-	status s = converge(&w);
-	if (!is_ok(s)) v->incomplete = true;
-	for (size_t i = 0; i < w.places.n; i++) space_close(&w.places.v[i].space);
-	arena_cleanup(&w.a);
-	return s;
+	return run(&w, converge);
+}
+
+status net_vpc_plug(struct net *n, struct net_vpc *v, struct net_effect *e)
+{
+	struct work w = {.net = n, .vpc = v, .m = v->model, .old = v->model, .effect = e};
+	status s = str_has(v->router.place) ? run(&w, plug_awaited) : STATUS(IO);
+	return is_ok(s) ? OK : net_vpc_converge(n, v, v->model, true, e);
 }

@@ -56,7 +56,8 @@ static status make_file(const struct folder *f, struct str made)
 	if (fd < 0 || ftruncate(fd, (off_t)f->bytes) != 0) return refused(f, "its file cannot be made");
 	close(fd);
 	status s = plain_open(f->c, f->a, beside, f->key, &sealer, &plain, f->why);
-	if (is_ok(s)) s = loop_format(plain, f->c->templates, f->why);
+	bool fresh;
+	if (is_ok(s)) s = loop_format(plain, f->c->templates, &fresh, f->why);
 	if (is_ok(s) && fsync(plain) != 0) s = refused(f, "its file cannot be written");
 	if (plain >= 0) close(plain);
 	if (is_ok(s) && renameat(f->c->data, str_z(f->a, beside), f->c->data, str_z(f->a, made)) != 0)
