@@ -211,6 +211,7 @@ static void sweep(const struct agent *own)
 		if (str_starts(str_c(e->d_name), STR("virga-")) && !str_eq(str_c(e->d_name), own->prefix))
 			sweep_one(e->d_name);
 	if (d) closedir(d);
+	slots_sweep();
 }
 
 static void on_hello(struct agent *g, struct agent_request *r)

@@ -13,4 +13,6 @@ void compute_clear(struct compute *c);
 agent_handler compute_handler(enum host_op op);
 /* HOST_OP_SHARE; see shares.h. */
 void shares_on(struct agent *g, struct agent_request *r);
+/* Gives back the user ids of owners that are gone, of any installation. */
+void slots_sweep(void);
 struct compute *agent_compute(struct agent *g);

@@ -2,16 +2,20 @@
  * is; it counts only as long as its owner's record stands, so that a crash takes none away for good. */
 #include "base/rand.h"
 #include "host/compute/compute.h"
+#include "host/compute/door.h"
 #include "host/compute/files.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define FOLDER "/run/virga/slots"
 #define SLOTS 48000u /* SLOT_FIRST_ID + SLOTS * 65536 stays below 2^32 - 2^16 */
 #define TRIES 4096
+#define FRESH_S 60
 
 static bool is_stale(const char *path)
 {
@@ -48,4 +52,22 @@ void slot_release(int slot)
 	char path[64];
 	snprintf(path, sizeof(path), FOLDER "/%d", slot);
 	unlink(path);
+}
+
+void slots_sweep(void)
+{
+	char path[64];
+	struct timespec now;
+	struct stat st;
+	unsigned at;
+	int end = 0;
+	clock_gettime(CLOCK_REALTIME, &now);
+	DIR *d = opendir(FOLDER);
+	for (struct dirent *e; d && (e = readdir(d));) {
+		if (sscanf(e->d_name, "%5u%n", &at, &end) != 1 || e->d_name[end]) continue;
+		snprintf(path, sizeof(path), FOLDER "/%u", at);
+		/* A fresh one's owner may be about to write its record. */
+		if (stat(path, &st) == 0 && now.tv_sec - st.st_mtime > FRESH_S && is_stale(path)) unlink(path);
+	}
+	if (d) closedir(d);
 }
