@@ -194,6 +194,9 @@ static void answer(struct machine *m, const struct seccomp_notif *q)
 			r.error = -error;
 		}
 	}
+	/* What is still held of the mount would keep its caller from unmounting it at once. */
+	syscall(SYS_close_range, 3u, (unsigned)m->notify - 1, 0);
+	syscall(SYS_close_range, (unsigned)m->notify + 1, ~0u, 0);
 	if (ioctl(m->notify, SECCOMP_IOCTL_NOTIF_SEND, &r) != 0 && errno != ENOENT)
 		log_warn("host", "mount", "id=%s why=\"%s\"", m->id, strerror(errno));
 	free(c);
