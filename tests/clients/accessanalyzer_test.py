@@ -4,21 +4,12 @@ import json
 import subprocess
 import unittest
 
-from botocore.exceptions import ClientError
 
-from virga import BINARY, Virga
+from virga import BINARY, Virga, code_of
 
 NEEDS_BOTO3 = (1, 40)
 ACCOUNT = "000000000000"
 OTHER = "111122223333"
-
-
-def code_of(call, *args, **kw):
-    try:
-        call(*args, **kw)
-    except ClientError as e:
-        return e.response["Error"]["Code"]
-    return None
 
 
 def document(*statements, version="2012-10-17"):

@@ -5,8 +5,7 @@ import tempfile
 import unittest
 import unittest.mock
 
-from botocore.exceptions import ClientError
-from virga import BINARY, Virga, wait_until
+from virga import BINARY, Refusals, Virga, wait_until
 
 NEEDS_BOTO3 = (1, 40)
 
@@ -15,7 +14,7 @@ def openssl(*args, **kw):
     return subprocess.run(["openssl", *args], check=True, capture_output=True, text=True, **kw).stdout
 
 
-class Acm(unittest.TestCase):
+class Acm(Refusals, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.virga = Virga().start()
@@ -35,12 +34,6 @@ class Acm(unittest.TestCase):
     def read(self, name):
         with open(self.path(name)) as f:
             return f.read()
-
-    def refused(self, code, what, **kw):
-        with self.assertRaises(ClientError) as e:
-            what(**kw)
-        self.assertEqual(e.exception.response["Error"]["Code"], code, e.exception)
-        return e.exception.response["Error"]["Message"]
 
     def describe(self, arn):
         return self.acm.describe_certificate(CertificateArn=arn)["Certificate"]

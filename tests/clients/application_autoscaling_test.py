@@ -3,25 +3,19 @@ import subprocess
 import time
 import unittest
 
-from botocore.exceptions import ClientError
 
-from virga import BINARY, Virga
+from virga import BINARY, Refusals, Virga
 
 NEEDS_BOTO3 = (1, 40)
 READS, WRITES = "dynamodb:table:ReadCapacityUnits", "dynamodb:table:WriteCapacityUnits"
 
 
-class Targets(unittest.TestCase):
+class Targets(Refusals, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.virga = Virga("--simulated").start()
         cls.addClassCleanup(cls.virga.close)
         cls.aas, cls.ddb, cls.cw = (cls.virga.client(s) for s in ("application-autoscaling", "dynamodb", "cloudwatch"))
-
-    def refused(self, code, call, **kw):
-        with self.assertRaises(ClientError) as caught:
-            call(**kw)
-        self.assertEqual(caught.exception.response["Error"]["Code"], code, caught.exception)
 
     def until(self, what, limit=60):
         end = time.monotonic() + limit

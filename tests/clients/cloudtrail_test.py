@@ -14,18 +14,10 @@ import unittest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from virga import Virga
+from virga import Virga, code_of
 
 ACCOUNT = "000000000000"
 OTHER = "111122223333"
-
-
-def code_of(call, *args, **kw):
-    try:
-        call(*args, **kw)
-    except ClientError as e:
-        return e.response["Error"]["Code"]
-    return None
 
 
 def bucket_policy(bucket, account=ACCOUNT, prefix=""):

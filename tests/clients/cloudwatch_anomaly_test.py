@@ -4,14 +4,13 @@ import json
 import subprocess
 import unittest
 
-from botocore.exceptions import ClientError
 
-from virga import BINARY, Virga, wait_until
+from virga import BINARY, Refusals, Virga, wait_until
 
 DAY, NIGHT = 100, 20
 
 
-class Bands(unittest.TestCase):
+class Bands(Refusals, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.v = Virga().start()
@@ -86,11 +85,6 @@ class Bands(unittest.TestCase):
         self.refused("InvalidParameterValue", self.cw.put_anomaly_detector, Namespace="N", MetricName="new", Stat="Sum",
                      Configuration={"MetricTimezone": "Nowhere"})
         self.refused("MissingParameter", self.cw.put_anomaly_detector, Namespace="N", MetricName="new")
-
-    def refused(self, code, call, **kw):
-        with self.assertRaises(ClientError) as e:
-            call(**kw)
-        self.assertEqual(e.exception.response["Error"]["Code"], code)
 
     def alarm(self, name, metric, op, **kw):
         self.cw.put_metric_alarm(AlarmName=name, ComparisonOperator=op, EvaluationPeriods=1, **{"ThresholdMetricId": "ad1", "Metrics": [

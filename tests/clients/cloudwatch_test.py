@@ -9,21 +9,12 @@ import unittest
 import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
-from botocore.exceptions import ClientError
 
-from virga import BINARY, Virga, wait_until
+from virga import BINARY, Virga, code_of, wait_until
 
 NEEDS_BOTO3 = (1, 40)
 ACCOUNT = "000000000000"
 UTC = datetime.timezone.utc
-
-
-def code_of(call, *args, **kw):
-    try:
-        call(*args, **kw)
-    except ClientError as e:
-        return e.response["Error"]["Code"]
-    return None
 
 
 class Case(unittest.TestCase):

@@ -8,22 +8,17 @@ import unittest
 
 from botocore.exceptions import ClientError
 
-from virga import Virga, wait_until
+from virga import Refusals, Virga, wait_until
 
 NEEDS_BOTO3 = (1, 40)
 
 
-class Destination(unittest.TestCase):
+class Destination(Refusals, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.virga = Virga().start()
         cls.addClassCleanup(cls.virga.close)
         cls.d, cls.k = cls.virga.client("dynamodb"), cls.virga.client("kinesis")
-
-    def refused(self, code, call, **k):
-        with self.assertRaises(ClientError) as caught:
-            call(**k)
-        self.assertEqual(caught.exception.response["Error"]["Code"], code, caught.exception)
 
     def both(self, shards=1, enable=True, **more):
         """A table and a stream that gets its changes."""

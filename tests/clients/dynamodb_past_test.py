@@ -7,9 +7,8 @@ import json
 import subprocess
 import unittest
 
-from botocore.exceptions import ClientError
 
-from virga import Virga, wait_until
+from virga import Refusals, Virga, wait_until
 
 NEEDS_BOTO3 = (1, 40)
 
@@ -18,7 +17,7 @@ def at(seconds):
     return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
 
 
-class Past(unittest.TestCase):
+class Past(Refusals, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.virga = Virga().start()
@@ -48,11 +47,6 @@ class Past(unittest.TestCase):
 
     def content(self, table):
         return {i["pk"]["S"]: int(i["n"]["N"]) for p in self.d.get_paginator("scan").paginate(TableName=table) for i in p["Items"]}
-
-    def refused(self, code, call, **k):
-        with self.assertRaises(ClientError) as caught:
-            call(**k)
-        self.assertEqual(caught.exception.response["Error"]["Code"], code)
 
     def test_every_second_comes_back(self):
         self.table("past")

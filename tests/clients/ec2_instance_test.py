@@ -5,15 +5,14 @@ import time
 import unittest
 import uuid
 
-from botocore.exceptions import ClientError
 
-from virga import BINARY, Virga
+from virga import BINARY, Refusals, Virga
 
 NEEDS_BOTO3 = (1, 40)
 OTHER = "111122223333"
 
 
-class Case(unittest.TestCase):
+class Case(Refusals, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.virga = Virga("--simulated").start()
@@ -21,12 +20,6 @@ class Case(unittest.TestCase):
         cls.ec2 = cls.virga.client("ec2")
         images = cls.ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-12-*"]}])["Images"]
         cls.image = images[0]["ImageId"]
-
-    def refused(self, code, call, **kw):
-        with self.assertRaises(ClientError) as caught:
-            call(**kw)
-        self.assertEqual(caught.exception.response["Error"]["Code"], code, caught.exception)
-        return caught.exception.response["Error"]["Message"]
 
     def until(self, what, limit=20):
         end = time.monotonic() + limit

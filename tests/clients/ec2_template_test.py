@@ -5,25 +5,18 @@ import tempfile
 import unittest
 import uuid
 
-from botocore.exceptions import ClientError
 
-from virga import Virga
+from virga import Refusals, Virga
 
 NEEDS_BOTO3 = (1, 40)
 
 
-class Case(unittest.TestCase):
+class Case(Refusals, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.virga = Virga().start()
         cls.addClassCleanup(cls.virga.close)
         cls.ec2 = cls.virga.client("ec2")
-
-    def refused(self, code, call, **kw):
-        with self.assertRaises(ClientError) as caught:
-            call(**kw)
-        self.assertEqual(caught.exception.response["Error"]["Code"], code, caught.exception)
-        return caught.exception.response["Error"]["Message"]
 
 
 class Types(Case):

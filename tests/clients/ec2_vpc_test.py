@@ -6,16 +6,15 @@ import unittest
 import xml.etree.ElementTree
 import zlib
 
-from botocore.exceptions import ClientError
 
-from virga import BINARY, Virga
+from virga import BINARY, Refusals, Virga
 
 NEEDS_BOTO3 = (1, 40)
 
 ACCOUNT = "000000000000"
 
 
-class Case(unittest.TestCase):
+class Case(Refusals, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.virga = Virga().start()
@@ -24,14 +23,6 @@ class Case(unittest.TestCase):
 
     def account(self, number, region="us-east-1"):
         return self.virga.client("ec2", key=f"{number:012d}", region=region)
-
-    def refused(self, code, call, *args, **kw):
-        with self.assertRaises(ClientError) as caught:
-            call(*args, **kw)
-        error = caught.exception.response
-        self.assertEqual(error["Error"]["Code"], code, caught.exception)
-        self.assertLess(error["ResponseMetadata"]["HTTPStatusCode"], 500)
-        return error["Error"].get("Message", "")
 
 
 class Basics(Case):

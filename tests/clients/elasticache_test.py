@@ -5,24 +5,17 @@ import re
 import subprocess
 import unittest
 
-from botocore.exceptions import ClientError
-from virga import BINARY, Virga, wait_until
+from virga import BINARY, Refusals, Virga, wait_until
 
 TOKEN, TOKEN2 = "correct-horse-battery", "another-horse-battery"
 
 
-class Case(unittest.TestCase):
+class Case(Refusals, unittest.TestCase):
     @classmethod
     def begin(cls, *args):
         cls.virga = Virga(*args).start()
         cls.addClassCleanup(cls.virga.close)
         cls.cache, cls.ec2 = cls.virga.client("elasticache"), cls.virga.client("ec2")
-
-    def refused(self, code, call, *args, **kw):
-        with self.assertRaises(ClientError) as e:
-            call(*args, **kw)
-        self.assertEqual(e.exception.response["Error"]["Code"], code, e.exception)
-        return e.exception.response["Error"]["Message"]
 
     def cluster(self, i, nodes=True):
         return self.cache.describe_cache_clusters(CacheClusterId=i, ShowCacheNodeInfo=nodes)["CacheClusters"][0]

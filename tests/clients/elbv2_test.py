@@ -2,13 +2,12 @@
 import re
 import unittest
 
-from botocore.exceptions import ClientError
-from virga import Virga, wait_until
+from virga import Refusals, Virga, wait_until
 
 NEEDS_BOTO3 = (1, 40)
 
 
-class Case(unittest.TestCase):
+class Case(Refusals, unittest.TestCase):
     """A VPC with two public subnets in two zones, and names that are used once."""
 
     args = ()
@@ -62,12 +61,6 @@ class Case(unittest.TestCase):
         actions = actions or [{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404", "MessageBody": "none"}}]
         kw = {"LoadBalancerArn": b["LoadBalancerArn"], "Protocol": "HTTP", "Port": 80, "DefaultActions": actions, **kw}
         return self.elb.create_listener(**kw)["Listeners"][0]["ListenerArn"]
-
-    def refused(self, code, what, **kw):
-        with self.assertRaises(ClientError) as e:
-            what(**kw)
-        self.assertEqual(e.exception.response["Error"]["Code"], code, e.exception)
-        return e.exception.response["Error"]["Message"]
 
 
 class Control(Case):

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 from botocore.exceptions import ClientError
 
-from virga import Virga
+from virga import Refusals, Virga
 
 NEEDS_BOTO3 = (1, 40)
 
@@ -43,7 +43,7 @@ def totp(seed, at):
     return f"{(struct.unpack('>I', mac[offset:offset + 4])[0] & 0x7FFFFFFF) % 1000000:06d}"
 
 
-class Case(unittest.TestCase):
+class Case(Refusals, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.virga = Virga().start()
@@ -74,13 +74,6 @@ class Case(unittest.TestCase):
         c = answer["Credentials"]
         return lambda service, **kw: self.virga.client(service, c["AccessKeyId"], c["SecretAccessKey"],
             c["SessionToken"], **kw)
-
-    def refused(self, code, call, **kw):
-        with self.assertRaises(ClientError) as caught:
-            call(**kw)
-        error = caught.exception.response["Error"]
-        self.assertEqual(error["Code"], code, error)
-        return error["Message"]
 
 
 class ReadOnly(Case):

@@ -13,13 +13,13 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from virga import Older, Virga, wait_until
+from virga import Older, Refusals, Virga, wait_until
 
 NEEDS_BOTO3 = (1, 40)
 TOP = 2 ** 128 - 1
 
 
-class Case(unittest.TestCase):
+class Case(Refusals, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.virga = Virga().start()
@@ -66,12 +66,6 @@ class Case(unittest.TestCase):
         """Moves virga's clock; what was due has happened."""
         status, _, body = self.virga.get(f"/_virga/clock?advance={int(timedelta(**kw).total_seconds())}s", "POST")
         self.assertEqual(status, 200, body)
-
-    def refused(self, code, call, **kw):
-        with self.assertRaises(ClientError) as caught:
-            call(**kw)
-        self.assertEqual(caught.exception.response["Error"]["Code"], code, caught.exception)
-        return caught.exception.response["Error"]["Message"]
 
 
 class Streams(Case):

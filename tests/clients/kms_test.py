@@ -19,7 +19,7 @@ import unittest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from virga import BINARY, Virga, wait_until
+from virga import BINARY, Refusals, Virga, wait_until
 
 NEEDS_BOTO3 = (1, 40)
 
@@ -62,7 +62,7 @@ def context_bytes(context):
                     for x in (k, v))
 
 
-class Case(unittest.TestCase):
+class Case(Refusals, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.virga = Virga().start()
@@ -81,14 +81,6 @@ class Case(unittest.TestCase):
 
     def state(self, key_id, kms=None):
         return (kms or self.kms).describe_key(KeyId=key_id)["KeyMetadata"]["KeyState"]
-
-    def refused(self, code, call, **kw):
-        with self.assertRaises(ClientError) as caught:
-            call(**kw)
-        error = caught.exception.response
-        self.assertEqual(error["Error"]["Code"], code, caught.exception)
-        self.assertLess(error["ResponseMetadata"]["HTTPStatusCode"], 500)
-        return error["Error"].get("Message", "")
 
     def unchecked(self):
         """A client that leaves checking ranges to the server."""

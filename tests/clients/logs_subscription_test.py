@@ -10,18 +10,10 @@ import unittest
 
 from botocore.exceptions import ClientError
 
-from virga import BINARY, Virga, wait_until
+from virga import BINARY, Virga, code_of, wait_until
 
 NEEDS_BOTO3 = (1, 40)
 ACCOUNT, OTHER = "000000000000", "222222222222"
-
-
-def code_of(call, *args, **kw):
-    try:
-        call(*args, **kw)
-    except ClientError as e:
-        return e.response["Error"]["Code"]
-    return None
 
 
 class Case(unittest.TestCase):

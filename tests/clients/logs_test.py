@@ -7,20 +7,11 @@ import subprocess
 import time
 import unittest
 
-from botocore.exceptions import ClientError
 
-from virga import BINARY, Virga
+from virga import BINARY, Virga, code_of
 
 NEEDS_BOTO3 = (1, 40)
 ACCOUNT = "000000000000"
-
-
-def code_of(call, *args, **kw):
-    try:
-        call(*args, **kw)
-    except ClientError as e:
-        return e.response["Error"]["Code"]
-    return None
 
 
 class Case(unittest.TestCase):

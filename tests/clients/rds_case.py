@@ -3,24 +3,17 @@ import os
 import subprocess
 import unittest
 
-from botocore.exceptions import ClientError
-from virga import Virga, wait_until
+from virga import Refusals, Virga, wait_until
 
 PASSWORD = "correct-horse-7"
 
 
-class Case(unittest.TestCase):
+class Case(Refusals, unittest.TestCase):
     @classmethod
     def begin(cls, *args):
         cls.virga = Virga(*args).start()
         cls.addClassCleanup(cls.virga.close)
         cls.rds, cls.ec2 = cls.virga.client("rds"), cls.virga.client("ec2")
-
-    def refused(self, code, call, *args, **kw):
-        with self.assertRaises(ClientError) as e:
-            call(*args, **kw)
-        self.assertEqual(e.exception.response["Error"]["Code"], code, e.exception)
-        return e.exception.response["Error"]["Message"]
 
     def describe(self, i):
         return self.rds.describe_db_instances(DBInstanceIdentifier=i)["DBInstances"][0]

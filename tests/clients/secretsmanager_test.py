@@ -14,14 +14,14 @@ import uuid
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from virga import BINARY, Virga
+from virga import BINARY, Refusals, Virga
 
 NEEDS_BOTO3 = (1, 40)
 
 ACCOUNT = "000000000000"
 
 
-class Case(unittest.TestCase):
+class Case(Refusals, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.virga = Virga().start()
@@ -40,14 +40,6 @@ class Case(unittest.TestCase):
         """{label: version}"""
         d = (sm or self.sm).describe_secret(SecretId=secret)
         return {label: v for v, labels in d.get("VersionIdsToStages", {}).items() for label in labels}
-
-    def refused(self, code, call, **kw):
-        with self.assertRaises(ClientError) as caught:
-            call(**kw)
-        error = caught.exception.response
-        self.assertEqual(error["Error"]["Code"], code, caught.exception)
-        self.assertLess(error["ResponseMetadata"]["HTTPStatusCode"], 500)
-        return error["Error"].get("Message", "")
 
     def advance(self, duration):
         run = subprocess.run([BINARY, "clock", "--endpoint", self.virga.endpoint, "advance", duration], capture_output=True,

@@ -14,7 +14,7 @@ import urllib.request
 
 from botocore.exceptions import ClientError
 
-from virga import Virga, wait_until
+from virga import Refusals, Virga, wait_until
 
 NEEDS_BOTO3 = (1, 40)
 ACCOUNT = "000000000000"
@@ -54,7 +54,7 @@ class Endpoint:
         return self.got
 
 
-class Case(unittest.TestCase):
+class Case(Refusals, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.v = Virga().start()
@@ -65,11 +65,6 @@ class Case(unittest.TestCase):
         self.end = Endpoint()
         self.addCleanup(self.end.close)
         self.topic = self.sns.create_topic(Name=self.id().rsplit(".", 1)[1])["TopicArn"]
-
-    def refused(self, code, call, **kw):
-        with self.assertRaises(ClientError) as caught:
-            call(**kw)
-        self.assertEqual(caught.exception.response["Error"]["Code"], code, caught.exception)
 
     def subscribe(self, confirm=True, **attributes):
         arn = self.sns.subscribe(TopicArn=self.topic, Protocol="http", Endpoint=self.end.url, Attributes=attributes,

@@ -10,21 +10,12 @@ import time
 import unittest
 import urllib.request
 
-from botocore.exceptions import ClientError
 
-from virga import Virga
+from virga import Virga, code_of
 
 NEEDS_BOTO3 = (1, 40)
 ACCOUNT = "000000000000"
 OTHER = "111122223333"
-
-
-def code_of(call, *args, **kw):
-    try:
-        call(*args, **kw)
-    except ClientError as e:
-        return e.response["Error"]["Code"]
-    return None
 
 
 class Case(unittest.TestCase):

@@ -11,13 +11,13 @@ import urllib.parse
 
 from botocore.exceptions import ClientError
 
-from virga import Virga, sdk_knows, wait_until
+from virga import Refusals, Virga, sdk_knows, wait_until
 
 
 moves = unittest.skipUnless(sdk_knows("sqs", "start_message_move_task"), "boto3 is older than message move tasks")
 
 
-class Case(unittest.TestCase):
+class Case(Refusals, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.virga = Virga().start()
@@ -42,13 +42,6 @@ class Case(unittest.TestCase):
 
     def receive(self, url, n=10, **kw):
         return self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=n, **kw).get("Messages", [])
-
-    def refused(self, code, call, **kw):
-        with self.assertRaises(ClientError) as caught:
-            call(**kw)
-        self.assertEqual(caught.exception.response["Error"]["Code"], code, caught.exception)
-        self.assertLess(caught.exception.response["ResponseMetadata"]["HTTPStatusCode"], 500)
-        return caught.exception.response["Error"]["Message"]
 
 
 class Queues(Case):

@@ -12,12 +12,12 @@ import uuid
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from virga import BINARY, Virga
+from virga import BINARY, Refusals, Virga
 
 ACCOUNT = "000000000000"
 
 
-class Case(unittest.TestCase):
+class Case(Refusals, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.virga = Virga().start()
@@ -36,14 +36,6 @@ class Case(unittest.TestCase):
 
     def described(self, name):
         return self.ssm.describe_parameters(ParameterFilters=[{"Key": "Name", "Values": [name]}])["Parameters"][0]
-
-    def refused(self, code, call, *args, **kw):
-        with self.assertRaises(ClientError) as caught:
-            call(*args, **kw)
-        error = caught.exception.response
-        self.assertEqual(error["Error"]["Code"], code, caught.exception)
-        self.assertLess(error["ResponseMetadata"]["HTTPStatusCode"], 500)
-        return error["Error"].get("Message", "")
 
     def advance(self, duration):
         run = subprocess.run([BINARY, "clock", "--endpoint", self.virga.endpoint, "advance", duration], capture_output=True,

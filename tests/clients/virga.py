@@ -164,6 +164,33 @@ def sdk_knows(service, method):
     return hasattr(boto3.session.Session("x", "x", region_name="us-east-1").client(service), method)
 
 
+def code_of(call, *args, **kw):
+    """The code of the error that a call ends with; None when it succeeds."""
+    from botocore.exceptions import ClientError
+
+    try:
+        call(*args, **kw)
+    except ClientError as e:
+        return e.response["Error"]["Code"]
+    return None
+
+
+class Refusals:
+    """For a TestCase: self.refused("NoSuchBucket", s3.head_bucket, Bucket="b")"""
+
+    def refused(self, code, call, *args, **kw):
+        """The message of the error, which is the client's fault and has this code."""
+        from botocore.exceptions import ClientError
+
+        with self.assertRaises(ClientError) as caught:
+            call(*args, **kw)
+        answer = caught.exception.response
+        self.assertEqual(answer["Error"]["Code"], code, caught.exception)
+        # NotImplemented is 501.
+        self.assertLessEqual(answer["ResponseMetadata"]["HTTPStatusCode"], 501)
+        return answer["Error"].get("Message", "")
+
+
 @functools.cache
 def _loader():
     import botocore.session

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define FOLDER "/run/virga/slots"
@@ -57,17 +56,17 @@ void slot_release(int slot)
 void slots_sweep(void)
 {
 	char path[64];
-	struct timespec now;
-	struct stat st;
+	struct stat now, st;
 	unsigned at;
 	int end = 0;
-	clock_gettime(CLOCK_REALTIME, &now);
+	/* The file system's clock, which has stamped the entries too. */
+	if (utimensat(AT_FDCWD, FOLDER, NULL, 0) != 0 || stat(FOLDER, &now) != 0) return;
 	DIR *d = opendir(FOLDER);
 	for (struct dirent *e; d && (e = readdir(d));) {
 		if (sscanf(e->d_name, "%5u%n", &at, &end) != 1 || e->d_name[end]) continue;
 		snprintf(path, sizeof(path), FOLDER "/%u", at);
 		/* A fresh one's owner may be about to write its record. */
-		if (stat(path, &st) == 0 && now.tv_sec - st.st_mtime > FRESH_S && is_stale(path)) unlink(path);
+		if (stat(path, &st) == 0 && now.st_mtime - st.st_mtime > FRESH_S && is_stale(path)) unlink(path);
 	}
 	if (d) closedir(d);
 }

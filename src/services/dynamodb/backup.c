@@ -173,14 +173,8 @@ status dynamodb_create_backup(
 {
 	struct work w;
 	struct copy x;
-	work_begin(&w, c);
-	w.tx = store_begin(c->cloud->store, c->arena, true);
-	copy_init(&x);
-	status s = create_backup(&w, &x, in, out);
-	copy_cleanup(&x);
-	store_end(w.tx);
-	if (is_ok(s)) call_ticket(c, x.last);
-	return work_end(&w, s);
+	copy_open(&x, &w, c);
+	return copy_close(&x, &w, create_backup(&w, &x, in, out));
 }
 
 /* "If you delete a table that has point-in-time recovery enabled, DynamoDB automatically creates a backup snapshot
@@ -350,12 +344,6 @@ status dynamodb_restore_table_from_backup(struct call *c, const struct dynamodb_
 {
 	struct work w;
 	struct copy x;
-	work_begin(&w, c);
-	w.tx = store_begin(c->cloud->store, c->arena, true);
-	copy_init(&x);
-	status s = restore(&w, &x, in, out);
-	copy_cleanup(&x);
-	store_end(w.tx);
-	if (is_ok(s)) call_ticket(c, x.last);
-	return work_end(&w, s);
+	copy_open(&x, &w, c);
+	return copy_close(&x, &w, restore(&w, &x, in, out));
 }

@@ -4,7 +4,6 @@
 
 static const char backfill_kind[] = "dynamodb.backfill", purge_kind[] = "dynamodb.purge";
 enum {
-	FILL_AT_ONCE = 128,
 	PURGE_AT_ONCE = 1000,
 	CONFLICTS_MAX = 1000,
 	/* stages: */ PURGE_BACKUP = 1,
@@ -26,14 +25,14 @@ static const struct index *index_by_id(const struct table *t, uint64_t id)
 static status fill(struct work *w, const struct dynamodb_rec_chore *chore, struct str *from, bool *more)
 {
 	struct table *t;
-	struct str key, bytes, keys[FILL_AT_ONCE];
+	struct str key, bytes, keys[DDB_FILL_AT_ONCE];
 	TRY(ddb_find(w, chore->account, chore->region, chore->table, &t));
 	const struct index *x = t->id == (uint64_t)chore->id.v ? index_by_id(t, (uint64_t)chore->index.v) : NULL;
 	if (!x) return STATUS(NOT_FOUND);
 	struct store_scan *scan = store_scan_begin(
 		w->tx, str_has(*from) ? *from : t->item_prefix, key_after(w->a, t->item_prefix), false);
 	size_t n = 0;
-	while (n < FILL_AT_ONCE && store_scan_next(scan, &key, &bytes)) keys[n++] = str_dup(w->a, key);
+	while (n < DDB_FILL_AT_ONCE && store_scan_next(scan, &key, &bytes)) keys[n++] = str_dup(w->a, key);
 	TRY(store_scan_end(scan));
 	for (size_t i = 0; i < n; i++) {
 		struct value item;
@@ -41,12 +40,12 @@ static status fill(struct work *w, const struct dynamodb_rec_chore *chore, struc
 		TRY(ddb_read_item(w, keys[i], true, &item));
 		ddb_write_entry(w, t, x, NULL, &item, NULL);
 	}
-	*more = n == FILL_AT_ONCE;
+	*more = n == DDB_FILL_AT_ONCE;
 	if (n) *from = key_next(w->a, keys[n - 1]);
 	return OK;
 }
 
-static status fill_all(struct ddb *d, struct arena *keep, const struct dynamodb_rec_chore *chore)
+status ddb_fill_all(struct ddb *d, struct arena *keep, const struct dynamodb_rec_chore *chore, ddb_fill *step)
 {
 	struct arena a;
 	struct str from = STR_NONE;
@@ -58,7 +57,7 @@ static status fill_all(struct ddb *d, struct arena *keep, const struct dynamodb_
 		struct work w = {.a = &a, .d = d, .tx = store_begin(d->cloud->store, &a, false)};
 		struct str next = from;
 		store_ticket ticket;
-		s = fill(&w, chore, &next, &more);
+		s = step(&w, chore, &next, &more);
 		if (is_ok(s)) s = store_commit(w.tx, &ticket);
 		store_end(w.tx);
 		s = work_end(&w, s);
@@ -79,7 +78,7 @@ static status backfill(void *ctx, struct store_tx *tx, struct arena *a, const st
 	struct dynamodb_rec_chore chore = {0};
 	(void)again_ms;
 	TRY(dynamodb_rec_chore_decode(a, job->payload, &chore));
-	status s = fill_all(d, a, &chore);
+	status s = ddb_fill_all(d, a, &chore, fill);
 	if (status_is(s, STATUS_NOT_FOUND)) return OK; /* the table or the index went */
 	TRY(s);
 	struct work w = {.a = a, .d = d, .tx = tx};

@@ -14,6 +14,21 @@ void copy_cleanup(struct copy *x)
 	arena_cleanup(&x->a);
 }
 
+void copy_open(struct copy *x, struct work *w, struct call *c)
+{
+	work_begin(w, c);
+	w->tx = store_begin(c->cloud->store, c->arena, true);
+	copy_init(x);
+}
+
+status copy_close(struct copy *x, struct work *w, status s)
+{
+	copy_cleanup(x);
+	store_end(w->tx);
+	if (is_ok(s)) call_ticket(w->c, x->last);
+	return work_end(w, s);
+}
+
 void copy_begin(struct copy *x, const struct work *w)
 {
 	arena_reset(&x->a);

@@ -12,6 +12,9 @@ struct copy {
 };
 void copy_init(struct copy *x);
 void copy_cleanup(struct copy *x);
+/* The operation c, which reads through w's transaction and writes through x; s: what came of it. */
+void copy_open(struct copy *x, struct work *w, struct call *c);
+status copy_close(struct copy *x, struct work *w, status s) MUST_USE;
 /* Begins a transaction; w: whose cloud, and for whom. */
 void copy_begin(struct copy *x, const struct work *w);
 /* Commits it when s is OK, ends it in any case. */

@@ -163,12 +163,6 @@ status dynamodb_restore_table_to_point_in_time(struct call *c,
 {
 	struct work w;
 	struct copy x;
-	work_begin(&w, c);
-	w.tx = store_begin(c->cloud->store, c->arena, true);
-	copy_init(&x);
-	status s = restore(&w, &x, in, out);
-	copy_cleanup(&x);
-	store_end(w.tx);
-	if (is_ok(s)) call_ticket(c, x.last);
-	return work_end(&w, s);
+	copy_open(&x, &w, c);
+	return copy_close(&x, &w, restore(&w, &x, in, out));
 }

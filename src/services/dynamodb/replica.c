@@ -7,7 +7,6 @@
 #include "services/dynamodb/service.h"
 
 static const char fill_kind[] = "dynamodb.replica";
-enum { FILL_AT_ONCE = 128, CONFLICTS_MAX = 1000 };
 
 /* ── writing ── */
 
@@ -241,14 +240,14 @@ status ddb_replica_each(struct work *w, const struct dynamodb_rec_table *r,
 static status fill(struct work *w, const struct dynamodb_rec_chore *chore, struct str *from, bool *more)
 {
 	struct table *t, *r;
-	struct str key, bytes, keys[FILL_AT_ONCE];
+	struct str key, bytes, keys[DDB_FILL_AT_ONCE];
 	TRY(ddb_find(w, chore->account, chore->region, chore->table, &t));
 	if (t->id != (uint64_t)chore->id.v || !member(&t->record, chore->at)) return STATUS(NOT_FOUND);
 	TRY(ddb_find(w, chore->account, chore->at, chore->table, &r));
 	struct store_scan *scan = store_scan_begin(
 		w->tx, str_has(*from) ? *from : t->item_prefix, key_after(w->a, t->item_prefix), false);
 	size_t n = 0;
-	while (n < FILL_AT_ONCE && store_scan_next(scan, &key, &bytes)) keys[n++] = str_dup(w->a, key);
+	while (n < DDB_FILL_AT_ONCE && store_scan_next(scan, &key, &bytes)) keys[n++] = str_dup(w->a, key);
 	TRY(store_scan_end(scan));
 	for (size_t i = 0; i < n; i++) {
 		struct value item, there;
@@ -262,36 +261,9 @@ static status fill(struct work *w, const struct dynamodb_rec_chore *chore, struc
 		silent.streams = silent.destinations = false;
 		TRY(ddb_write_one(w, &silent, to, NULL, &item, false, NULL));
 	}
-	*more = n == FILL_AT_ONCE;
+	*more = n == DDB_FILL_AT_ONCE;
 	if (n) *from = key_next(w->a, keys[n - 1]);
 	return OK;
-}
-
-static status fill_all(struct ddb *d, struct arena *keep, const struct dynamodb_rec_chore *chore)
-{
-	struct arena a;
-	struct str from = STR_NONE;
-	bool more = true;
-	status s = OK;
-	arena_init(&a);
-	for (unsigned conflicts = 0; is_ok(s) && more;) {
-		arena_reset(&a);
-		struct work w = {.a = &a, .d = d, .tx = store_begin(d->cloud->store, &a, false)};
-		struct str next = from;
-		store_ticket ticket;
-		s = fill(&w, chore, &next, &more);
-		if (is_ok(s)) s = store_commit(w.tx, &ticket);
-		store_end(w.tx);
-		s = work_end(&w, s);
-		if (is_ok(s)) {
-			from = str_dup(keep, next);
-		} else if (status_is(s, STATUS_CONFLICT) && conflicts++ < CONFLICTS_MAX) {
-			more = true;
-			s = OK;
-		}
-	}
-	arena_cleanup(&a);
-	return s;
 }
 
 static status activate(struct work *w, void *ctx, struct dynamodb_rec_table *r)
@@ -309,7 +281,7 @@ static status job(void *ctx, struct store_tx *tx, struct arena *a, const struct 
 	struct dynamodb_rec_table r;
 	(void)again_ms;
 	TRY(dynamodb_rec_chore_decode(a, j->payload, &chore));
-	status s = fill_all(d, a, &chore);
+	status s = ddb_fill_all(d, a, &chore, fill);
 	if (status_is(s, STATUS_NOT_FOUND)) return OK; /* the table or the replica went */
 	TRY(s);
 	struct work w = {.a = a, .d = d, .tx = tx};

@@ -77,7 +77,7 @@ struct table {
 	size_t n_indexes;
 	bool has_local, streams, history; /* history: point-in-time recovery is on */
 	bool destinations;                /* Kinesis data streams get its changes */
-	struct str item_prefix; /* encoded (dynamodb, item, id) */
+	struct str item_prefix;           /* encoded (dynamodb, item, id) */
 	struct str arn;
 	struct live *live;
 };
@@ -118,11 +118,13 @@ status ddb_find_record(struct work *w, struct str account, struct str region, st
 /* Stores a record (its version grows). */
 void ddb_put_table(struct work *w, struct dynamodb_rec_table *r);
 void ddb_delete_table_record(struct work *w, const struct dynamodb_rec_table *r);
-/* Once the call has committed, the table's parsed form in memory is this record's, or goes: for those who ask ddb_find_cached. */
+/* Once the call has committed, the table's parsed form in memory is this record's, or goes: for those who ask
+ * ddb_find_cached. */
 void ddb_cache(struct work *w, const struct dynamodb_rec_table *r, bool gone);
-/* As ddb_find, but from memory where it is there: for what may lag behind by the instant between a change's commit and ddb_cache
- * (policies and tags, which AWS propagates in seconds). */
-status ddb_find_cached(struct work *w, struct str account, struct str region, struct str name, struct table **out) MUST_USE;
+/* As ddb_find, but from memory where it is there: for what may lag behind by the instant between a change's commit and
+ * ddb_cache (policies and tags, which AWS propagates in seconds). */
+status ddb_find_cached(
+	struct work *w, struct str account, struct str region, struct str name, struct table **out) MUST_USE;
 /* A record as a table, until work_end; for one that is not stored yet (it has no live part). */
 struct table *ddb_table_of(struct work *w, const struct dynamodb_rec_table *r);
 /* A copy of the record that may be changed (its lists too, by replacing them). */
@@ -173,7 +175,8 @@ double ddb_write_units(size_t bytes);
  * otherwise. */
 status ddb_admit(struct work *w, const struct table *t, const struct index *x, bool write) MUST_USE;
 /* The same of a request for this key, or item, for contributor insights. */
-status ddb_admit_key(struct work *w, const struct table *t, const struct index *x, bool write, const struct value *key) MUST_USE;
+status ddb_admit_key(
+	struct work *w, const struct table *t, const struct index *x, bool write, const struct value *key) MUST_USE;
 void ddb_charge(struct work *w, const struct cost *cost);
 /* The answer's ConsumedCapacity, where asked for (wanted: NONE, TOTAL, INDEXES or absent). detailed: with Read/Write
  * units, as transactions tell. NULL where not asked for. */
@@ -299,6 +302,12 @@ void ddb_count(struct work *w, struct table *t);
 
 /* ── chores.c: durable jobs over a table ── */
 void ddb_chores(struct ddb *d);
+/* One step of a chore: works on up to DDB_FILL_AT_ONCE items from *from on (STR_NONE: from the first), and says where
+ * the next begins and whether there are more. */
+enum { DDB_FILL_AT_ONCE = 128 };
+typedef status ddb_fill(struct work *w, const struct dynamodb_rec_chore *chore, struct str *from, bool *more);
+/* All its steps, each in a transaction of its own, which is made again where it met another's writes. */
+status ddb_fill_all(struct ddb *d, struct arena *keep, const struct dynamodb_rec_chore *chore, ddb_fill *fill) MUST_USE;
 void ddb_backfill(struct work *w, const struct dynamodb_rec_table *r, uint64_t index_id);
 void ddb_purge_table(struct work *w, uint64_t table_id);
 /* Of a table whose items stay as a backup: all else at once, the items when the backup's time is over. */
@@ -307,7 +316,8 @@ void ddb_purge_to_backup(struct work *w, const struct dynamodb_rec_backup *b);
 struct str ddb_backup_key(struct arena *a, struct str account, struct str region, struct str table, struct str suffix);
 void ddb_purge_index(struct work *w, uint64_t table_id, uint64_t index_id);
 void ddb_purge_backup(struct work *w, uint64_t backup_id);
-/* The items of a table, or of a backup, that is being written: they go in a day, unless ddb_purge_not says that it is whole. */
+/* The items of a table, or of a backup, that is being written: they go in a day, unless ddb_purge_not says that it is
+ * whole. */
 void ddb_purge_unless(struct work *w, uint64_t id, bool backup);
 void ddb_purge_not(struct work *w, uint64_t id);
 void ddb_ttl_begin(struct work *w, const struct dynamodb_rec_table *r);
@@ -333,7 +343,8 @@ status ddb_read_projection(struct work *w, struct scope *s, struct str expressio
 	const struct dynamodb_attribute_name_list *names, struct projection *out) MUST_USE;
 
 /* ── tables.c ── */
-/* What CreateTable makes of its input: a record that is not stored yet. FAILED where the input is wrong or the name is taken. */
+/* What CreateTable makes of its input: a record that is not stored yet. FAILED where the input is wrong or the name is
+ * taken. */
 status ddb_create_record(
 	struct work *w, const struct dynamodb_create_table_input *in, struct dynamodb_rec_table *out) MUST_USE;
 
@@ -341,8 +352,8 @@ status ddb_create_record(
 /* The item under this key of t is now `new` (NULL: nothing): in the other regions too. */
 status ddb_replicate(struct work *w, const struct table *t, struct str key, const struct value *new) MUST_USE;
 /* UpdateTable's ReplicaUpdates; r is changed, the caller stores it. */
-status ddb_replica_updates(struct work *w, const struct dynamodb_replication_group_update_list *l,
-	struct dynamodb_rec_table *r) MUST_USE;
+status ddb_replica_updates(
+	struct work *w, const struct dynamodb_replication_group_update_list *l, struct dynamodb_rec_table *r) MUST_USE;
 /* Changes what all replicas have in common in the records of the others, and stores them. */
 status ddb_replica_each(struct work *w, const struct dynamodb_rec_table *r,
 	status (*change)(struct work *w, void *ctx, struct dynamodb_rec_table *r), void *ctx) MUST_USE;

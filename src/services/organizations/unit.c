@@ -205,6 +205,15 @@ status organizations_delete_organizational_unit(struct call *c,
 	return OK;
 }
 
+static status list_begin(struct call *c, struct str parent, struct str token, struct opt_i32 most,
+	struct organizations_rec_organization *o, struct orgs_page *page, struct orgs_ids *ids)
+{
+	TRY(orgs_read(c, o));
+	TRY(orgs_require_parent(c, o, parent, ORGANIZATIONS_ERR_PARENT_NOT_FOUND_EXCEPTION));
+	TRY(orgs_page_begin(c, token, most, page));
+	return children(c, o, parent, ids);
+}
+
 status organizations_list_organizational_units_for_parent(struct call *c,
 	const struct organizations_list_organizational_units_for_parent_input *in,
 	struct organizations_list_organizational_units_for_parent_output *out)
@@ -212,10 +221,7 @@ status organizations_list_organizational_units_for_parent(struct call *c,
 	struct organizations_rec_organization o;
 	struct orgs_ids ids = {0};
 	struct orgs_page page;
-	TRY(orgs_read(c, &o));
-	TRY(orgs_require_parent(c, &o, in->parent_id, ORGANIZATIONS_ERR_PARENT_NOT_FOUND_EXCEPTION));
-	TRY(orgs_page_begin(c, in->next_token, in->max_results, &page));
-	TRY(children(c, &o, in->parent_id, &ids));
+	TRY(list_begin(c, in->parent_id, in->next_token, in->max_results, &o, &page, &ids));
 	size_t capacity = 0;
 	VEC_PRESENT(c->arena, &out->organizational_units);
 	for (size_t i = 0; i < ids.n; i++) {
@@ -235,10 +241,7 @@ status organizations_list_accounts_for_parent(struct call *c,
 	struct organizations_rec_organization o;
 	struct orgs_ids ids = {0};
 	struct orgs_page page;
-	TRY(orgs_read(c, &o));
-	TRY(orgs_require_parent(c, &o, in->parent_id, ORGANIZATIONS_ERR_PARENT_NOT_FOUND_EXCEPTION));
-	TRY(orgs_page_begin(c, in->next_token, in->max_results, &page));
-	TRY(children(c, &o, in->parent_id, &ids));
+	TRY(list_begin(c, in->parent_id, in->next_token, in->max_results, &o, &page, &ids));
 	size_t capacity = 0;
 	VEC_PRESENT(c->arena, &out->accounts);
 	for (size_t i = 0; i < ids.n; i++) {
@@ -257,10 +260,7 @@ status organizations_list_children(struct call *c, const struct organizations_li
 	struct organizations_rec_organization o;
 	struct orgs_ids ids = {0};
 	struct orgs_page page;
-	TRY(orgs_read(c, &o));
-	TRY(orgs_require_parent(c, &o, in->parent_id, ORGANIZATIONS_ERR_PARENT_NOT_FOUND_EXCEPTION));
-	TRY(orgs_page_begin(c, in->next_token, in->max_results, &page));
-	TRY(children(c, &o, in->parent_id, &ids));
+	TRY(list_begin(c, in->parent_id, in->next_token, in->max_results, &o, &page, &ids));
 	size_t capacity = 0;
 	VEC_PRESENT(c->arena, &out->children);
 	bool accounts = str_is(in->child_type, "ACCOUNT");

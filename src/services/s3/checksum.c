@@ -127,6 +127,23 @@ status s3_claim_check(struct call *c, const struct s3_claim *claim, const struct
 		STR_ARG(g->name));
 }
 
+status s3_claim_of_request(struct call *c, struct str sdk_algorithm, struct s3_claim *out)
+{
+	struct s3_checksums sums = {0};
+	for (size_t i = 0; i < S3_ALGORITHMS; i++) sums.v[i] = call_request_header(c, algorithms[i].header);
+	return s3_claim_read(c, &sums, call_request_header(c, STR("Content-MD5")), sdk_algorithm, out);
+}
+
+status s3_claim_check_body(struct call *c, const struct s3_claim *claim)
+{
+	struct digests d;
+	struct digester *digester = digester_new(s3_claim_digests(claim));
+	digester_update(digester, c->body.p, c->body.n);
+	digester_final(digester, &d);
+	digester_free(digester);
+	return s3_claim_check(c, claim, &d, NULL, 0);
+}
+
 /* ── what is computed ── */
 
 static struct str big_endian(struct arena *a, uint64_t v, size_t n)

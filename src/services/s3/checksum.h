@@ -67,11 +67,16 @@ struct s3_claim {
  * sdk_algorithm (x-amz-sdk-checksum-algorithm) may be absent. */
 status s3_claim_read(struct call *c, const struct s3_checksums *sums, struct str content_md5, struct str sdk_algorithm,
 	struct s3_claim *out) MUST_USE;
+/* The same from the request's own headers. */
+status s3_claim_of_request(struct call *c, struct str sdk_algorithm, struct s3_claim *out) MUST_USE;
 /* The digests that checking it takes. */
 uint32_t s3_claim_digests(const struct s3_claim *claim);
 /* BadDigest where the bytes are not what was claimed. trailers: of a streamed body. */
 status s3_claim_check(struct call *c, const struct s3_claim *claim, const struct digests *d,
 	const struct wire_header *trailers, size_t n_trailers) MUST_USE;
+
+/* The same of the request's whole body. */
+status s3_claim_check_body(struct call *c, const struct s3_claim *claim) MUST_USE;
 
 /* The digest's bytes, as they are sent (CRCs big endian), in the arena; and that in base64. */
 struct str s3_checksum_bytes(struct arena *a, const struct s3_algorithm *g, const struct digests *d);

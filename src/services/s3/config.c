@@ -46,22 +46,10 @@ static struct str key_of(struct arena *a, const struct s3_rec_bucket *b, enum s3
 
 status s3_config_check_digest(struct call *c)
 {
-	static const char *const headers[] = {"x-amz-checksum-crc32", "x-amz-checksum-crc32c",
-		"x-amz-checksum-crc64nvme", "x-amz-checksum-sha1", "x-amz-checksum-sha256", "x-amz-checksum-md5",
-		"x-amz-checksum-sha512", "x-amz-checksum-xxhash64", "x-amz-checksum-xxhash3",
-		"x-amz-checksum-xxhash128"};
-	_Static_assert(sizeof headers / sizeof *headers == S3_ALGORITHMS, "in the order of the algorithms");
-	struct s3_checksums sums = {0};
 	struct s3_claim claim;
-	struct digests d;
-	for (size_t i = 0; i < S3_ALGORITHMS; i++) sums.v[i] = call_request_header(c, str_c(headers[i]));
-	TRY(s3_claim_read(c, &sums, call_request_header(c, STR("Content-MD5")), STR_NONE, &claim));
+	TRY(s3_claim_of_request(c, STR_NONE, &claim));
 	if (!claim.algorithm && !claim.has_md5) return OK;
-	struct digester *digester = digester_new(s3_claim_digests(&claim));
-	digester_update(digester, c->body.p, c->body.n);
-	digester_final(digester, &d);
-	digester_free(digester);
-	return s3_claim_check(c, &claim, &d, NULL, 0);
+	return s3_claim_check_body(c, &claim);
 }
 
 status s3_config_put(struct call *c, struct s3_rec_bucket *b, enum s3_config kind, struct str id)

@@ -49,27 +49,15 @@ status s3_delete_object(struct call *c, const struct s3_delete_object_input *in,
  * reference). */
 static status check_body(struct call *c, const struct s3_delete_objects_input *in)
 {
-	static const char *const headers[] = {"x-amz-checksum-crc32", "x-amz-checksum-crc32c",
-		"x-amz-checksum-crc64nvme", "x-amz-checksum-sha1", "x-amz-checksum-sha256", "x-amz-checksum-md5",
-		"x-amz-checksum-sha512", "x-amz-checksum-xxhash64", "x-amz-checksum-xxhash3",
-		"x-amz-checksum-xxhash128"};
-	_Static_assert(sizeof headers / sizeof *headers == S3_ALGORITHMS, "in the order of the algorithms");
-	struct s3_checksums sums = {0};
 	struct s3_claim claim;
-	struct digests d;
-	for (size_t i = 0; i < S3_ALGORITHMS; i++) sums.v[i] = call_request_header(c, str_c(headers[i]));
-	TRY(s3_claim_read(c, &sums, call_request_header(c, STR("Content-MD5")), in->checksum_algorithm, &claim));
+	TRY(s3_claim_of_request(c, in->checksum_algorithm, &claim));
 	if (!claim.algorithm && !claim.has_md5)
 		return call_fail(c, S3_ERR_INVALID_REQUEST,
 			"Missing required header for this request: Content-MD5 OR x-amz-checksum-*");
 	if (claim.trailer)
 		return call_fail(
 			c, S3_ERR_INVALID_REQUEST, "The value specified in the x-amz-trailer header is not supported");
-	struct digester *digester = digester_new(s3_claim_digests(&claim));
-	digester_update(digester, c->body.p, c->body.n);
-	digester_final(digester, &d);
-	digester_free(digester);
-	return s3_claim_check(c, &claim, &d, NULL, 0);
+	return s3_claim_check_body(c, &claim);
 }
 
 static void add_error(
