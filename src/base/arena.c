@@ -2,6 +2,7 @@
  * call that needs little touches little. Under AddressSanitizer everything not handed out is poisoned, and allocations
  * stand apart, so that an overflow within a block is found like one of the heap. */
 #include "base/arena.h"
+#include "base/blocks.h"
 #include "base/status.h"
 #include <stdalign.h>
 #include <stdlib.h>
@@ -64,7 +65,7 @@ static void drop(struct arena *a, struct arena_block *b)
 {
 	a->total -= b->size;
 	UNPOISON(b, b->size);
-	free(b);
+	blocks_put(b, b->size);
 }
 
 static void add_block(struct arena *a, size_t need)
@@ -74,8 +75,7 @@ static void add_block(struct arena *a, size_t need)
 	while (size < whole && size < BLOCK_LAST) size *= 2;
 	if (size > BLOCK_LAST) size = BLOCK_LAST;
 	if (size < whole) size = whole;
-	struct arena_block *b = malloc(size);
-	if (!b) out_of_memory();
+	struct arena_block *b = blocks_get(size, &size);
 	b->older = a->block;
 	b->size = size;
 	a->total += size;

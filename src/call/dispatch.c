@@ -322,6 +322,16 @@ static void *on_begin(void *ctx, struct edge_exchange *x, const struct edge_requ
 
 /* ── the body and the end ─────────────────────────────────────────────────────────────────────────────────────── */
 
+/* A body whose length is known and not large is read into one piece of the call's memory, which stays mapped from call
+ * to call (base/blocks.h). */
+static void begin_body(struct exchange *e)
+{
+	int64_t n = e->call.http->content_length;
+	if (n <= 0 || n > BODY_AT_ONCE || e->mode != MODE_BUFFER) return;
+	e->body = (struct buf)BUF_IN(&e->arena);
+	buf_reserve(&e->body, (size_t)n);
+}
+
 static enum edge_next on_body(void *state, const void *p, size_t n)
 {
 	struct exchange *e = state;
@@ -338,6 +348,7 @@ static enum edge_next on_body(void *state, const void *p, size_t n)
 			buf_cleanup(&e->body);
 			break;
 		}
+		if (!e->body.p) begin_body(e);
 		buf_add(&e->body, p, n);
 		break;
 	case MODE_DISCARD:

@@ -1,5 +1,5 @@
-/* Inside the room: the state of one exchange on its way (see dispatch.h). It is owned by the edge's exchange and freed by
- * `gone`; whoever answers must not touch it after edge_respond. */
+/* Inside the room: the state of one exchange on its way (see dispatch.h). It is owned by the edge's exchange and freed
+ * by `gone`; whoever answers must not touch it after edge_respond. */
 #pragma once
 #include "call/dispatch.h"
 #include "call/metrics.h"
@@ -9,8 +9,9 @@
 #include <stdatomic.h>
 
 #define BUFFERED_BODY_MAX (80u << 20) /* a Lambda function's zipped code of 50 MB in base64 is the largest */
+#define BODY_AT_ONCE (2 << 20)        /* an announced body up to this size is made room for at once */
 #define ADMIN_BODY_MAX (1u << 20)
-#define DRAIN_MAX (1u << 20)          /* a refused body up to this size is read to its end, so that the answer is */
+#define DRAIN_MAX (1u << 20) /* a refused body up to this size is read to its end, so that the answer is */
 
 enum exchange_mode {
 	MODE_BUFFER,  /* the body is collected, then all happens */
@@ -64,8 +65,8 @@ struct exchange {
 	char request_id[40];
 };
 
-/* answer.c: encode what the call has (a failure, or `out`) and respond, once the ticket is durable. The exchange may be gone when
- * these return. */
+/* answer.c: encode what the call has (a failure, or `out`) and respond, once the ticket is durable. The exchange may be
+ * gone when these return. */
 void exchange_answer_failure(struct exchange *e);
 void exchange_answer_output(struct exchange *e);
 void exchange_answer(struct exchange *e, struct wire_response *r);
@@ -74,7 +75,8 @@ void exchange_tell(struct exchange *e, unsigned code, uint64_t bytes);
 
 /* aws, aws-cn, aws-us-gov */
 struct str partition_of(struct str region);
-/* authorize.c: who calls, and may they? FAILED: the failure is recorded. body_sha256 NULL: the payload is not known yet. */
+/* authorize.c: who calls, and may they? FAILED: the failure is recorded. body_sha256 NULL: the payload is not known
+ * yet. */
 status exchange_authenticate(struct exchange *e, const uint8_t *body_sha256) MUST_USE;
 status exchange_authorize(struct exchange *e) MUST_USE;
 /* permit.c: do the caller's policies allow the decoded operation? FAILED: the failure is recorded. */

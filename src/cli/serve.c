@@ -1,6 +1,7 @@
 /* `virga serve`: the composition root. Builds the parts in the order in which they need each other, hands each what it
  * needs, waits for a signal, and takes them apart backwards. */
 #include "admin/init.h"
+#include "base/blocks.h"
 #include "base/log.h"
 #include "call/dispatch.h"
 #include "call/metrics.h"
@@ -25,6 +26,7 @@
 #define WORKERS_MAX 32
 #define JOB_THREADS 16
 #define STOP_GRACE_MS 10000
+#define REST_S 5 /* so often memory that nobody wants goes back */
 #define NOFILE_MAX (1u << 20)
 
 static const struct cli_option serve_options[] = {
@@ -288,8 +290,8 @@ static int run_serve(const struct cli_args *args)
 		tell(&v);
 		trim_text();
 		init_start(v.cloud.init);
-		int caught = 0;
-		while (sigwait(&wanted, &caught) != 0) continue;
+		int caught;
+		while ((caught = sigtimedwait(&wanted, NULL, &(struct timespec){.tv_sec = REST_S})) < 0) blocks_rest();
 		log_info("cli", "stopping", "signal=%d", caught);
 		/* Who cannot wait for answers in flight presses Ctrl-C once more. */
 		sigset_t again;
