@@ -3,6 +3,8 @@
 #include "base/buf.h"
 #include "base/vec.h"
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 TEST(blocks_grow)
 {
@@ -88,6 +90,23 @@ static void check_number(double v, const char *want)
 	buf_cleanup(&b);
 }
 
+/* The fewest of 15 to 17 digits that read back: of whatever way they are found. */
+TEST(numbers_read_back)
+{
+	uint64_t random = 88172645463325252u;
+	for (int i = 0; i < 60000; i++) {
+		char want[40];
+		random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+		double v = (double)(random >> 20) / (i % 3 == 0 ? 1e9 : i % 3 == 1 ? 7e4 : 3e12);
+		if (v == trunc(v)) continue;
+		for (int digits = 15; digits <= 17; digits++) {
+			snprintf(want, sizeof(want), "%.*g", digits, v);
+			if (strtod(want, NULL) == v) break;
+		}
+		check_number(v, want);
+	}
+}
+
 TEST(numbers)
 {
 	check_number(1.5, "1.5");
@@ -102,6 +121,12 @@ TEST(numbers)
 	check_number(0.1 + 0.2, "0.30000000000000004");
 	check_number(5e-324, "5e-324");
 	check_number(1.7976931348623157e308, "1.7976931348623157e+308");
+	check_number(99.27, "99.27");
+	check_number(-0.00012345, "-0.00012345");
+	check_number(123456789012345.6, "123456789012345.6");
+	check_number(14.428571428571429, "14.428571428571429");
+	check_number(0.5, "0.5");
+	check_number(1024.0009765625, "1024.0009765625");
 	check_number(NAN, "NaN");
 	check_number(INFINITY, "Infinity");
 	check_number(-INFINITY, "-Infinity");
