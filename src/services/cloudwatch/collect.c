@@ -29,6 +29,7 @@ struct cw_collector {
 	struct map notes;  /* of struct noted */
 	struct map queues; /* "account region name": int64_t *, when it was used */
 	struct cw_insights *insights;
+	struct cw_seen *seen;
 };
 
 static struct cw_collector *collector_of(struct cloud *cloud)
@@ -43,6 +44,11 @@ struct cw_insights *cw_insights_of(struct cloud *cloud)
 {
 	struct cw_collector *k = collector_of(cloud);
 	return k ? k->insights : NULL;
+}
+
+struct cw_seen *cw_collect_seen(struct cw_collector *k)
+{
+	return k->seen;
 }
 
 /* ── noting ── */
@@ -306,6 +312,7 @@ struct cw_collector *cw_collect_start(struct cloud *cloud)
 	map_init(&k->notes);
 	map_init(&k->queues);
 	k->insights = cw_insights_new(cloud);
+	k->seen = cw_seen_new();
 	jobs_register(cloud->jobs, kind, collect, k);
 	bus_subscribe(cloud->bus, BUS_DONE, "call", on_call, k);
 	return k;
@@ -322,6 +329,7 @@ struct job cw_collect_job(int64_t now_ms)
 void cw_collect_reset(struct cw_collector *k)
 {
 	cw_insights_reset(k->insights);
+	cw_seen_reset(k->seen);
 	pthread_mutex_lock(&k->lock);
 	map_cleanup(&k->notes, free);
 	map_init(&k->notes);
@@ -334,6 +342,7 @@ void cw_collect_stop(struct cw_collector *k)
 {
 	write_notes(k);
 	cw_insights_free(k->insights);
+	cw_seen_free(k->seen);
 	map_cleanup(&k->notes, free);
 	map_cleanup(&k->queues, free);
 	pthread_mutex_destroy(&k->lock);

@@ -26,8 +26,26 @@ static struct cw_sum sum_of(struct arena *a, const struct metric_point *p)
 	return s;
 }
 
+static status touch(struct store_tx *tx, struct arena *a, const struct metric *m, struct cw_id id, int64_t now_ms,
+	struct cw_seen *seen, uint64_t generation)
+{
+	int64_t updated;
+	if (seen && cw_metric_fresh(cw_seen_get(seen, id), now_ms)) return OK;
+	TRY(cw_metric_touch(tx, a, m, now_ms, &updated));
+	/* What this transaction writes is known once it is committed: the next one reads it. */
+	if (seen && cw_metric_fresh(updated, now_ms)) cw_seen_put(seen, generation, id, updated);
+	return OK;
+}
+
 status metrics_put_in(struct store_tx *tx, struct arena *a, const struct metric_point *points, size_t n, int64_t now_ms)
 {
+	return cw_points_put(tx, a, points, n, now_ms, NULL);
+}
+
+status cw_points_put(struct store_tx *tx, struct arena *a, const struct metric_point *points, size_t n, int64_t now_ms,
+	struct cw_seen *seen)
+{
+	uint64_t generation = seen ? cw_seen_generation(seen) : 0;
 	for (size_t i = 0; i < n;) {
 		const struct metric_point *p = &points[i];
 		int64_t step = p->high_resolution ? 1 : 60, at = p->at_ms / 1000 / step * step;
@@ -44,8 +62,10 @@ status metrics_put_in(struct store_tx *tx, struct arena *a, const struct metric_
 			if (one.n > 0) cw_sum_join(a, &s, one);
 		}
 		if (s.n > 0) {
-			cw_fresh_put(tx, a, cw_id_of(a, p->metric), at, p->high_resolution, unit, &s);
-			if (!i || points[i - 1].metric != p->metric) TRY(cw_metric_touch(tx, a, p->metric, now_ms));
+			struct cw_id id = cw_id_of(a, p->metric);
+			cw_fresh_put(tx, a, id, at, p->high_resolution, unit, &s);
+			if (!i || points[i - 1].metric != p->metric)
+				TRY(touch(tx, a, p->metric, id, now_ms, seen, generation));
 		}
 		i = k;
 	}

@@ -47,7 +47,13 @@ static int by_name(const void *x, const void *y)
 	return str_cmp(((const struct metric_dimension *)x)->name, ((const struct metric_dimension *)y)->name);
 }
 
-status cw_metric_touch(struct store_tx *tx, struct arena *a, const struct metric *m, int64_t now_ms)
+bool cw_metric_fresh(int64_t updated_ms, int64_t now_ms)
+{
+	return updated_ms + TOUCH_MS > now_ms && updated_ms <= now_ms;
+}
+
+status cw_metric_touch(
+	struct store_tx *tx, struct arena *a, const struct metric *m, int64_t now_ms, int64_t *updated_ms)
 {
 	struct cloudwatch_rec_metric r = {0};
 	struct str bytes;
@@ -55,6 +61,7 @@ status cw_metric_touch(struct store_tx *tx, struct arena *a, const struct metric
 	struct metric_dimension *d = arena_copy(a, m->dimensions, m->n_dimensions * sizeof(*d));
 	if (m->n_dimensions > 1) qsort(d, m->n_dimensions, sizeof(*d), by_name);
 	struct key k = key_begin(a);
+	buf_reserve(&k.b, 256);
 	key_append(&k, cw_key(a, "metric", m->account, m->region));
 	key_str(&k, m->space);
 	key_str(&k, m->name);
@@ -65,7 +72,8 @@ status cw_metric_touch(struct store_tx *tx, struct arena *a, const struct metric
 	status s = store_peek(tx, key_done(&k), &bytes);
 	if (!is_ok(s) && !status_is(s, STATUS_NOT_FOUND)) return s;
 	if (is_ok(s)) TRY(cloudwatch_rec_metric_decode(a, bytes, &r));
-	if (is_ok(s) && r.updated.ms + TOUCH_MS > now_ms && r.updated.ms <= now_ms) return OK;
+	*updated_ms = is_ok(s) ? r.updated.ms : 0;
+	if (is_ok(s) && cw_metric_fresh(r.updated.ms, now_ms)) return OK;
 	r = (struct cloudwatch_rec_metric){.space = m->space,
 		.name = m->name,
 		.updated = SOME_TIME(now_ms),

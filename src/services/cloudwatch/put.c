@@ -110,7 +110,7 @@ static status put_list(
 	struct metric_point *points = arena_new_n(c->arena, struct metric_point, list->n + 1);
 	for (size_t i = 0; i < list->n; i++)
 		TRY(read_datum(c, in, list, i, i ? points[i - 1].metric : NULL, &points[i]));
-	return metrics_put_in(c->tx, c->arena, points, list->n, c->now_ms);
+	return cw_points_put(c->tx, c->arena, points, list->n, c->now_ms, cw_collect_seen(c->state));
 }
 
 status cloudwatch_put_metric_data(struct call *c, const struct cloudwatch_put_metric_data_input *in,
