@@ -91,7 +91,7 @@ static void pack_piece(struct packer *k)
 {
 	uint32_t sizes[2] = {(uint32_t)k->n};
 	if (!k->n) return;
-	int bound = LZ4_compressBound((int)k->n);
+	int bound = LZ4_COMPRESSBOUND((int)k->n);
 	char *to = buf_reserve(&k->out, PIECE_HEAD + (size_t)bound);
 	int packed = LZ4_compress_default(k->piece, to + PIECE_HEAD, (int)k->n, bound);
 	INVARIANT(packed > 0);
@@ -124,6 +124,8 @@ status logs_chunk_put(struct store_tx *tx, struct arena *a, struct logs_owner *o
 	}
 	struct packer k = {.piece = arena_alloc_raw(a, PIECE), .out = BUF_IN(a)};
 	uint32_t raw_size = (uint32_t)size | PIECES;
+	/* Once, for whatever comes of it: what grew would be copied. */
+	buf_reserve(&k.out, 4 + (size / PIECE + 1) * (PIECE_HEAD + (size_t)LZ4_COMPRESSBOUND(PIECE)));
 	buf_add(&k.out, &raw_size, 4);
 	for (size_t i = 0; i < n; i++) {
 		char event_head[EVENT_HEAD];
