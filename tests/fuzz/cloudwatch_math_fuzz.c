@@ -1,5 +1,5 @@
-/* What clients of CloudWatch write: the first byte chooses metric math, a search expression, a composite alarm's rule
- * or a statistic's name. What was read can be asked. */
+/* What clients of CloudWatch write: the first byte chooses metric math, a search expression, a composite alarm's rule,
+ * a statistic's name or a Metrics Insights query. What was read can be asked. */
 #include "services/cloudwatch/alarm.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -38,6 +38,16 @@ static void stat(struct str text)
 	if (cw_stat_read(text, &s)) (void)cw_stat_of(&s, &sum, &v);
 }
 
+static void select_query(struct arena *a, struct str text)
+{
+	struct cw_select *s;
+	struct str why;
+	if (is_ok(cw_select_parse(a, text, &s, &why)))
+		(void)cw_select_groups(s);
+	else
+		INVARIANT(why.n > 0);
+}
+
 static void math(struct arena *a, struct str text)
 {
 	/* A constant expression can be evaluated without a store. */
@@ -51,7 +61,7 @@ static void math(struct arena *a, struct str text)
 		.to = 600,
 		.queries = &list};
 	struct cw_value v;
-	if (str_find(text, STR("SEARCH")) >= 0) return;
+	if (str_find(text, STR("SEARCH")) >= 0 || cw_select_is(str_trim(text))) return;
 	status s = cw_math_prepare(&m);
 	if (is_ok(s)) s = cw_math_run(&m, 0, &v);
 	if (status_is(s, STATUS_INVALID)) INVARIANT(m.why.n > 0);
@@ -65,7 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ready = true;
 	if (size < 1) return 0;
 	struct str text = str_n((const char *)data + 1, size - 1);
-	switch (data[0] & 3) {
+	switch (data[0] & 7) {
 	case 0:
 		math(&a, text);
 		break;
@@ -74,6 +84,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 2:
 		rule(&a, text);
+		break;
+	case 4:
+		select_query(&a, text);
 		break;
 	default:
 		stat(text);

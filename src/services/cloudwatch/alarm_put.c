@@ -124,6 +124,11 @@ static status check_math(struct call *c, const struct cloudwatch_put_metric_alar
 	}
 	if (str_has(in->threshold_metric_id)) TRY(check_band(c, in, &m));
 	if (returned != 1) return cw_invalid(c, "Exactly one element of the metrics list should return data.");
+	const struct cw_node *tree = m.trees[which];
+	if (tree && tree->kind == CW_N_SELECT && cw_select_groups(tree->select))
+		return call_fail(c, ERR_NOT_IMPLEMENTED,
+			"Alarms over each time series of a Metrics Insights query with GROUP BY are not implemented "
+			"yet.");
 	*period = cw_math_period(&m, which);
 	return OK;
 }

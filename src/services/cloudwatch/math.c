@@ -114,6 +114,26 @@ static status check_metric(struct cw_math *m, const struct cloudwatch_metric_sta
 	return OK;
 }
 
+static status prepare_select(struct cw_math *m, const struct cloudwatch_metric_data_query *q, size_t i, struct str text)
+{
+	struct cw_node *n = m->trees[i] = arena_new(m->a, struct cw_node);
+	struct cw_select *select;
+	struct str why;
+	n->kind = CW_N_SELECT;
+	if (!is_ok(cw_select_parse(m->a, text, &select, &why)))
+		return cw_math_fail(
+			m, "Error in expression '%.*s': Invalid syntax: %.*s", STR_ARG(q->id), STR_ARG(why));
+	if (!q->period.has)
+		return cw_math_fail(m,
+			"The parameter MetricDataQueries.member.%zu.Period is required for a Metrics Insights query",
+			i + 1);
+	for (size_t k = 0; k < i; k++)
+		if (m->trees[k] && m->trees[k]->kind == CW_N_SELECT)
+			return cw_math_fail(m, "Only one Metrics Insights query is allowed in a request");
+	n->select = select;
+	return OK;
+}
+
 static status prepare_query(struct cw_math *m, const struct cloudwatch_metric_data_query *q, size_t i)
 {
 	TRY(check_id(m, q->id, i));
@@ -132,10 +152,7 @@ static status prepare_query(struct cw_math *m, const struct cloudwatch_metric_da
 			i + 1);
 	if (q->metric_stat) return check_metric(m, q->metric_stat, i);
 	struct str text = str_trim(q->expression), why;
-	if (str_istarts(text, STR("SELECT "))) {
-		cw_math_fail(m, "Metrics Insights queries are not implemented");
-		return STATUS(LIMIT);
-	}
+	if (cw_select_is(text)) return prepare_select(m, q, i, text);
 	if (!is_ok(cw_math_parse(m->a, text, &m->trees[i], &why)))
 		return cw_math_fail(
 			m, "Error in expression '%.*s': Invalid syntax: %.*s", STR_ARG(q->id), STR_ARG(why));
@@ -168,6 +185,12 @@ static int64_t lcm(int64_t a, int64_t b)
 	return a / x * b;
 }
 
+/* "If you request high-resolution data … the output is aggregated at one-minute granularity." */
+static int64_t minutes(int64_t period)
+{
+	return period < 60 ? 60 : period;
+}
+
 static int64_t period_of(const struct cw_math *m, const struct cw_node *n, int64_t period)
 {
 	if (n->kind == CW_N_NAME) {
@@ -175,7 +198,9 @@ static int64_t period_of(const struct cw_math *m, const struct cw_node *n, int64
 		if (i < m->queries->n && m->queries->v[i].metric_stat)
 			return lcm(period, m->queries->v[i].metric_stat->period.v);
 		if (i < m->queries->n && !m->memory[i].has_period) {
-			m->memory[i].period = period_of(m, m->trees[i], 0);
+			bool select = m->trees[i]->kind == CW_N_SELECT;
+			m->memory[i].period =
+				select ? minutes(m->queries->v[i].period.v) : period_of(m, m->trees[i], 0);
 			m->memory[i].has_period = true;
 		}
 		if (i < m->queries->n) return lcm(period, m->memory[i].period);
@@ -332,7 +357,7 @@ static status query_value(struct cw_math *m, size_t i, struct cw_value *out)
 	for (size_t k = 0; k < out->n; k++) {
 		if (str_has(q->label))
 			out->v[k].label = q->label;
-		else if (m->trees[i] && out->kind == CW_SERIES)
+		else if (m->trees[i] && m->trees[i]->kind != CW_N_SELECT && out->kind == CW_SERIES)
 			out->v[k].label = q->id;
 		out->v[k].id = q->id;
 	}
@@ -360,6 +385,8 @@ status cw_math_eval(struct cw_math *m, const struct cw_node *n, struct cw_value 
 	}
 	case CW_N_CALL:
 		return cw_math_call(m, n, out);
+	case CW_N_SELECT:
+		return cw_math_select(m, n, out);
 	case CW_N_LIST:
 		return gather(m, n, out);
 	case CW_N_NEGATE:
@@ -378,6 +405,7 @@ int64_t cw_math_period(const struct cw_math *m, size_t query)
 {
 	const struct cloudwatch_metric_data_query *q = &m->queries->v[query];
 	if (q->metric_stat) return q->metric_stat->period.v;
+	if (m->trees[query]->kind == CW_N_SELECT) return minutes(q->period.v);
 	int64_t period = period_of(m, m->trees[query], q->period.has ? q->period.v : 0);
 	return period ? period : 60;
 }

@@ -4,13 +4,24 @@
 #include "services/cloudwatch/room.h"
 #include "services/cloudwatch/stat.h"
 
-enum cw_node_kind { CW_N_NUMBER, CW_N_STRING, CW_N_NAME, CW_N_CALL, CW_N_LIST, CW_N_BINARY, CW_N_NEGATE };
+struct cw_select;
+enum cw_node_kind {
+	CW_N_NUMBER,
+	CW_N_STRING,
+	CW_N_NAME,
+	CW_N_CALL,
+	CW_N_LIST,
+	CW_N_BINARY,
+	CW_N_NEGATE,
+	CW_N_SELECT,
+};
 struct cw_node {
 	enum cw_node_kind kind;
 	char op;         /* of BINARY: + - * / ^ < > & | and = (==), ! (!=), l (<=), g (>=) */
 	struct str text; /* of STRING, NAME, CALL */
 	double number;
-	struct cw_node *first, *next; /* operands; siblings */
+	const struct cw_select *select; /* of SELECT */
+	struct cw_node *first, *next;   /* operands; siblings */
 	size_t n;
 };
 /* INVALID, LIMIT (too deep): *why tells, in `a` or static. */
@@ -76,6 +87,13 @@ struct cw_search;
 status cw_search_parse(struct arena *a, struct str text, struct cw_search **out) MUST_USE;
 struct str cw_search_space(const struct cw_search *s); /* STR_NONE: any */
 bool cw_search_passes(struct arena *a, const struct cw_search *s, const struct cloudwatch_rec_metric *m);
+
+/* ── select.c ── Metrics Insights. */
+bool cw_select_is(struct str text);
+/* INVALID: *why. */
+status cw_select_parse(struct arena *a, struct str text, struct cw_select **out, struct str *why) MUST_USE;
+bool cw_select_groups(const struct cw_select *s); /* GROUP BY: any number of time series */
+status cw_math_select(struct cw_math *m, const struct cw_node *n, struct cw_value *out) MUST_USE;
 
 /* ── label.c ── ${LAST}, ${PROP('Dim.InstanceId')}, … ("Using dynamic labels") */
 struct str cw_label(struct arena *a, struct str label, const struct cw_series *s, const struct cw_axis *axis,
