@@ -66,6 +66,18 @@ void cw_actions_start(struct cloud *cloud);
 status cw_actions_run(struct cloud *cloud, struct store_tx *tx, struct arena *a, struct cw_alarm *alarm,
 	struct str old_state, const struct cw_verdict *v, int64_t now_ms, bool repeats) MUST_USE;
 
+/* Does what was muted, where nothing mutes it any more; *until_ms: when that may be, else 0. The alarm is to be stored.
+ */
+status cw_actions_unmute(struct cloud *cloud, struct store_tx *tx, struct arena *a, struct cw_alarm *alarm,
+	const struct cw_verdict *v, int64_t now_ms, int64_t *until_ms) MUST_USE;
+
+/* ── mute.c ── */
+/* Is an alarm muted, by which rule and until when? *until_ms 0: it is not. */
+status cw_mute_find(struct store_tx *tx, struct arena *a, const struct cw_alarm *alarm, struct str name, int64_t now_ms,
+	int64_t *until_ms, struct str *rule) MUST_USE;
+status cw_mute_get(struct call *c, struct str name, struct cloudwatch_rec_mute *out) MUST_USE; /* NOT_FOUND */
+void cw_mute_put(struct call *c, const struct cloudwatch_rec_mute *r);
+
 /* ── alarm_message.c ── what a topic is told. */
 struct str cw_alarm_message(struct arena *a, struct cw_alarm *alarm, struct str old_state, int64_t now_ms);
 struct str cw_region_title(struct str region);

@@ -143,6 +143,28 @@ static void offer(struct cloud *cloud, struct store_tx *tx, struct arena *a, str
 	tell(tx, a, alarm, action, taken ? error : STR("There is no such resource"), now_ms);
 }
 
+/* True: a mute rule keeps them quiet. What it keeps is noted in the alarm. */
+static status keep_quiet(struct store_tx *tx, struct arena *a, struct cw_alarm *alarm, struct str old_state,
+	int64_t now_ms, bool repeats, bool *quiet)
+{
+	struct cw_face f = cw_face(alarm);
+	struct str rule = STR("");
+	int64_t until;
+	TRY(cw_mute_find(tx, a, alarm, f.name, now_ms, &until, &rule));
+	*quiet = until > 0;
+	if (repeats) return OK;
+	alarm->r.muted = SOME_BOOL(*quiet);
+	if (!*quiet) return OK;
+	alarm->r.old_state = old_state;
+	struct buf b = BUF_IN(a);
+	buf_lit(&b, "{\"actionState\":\"Muted\",\"muteRule\":");
+	json_quote(&b, rule);
+	buf_byte(&b, '}');
+	cw_history_add(tx, a, alarm, now_ms, "Action",
+		str_fmt(a, "Actions muted by alarm mute rule %.*s", STR_ARG(rule)), buf_done(&b));
+	return OK;
+}
+
 status cw_actions_run(struct cloud *cloud, struct store_tx *tx, struct arena *a, struct cw_alarm *alarm,
 	struct str old_state, const struct cw_verdict *v, int64_t now_ms, bool repeats)
 {
@@ -150,8 +172,11 @@ status cw_actions_run(struct cloud *cloud, struct store_tx *tx, struct arena *a,
 	const struct cloudwatch_resource_list *l = str_is(*f.state, "ALARM") ? f.alarm
 						   : str_is(*f.state, "OK")  ? f.ok
 									     : f.insufficient;
-	if (!f.actions_enabled) return OK;
-	for (size_t i = 0; i < l->n; i++) {
+	bool quiet = false;
+	if (!repeats) alarm->r.muted = SOME_BOOL(false);
+	if (!f.actions_enabled || !l->n) return OK;
+	TRY(keep_quiet(tx, a, alarm, old_state, now_ms, repeats, &quiet));
+	for (size_t i = 0; i < l->n && !quiet; i++) {
 		struct str arn = l->v[i];
 		bool sns = str_find(arn, STR(":sns:")) > 0, automate = str_find(arn, STR(":automate:")) > 0;
 		if (repeats && (sns || automate)) continue;
@@ -163,6 +188,17 @@ status cw_actions_run(struct cloud *cloud, struct store_tx *tx, struct arena *a,
 			offer(cloud, tx, a, alarm, arn, old_state, v, now_ms, repeats);
 	}
 	return OK;
+}
+
+status cw_actions_unmute(struct cloud *cloud, struct store_tx *tx, struct arena *a, struct cw_alarm *alarm,
+	const struct cw_verdict *v, int64_t now_ms, int64_t *until_ms)
+{
+	struct str rule;
+	*until_ms = 0;
+	if (!alarm->r.muted.v) return OK;
+	TRY(cw_mute_find(tx, a, alarm, cw_face(alarm).name, now_ms, until_ms, &rule));
+	if (*until_ms) return OK;
+	return cw_actions_run(cloud, tx, a, alarm, alarm->r.old_state, v, now_ms, false);
 }
 
 void cw_actions_start(struct cloud *cloud)

@@ -27,8 +27,14 @@ status cw_alarm_settle(struct cloud *cloud, struct store_tx *tx, struct arena *a
 {
 	struct cw_face f = cw_face(alarm);
 	struct str old = *f.state;
-	if (str_eq(old, v->state))
-		return alarm->composite ? OK : cw_actions_run(cloud, tx, a, alarm, old, v, now_ms, true);
+	if (str_eq(old, v->state)) {
+		int64_t until;
+		if (alarm->composite) return OK;
+		if (!alarm->r.muted.v) return cw_actions_run(cloud, tx, a, alarm, old, v, now_ms, true);
+		TRY(cw_actions_unmute(cloud, tx, a, alarm, v, now_ms, &until));
+		if (!until) cw_alarm_put(tx, a, alarm);
+		return OK;
+	}
 	struct buf b = BUF_IN(a);
 	buf_lit(&b, "{\"version\":\"1.0\",");
 	state_text(&b, "oldState", old, *f.reason, *f.data);

@@ -119,8 +119,11 @@ status cw_composite_evaluate(
 			TRY(cw_actions_run(cloud, tx, a, alarm, alarm->r.old_state, &v, now, false));
 		alarm->r.pending = SOME_BOOL(false);
 	}
+	int64_t muted_until;
+	TRY(cw_actions_unmute(cloud, tx, a, alarm, &v, now, &muted_until));
 	cw_alarm_put(tx, a, alarm);
-	if (alarm->r.until.has) *again_ms = alarm->r.until.ms;
+	*again_ms = muted_until;
+	if (alarm->r.until.has && (!muted_until || alarm->r.until.ms < muted_until)) *again_ms = alarm->r.until.ms;
 	return OK;
 }
 

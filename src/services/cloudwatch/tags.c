@@ -1,11 +1,12 @@
-/* Tags of alarms and dashboards. */
+/* Tags of alarms, dashboards and alarm mute rules. */
 #include "services/cloudwatch/alarm.h"
 #include "services/cloudwatch/dashboard.h"
 
 struct tagged {
-	bool dashboard;
+	bool dashboard, mute;
 	struct cw_alarm alarm;
 	struct cloudwatch_rec_dashboard board;
+	struct cloudwatch_rec_mute rule;
 	struct cloudwatch_rec_tags *tags;
 };
 
@@ -24,13 +25,17 @@ static status find(struct call *c, struct str arn, struct tagged *out)
 		out->dashboard = true;
 		s = cw_dashboard_get(c, str_from(rest, 10), &out->board);
 		out->tags = &out->board.tags;
+	} else if (str_eq(part[4], c->account) && str_starts(rest, STR("alarm-mute-rule:"))) {
+		out->mute = true;
+		s = cw_mute_get(c, str_from(rest, 16), &out->rule);
+		out->tags = &out->rule.tags;
 	}
 	if (!status_is(s, STATUS_NOT_FOUND)) return s;
 	s = CW_FAIL(c, RESOURCE_NOT_FOUND_EXCEPTION, "The resource %.*s does not exist.", STR_ARG(arn));
 	struct cloudwatch_resource_not_found_exception *members =
 		arena_new(c->arena, struct cloudwatch_resource_not_found_exception);
 	members->resource_id = arn;
-	members->resource_type = out->dashboard ? STR("dashboard") : STR("alarm");
+	members->resource_type = out->dashboard ? STR("dashboard") : out->mute ? STR("alarm-mute-rule") : STR("alarm");
 	call_fail_members(c, members);
 	return s;
 }
@@ -39,6 +44,8 @@ static void put(struct call *c, struct tagged *t)
 {
 	if (t->dashboard)
 		cw_dashboard_put(c, &t->board);
+	else if (t->mute)
+		cw_mute_put(c, &t->rule);
 	else
 		cw_alarm_put(c->tx, c->arena, &t->alarm);
 }
