@@ -1,5 +1,6 @@
 /* CloudWatch Logs Insights' query language ("CloudWatch Logs Insights language query syntax"): fields, display, filter,
- * stats, sort, limit, parse, dedup, joined by |. Read into a list of commands, run over rows. */
+ * stats, sort, limit, parse, dedup, unnest, pattern, filterIndex, joined by |. Read into a list of commands, run over
+ * rows. */
 #pragma once
 #include "services/logs/chunk.h"
 
@@ -24,7 +25,18 @@ struct ins_columns {
 	size_t n, capacity;
 };
 struct ins_command {
-	enum { INS_FIELDS, INS_DISPLAY, INS_FILTER, INS_STATS, INS_SORT, INS_LIMIT, INS_PARSE, INS_DEDUP } kind;
+	enum {
+		INS_FIELDS,
+		INS_DISPLAY,
+		INS_FILTER,
+		INS_STATS,
+		INS_SORT,
+		INS_LIMIT,
+		INS_PARSE,
+		INS_DEDUP,
+		INS_UNNEST,
+		INS_PATTERN,
+	} kind;
 	struct ins_columns columns, by; /* by: of stats */
 	struct ins_expr *filter;
 	uint64_t limit;
@@ -59,6 +71,7 @@ struct ins_row {
 	} pairs; /* what commands have named; the last counts */
 	struct json_value *json;
 	bool json_tried;
+	int64_t now_ms; /* when the query runs */
 };
 struct ins_rows {
 	struct ins_row *v;
@@ -74,6 +87,14 @@ struct ins_value {
 struct ins_value ins_eval(struct arena *a, struct ins_row *r, const struct ins_expr *e);
 bool ins_true(struct ins_value v);
 struct str ins_text(struct arena *a, struct ins_value v);
+/* ── insights_value.c ── */
+struct str ins_path(struct arena *a, struct json_value *v, struct str path);
+struct str ins_path_in_pairs(struct arena *a, const struct ins_row *r, struct str name);
+/* Functions of addresses and JSON; t: the arguments as text. False where the name is none of theirs. */
+bool ins_special(struct arena *a, struct str name, const struct str *t, struct ins_value *out);
+/* ── insights_pattern.c ── Rows of @pattern, @ratio, @sampleCount and @severityLabel instead of those given. */
+void ins_patterns(struct arena *a, struct ins_rows *rows, const struct ins_expr *of);
+
 bool ins_regex_matches(const void *regex, struct str s);
 /* Runs the commands; out: what is shown, as API rows. default_limit: where no command says. */
 void ins_run(struct arena *a, const struct ins_query *q, struct ins_rows *rows, size_t default_limit,

@@ -18,7 +18,8 @@ struct str ins_field(struct arena *a, struct ins_row *r, struct str name)
 {
 	for (size_t i = r->pairs.n; i-- > 0;)
 		if (str_eq(r->pairs.v[i].name, name)) return r->pairs.v[i].value;
-	if (!r->event) return STR_NONE;
+	struct str within = ins_path_in_pairs(a, r, name);
+	if (str_has(within) || !r->event) return within;
 	if (str_is(name, "@message")) return r->event->message;
 	if (str_is(name, "@timestamp")) return time_text(a, r->event->position.at);
 	if (str_is(name, "@ingestionTime")) return time_text(a, r->event->ingested);
@@ -31,27 +32,7 @@ struct str ins_field(struct arena *a, struct ins_row *r, struct str name)
 		if (str_starts(text, STR("{")) && !is_ok(json_read(a, text, &r->json))) r->json = NULL;
 	}
 	if (!r->json) return STR_NONE;
-	struct json_value *v = json_member(r->json, name);
-	struct str rest = name;
-	if (!v) {
-		v = r->json;
-		while (v && str_has(rest)) {
-			struct str part = str_cut(&rest, '.');
-			uint64_t index;
-			if (json_is(v, JSON_IS_ARRAY) && is_ok(str_to_u64(part, &index))) {
-				v = v->first;
-				while (v && index--) v = v->next;
-			} else {
-				v = json_member(v, part);
-			}
-		}
-	}
-	if (!v || v->type == JSON_IS_NULL) return STR_NONE;
-	if (v->type == JSON_IS_BOOL) return v->truth ? STR("1") : STR("0");
-	if (str_has(json_scalar(v))) return json_scalar(v);
-	struct buf b = BUF_IN(a);
-	json_write(&b, v);
-	return buf_done(&b);
+	return ins_path(a, r->json, name);
 }
 
 bool ins_regex_matches(const void *regex, struct str s)
@@ -175,6 +156,14 @@ static struct ins_value case_of(struct arena *a, struct str s, bool up)
 	return of_string(buf_done(&b));
 }
 
+/* "If the function has a second argument, it does not remove white space. Instead, it removes the characters in it." */
+static struct str trim_of(struct str s, struct str chars, bool left, bool right)
+{
+	while (left && s.n && str_chr(chars, s.p[0]) >= 0) s = str_from(s, 1);
+	while (right && s.n && str_chr(chars, s.p[s.n - 1]) >= 0) s.n--;
+	return s;
+}
+
 /* A number of bytes, at most `most`. */
 static size_t place_of(double d, size_t most)
 {
@@ -227,18 +216,18 @@ static struct ins_value call(struct arena *a, struct ins_row *r, const struct in
 	if (str_is(f, "frommillis"))
 		return !(fabs(x) < TIME_MAX_MS) ? (struct ins_value){0} : of_string(time_text(a, (int64_t)x));
 	if (str_is(f, "tomillis")) return of_number(x);
+	if (str_is(f, "now")) return of_number(floor((double)r->now_ms / 1000));
 	if (str_is(f, "ispresent")) return of_number(v[0].has);
 	if (str_is(f, "isempty")) return of_number(!v[0].has || !t[0].n);
 	if (str_is(f, "isblank")) return of_number(!v[0].has || !str_trim(t[0]).n);
 	if (!v[0].has) return (struct ins_value){0};
+	struct ins_value special;
+	if (ins_special(a, f, t, &special)) return special;
 	if (str_is(f, "strlen")) return of_number((double)(str_utf8_valid(t[0]) ? str_utf8_length(t[0]) : t[0].n));
 	if (str_is(f, "toupper") || str_is(f, "tolower")) return case_of(a, t[0], str_is(f, "toupper"));
-	if (str_is(f, "trim") || str_is(f, "ltrim") || str_is(f, "rtrim")) {
-		struct str s = str_trim(t[0]);
-		if (str_is(f, "ltrim")) s = str_from(t[0], (size_t)(s.p - t[0].p));
-		if (str_is(f, "rtrim")) s = str_n(t[0].p, (size_t)(s.p + s.n - t[0].p));
-		return of_string(s);
-	}
+	if (str_is(f, "trim") || str_is(f, "ltrim") || str_is(f, "rtrim"))
+		return of_string(
+			trim_of(t[0], n > 1 ? t[1] : STR(" \t\r\n"), !str_is(f, "rtrim"), !str_is(f, "ltrim")));
 	if (str_is(f, "strcontains")) return of_number(str_find(t[0], t[1]) >= 0);
 	if (str_is(f, "replace")) return replace(a, t[0], t[1], t[2]);
 	if (str_is(f, "substr")) {

@@ -103,13 +103,28 @@ static status string(struct reader *r, struct str *out)
 	return OK;
 }
 
+/* Within a field: an element, users[0] or users['first name'], or a part between backticks behind a dot. r->at is moved
+ * to its last character. */
+static bool bracket(struct reader *r)
+{
+	struct str rest = str_from(r->text, r->at);
+	char end = rest.p[0] == '[' ? ']' : rest.p[0] == '`' && r->at && r->text.p[r->at - 1] == '.' ? '`' : 0;
+	size_t i = 1;
+	if (!end) return false;
+	if (end == ']' && !(rest.n > 1 && (digit(rest.p[1]) || rest.p[1] == '\'' || rest.p[1] == '"'))) return false;
+	while (i < rest.n && rest.p[i] != end && rest.p[i] != '\n') i++;
+	if (i >= rest.n || rest.p[i] != end) return false;
+	r->at += i;
+	return true;
+}
+
 static status name(struct reader *r, struct str *out)
 {
 	char c = peek(r);
 	if (c == '`') return string(r, out);
 	if (!letter(c)) return fail(r, c ? "expected a field" : "unexpected end");
 	size_t from = r->at;
-	while (r->at < r->text.n && inner(r->text.p[r->at])) r->at++;
+	while (r->at < r->text.n && (inner(r->text.p[r->at]) || bracket(r))) r->at++;
 	*out = str_sub(r->text, from, r->at - from);
 	return OK;
 }
@@ -172,7 +187,8 @@ static bool known_function(struct str name)
 		"datefloor", "dateceil", "frommillis", "tomillis", "ispresent", "isempty", "isblank", "coalesce",
 		"concat", "strlen", "toupper", "tolower", "trim", "ltrim", "rtrim", "strcontains", "replace", "substr",
 		"count", "count_distinct", "sum", "avg", "min", "max", "stddev", "pct", "earliest", "latest",
-		"sortsfirst", "sortslast"};
+		"sortsfirst", "sortslast", "now", "jsonparse", "jsonstringify", "isvalidip", "isvalidipv4",
+		"isvalidipv6", "isipinsubnet", "isipv4insubnet", "isipv6insubnet"};
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
 		if (str_eq(name, str_c(all[i]))) return true;
 	return false;
@@ -349,6 +365,46 @@ static status parse(struct reader *r, struct ins_command *c)
 	return stars == c->names.n ? OK : fail(r, "as many names as * in the pattern are needed");
 }
 
+/* One field. */
+static status field_of(struct reader *r, struct ins_columns *out)
+{
+	struct ins_column *column = VEC_PUSH(r->a, out, &out->capacity);
+	TRY(expression(r, 0, &column->expr));
+	column->name = column->expr->kind == INS_FIELD ? column->expr->text : STR("@message");
+	return OK;
+}
+
+static status unnest(struct reader *r, struct ins_command *c)
+{
+	size_t capacity = 0;
+	TRY(field_of(r, &c->columns));
+	if (!word(r, STR("into"))) return fail(r, "expected into");
+	return name(r, VEC_PUSH(r->a, &c->names, &capacity));
+}
+
+/* "filterIndex FIELD = VALUE, FIELD in [VALUE, …]": equality alone, of which several hold together. */
+static status index_filter(struct reader *r, struct ins_command *c)
+{
+	do {
+		struct ins_expr *e, *both;
+		TRY(expression(r, 2, &e));
+		bool equal = e->kind == INS_BINARY && e->op == '=', in = e->kind == INS_IN && !e->negated;
+		if ((!equal && !in) || e->first->kind != INS_FIELD)
+			return fail(r, "filterIndex takes FIELD = VALUE or FIELD in [VALUE, ...]");
+		*VEC_PUSH(r->a, &c->columns, &c->columns.capacity) =
+			(struct ins_column){.expr = e, .name = e->first->text};
+		if (c->filter) {
+			both = node(r, INS_BINARY);
+			both->op = '&';
+			both->first = c->filter;
+			both->first->next = e;
+			e = both;
+		}
+		c->filter = e;
+	} while (symbol(r, STR(",")) || word(r, STR("and")));
+	return OK;
+}
+
 /* The functions of stats; fewest arguments first. */
 static bool aggregates(const struct ins_expr *e)
 {
@@ -370,6 +426,9 @@ static status command(struct reader *r, struct ins_command *c)
 	if (word(r, STR("filter"))) return c->kind = INS_FILTER, expression(r, 0, &c->filter);
 	if (word(r, STR("sort"))) return c->kind = INS_SORT, columns(r, true, false, &c->columns);
 	if (word(r, STR("parse"))) return c->kind = INS_PARSE, parse(r, c);
+	if (word(r, STR("unnest"))) return c->kind = INS_UNNEST, unnest(r, c);
+	if (word(r, STR("pattern"))) return c->kind = INS_PATTERN, field_of(r, &c->columns);
+	if (word(r, STR("filterIndex"))) return c->kind = INS_FILTER, index_filter(r, c);
 	if (word(r, STR("dedup"))) return c->kind = INS_DEDUP, columns(r, false, false, &c->columns);
 	if (word(r, STR("stats"))) {
 		c->kind = INS_STATS;

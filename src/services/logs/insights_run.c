@@ -1,4 +1,5 @@
 /* Running a query's commands over rows, one after the other. */
+#include "base/json.h"
 #include "base/map.h"
 #include "services/logs/insights.h"
 #include <math.h>
@@ -6,6 +7,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+enum { UNNESTED_MAX = 2000000 };
 struct run {
 	struct arena *a;
 	struct ins_rows *rows;
@@ -160,6 +162,29 @@ static void dedup(struct run *x, const struct ins_columns *l)
 	map_cleanup(&seen, NULL);
 }
 
+/* "Discards the current record and generates new records", one for each element of the list; the rest of them is the
+ * record's. What is no list gives none. */
+static void unnest(struct run *x, const struct ins_command *c)
+{
+	struct ins_rows out = {0};
+	for (size_t i = 0; i < x->rows->n && out.n < UNNESTED_MAX; i++) {
+		struct ins_row *r = &x->rows->v[i];
+		struct json_value *list;
+		struct str text = ins_text(x->a, ins_eval(x->a, r, c->columns.v[0].expr));
+		if (!str_starts(str_or(text, STR("")), STR("[")) || !is_ok(json_read(x->a, text, &list))) continue;
+		for (const struct json_value *v = list->first; v && out.n < UNNESTED_MAX; v = v->next) {
+			struct ins_row *one = VEC_PUSH(x->a, &out, &out.capacity);
+			struct buf b = BUF_IN(x->a);
+			*one = *r;
+			one->pairs.v = arena_copy(x->a, r->pairs.v, r->pairs.n * sizeof(*r->pairs.v));
+			one->pairs.capacity = r->pairs.n;
+			if (!str_has(json_scalar(v))) json_write(&b, v);
+			name_it(x->a, one, c->names.v[0], str_has(json_scalar(v)) ? json_scalar(v) : buf_done(&b));
+		}
+	}
+	*x->rows = out;
+}
+
 /* ── stats ── */
 
 struct total {
@@ -281,6 +306,8 @@ static void stats(struct run *x, const struct ins_command *c)
 
 /* ── the whole ── */
 
+static const struct str pattern_fields[] = {STR("@pattern"), STR("@sampleCount"), STR("@ratio"), STR("@severityLabel")};
+
 static void show_row(struct run *x, struct ins_row *r, const struct ins_columns *columns, struct logs_result_rows *out)
 {
 	size_t capacity = 0;
@@ -326,6 +353,17 @@ void ins_run(struct arena *a, const struct ins_query *q, struct ins_rows *rows, 
 			break;
 		case INS_PARSE:
 			parse(&x, c);
+			break;
+		case INS_UNNEST:
+			unnest(&x, c);
+			break;
+		case INS_PATTERN:
+			if (!counted) *matched = (double)rows->n;
+			counted = true;
+			ins_patterns(a, rows, c->columns.v[0].expr);
+			shown = (struct ins_columns){0};
+			for (size_t k = 0; k < sizeof(pattern_fields) / sizeof(*pattern_fields); k++)
+				VEC_PUSH(a, &shown, &shown.capacity)->name = pattern_fields[k];
 			break;
 		case INS_LIMIT:
 			if (!counted) *matched = (double)rows->n;

@@ -77,6 +77,7 @@ static status gather(struct logs *l, struct store_tx *tx, struct arena *a, struc
 		struct ins_row *r = VEC_PUSH(a, rows, &rows->capacity);
 		r->event = &scan.out.v[i];
 		r->log = log;
+		r->now_ms = now;
 		r->ptr = pointer_of(a, group, r->event);
 	}
 	return OK;
@@ -186,11 +187,21 @@ status logs_get_query_results(
 	struct call *c, const struct logs_get_query_results_input *in, struct logs_get_query_results_output *out)
 {
 	struct logs_rec_query q;
-	if (str_has(in->next_token) || in->max_items.has)
-		return call_fail(c, ERR_NOT_IMPLEMENTED, "Results by pages are not implemented yet.");
+	struct str after;
+	uint64_t from = 0;
+	TRY(logs_token(c, in->next_token, &after));
 	TRY(find(c, in->query_id, &q));
 	if (str_has(q.rows)) TRY(wire_json_to(c->arena, TABLES, LOGS_SHAPE_GET_QUERY_RESULTS_RESPONSE, q.rows, out));
 	VEC_PRESENT(c->arena, &out->results);
+	if (str_has(in->next_token) && (!is_ok(str_to_u64(after, &from)) || from > out->results.n))
+		return LOGS_FAIL(c, INVALID_PARAMETER, "The specified nextToken is invalid.");
+	size_t most = in->max_items.v > 0 ? (size_t)in->max_items.v : SIZE_MAX;
+	out->results.v += from;
+	out->results.n -= (size_t)from;
+	if (out->results.n > most) {
+		out->results.n = most;
+		out->next_token = str_base64(c->arena, str_fmt(c->arena, "%llu", (unsigned long long)from + most));
+	}
 	out->query_language = STR("CWLI");
 	out->status = q.status;
 	out->statistics = arena_new(c->arena, struct logs_query_statistics);
