@@ -27,6 +27,18 @@ class Mutual(Place):
                       f"{name}.csr", "-subj", f"/O=Test/CN={name}")
             self.make("x509", "-req", "-in", f"{name}.csr", "-CA", f"{ca}.pem", "-CAkey", f"{ca}.key", "-CAcreateserial", "-out", f"{name}.pem",
                       "-days", "20")
+        # By an authority between.
+        with open(os.path.join(self.folder, "between.ext"), "w") as f:
+            f.write("basicConstraints=CA:TRUE\n")
+        for name, ca, *also in (("between", "good", "-extfile", "between.ext"), ("carol", "between")):
+            self.make("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", f"{name}.key", "-out",
+                      f"{name}.csr", "-subj", f"/O=Test/CN={name}")
+            self.make("x509", "-req", "-in", f"{name}.csr", "-CA", f"{ca}.pem", "-CAkey", f"{ca}.key", "-CAcreateserial", "-out", f"{name}.pem",
+                      "-days", "20", *also)
+        with open(os.path.join(self.folder, "carol-chain.pem"), "w") as f:
+            for name in ("carol", "between"):
+                with open(os.path.join(self.folder, name + ".pem")) as g:
+                    f.write(g.read())
         with open(os.path.join(self.folder, "ca.cnf"), "w") as f:
             f.write("[ca]\ndefault_ca=x\n[x]\ndatabase=index\ndefault_md=sha256\ndefault_crl_days=10\ncrlnumber=number\n")
         for name, text in (("index", ""), ("number", "01\n")):
@@ -114,6 +126,11 @@ class Mutual(Place):
         self.until(lambda: "x-who" in headers())
         h = headers()
         self.assertEqual(urllib.parse.unquote(h["x-who"]), pem)
+        # With all that the client has shown.
+        said = self.told(url, "-k", "--cert", self.folder + "/carol-chain.pem", "--key", self.folder + "/carol.key")["headers"]["x-who"]
+        with open(os.path.join(self.folder, "carol-chain.pem")) as f:
+            self.assertEqual(urllib.parse.unquote(said), f.read())
+        self.assertNotIn("%2F", said)
         self.elb.delete_trust_store(TrustStoreArn=trust)
 
 

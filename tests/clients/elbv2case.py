@@ -151,6 +151,22 @@ class Place(Case):
             {"Name": "description", "Values": ["ELB " + b["LoadBalancerArn"].split("loadbalancer/")[1]]}])["NetworkInterfaces"]
         return b, [e["PrivateIpAddress"] for e in sorted(enis, key=lambda e: e["AvailabilityZone"])]
 
+    def taken(self, lb):
+        """What the processes of its nodes run with."""
+        found = []
+        for n in self.ec2.describe_network_interfaces(Filters=[
+                {"Name": "description", "Values": ["ELB " + lb["LoadBalancerArn"].split("loadbalancer/")[1]]}])["NetworkInterfaces"]:
+            with open(f"{self.virga.data}/elb/{n['NetworkInterfaceId']}/taken.cfg") as f:
+                found.append(next(x.split()[1] for x in f if x.strip().startswith("description")))
+        return found
+
+    def change(self, lb, what, **kw):
+        """Returns when all nodes run with it."""
+        had = self.taken(lb)
+        said = what(**kw)
+        self.until(lambda: all(now != before for now, before in zip(self.taken(lb), had)))
+        return said
+
     def quick(self, **kw):
         return self.targets(**{"HealthCheckIntervalSeconds": 5, "HealthCheckTimeoutSeconds": 2, "HealthyThresholdCount": 2,
                                "UnhealthyThresholdCount": 2, "HealthCheckPath": "/health", **kw})
@@ -183,7 +199,7 @@ class Faulty(Place):
             self.servers.remove(p)
 
     def timeout(self, seconds):
-        self.elb.modify_load_balancer_attributes(LoadBalancerArn=self.lb["LoadBalancerArn"], Attributes=[
+        self.change(self.lb, self.elb.modify_load_balancer_attributes, LoadBalancerArn=self.lb["LoadBalancerArn"], Attributes=[
             {"Key": "idle_timeout.timeout_seconds", "Value": str(seconds)}])
 
     def under_load(self, what, ip=None, least=20):

@@ -49,22 +49,6 @@ class Changing(Place):
         self.healthy(self.tg, 2)
         self.until(lambda: all(self.curl(f"{how}://{ip}/x", "-k")[0] == 200 for ip in self.ips for how in ("http", "https")))
 
-    def taken(self, lb):
-        """What the processes of its nodes run with."""
-        found = []
-        for n in self.ec2.describe_network_interfaces(Filters=[
-                {"Name": "description", "Values": ["ELB " + lb["LoadBalancerArn"].split("loadbalancer/")[1]]}])["NetworkInterfaces"]:
-            with open(f"{self.virga.data}/elb/{n['NetworkInterfaceId']}/taken.cfg") as f:
-                found.append(next(x.split()[1] for x in f if x.strip().startswith("description")))
-        return found
-
-    def change(self, lb, what, **kw):
-        """Returns when all nodes run with it."""
-        had = self.taken(lb)
-        said = what(**kw)
-        self.until(lambda: all(now != before for now, before in zip(self.taken(lb), had)))
-        return said
-
     def changes(self):
         """Rules made, moved and removed, attributes of all kinds, certificates: in turn and without end; each is one change."""
         elb, i = self.elb, 0

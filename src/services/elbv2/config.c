@@ -294,12 +294,13 @@ static void head(struct elbv2_plan *p, struct buf *b)
 struct elbv2_config elbv2_config(struct elbv2_plan *p)
 {
 	struct arena *a = p->at.a;
-	struct buf text = BUF_IN(a), all = BUF_IN(a), front = BUF_IN(a), out = BUF_IN(a);
+	struct buf text = BUF_IN(a), all = BUF_IN(a), front = BUF_IN(a), out = BUF_IN(a), global = BUF_IN(a);
 	uint8_t digest[32];
 	head(p, &front);
 	for (size_t i = 0; i < p->listeners.n; i++)
 		if (!elbv2_is_flow(p, &p->listeners.v[i])) frontend(p, &p->listeners.v[i], &front);
 	buf_lit(&front, "backend none\n\tmode http\n");
+	elbv2_mutual_global(p, &global);
 	buf_str(&text, buf_done(&front));
 	for (size_t i = 0; i < p->groups.n; i++) {
 		backend(&p->groups.v[i], false, &text, &all);
@@ -319,6 +320,7 @@ struct elbv2_config elbv2_config(struct elbv2_plan *p)
 		"\thard-stop-after 1h\n\tlog stderr format raw local0 info\n\ttune.ssl.default-dh-param 2048\n",
 		STR_ARG(hash), MAX_CONNECTIONS);
 	elbv2_own_global(&out);
+	buf_str(&out, buf_done(&global));
 	buf_str(&out, buf_done(&front));
 	buf_str(&out, buf_done(&all));
 	return (struct elbv2_config){buf_done(&out), hash};

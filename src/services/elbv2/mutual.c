@@ -83,7 +83,9 @@ void elbv2_mutual_bind(const struct elbv2_plan_listener *l, struct buf *b)
 {
 	if (str_is(l->l.mutual, "passthrough") && l->n_files) {
 		/* Any file of authorities: what it says of a certificate is not asked. */
-		buf_fmt(b, " verify optional ca-file /srv/engine/%.*s no-ca-names ca-ignore-err all crt-ignore-err all",
+		buf_fmt(b,
+			" verify optional ca-file /srv/engine/%.*s no-ca-names ca-ignore-err all crt-ignore-err all "
+			"no-tls-tickets",
 			STR_ARG(l->files[0]));
 		return;
 	}
@@ -95,6 +97,53 @@ void elbv2_mutual_bind(const struct elbv2_plan_listener *l, struct buf *b)
 	if (str_has(l->revoked) || l->l.ignore_expiry.v)
 		buf_fmt(b, " crt-ignore-err %s%s%s", str_has(l->revoked) ? "3" : "",
 			str_has(l->revoked) && l->l.ignore_expiry.v ? "," : "", l->l.ignore_expiry.v ? "10" : "");
+}
+
+/* One DER after the other becomes one PEM after the other, URL-encoded as below. HAProxy has no converter that could
+ * take them apart. */
+static const char chain_lua[] =
+	"local digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'\n"
+	"local function base64(s)\n"
+	"\tlocal out = {}\n"
+	"\tfor i = 1, #s, 3 do\n"
+	"\t\tlocal a, b, c = s:byte(i, i + 2)\n"
+	"\t\tlocal n = a << 16 | (b or 0) << 8 | (c or 0)\n"
+	"\t\tfor k = 0, 3 do\n"
+	"\t\t\tlocal at = (n >> (18 - 6 * k) & 63) + 1\n"
+	"\t\t\tout[#out + 1] = (k == 2 and not b or k == 3 and not c) and '=' or digits:sub(at, at)\n"
+	"\t\tend\n"
+	"\tend\n"
+	"\treturn table.concat(out)\n"
+	"end\n"
+	"local function size(s, at)\n"
+	"\tlocal n = s:byte(at + 1)\n"
+	"\tif not n or s:byte(at) ~= 0x30 then return nil end\n"
+	"\tif n < 128 then return n + 2 end\n"
+	"\tlocal total = 0\n"
+	"\tfor i = 1, n - 128 do total = total << 8 | (s:byte(at + 1 + i) or 0) end\n"
+	"\treturn total + 2 + n - 128\n"
+	"end\n"
+	"core.register_converters('pem_chain', function(s)\n"
+	"\tlocal out, at = {}, 1\n"
+	"\twhile at <= #s do\n"
+	"\t\tlocal n = size(s, at)\n"
+	"\t\tif not n or at + n - 1 > #s then break end\n"
+	"\t\tlocal text = base64(s:sub(at, at + n - 1)):gsub(('.'):rep(64), '%0%%0A'):gsub('%%0A$', '')\n"
+	"\t\tout[#out + 1] = '-----BEGIN%20CERTIFICATE-----%0A' .. text .. '%0A-----END%20CERTIFICATE-----%0A'\n"
+	"\t\tat = at + n\n"
+	"\tend\n"
+	"\treturn table.concat(out)\n"
+	"end)\n";
+
+/* A session that is resumed brings no chain: so none is. */
+void elbv2_mutual_global(struct elbv2_plan *p, struct buf *b)
+{
+	bool any = false;
+	for (size_t i = 0; i < p->listeners.n; i++) any = any || str_is(p->listeners.v[i].l.mutual, "passthrough");
+	if (!any) return;
+	*VEC_PUSH(p->at.a, &p->files, &p->files.capacity) =
+		(struct elbv2_plan_file){.name = STR("chain.lua"), .bytes = str_c(chain_lua)};
+	buf_lit(b, "\ttune.ssl.cachesize 0\n\tlua-load-per-thread /srv/engine/chain.lua\n");
 }
 
 /* pem: URL-encoded, "with +=/ as safe characters", in lines of 64. */
@@ -109,9 +158,12 @@ static void header(const struct elbv2_plan_listener *l, struct buf *b, const cha
 /* "HTTP headers and mutual TLS". */
 void elbv2_mutual_headers(const struct elbv2_plan_listener *l, struct buf *b)
 {
-	static const char pem[] = "-----BEGIN%%20CERTIFICATE-----%%0A%[ssl_c_der,base64,regsub('(.{64})','\\1%0A',g)]"
+	static const char pem[] = "-----BEGIN%%20CERTIFICATE-----%%0A%[ssl_c_der,base64,regsub('(.{64})(?=.)','\\1%0A',g)]"
 				  "%%0A-----END%%20CERTIFICATE-----%%0A";
-	if (str_is(l->l.mutual, "passthrough")) header(l, b, "", pem);
+	/* "… the entire client certificate chain presented in the connection": the client's own is not in OpenSSL's
+	 * chain. */
+	if (str_is(l->l.mutual, "passthrough"))
+		header(l, b, "", str_fmt(b->arena, "%s%%[ssl_c_chain_der,lua.pem_chain]", pem).p);
 	if (!str_is(l->l.mutual, "verify")) return;
 	header(l, b, "_serial_number", "%[ssl_c_serial,hex]");
 	header(l, b, "_issuer", "%[ssl_c_i_dn(,0,rfc2253)]");

@@ -64,6 +64,7 @@ void elbv2_word(struct buf *b, struct str s, bool fmt);
 
 /* ── mutual.c ── what it asks of clients' certificates, and tells of them. */
 void elbv2_mutual_bind(const struct elbv2_plan_listener *l, struct buf *b);
+void elbv2_mutual_global(struct elbv2_plan *p, struct buf *b); /* adds a file to the plan */
 void elbv2_mutual_headers(const struct elbv2_plan_listener *l, struct buf *b);
 
 /* Does it speak HTTP? */
