@@ -99,8 +99,8 @@ void elbv2_mutual_bind(const struct elbv2_plan_listener *l, struct buf *b)
 			str_has(l->revoked) && l->l.ignore_expiry.v ? "," : "", l->l.ignore_expiry.v ? "10" : "");
 }
 
-/* One DER after the other becomes one PEM after the other, URL-encoded as below. HAProxy has no converter that could
- * take them apart. */
+/* One DER after the other, in hexadecimal (a string ends at a zero), becomes one PEM after the other, URL-encoded as
+ * below. HAProxy has no converter that could take them apart. */
 static const char chain_lua[] =
 	"local digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'\n"
 	"local function base64(s)\n"
@@ -123,7 +123,8 @@ static const char chain_lua[] =
 	"\tfor i = 1, n - 128 do total = total << 8 | (s:byte(at + 1 + i) or 0) end\n"
 	"\treturn total + 2 + n - 128\n"
 	"end\n"
-	"core.register_converters('pem_chain', function(s)\n"
+	"core.register_converters('pem_chain', function(hex)\n"
+	"\tlocal s = hex:gsub('%x%x', function(h) return string.char(tonumber(h, 16)) end)\n"
 	"\tlocal out, at = {}, 1\n"
 	"\twhile at <= #s do\n"
 	"\t\tlocal n = size(s, at)\n"
@@ -158,12 +159,13 @@ static void header(const struct elbv2_plan_listener *l, struct buf *b, const cha
 /* "HTTP headers and mutual TLS". */
 void elbv2_mutual_headers(const struct elbv2_plan_listener *l, struct buf *b)
 {
-	static const char pem[] = "-----BEGIN%%20CERTIFICATE-----%%0A%[ssl_c_der,base64,regsub('(.{64})(?=.)','\\1%0A',g)]"
-				  "%%0A-----END%%20CERTIFICATE-----%%0A";
+	static const char pem[] =
+		"-----BEGIN%%20CERTIFICATE-----%%0A%[ssl_c_der,base64,regsub('(.{64})(?=.)','\\1%0A',g)]"
+		"%%0A-----END%%20CERTIFICATE-----%%0A";
 	/* "… the entire client certificate chain presented in the connection": the client's own is not in OpenSSL's
 	 * chain. */
 	if (str_is(l->l.mutual, "passthrough"))
-		header(l, b, "", str_fmt(b->arena, "%s%%[ssl_c_chain_der,lua.pem_chain]", pem).p);
+		header(l, b, "", str_fmt(b->arena, "%s%%[ssl_c_chain_der,hex,lua.pem_chain]", pem).p);
 	if (!str_is(l->l.mutual, "verify")) return;
 	header(l, b, "_serial_number", "%[ssl_c_serial,hex]");
 	header(l, b, "_issuer", "%[ssl_c_i_dn(,0,rfc2253)]");
