@@ -16,6 +16,7 @@
 #define TRIES 64
 #define EXT4_MAGIC_AT 1080 /* superblock at 1024, s_magic at 56: ext4(5), "Layout" */
 #define SMALLEST (8u << 20)
+#define GROWTH 32u
 #define LEAST_GROWTH (16u << 20) /* less is not worth it: what is left behind the last group */
 
 static status refused(const char *what)
@@ -128,16 +129,20 @@ static bool is_formatted(int file)
 	return pread(file, magic, 2, EXT4_MAGIC_AT) == 2 && magic[0] == 0x53 && magic[1] == 0xef;
 }
 
-/* A small journal: the file systems are young, and it is written anew with each snapshot. No room is kept for root. */
+/* A small journal: the file systems are young, and it is written anew with each snapshot. No room is kept for root, and
+ * little for descriptors of what it may grow to: by itself mke2fs keeps 4 MB of tables for a thousandfold size, which would
+ * be copied, and synced, for each machine. What grows further gets its descriptors elsewhere (ext4(5), "meta_bg"). */
 static status make_template(const char *path, uint64_t size)
 {
-	char beside[PATH_MAX + 16];
+	char beside[PATH_MAX + 16], features[160];
+	snprintf(features, sizeof(features),
+		"lazy_itable_init=1,lazy_journal_init=1,nodiscard,root_owner=0:0,resize=%lluK",
+		(unsigned long long)(size >> 10) * GROWTH);
 	snprintf(beside, sizeof(beside), "%s.%d", path, getpid());
 	int fd = open(beside, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0 || ftruncate(fd, (off_t)size) != 0) return refused("make a template");
 	const char *argv[] = {"mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", "-J",
-		size < (256u << 20) ? "size=1" : "size=4", "-E",
-		"lazy_itable_init=1,lazy_journal_init=1,nodiscard,root_owner=0:0", "-L", "root", beside, NULL};
+		size < (256u << 20) ? "size=1" : "size=4", "-E", features, "-L", "root", beside, NULL};
 	int code = spawn_wait(argv, NULL, -1);
 	status s = code == 0 ? OK : STATUS(IO);
 	/* Most of what it wrote is zeros, kept free for growing: not to be copied for each machine. */
@@ -197,7 +202,7 @@ status loop_format(int file, const char *templates, bool *fresh, struct str *why
 	*fresh = !is_formatted(file);
 	if (!*fresh) return grow_to_end(file, (uint64_t)st.st_size, why);
 	char path[PATH_MAX];
-	snprintf(path, sizeof(path), "%sext4-%lld", templates, (long long)st.st_size);
+	snprintf(path, sizeof(path), "%sext4.2-%lld", templates, (long long)st.st_size);
 	if (mkdir(templates, 0700) != 0 && errno != EEXIST) return refused("make the templates' folder");
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) {
