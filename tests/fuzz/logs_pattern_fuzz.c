@@ -1,7 +1,9 @@
-/* What clients of CloudWatch Logs write, and what their applications log: the first byte chooses a filter pattern or an
- * Insights query; then that, a zero byte, a message. What was read is held against the message. */
+/* What clients of CloudWatch Logs write, and what their applications log: the first byte chooses a filter pattern, an
+ * Insights query or a grok pattern with every other processor; then that, a zero byte, a message. What was read is held
+ * against the message. */
 #include "services/logs/insights.h"
 #include "services/logs/pattern.h"
+#include "services/logs/transform.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -46,6 +48,45 @@ static void query(struct arena *a, struct str text, struct str message)
 	ins_end(q);
 }
 
+static void transform(struct arena *a, struct str text, struct str message)
+{
+	struct str keys[] = {STR("a"), STR("b.c"), STR("list[0].x")};
+	struct logs_grok grok = {.match = text};
+	struct logs_parse_json json = {.destination = STR("b")};
+	struct logs_parse_key_value pairs = {.non_match_value = STR("none"), .overwrite_if_exists = SOME_BOOL(true)};
+	struct logs_csv csv = {.delimiter = STR(";")};
+	struct logs_delete_keys gone = {.with_keys = {keys, 3}};
+	struct logs_upper_case_string upper = {.with_keys = {keys, 3}};
+	struct logs_split_string_entry part = {keys[0], STR(",")};
+	struct logs_split_string split = {.entries = {&part, 1}};
+	struct logs_move_key_entry move = {keys[1], keys[0], SOME_BOOL(true)};
+	struct logs_move_keys moves = {.entries = {&move, 1}};
+	struct logs_rename_key_entry name = {keys[0], keys[2], SOME_BOOL(true)};
+	struct logs_rename_keys names = {.entries = {&name, 1}};
+	struct logs_list_to_map map = {.source = STR("b.list"), .key = STR("k"), .value_key = STR("v")};
+	struct logs_processor all[] = {{.parse_key_value = &pairs}, {.grok = &grok}, {.csv = &csv},
+		{.parse_json = &json}, {.upper_case_string = &upper}, {.split_string = &split}, {.move_keys = &moves},
+		{.rename_keys = &names}, {.list_to_map = &map}, {.delete_keys = &gone}};
+	struct logs_origin o = {STR("1"), STR("r"), STR("g"), STR("s")};
+	for (size_t first = 0; first < 4; first++) {
+		struct logs_processors some = {all + first, sizeof(all) / sizeof(*all) - first};
+		struct logs_transformer *t;
+		struct json_value *v;
+		struct str why;
+		status s = logs_transformer_read(a, &some, &t, &why);
+		if (is_ok(s)) {
+			struct str made = logs_transform(t, a, &o, message);
+			if (str_has(made) && str_utf8_valid(message) && str_utf8_valid(text)) {
+				status r = json_read(a, made, &v);
+				INVARIANT(is_ok(r) || status_is(r, STATUS_LIMIT));
+			}
+		} else {
+			INVARIANT(why.n > 0);
+		}
+		logs_transformer_end(t);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct arena a;
@@ -55,7 +96,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 1) return 0;
 	struct str rest = str_n((const char *)data + 1, size - 1), text = str_cut(&rest, '\0');
 	struct str message = str_or(rest, STR(""));
-	if (data[0] & 1)
+	if (data[0] == 't')
+		transform(&a, text, message);
+	else if (data[0] & 1)
 		query(&a, text, message);
 	else
 		pattern(&a, text, message);

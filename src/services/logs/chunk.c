@@ -113,15 +113,11 @@ static void pack(struct packer *k, const char *p, size_t n)
 	}
 }
 
-status logs_chunk_put(struct store_tx *tx, struct arena *a, struct logs_owner *owner, uint64_t stream, uint64_t number,
-	const struct logs_input_log_event *v, size_t n)
+static status pack_events(struct store_tx *tx, struct arena *a, struct logs_owner *owner,
+	const struct logs_input_log_event *v, size_t n, struct str *out)
 {
 	size_t size = 0;
-	struct head h = {.latest = v[n - 1].timestamp.v, .ingested = owner->now_ms, .n = n};
-	for (size_t i = 0; i < n; i++) {
-		size += EVENT_HEAD + v[i].message.n;
-		h.bytes += 26 + v[i].message.n;
-	}
+	for (size_t i = 0; i < n; i++) size += EVENT_HEAD + v[i].message.n;
 	struct packer k = {.piece = arena_alloc_raw(a, PIECE), .out = BUF_IN(a)};
 	uint32_t raw_size = (uint32_t)size | PIECES;
 	/* Once, for whatever comes of it: what grew would be copied. */
@@ -136,16 +132,34 @@ status logs_chunk_put(struct store_tx *tx, struct arena *a, struct logs_owner *o
 		pack(&k, v[i].message.p, length);
 	}
 	pack_piece(&k);
-	struct str data = buf_done(&k.out);
-	if (str_has(owner->group->kms_key)) {
-		struct str sealed;
-		TRY(seal(tx, a, owner, str_from(data, 4), &sealed));
-		raw_size |= SEALED;
-		data = str_cat(a, str_n(&raw_size, 4), sealed);
-	}
+	*out = buf_done(&k.out);
+	if (!str_has(owner->group->kms_key)) return OK;
+	struct str sealed;
+	TRY(seal(tx, a, owner, str_from(*out, 4), &sealed));
+	raw_size |= SEALED;
+	*out = str_cat(a, str_n(&raw_size, 4), sealed);
+	return OK;
+}
+
+status logs_chunk_put(struct store_tx *tx, struct arena *a, struct logs_owner *owner, uint64_t stream, uint64_t number,
+	const struct logs_input_log_event *v, size_t n)
+{
+	struct head h = {.latest = v[n - 1].timestamp.v, .ingested = owner->now_ms, .n = n};
+	struct str data;
+	for (size_t i = 0; i < n; i++) h.bytes += 26 + v[i].message.n;
+	TRY(pack_events(tx, a, owner, v, n, &data));
 	store_put(tx, key_of(a, "head", stream, v[0].timestamp.v, number),
 		str_n(arena_copy(a, &h, sizeof(h)), sizeof(h)));
 	store_put(tx, key_of(a, "data", stream, v[0].timestamp.v, number), data);
+	return OK;
+}
+
+status logs_chunk_put_made(struct store_tx *tx, struct arena *a, struct logs_owner *owner, uint64_t stream,
+	uint64_t number, const struct logs_input_log_event *v, size_t n)
+{
+	struct str data;
+	TRY(pack_events(tx, a, owner, v, n, &data));
+	store_put(tx, key_of(a, "made", stream, v[0].timestamp.v, number), data);
 	return OK;
 }
 
@@ -351,6 +365,11 @@ status logs_scan(struct logs_scan *s)
 	key_str(&all, STR("data"));
 	arena_init(&scratch);
 	struct store_scan *scan = store_scan_begin(s->tx, key_done(&all), key_after(s->a, key_done(&all)), false);
+	struct key others = key_begin(s->a);
+	key_str(&others, STR("logs"));
+	key_str(&others, STR("made"));
+	struct store_scan *made =
+		s->made ? store_scan_begin(s->tx, key_done(&others), key_after(s->a, key_done(&others)), false) : NULL;
 	for (size_t i = 0; is_ok(st) && i < chunks.n; i++) {
 		struct str key, value,
 			wanted_key =
@@ -359,6 +378,13 @@ status logs_scan(struct logs_scan *s)
 		if (!store_scan_next(scan, &key, &value) || !str_eq(key, wanted_key)) {
 			st = STATUS(CORRUPT);
 			break;
+		}
+		if (made) {
+			wanted_key =
+				key_of(&scratch, "made", chunks.v[i].stream, chunks.v[i].earliest, chunks.v[i].number);
+			store_scan_seek(made, wanted_key);
+			struct str better;
+			if (store_scan_next(made, &key, &better) && str_eq(key, wanted_key)) value = better;
 		}
 		size_t before = s->out.n;
 		st = unpack(&u, s, &scratch, value);
@@ -375,11 +401,12 @@ status logs_scan(struct logs_scan *s)
 			break;
 		}
 	}
-	status end = store_scan_end(scan);
+	status end = store_scan_end(scan), end_made = made ? store_scan_end(made) : OK;
 	arena_cleanup(&scratch);
 	free(u.p);
 	TRY(st);
 	TRY(end);
+	TRY(end_made);
 	size_t fit = fitting(s, s->out.n);
 	s->more = s->more || fit < s->out.n;
 	s->out.n = fit;
@@ -438,6 +465,7 @@ status logs_chunks_drop(struct store_tx *tx, struct arena *a, uint64_t stream, i
 		if (c.latest >= before) continue;
 		store_delete(tx, key_of(a, "head", stream, c.earliest, c.number));
 		store_delete(tx, key_of(a, "data", stream, c.earliest, c.number));
+		store_delete(tx, key_of(a, "made", stream, c.earliest, c.number));
 		++*n;
 	}
 	status end = store_scan_end(scan);

@@ -3,6 +3,7 @@
  *
  *     ("logs", "head", stream, earliest, number)      when its events are of, how many, when they came
  *     ("logs", "data", stream, earliest, number)      the events
+ *     ("logs", "made", stream, earliest, number)      what a transformer made of them, where there was one
  *
  * stream: its id, random, so that a stream that was deleted and made again finds nothing of the old one. number: the
  * time of ingestion, and a count. Events are ordered by their time, then number, then place in the chunk: that is a
@@ -42,6 +43,9 @@ struct logs_owner {
 /* Events in order of time, not none. FAILED: the group's key does not serve. */
 status logs_chunk_put(struct store_tx *tx, struct arena *a, struct logs_owner *owner, uint64_t stream, uint64_t number,
 	const struct logs_input_log_event *v, size_t n) MUST_USE;
+/* The same events as a transformer made them: as many, in the same order. */
+status logs_chunk_put_made(struct store_tx *tx, struct arena *a, struct logs_owner *owner, uint64_t stream,
+	uint64_t number, const struct logs_input_log_event *v, size_t n) MUST_USE;
 
 struct logs_scan {
 	struct store_tx *tx;
@@ -50,6 +54,7 @@ struct logs_scan {
 	const struct logs_streams *streams;
 	int64_t from, to; /* from <= time < to */
 	bool backwards;
+	bool made;                         /* what a transformer made, where there is such */
 	const struct logs_position *after; /* only events behind it (before it, backwards); NULL: all */
 	size_t limit, bytes;               /* stop at so many events, or so many bytes of messages */
 	/* NULL: all pass. literal: what every event that passes holds; STR_NONE where there is no such text. */

@@ -147,11 +147,12 @@ static status run_one(struct call *c, const struct logs_subscription *sub, const
 }
 
 status logs_subscriptions_run(struct call *c, const struct logs_rec_group *g, const struct logs_rec_stream *s,
-	uint64_t number, const struct logs_input_log_event *v, size_t n)
+	uint64_t number, const struct logs_input_log_event *v, const struct logs_input_log_event *made, size_t n)
 {
 	struct logs_subscriptions list = {0};
 	TRY(logs_subscriptions_of(c->tx, c->arena, c->account, c->region, g->name, &list));
-	for (size_t i = 0; i < list.n; i++) TRY(run_one(c, &list.v[i], g, s, number, v, n));
+	for (size_t i = 0; i < list.n; i++)
+		TRY(run_one(c, &list.v[i], g, s, number, list.v[i].transformed && made ? made : v, n));
 	return OK;
 }
 

@@ -54,12 +54,18 @@ status logs_put_log_events(
 	if (first >= end) return OK;
 	uint64_t number = ((uint64_t)c->now_ms << 20) | (atomic_fetch_add(&l->chunks, 1) & 0xfffff);
 	struct logs_owner owner = {.cloud = c->cloud, .group = &g, .now_ms = c->now_ms};
+	const struct logs_input_log_event *made;
+	TRY(logs_transform_batch(c, &g, s.name, list->v + first, end - first, &made));
 	TRY(logs_sealed_failed(c,
 		logs_chunk_put(c->tx, c->arena, &owner, (uint64_t)s.id.v, number, list->v + first, end - first),
 		&owner));
+	if (made)
+		TRY(logs_sealed_failed(c,
+			logs_chunk_put_made(c->tx, c->arena, &owner, (uint64_t)s.id.v, number, made, end - first),
+			&owner));
 	logs_tails_offer(c, g.name, s.name, list->v + first, end - first);
-	TRY(logs_subscriptions_run(c, &g, &s, number, list->v + first, end - first));
-	return logs_filters_run(c, g.name, list->v + first, end - first);
+	TRY(logs_subscriptions_run(c, &g, &s, number, list->v + first, made, end - first));
+	return logs_filters_run(c, g.name, list->v + first, made, end - first);
 }
 
 /* ── out ── */

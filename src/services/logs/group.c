@@ -115,6 +115,7 @@ status logs_delete_log_group(
 	}
 	TRY(logs_drop(c->tx, c->arena, logs_key_in(c->arena, "stream", c->account, c->region, g.name, STR_NONE)));
 	TRY(logs_drop(c->tx, c->arena, logs_key_in(c->arena, "filter", c->account, c->region, g.name, STR_NONE)));
+	store_delete(c->tx, logs_key_of(c->arena, "transformer", c->account, c->region, g.name));
 	TRY(logs_subscriptions_of(c->tx, c->arena, c->account, c->region, g.name, &wanted));
 	for (size_t i = 0; i < wanted.n; i++)
 		if (wanted.v[i].group.n) TRY(logs_delivery_end(c, g.name, wanted.v[i].name));

@@ -1,5 +1,5 @@
 /* Amazon CloudWatch Logs: what it does, operation by operation. Deliveries of vended logs, anomaly detection,
- * transformers, data protection and field indexes have no rows. */
+ * data protection and field indexes have no rows. */
 #include "services/logs/room.h"
 #include <stdlib.h>
 
@@ -18,6 +18,7 @@ static const struct service_op operations[LOGS_OP_COUNT] = {
 	[LOGS_OP_DELETE_RESOURCE_POLICY] = OP(logs_delete_resource_policy, 0),
 	[LOGS_OP_DELETE_RETENTION_POLICY] = OP(logs_delete_retention_policy, 0),
 	[LOGS_OP_DELETE_SUBSCRIPTION_FILTER] = OP(logs_delete_subscription_filter, 0),
+	[LOGS_OP_DELETE_TRANSFORMER] = OP(logs_delete_transformer, 0),
 	[LOGS_OP_DESCRIBE_ACCOUNT_POLICIES] = OP(logs_describe_account_policies, OP_READ),
 	[LOGS_OP_DESCRIBE_DESTINATIONS] = OP(logs_describe_destinations, OP_READ),
 	[LOGS_OP_DESCRIBE_EXPORT_TASKS] = OP(logs_describe_export_tasks, OP_READ),
@@ -34,6 +35,7 @@ static const struct service_op operations[LOGS_OP_COUNT] = {
 	[LOGS_OP_GET_LOG_GROUP_FIELDS] = OP(logs_get_log_group_fields, OP_READ | OP_BLOCKING),
 	[LOGS_OP_GET_LOG_RECORD] = OP(logs_get_log_record, OP_READ | OP_BLOCKING),
 	[LOGS_OP_GET_QUERY_RESULTS] = OP(logs_get_query_results, OP_READ),
+	[LOGS_OP_GET_TRANSFORMER] = OP(logs_get_transformer, OP_READ),
 	[LOGS_OP_LIST_LOG_GROUPS] = OP(logs_list_log_groups, OP_READ),
 	[LOGS_OP_LIST_LOG_GROUPS_FOR_QUERY] = OP(logs_list_log_groups_for_query, OP_READ),
 	[LOGS_OP_LIST_TAGS_FOR_RESOURCE] = OP(logs_list_tags_for_resource, OP_READ),
@@ -48,12 +50,14 @@ static const struct service_op operations[LOGS_OP_COUNT] = {
 	[LOGS_OP_PUT_RESOURCE_POLICY] = OP(logs_put_resource_policy, 0),
 	[LOGS_OP_PUT_RETENTION_POLICY] = OP(logs_put_retention_policy, 0),
 	[LOGS_OP_PUT_SUBSCRIPTION_FILTER] = OP(logs_put_subscription_filter, OP_BLOCKING),
+	[LOGS_OP_PUT_TRANSFORMER] = OP(logs_put_transformer, 0),
 	[LOGS_OP_START_LIVE_TAIL] = OP(logs_start_live_tail, OP_READ),
 	[LOGS_OP_START_QUERY] = OP(logs_start_query, 0),
 	[LOGS_OP_STOP_QUERY] = OP(logs_stop_query, 0),
 	[LOGS_OP_TAG_LOG_GROUP] = OP(logs_tag_log_group, 0),
 	[LOGS_OP_TAG_RESOURCE] = OP(logs_tag_resource, 0),
 	[LOGS_OP_TEST_METRIC_FILTER] = OP(logs_test_metric_filter, OP_READ),
+	[LOGS_OP_TEST_TRANSFORMER] = OP(logs_test_transformer, OP_READ),
 	[LOGS_OP_UNTAG_LOG_GROUP] = OP(logs_untag_log_group, 0),
 	[LOGS_OP_UNTAG_RESOURCE] = OP(logs_untag_resource, 0),
 };

@@ -83,11 +83,15 @@ static status run_one(
 	return metrics_put_in(c->tx, a, points.v, points.n, c->now_ms);
 }
 
-status logs_filters_run(struct call *c, struct str group, const struct logs_input_log_event *v, size_t n)
+status logs_filters_run(struct call *c, struct str group, const struct logs_input_log_event *v,
+	const struct logs_input_log_event *made, size_t n)
 {
 	struct filters list = {0};
 	TRY(filters_of(c, group, &list));
-	for (size_t i = 0; i < list.n; i++) TRY(run_one(c, &list.v[i], v, n));
+	for (size_t i = 0; i < list.n; i++) {
+		const struct logs_metric_filter *f = &list.v[i];
+		TRY(run_one(c, f, f->apply_on_transformed_logs.v && made ? made : v, n));
+	}
 	return OK;
 }
 
@@ -99,11 +103,9 @@ static status check(struct call *c, const struct logs_put_metric_filter_input *i
 	struct logs_pattern *p;
 	struct str why;
 	double d;
-	if (in->apply_on_transformed_logs.v || str_has(in->field_selection_criteria) ||
-		in->emit_system_field_dimensions.n)
+	if (str_has(in->field_selection_criteria) || in->emit_system_field_dimensions.n)
 		return call_fail(c, ERR_NOT_IMPLEMENTED,
-			"Metric filters on transformed logs, with selection criteria or system fields are not "
-			"implemented yet.");
+			"Metric filters with selection criteria or system fields are not implemented yet.");
 	if (!is_ok(logs_pattern_read(c->arena, in->filter_pattern, &p, &why)))
 		return LOGS_FAIL(c, INVALID_PARAMETER, "%.*s", STR_ARG(why));
 	logs_pattern_end(p);
@@ -139,7 +141,8 @@ status logs_put_metric_filter(
 		.filter_pattern = in->filter_pattern,
 		.metric_transformations = in->metric_transformations,
 		.creation_time = created,
-		.log_group_name = g.name};
+		.log_group_name = g.name,
+		.apply_on_transformed_logs = in->apply_on_transformed_logs};
 	struct logs_rec_metric_filter r = {
 		f.filter_name, wire_json_of(c->arena, TABLES, LOGS_SHAPE_METRIC_FILTER, &f), SOME_TIME(created.v)};
 	store_put(c->tx, logs_key_in(c->arena, "filter", c->account, c->region, g.name, f.filter_name),

@@ -67,6 +67,7 @@ static status gather(struct logs *l, struct store_tx *tx, struct arena *a, struc
 		.from = kept > q->from.ms ? kept : q->from.ms,
 		.to = q->to.ms + 1000, /* the end's second is in it */
 		.backwards = true,
+		.made = g.transformed.v,
 		.limit = EVENTS_MAX,
 		.bytes = SIZE_MAX};
 	TRY(logs_scan(&scan));

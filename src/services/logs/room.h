@@ -10,6 +10,7 @@
  *     ("logs", "subscription", account, region, group, name)
  *     ("logs", "account-policy", account, region, type)        one of a type
  *     ("logs", "destination", account, region, name)
+ *     ("logs", "transformer", account, region, group)
  *
  * and what waits for delivery: see delivery.c. */
 #pragma once
@@ -62,13 +63,19 @@ status logs_drop(struct store_tx *tx, struct arena *a, struct str space) MUST_US
 status logs_token(struct call *c, struct str token, struct str *after) MUST_USE; /* a name; "" without */
 
 /* ── metric_filter.c ── Points of the group's filters for these events, with the call's commit. */
-status logs_filters_run(struct call *c, struct str group, const struct logs_input_log_event *v, size_t n) MUST_USE;
+status logs_filters_run(struct call *c, struct str group, const struct logs_input_log_event *v,
+	const struct logs_input_log_event *made, size_t n) MUST_USE;
+
+/* ── transformer.c ── *made: the events as the group's transformer makes them, or NULL where it has none. */
+status logs_transform_batch(struct call *c, const struct logs_rec_group *g, struct str stream,
+	const struct logs_input_log_event *v, size_t n, const struct logs_input_log_event **made) MUST_USE;
 
 /* ── subscription.c, account_policy.c: who wants a group's events ── */
 struct logs_subscription {
 	struct str group; /* "": the account's policy */
 	struct str name, pattern, destination, role;
 	bool random;
+	bool transformed; /* of the events as the group's transformer makes them */
 };
 struct logs_subscriptions {
 	struct logs_subscription *v;
@@ -100,7 +107,8 @@ status logs_target_permits(struct cloud *cloud, struct arena *a, const struct lo
 /* ── delivery.c ── */
 /* What of these events the group's and the account's subscriptions want, with the call's commit. */
 status logs_subscriptions_run(struct call *c, const struct logs_rec_group *g, const struct logs_rec_stream *s,
-	uint64_t number, const struct logs_input_log_event *v, size_t n) MUST_USE;
+	uint64_t number, const struct logs_input_log_event *v, const struct logs_input_log_event *made,
+	size_t n) MUST_USE;
 /* A subscription that is new; of one that goes, what waits goes too. */
 void logs_delivery_begin(struct call *c, struct str group, struct str name);
 status logs_delivery_end(struct call *c, struct str group, struct str name) MUST_USE;

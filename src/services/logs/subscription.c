@@ -39,7 +39,8 @@ static struct logs_subscription of_filter(const struct logs_subscription_filter 
 		.pattern = f->filter_pattern,
 		.destination = f->destination_arn,
 		.role = f->role_arn,
-		.random = str_is(f->distribution, "Random")};
+		.random = str_is(f->distribution, "Random"),
+		.transformed = f->apply_on_transformed_logs.v};
 }
 
 status logs_subscriptions_of(struct store_tx *tx, struct arena *a, struct str account, struct str region,
@@ -72,10 +73,9 @@ static status check(struct call *c, const struct logs_put_subscription_filter_in
 {
 	struct logs_pattern *p;
 	struct str why;
-	if (in->apply_on_transformed_logs.v || str_has(in->field_selection_criteria) || in->emit_system_fields.n)
+	if (str_has(in->field_selection_criteria) || in->emit_system_fields.n)
 		return call_fail(c, ERR_NOT_IMPLEMENTED,
-			"Subscription filters on transformed logs, with selection criteria or system fields are not "
-			"implemented yet.");
+			"Subscription filters with selection criteria or system fields are not implemented yet.");
 	if (!is_ok(logs_pattern_read(c->arena, in->filter_pattern, &p, &why)))
 		return LOGS_FAIL(c, INVALID_PARAMETER, "%.*s", STR_ARG(why));
 	logs_pattern_end(p);
@@ -94,6 +94,7 @@ status logs_put_subscription_filter(struct call *c, const struct logs_put_subscr
 		.destination_arn = in->destination_arn,
 		.role_arn = in->role_arn,
 		.distribution = str_or(in->distribution, STR("ByLogStream")),
+		.apply_on_transformed_logs = in->apply_on_transformed_logs,
 		.creation_time = SOME_I64(c->now_ms)};
 	struct logs_subscription s = of_filter(&f);
 	TRY(logs_group_load(c, in->log_group_name, &g));
