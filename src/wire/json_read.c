@@ -43,8 +43,9 @@ static inline bool expect(struct reader *r, unsigned char c)
 	return true;
 }
 
-/* Behind the opening quote: finds the closing one. *plain: no escapes. The bytes are valid UTF-8 without controls. */
-static bool scan_string(struct reader *r, struct str *raw, bool *plain)
+/* Behind the opening quote: finds the closing one. *plain: no escapes. The bytes are valid UTF-8 without controls.
+ * first: stop at the first escape, and tell where it is; NULL: go on. */
+static bool scan_string(struct reader *r, struct str *raw, bool *plain, const unsigned char **first)
 {
 	const unsigned char *p = r->p, *start = p;
 	unsigned char seen = 0;
@@ -83,6 +84,10 @@ static bool scan_string(struct reader *r, struct str *raw, bool *plain)
 		}
 		unsigned char c = *p;
 		if (c == '"') break;
+		if (c == '\\' && first) {
+			*first = p;
+			return true;
+		}
 		if (c == '\\') {
 			*plain = false;
 			p++;
@@ -203,48 +208,105 @@ static bool escapes_valid(struct reader *r, struct str raw)
 	return true;
 }
 
+/* Room for a string that is being unescaped: the arena's last allocation, which grows. */
+struct unescaped {
+	char *start, *o, *limit;
+};
+
+static void more_room(struct reader *r, struct unescaped *u)
+{
+	size_t n = (size_t)(u->o - u->start), old = (size_t)(u->limit - u->start), want = old * 2;
+	if (!arena_extend(r->a, u->start, old, want)) {
+		char *p = arena_alloc_raw(r->a, want);
+		memcpy(p, u->start, n);
+		u->start = p;
+	}
+	u->o = u->start + n;
+	u->limit = u->start + want;
+}
+
+/* What comes before the next quote, backslash, control or byte past ASCII is copied, sixteen bytes at a
+ * time where that can be. Log events are JSON within JSON: an escape every few bytes. */
+static const unsigned char *copy_plain(struct reader *r, const unsigned char *p, struct unescaped *u)
+{
+#ifdef __SSE2__
+	while (r->end - p >= 16) {
+		if (u->limit - u->o < 32) more_room(r, u);
+		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+		_mm_storeu_si128((__m128i *)(void *)u->o, v);
+		/* Compared as signed bytes, those from 0x80 on are below 0x20 too. */
+		__m128i any = _mm_or_si128(_mm_cmplt_epi8(v, _mm_set1_epi8(0x20)),
+			_mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
+		unsigned hits = (unsigned)_mm_movemask_epi8(any);
+		int n = hits ? __builtin_ctz(hits) : 16;
+		p += n;
+		u->o += n;
+		if (hits) return p;
+	}
+#endif
+	while (p < r->end && *p >= 0x20 && *p < 0x80 && *p != '"' && *p != '\\') {
+		if (u->limit - u->o < 32) more_room(r, u);
+		*u->o++ = (char)*p++;
+	}
+	return p;
+}
+
+/* A string whose first escape is at p: unescaped in the pass that looks for its end. */
+static bool unescape(struct reader *r, const unsigned char *p, struct str *out)
+{
+	const unsigned char *begin = r->p;
+	size_t before = (size_t)(p - begin), room = before * 2 + 256;
+	struct unescaped u = {.start = arena_alloc_raw(r->a, room)};
+	unsigned char seen = 0;
+	for (size_t i = 0; i < before; i++) seen |= begin[i];
+	memcpy(u.start, begin, before);
+	u.o = u.start + before;
+	u.limit = u.start + room;
+	for (;;) {
+		if (u.limit - u.o < 32) more_room(r, &u);
+		if (p >= r->end) return bad(r, UNENDED);
+		unsigned char c = *p;
+		if (c == '"') break;
+		if (c == '\\') {
+			if (r->end - p >= 2 && (p[1] == '"' || p[1] == '\\' || p[1] == '/')) {
+				*u.o++ = (char)p[1];
+				p += 2;
+			} else if (r->end - p < 2) {
+				return bad(r, UNENDED);
+			} else if (p[1] < 0x20) {
+				return bad(r, "Illegal unquoted character");
+			} else {
+				p = escape(p + 1, r->end, &u.o);
+				if (!p) return bad(r, "Unrecognized character escape");
+			}
+		} else if (c < 0x20) {
+			return bad(r, "Illegal unquoted character");
+		} else {
+			seen |= c;
+			*u.o++ = (char)c;
+			p++;
+		}
+		p = copy_plain(r, p, &u);
+	}
+	r->p = p + 1;
+	if ((seen & 0x80) && !str_utf8_valid(str_n(begin, (size_t)(p - begin)))) return bad(r, "Invalid UTF-8");
+	*u.o = 0;
+	*out = str_n(u.start, (size_t)(u.o - u.start));
+	(void)arena_extend(r->a, u.start, (size_t)(u.limit - u.start), out->n + 1); /* what is left over goes back */
+	return true;
+}
+
 /* A string from its opening quote on; checked only where out is NULL. */
 static bool string(struct reader *r, struct str *out)
 {
 	struct str raw;
 	bool plain;
 	r->p++;
-	if (!scan_string(r, &raw, &plain)) return false;
-	if (plain) {
-		if (out) *out = raw;
-		return true;
-	}
-	if (!out) return escapes_valid(r, raw);
-	/* Log events are JSON within JSON: an escape every few bytes. So sixteen bytes are copied at once, of which
-	 * those before the next backslash count. */
-	const unsigned char *p = (const unsigned char *)raw.p, *end = p + raw.n;
-	char *start = arena_alloc_raw(r->a, raw.n + 17), *o = start;
-	while (p < end) {
-#ifdef __SSE2__
-		if (end - p >= 16) {
-			__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-			_mm_storeu_si128((__m128i *)(void *)o, v);
-			unsigned hits = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
-			int n = hits ? __builtin_ctz(hits) : 16;
-			p += n;
-			o += n;
-			if (!hits) continue;
-		} else
-#endif
-			if (*p != '\\') {
-			*o++ = (char)*p++;
-			continue;
-		}
-		if (end - p >= 2 && (p[1] == '"' || p[1] == '\\' || p[1] == '/')) {
-			*o++ = (char)p[1];
-			p += 2;
-			continue;
-		}
-		p = escape(p + 1, end, &o);
-		if (!p) return bad(r, "Unrecognized character escape");
-	}
-	*o = 0;
-	*out = str_n(start, (size_t)(o - start));
+	const unsigned char *first = NULL;
+	if (!scan_string(r, &raw, &plain, out ? &first : NULL)) return false;
+	if (first) return unescape(r, first, out);
+	if (!out) return plain || escapes_valid(r, raw);
+	*out = raw;
 	return true;
 }
 
