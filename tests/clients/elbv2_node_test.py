@@ -155,6 +155,8 @@ class Nodes(Place):
         self.assertEqual(self.curl(self.url + "/x", "-H", "X-Forwarded-For: " + ", ".join(["1.2.3.4"] * 30))[0], 200)
         for path, name in (("/dead", "502"), ("/empty", "503")):
             self.until(lambda: self.curl(self.url + path)[0] and self.total(f"HTTPCode_ELB_{name}_Count") > 0)
+        for path, code, name in (("/fixed", 418, "HTTP_Fixed_Response_Count"), ("/old/x", 302, "HTTP_Redirect_Count")):
+            self.until(lambda: self.curl(self.url + path)[0] == code and self.total(name) > 0)
         self.assertEqual(self.total("HTTPCode_ELB_500_Count"), 0)
         self.elb.modify_load_balancer_attributes(LoadBalancerArn=self.lb["LoadBalancerArn"], Attributes=[
             {"Key": "idle_timeout.timeout_seconds", "Value": "1"}])

@@ -280,7 +280,7 @@ static void request_headers(const struct elbv2_plan *p, const struct elbv2_plan_
 	if (str_is(mode, "append"))
 		buf_fmt(b,
 			"\thttp-request set-var(txn.xff) req.fhdr(X-Forwarded-For)\n"
-			"\thttp-request return status 463 if { var(txn.xff) -m found } { req.hdr_cnt(X-Forwarded-For) "
+			"\thttp-request deny status 463 if { var(txn.xff) -m found } { req.hdr_cnt(X-Forwarded-For) "
 			"gt 30 }\n"
 			"\thttp-request set-header X-Forwarded-For \"%%[var(txn.xff)], %s\" if { var(txn.xff) -m found "
 			"}\n"

@@ -78,6 +78,7 @@ static void put_count(struct measuring *m, const char *name, struct str group, i
 
 struct counted {
 	int64_t requests, connections, bytes, codes[6]; /* codes[4]: 4xx */
+	int64_t intercepted;                            /* fixed responses and redirects */
 	int64_t response_ms_requests;
 	double response_ms;
 	int64_t up, down, active;
@@ -97,6 +98,7 @@ static void count_line(struct measuring *m, const struct elbv2_table *t, struct 
 	c->bytes += grown(m, name, "in", elbv2_column(t, line, "bin")) +
 		    grown(m, name, "out", elbv2_column(t, line, "bout"));
 	for (size_t i = 1; i < 6; i++) c->codes[i] += grown(m, name, codes[i], elbv2_column(t, line, codes[i]));
+	if (front) c->intercepted += grown(m, name, "intercepted", elbv2_column(t, line, "intercepted"));
 	c->active += elbv2_number(elbv2_column(t, line, "scur"), 0);
 	c->tls_errors += grown(m, name, "tls", elbv2_column(t, line, "ssl_failed_handshake"));
 	c->connect_errors += grown(m, name, "econ", elbv2_column(t, line, "econ"));
@@ -236,6 +238,7 @@ static void put_balancer(
 	/* What the targets have not said, the balancer has: of 3xx, its redirects. */
 	put_count(m, "HTTPCode_ELB_3XX_Count", STR_NONE, front->codes[3] - targets->codes[3]);
 	put_count(m, "HTTP_Redirect_Count", STR_NONE, front->codes[3] - targets->codes[3]);
+	put_count(m, "HTTP_Fixed_Response_Count", STR_NONE, front->intercepted - (front->codes[3] - targets->codes[3]));
 	put_count(m, "HTTPCode_ELB_4XX_Count", STR_NONE, front->codes[4] - targets->codes[4]);
 	put_count(m, "HTTPCode_ELB_5XX_Count", STR_NONE, front->codes[5] - targets->codes[5]);
 	put_codes(m, STR_NONE, targets);
