@@ -46,6 +46,18 @@ class Case(unittest.TestCase):
         self.assertEqual(stack["StackStatus"], status, self.failures(name))
         return stack
 
+    def retag(self, name, value="blue", **kw):
+        """Only the stack's tags change: whatever takes tags is given them, and nothing else happens."""
+        self.cfn.update_stack(StackName=name, UsePreviousTemplate=True, Tags=[{"Key": "team", "Value": value}], **kw)
+        stack = self.settle(name)
+        self.assertEqual(stack["StackStatus"], "UPDATE_COMPLETE", self.failures(name))
+        return stack
+
+    def assert_nothing_drifted(self, name):
+        self.cfn.detect_stack_drift(StackName=name)
+        drifts = self.cfn.describe_stack_resource_drifts(StackName=name, StackResourceDriftStatusFilters=["MODIFIED", "DELETED"])["StackResourceDrifts"]
+        self.assertEqual([(d["LogicalResourceId"], d["PropertyDifferences"]) for d in drifts], [])
+
     def remove(self, id):
         self.cfn.delete_stack(StackName=id)
         return self.settle(id)

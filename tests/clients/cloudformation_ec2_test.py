@@ -57,6 +57,8 @@ class More(Case):
         self.assertIn("PRIVATE KEY", self.ssm.get_parameter(Name="/ec2/keypair/" + out["KeyId"], WithDecryption=True)["Parameter"]["Value"])
         self.assertEqual(self.ec2.describe_addresses(PublicIps=[out["Address"]])["Addresses"][0]["PrivateIpAddress"], out["Eni"])
         self.assertEqual(self.ec2.describe_vpc_peering_connections(VpcPeeringConnectionIds=[out["Peering"]])["VpcPeeringConnections"][0]["Status"]["Code"], "active")
+        self.assertEqual(outputs(self.retag("more")), out, "nothing was replaced")
+        self.assertIn({"Key": "team", "Value": "blue"}, self.ec2.describe_key_pairs()["KeyPairs"][0]["Tags"])
         changed = (MORE.replace("{Cidr: 198.51.100.0/24}", "{Cidr: 203.0.113.0/24}").replace("Description: mine, SourceDestCheck: false", "Description: yours")
                    .replace("Description: hub", "Description: wheel").replace("Size: 1,", "Size: 2,").replace("Description: first", "Description: second")
                    .replace("{Key: k, Value: v}", "{Key: k, Value: w}"))

@@ -50,6 +50,9 @@ class Caches(Case):
         self.assertIn(".cfg.", out["Sessions"])
         user = lambda: [p["ParameterValue"] for p in self.elasticache.describe_cache_parameters(CacheParameterGroupName=out["Group"], Source="user")["Parameters"]]
         self.assertEqual(user(), ["allkeys-lru"])
+        self.assertEqual(outputs(self.retag("cache")), out)
+        arn = self.elasticache.describe_cache_parameter_groups(CacheParameterGroupName=out["Group"])["CacheParameterGroups"][0]["ARN"]
+        self.assertIn({"Key": "team", "Value": "blue"}, self.elasticache.list_tags_for_resource(ResourceName=arn)["TagList"])
         self.assertEqual(self.remove(stack["StackId"])["StackStatus"], "DELETE_COMPLETE", self.failures(stack["StackId"]))
         self.assertEqual(self.elasticache.describe_replication_groups()["ReplicationGroups"], [])
         self.assertEqual(self.elasticache.describe_cache_clusters()["CacheClusters"], [])

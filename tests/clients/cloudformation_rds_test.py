@@ -114,6 +114,9 @@ class Database(Case):
         secret = json.loads(self.secretsmanager.get_secret_value(SecretId=out["Secret"])["SecretString"])
         self.assertEqual((secret["username"], secret["host"], secret["port"], secret["dbname"], secret["engine"], secret["dbInstanceIdentifier"]),
                          ("master", out["Host"], 5432, "shop", "postgres", out["Database"]))
+        self.assert_nothing_drifted("database")
+        self.assertEqual(outputs(self.retag("database", Capabilities=["CAPABILITY_IAM"])), out)
+        self.assertIn({"Key": "team", "Value": "blue"}, self.rds.describe_db_instances(DBInstanceIdentifier=out["Database"])["DBInstances"][0]["TagList"])
         # Its proxy reads the secret, and the default group lets it through to the database.
         [group] = self.rds.describe_db_proxy_target_groups(DBProxyName="front")["TargetGroups"]
         self.assertEqual(group["ConnectionPoolConfig"]["MaxConnectionsPercent"], 40)
@@ -132,6 +135,7 @@ class Database(Case):
         secret = json.loads(self.secretsmanager.get_secret_value(SecretId=out["Secret"])["SecretString"])
         self.assertEqual((secret["host"], secret["dbname"], secret["engine"], secret["dbClusterIdentifier"]),
                          (out["Host"], "shop", "aurora-postgresql", out["Cluster"]))
+        self.assert_nothing_drifted("cluster")
         self.update("cluster", CLUSTER.replace("work_mem: '8192'", "work_mem: '16384'").replace("Value: v", "Value: w"))
         [c] = self.rds.describe_db_clusters(DBClusterIdentifier=out["Cluster"])["DBClusters"]
         self.assertIn({"Key": "k", "Value": "w"}, c["TagList"])

@@ -165,6 +165,9 @@ class Network(Case):
         self.assertIn("/stream/", out["Stream"])
         self.assertEqual(out["Version"], "1")
 
+        self.assertEqual(outputs(self.retag("vpc", Capabilities=["CAPABILITY_IAM"])), out, "nothing was replaced")
+        self.assertIn({"Key": "team", "Value": "blue"}, self.ec2.describe_nat_gateways(NatGatewayIds=[out["Nat"]])["NatGateways"][0]["Tags"])
+        self.assertIn({"Key": "team", "Value": "blue"}, self.iam.list_role_tags(RoleName=out["Role"])["Tags"])
         changed = (NETWORK.replace("FromPort: 443, ToPort: 443", "FromPort: 8443, ToPort: 8443").replace("t3.micro", "t3.small")
                    .replace("EnableDnsHostnames: true", "EnableDnsHostnames: false").replace("ExpirationInDays: 30", "ExpirationInDays: 7")
                    .replace("Value: main", "Value: other").replace("RuleAction: allow", "RuleAction: deny")
@@ -201,9 +204,9 @@ class Network(Case):
     def test_a_property_that_is_not_supported_fails_by_name(self):
         stack = self.create("unsupported", {"Resources": {"T": {"Type": "AWS::DynamoDB::Table", "Properties": {
             "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}], "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
-            "BillingMode": "PAY_PER_REQUEST", "KinesisStreamSpecification": {"StreamArn": "arn:aws:kinesis:us-east-1:1:stream/s"}}}}}, "ROLLBACK_COMPLETE")
+            "BillingMode": "PAY_PER_REQUEST", "ImportSourceSpecification": {"InputFormat": "CSV", "S3BucketSource": {"S3Bucket": "b"}}}}}}, "ROLLBACK_COMPLETE")
         why = [r[2] for r in self.reasons(stack["StackId"]) if r[1] == "CREATE_FAILED"]
-        self.assertIn("KinesisStreamSpecification", why[0])
+        self.assertIn("ImportSourceSpecification", why[0])
         self.assertEqual(self.dynamodb.list_tables()["TableNames"], [])
 
 
@@ -355,6 +358,9 @@ class Storage(Case):
         self.assertEqual([r["RegionName"] for r in replicas if r["RegionName"] != "us-east-1"], ["eu-west-1"])
         self.assertEqual(self.accessanalyzer.get_analyzer(analyzerName="mine")["analyzer"]["tags"]["a"], "b")
 
+        self.assertEqual(outputs(self.retag("storage")), out, "nothing was replaced")
+        self.assertIn({"Key": "team", "Value": "blue"}, self.s3.get_bucket_tagging(Bucket=site)["TagSet"])
+        self.assertIn({"TagKey": "team", "TagValue": "blue"}, self.kms.list_resource_tags(KeyId=out["Key"])["Tags"])
         changed = (STORAGE.replace("MaxAge: 60", "MaxAge: 61").replace("Description: first", "Description: second").replace("EnableKeyRotation: true", "EnableKeyRotation: false")
                    .replace("{Key: a, Value: b}", "{Key: a, Value: c}").replace("DisplayName: hello, Subscription: [{Protocol: sqs, Endpoint: !GetAtt Events.Arn}]", "DisplayName: bye")
                    .replace("RawMessageDelivery: true, ", "").replace("IsLogging: true", "IsLogging: false").replace("Id: m, Prefix: x/", "Id: other, Prefix: x/")

@@ -88,9 +88,15 @@ static void fill(struct filling *f, uint16_t shape, const struct json_value *v, 
 		fill_map(f, s, v, slot);
 		break;
 	case WIRE_STRING:
-	case WIRE_DOCUMENT:
 		*(struct str *)slot = text_of(a, v);
 		break;
+	case WIRE_DOCUMENT: {
+		/* Kept as its JSON. */
+		struct buf b = BUF_IN(a);
+		json_write(&b, v);
+		*(struct str *)slot = buf_done(&b);
+		break;
+	}
 	case WIRE_BLOB:
 		*(struct str *)slot = is_ok(str_unbase64(a, text_of(a, v), &decoded)) ? decoded : text_of(a, v);
 		break;
@@ -193,8 +199,12 @@ static struct json_value *emit(
 	case WIRE_LIST:
 	case WIRE_MAP:
 		return emit_many(a, t, s, slot);
-	case WIRE_STRING:
 	case WIRE_DOCUMENT: {
+		struct str text = *(const struct str *)slot;
+		struct json_value *read;
+		return str_has(text) && is_ok(json_read(a, str_dup(a, text), &read)) ? read : NULL;
+	}
+	case WIRE_STRING: {
 		struct str text = *(const struct str *)slot;
 		return str_has(text) ? scalar(a, JSON_IS_STRING, str_dup(a, text)) : NULL;
 	}

@@ -158,6 +158,10 @@ static void begin(struct look *l, const struct json_value *c, struct cloudformat
 			is_ok(json_read(a, r.update_policy, &policy)) && cfn_group_replaced(&type, policy, &changed);
 		if (replaced) action = CFN_REPLACE;
 	}
+	if (action == CFN_KEEP && l->s->settings &&
+		cfn_tags_due(a, &type, there, &settings_of(l)->tags,
+			l->s->previous ? &l->s->previous->tags : &l->s->settings->tags))
+		action = CFN_RETAG;
 	bool guarded = !l->back && (action == CFN_UPDATE || action == CFN_REPLACE);
 	if (guarded &&
 		!cfn_policy_allows(a, l->s, action == CFN_UPDATE ? "Update:Modify" : "Update:Replace", there, &why)) {
@@ -186,6 +190,11 @@ static void begin(struct look *l, const struct json_value *c, struct cloudformat
 		/* An update that failed half-way may have done any of what was wanted then. */
 		if (str_is(there->status, "UPDATE_FAILED") && str_has(there->wanted)) r.properties = there->wanted;
 		b.kind = TASK_UPDATE;
+		break;
+	case CFN_RETAG:
+		r.status = STR("UPDATE_IN_PROGRESS");
+		r.step = STR("retag");
+		b.kind = TASK_RETAG;
 		break;
 	case CFN_REPLACE:
 		r.status = STR("UPDATE_IN_PROGRESS");
@@ -406,6 +415,7 @@ static void look_at_resources(struct look *l)
 			enum cfn_task_kind kind = is_step(r, "create")   ? TASK_CREATE_AGAIN
 						  : is_step(r, "import") ? TASK_IMPORT
 						  : is_step(r, "update") ? TASK_UPDATE
+						  : is_step(r, "retag")  ? TASK_RETAG
 									 : TASK_SETTLE;
 			cfn_task_begin(l->e, l->op, r->logical_id, kind); /* after a crash; else it runs */
 		}

@@ -160,7 +160,8 @@ status cloudformation_create_change_set(struct call *c, const struct cloudformat
 		.on_failure = in->on_stack_failure,
 		.caller = caller};
 	bool outputs = t.outputs && s.settings && !str_eq(settings->template, str_or(s.settings->template, STR("")));
-	if (!create && !changes->length && !outputs && !in->tags.v) {
+	bool tags = s.settings && !cfn_tags_same(a, &settings->tags, &s.settings->tags);
+	if (!create && !changes->length && !outputs && !tags) {
 		set.status = STR("FAILED");
 		set.execution = STR("UNAVAILABLE");
 		set.reason = STR("The submitted information didn't contain changes. Submit different information to "

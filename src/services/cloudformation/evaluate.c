@@ -15,19 +15,34 @@ status cfn_refuse(struct cfn_scope *s, struct str *why, const char *fmt, ...)
 	return STATUS(INVALID);
 }
 
+/* Where the dynamic reference that text begins with ends; what a preview does not know has brackets of its own. */
+static ptrdiff_t reference_end(struct str text, bool *unknown)
+{
+	size_t from = 0;
+	*unknown = false;
+	for (;;) {
+		ptrdiff_t end = str_find(str_from(text, from), STR("}}")),
+			  mark = str_find(str_from(text, from), STR(CFN_UNKNOWN));
+		if (end < 0) return -1;
+		if (mark < 0 || mark > end) return (ptrdiff_t)from + end;
+		*unknown = true;
+		from += (size_t)mark + sizeof(CFN_UNKNOWN) - 1;
+	}
+}
+
 /* "To specify a dynamic reference: {{resolve:service-name:reference-key}}" ("Using dynamic references"). */
 status cfn_resolve_text(struct cfn_scope *s, struct str text, struct str *out, struct str *why)
 {
 	*out = text;
 	if (!s->resolve) return OK;
 	struct buf b = BUF_IN(s->a);
-	bool some = false;
+	bool some = false, unknown;
 	for (;;) {
 		ptrdiff_t at = str_find(text, STR("{{resolve:")), end;
-		if (at < 0 || (end = str_find(str_from(text, (size_t)at), STR("}}"))) < 0) break;
-		struct str inner = str_sub(text, (size_t)at + 10, (size_t)end - 10), value = STR("");
+		if (at < 0 || (end = reference_end(str_from(text, (size_t)at), &unknown)) < 0) break;
+		struct str inner = str_sub(text, (size_t)at + 10, (size_t)end - 10), value = STR(CFN_UNKNOWN);
 		struct str service = str_cut(&inner, ':');
-		TRY(s->resolve(s->ctx, service, str_or(inner, STR("")), &value, why));
+		if (!unknown || !s->preview) TRY(s->resolve(s->ctx, service, str_or(inner, STR("")), &value, why));
 		buf_str(&b, str_sub(text, 0, (size_t)at));
 		buf_str(&b, value);
 		text = str_from(text, (size_t)(at + end) + 2);

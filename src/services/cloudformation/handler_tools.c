@@ -168,7 +168,8 @@ static void add_tag(struct arena *a, struct json_value *list, struct str key, st
 }
 
 /* The property's tags come first: they win over the stack's of the same key. */
-static const struct json_value *all_tags(const struct cfn_work *w, const struct json_value *properties)
+static const struct json_value *all_tags(
+	const struct cfn_work *w, const struct json_value *properties, const struct json_value *of_stack)
 {
 	struct json_value *list = cfn_list(w->a);
 	const struct json_value *own =
@@ -180,7 +181,7 @@ static const struct json_value *all_tags(const struct cfn_work *w, const struct 
 			add_tag(w->a, list, str_or(json_scalar(json_member(t, STR("Key"))), STR("")),
 				json_scalar(json_member(t, STR("Value"))));
 	}
-	for (const struct json_value *t = w->tags->first; t; t = t->next) {
+	for (const struct json_value *t = of_stack->first; t; t = t->next) {
 		struct str key = json_scalar(json_member(t, STR("Key")));
 		if (!tag_of(list, key)) add_tag(w->a, list, key, json_scalar(json_member(t, STR("Value"))));
 	}
@@ -189,7 +190,7 @@ static const struct json_value *all_tags(const struct cfn_work *w, const struct 
 
 const struct json_value *cfn_tags(struct cfn_work *w)
 {
-	return all_tags(w, w->properties);
+	return all_tags(w, w->properties, w->tags);
 }
 
 const struct json_value *cfn_tags_named(
@@ -216,7 +217,9 @@ const struct json_value *cfn_tags_map(struct cfn_work *w, const struct json_valu
 
 bool cfn_tags_changed(struct cfn_work *w, const struct json_value **add, const struct json_value **remove)
 {
-	const struct json_value *now = cfn_tags(w), *before = w->moved ? cfn_list(w->a) : all_tags(w, w->before);
+	const struct json_value *now = cfn_tags(w),
+				*before = w->moved ? cfn_list(w->a)
+						   : all_tags(w, w->before, w->tags_before ? w->tags_before : w->tags);
 	struct json_value *gone = cfn_list(w->a), *set = cfn_list(w->a);
 	for (const struct json_value *t = before->first; t; t = t->next) {
 		struct str key = json_scalar(json_member(t, STR("Key")));

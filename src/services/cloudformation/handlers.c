@@ -13,9 +13,8 @@ static bool has_recipe(struct str type)
 
 const struct cfn_handler *cfn_handler_of(struct str type)
 {
-	static const struct cfn_handler *const files[] = {
-		cfn_sqs, cfn_ssm, cfn_stacks, cfn_rolling, cfn_secret_target, cfn_custom,
-		cfn_stack_sets};
+	static const struct cfn_handler *const files[] = {cfn_sqs, cfn_ssm, cfn_stacks, cfn_rolling, cfn_secret_target,
+		cfn_custom, cfn_stack_sets, cfn_classic_balancer};
 	static const struct cfn_handler by_recipe = {
 		NULL, cfn_recipe_create, cfn_recipe_settle, cfn_recipe_update, cfn_recipe_remove, cfn_recipe_read};
 	if (str_starts(type, STR("Custom::")) && type.n > 8) return cfn_custom;

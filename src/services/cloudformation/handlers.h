@@ -19,7 +19,8 @@ struct cfn_work {
 	const struct json_value *properties; /* resolved; an object */
 	const struct json_value *before;     /* of update: the properties until now */
 	const struct json_value
-		*tags;    /* of the stack, and aws:cloudformation:*: an array of Key and Value; never NULL */
+		*tags,    /* of the stack, and aws:cloudformation:*: an array of Key and Value; never NULL */
+		*tags_before; /* of update: those until now; NULL: the same */
 	struct str token; /* 12 characters A-Z and 0-9, of this making of this resource */
 	/* What the handler tells. */
 	struct str physical_id;        /* set by create as soon as it is known; else as it is */
@@ -38,6 +39,7 @@ struct cfn_work {
 	int64_t deadline_ms;                    /* kept with the resource; 0: none yet */
 	struct str note; /* with PENDING: the reason of an event that tells how far it is; STR_NONE */
 	bool moved; /* of update: nothing has changed but the stack that it belongs to, which its tags tell */
+	bool only_tags; /* of update: nothing but tags has changed */
 	bool not_yet;    /* of create, with PENDING: nothing was made, and it is to be asked again */
 };
 
@@ -58,7 +60,8 @@ struct cfn_handler {
 const struct cfn_handler *cfn_handler_of(struct str type);
 /* Of types that a recipe does not do for: one file's handlers; ends with an empty row. handlers.c lists the files. */
 extern const struct cfn_handler cfn_sqs[], cfn_ssm[], cfn_stacks[], cfn_rolling[], cfn_secret_target[], cfn_custom[],
-	cfn_stack_sets[];
+	cfn_stack_sets[],
+	cfn_classic_balancer[];
 
 /* ── for handlers ─────────────────────────────────────────────────────────────────────────────────────────────── */
 

@@ -154,8 +154,25 @@ void cfn_notify(struct store_tx *tx, struct arena *a, const struct cloudformatio
 	const struct cloudformation_rec_event *e);
 void cfn_notify_start(struct cloud *cloud);
 
+/* ── tags.c ───────────────────────────────────────────────────────────────────────────────────────────────────── */
+/* The stack's own tags, as its phase wants them (a rollback: those of before). */
+const struct cloudformation_rec_tags *cfn_tags_wanted(const struct cloudformation_rec_stack *s);
+/* As a resource's record keeps them. */
+struct str cfn_tags_text(struct arena *a, const struct cloudformation_rec_tags *tags);
+/* What the stack has its resource carry, and had until now, with those that CloudFormation sets: lists of Key and Value. */
+const struct json_value *cfn_tags_now(
+	struct arena *a, const struct cloudformation_rec_stack *s, const struct cloudformation_rec_resource *r);
+const struct json_value *cfn_tags_before(
+	struct arena *a, const struct cloudformation_rec_stack *s, const struct cloudformation_rec_resource *r);
+bool cfn_tags_same(
+	struct arena *a, const struct cloudformation_rec_tags *one, const struct cloudformation_rec_tags *other);
+/* Has a resource of this type to be tagged anew, though nothing else of it changes? before: where its record does not tell. */
+bool cfn_tags_due(struct arena *a, const struct cfn_type *type, const struct cloudformation_rec_resource *r,
+	const struct cloudformation_rec_tags *wanted, const struct cloudformation_rec_tags *before);
+
 /* ── plan.c ───────────────────────────────────────────────────────────────────────────────────────────────────── */
-enum cfn_action { CFN_KEEP, CFN_CREATE, CFN_UPDATE, CFN_REPLACE };
+/* CFN_RETAG: only the tags of its stack have changed. */
+enum cfn_action { CFN_KEEP, CFN_CREATE, CFN_UPDATE, CFN_REPLACE, CFN_RETAG };
 /* What has to happen to a resource so that it has these properties. r NULL: it is not there. *why_replaced: names of
  * properties. */
 /* types/rolling.c: an update of these properties is, by the group's UpdatePolicy, a replacement (WillReplace). */

@@ -12,6 +12,7 @@ struct preview {
 	size_t unknown_capacity, done_capacity, versioned_capacity;
 	struct json_value *changes;
 	struct cfn_imports *imports;
+	const struct cloudformation_rec_tags *tags, *tags_before; /* of the stack */
 };
 
 static const struct cloudformation_rec_resource *find(const struct cfn_resources *r, struct str logical_id)
@@ -54,6 +55,19 @@ static struct json_value *details(struct arena *a, const struct cfn_names *chang
 		cfn_append(list, STR_NONE, detail);
 	}
 	return list;
+}
+
+/* The stack's tags, which the resource carries, change. */
+static void add_tags_detail(struct arena *a, struct json_value *list)
+{
+	for (const struct json_value *d = list->first; d; d = d->next)
+		if (str_is(cfn_at(d, "Target.Attribute"), "Tags")) return;
+	struct json_value *target = cfn_one(a, "Attribute", STR("Tags")), *detail = cfn_object(a);
+	cfn_put(target, a, "RequiresRecreation", STR("Never"));
+	cfn_append(detail, STR("Target"), target);
+	cfn_put(detail, a, "Evaluation", STR("Static"));
+	cfn_put(detail, a, "ChangeSource", STR("DirectModification"));
+	cfn_append(list, STR_NONE, detail);
 }
 
 static void add_change(struct preview *p, const char *action, struct str logical_id, struct str physical_id,
@@ -107,9 +121,18 @@ static status judge(struct preview *p, const struct json_value *c)
 			if (cfn_group_replaced(&type, rules, &(struct cfn_names){&changed.v[i], 1}))
 				*VEC_PUSH(a, &replacing, &n) = changed.v[i];
 	}
+	bool retag =
+		r && (action == CFN_KEEP || action == CFN_UPDATE) && cfn_tags_due(a, &type, r, p->tags, p->tags_before);
+	if (retag && action == CFN_KEEP) action = CFN_RETAG;
 	switch (action) {
 	case CFN_KEEP:
 		return OK;
+	case CFN_RETAG: {
+		struct json_value *list = cfn_list(a);
+		add_tags_detail(a, list);
+		add_change(p, "Modify", c->name, r->physical_id, name, "False", list);
+		return OK;
+	}
 	case CFN_CREATE: {
 		struct str physical = STR_NONE;
 		if (p->imports) TRY(cfn_import_find(p->c, &p->view.who, p->imports, &type, c->name, wanted, &physical));
@@ -131,8 +154,9 @@ static status judge(struct preview *p, const struct json_value *c)
 			const struct cfn_property *known = cfn_struct_property(&type.properties, changed.v[i]);
 			maybe |= known && known->change == CFN_MAY_REPLACE;
 		}
-		add_change(p, "Modify", c->name, r->physical_id, name, maybe ? "Conditional" : "False",
-			details(a, &changed, &replacing, before, wanted, &type));
+		struct json_value *list = details(a, &changed, &replacing, before, wanted, &type);
+		if (retag) add_tags_detail(a, list);
+		add_change(p, "Modify", c->name, r->physical_id, name, maybe ? "Conditional" : "False", list);
 		return OK;
 	}
 	case CFN_REPLACE: {
@@ -155,7 +179,13 @@ status cfn_changes(struct call *c, const struct cloudformation_rec_stack *s,
 	struct json_value **out)
 {
 	struct arena *a = c->arena;
-	struct preview p = {.c = c, .s = s, .t = t, .changes = cfn_list(a), .imports = imports};
+	struct preview p = {.c = c,
+		.s = s,
+		.t = t,
+		.changes = cfn_list(a),
+		.imports = imports,
+		.tags = &settings->tags,
+		.tags_before = s->settings ? &s->settings->tags : &settings->tags};
 	struct cloudformation_rec_stack next = *s;
 	struct str why;
 	next.settings = arena_copy(a, settings, sizeof(*settings));

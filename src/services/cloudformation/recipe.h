@@ -55,11 +55,19 @@ const struct json_value *cfn_path(const struct json_value *v, struct str path);
 /* "#rule" in an expression: shapes.c. NULL, *known false: no such function. */
 const struct json_value *cfn_shape(struct cfn_eval *x, struct str name, bool *known);
 
+/* shapes_scaling.c */
+const struct json_value *cfn_group_tags(struct cfn_eval *x);
+const struct json_value *cfn_group_tags_gone(struct cfn_eval *x);
+const struct json_value *cfn_classic_listeners(struct cfn_eval *x);
+const struct json_value *cfn_engine_version(struct cfn_eval *x);
+
 /* ── handlers over a recipe, for a type's own functions to build on ───────────────────────────────────────────── */
 status cfn_recipe_create(struct cfn_work *w);
 status cfn_recipe_settle(struct cfn_work *w);
 status cfn_recipe_update(struct cfn_work *w);
 status cfn_recipe_remove(struct cfn_work *w);
 status cfn_recipe_read(struct cfn_work *w);
+/* Tags alone, where they have changed. */
+status cfn_recipe_retag(struct cfn_work *w) MUST_USE;
 /* All of the resource's tags once more, where the recipe says how: its stack is another one now. */
 status cfn_recipe_tag_anew(struct cfn_work *w) MUST_USE;

@@ -207,7 +207,7 @@ static bool listed(struct str words, struct str name)
 
 static bool taggable(const struct cfn_eval *x)
 {
-	return str_has(cfn_recipe_line(x->r, "tag"));
+	return str_has(x->w->type->tags) && str_has(cfn_recipe_line(x->r, "tag"));
 }
 
 /* Is there a line that does something with this property: when it is made, or (update) when it changes? */
@@ -521,6 +521,13 @@ static status retag(struct cfn_eval *x)
 	struct str untag = cfn_recipe_line(x->r, "untag"), tag = cfn_recipe_line(x->r, "tag");
 	if (x->del->length && str_has(untag)) TRY(call(x, untag, NULL));
 	return x->add->length || !str_has(untag) ? call(x, tag, NULL) : OK;
+}
+
+status cfn_recipe_retag(struct cfn_work *w)
+{
+	struct cfn_eval x;
+	TRY(begin(&x, w));
+	return retag(&x);
 }
 
 status cfn_recipe_tag_anew(struct cfn_work *w)

@@ -526,8 +526,8 @@ static const struct json_value *cache_parameters(struct cfn_eval *x)
 	return all->length ? all : NULL;
 }
 
-/* "AWS::S3::Bucket ReplicationRule": neither Filter nor Prefix is required; a rule without both is for all objects, which
- * the API wants to be said. */
+/* "AWS::S3::Bucket ReplicationRule": neither Filter nor Prefix is required; a rule without both is for all objects,
+ * which the API wants to be said. */
 static const struct json_value *replication(struct cfn_eval *x)
 {
 	struct arena *a = x->w->a;
@@ -557,7 +557,9 @@ const struct json_value *cfn_shape(struct cfn_eval *x, struct str name, bool *kn
 		{"random-uuid", random_uuid}, {"last-part", last_part}, {"topic-name", topic_name},
 		{"subscription-arn", subscription_arn}, {"default-topic-policy", default_topic_policy},
 		{"arn-region", arn_region}, {"db-parameters", db_parameters}, {"cache-parameters", cache_parameters},
-		{"group-ref", group_ref}, {"replication", replication}};
+		{"group-ref", group_ref}, {"replication", replication}, {"group-tags", cfn_group_tags},
+		{"group-tags-gone", cfn_group_tags_gone}, {"classic-listeners", cfn_classic_listeners},
+		{"engine-version", cfn_engine_version}};
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++) {
 		*known = str_eq(name, str_c(shapes[i].name));
 		if (*known) return x ? shapes[i].make(x) : NULL;

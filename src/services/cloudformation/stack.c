@@ -64,7 +64,8 @@ status cloudformation_update_stack(struct call *c, const struct cloudformation_u
 	TRY(cfn_settings_read(c, &request, &s, settings, &t));
 	struct json_value *changes;
 	TRY(cfn_changes(c, &s, settings, &t, NULL, &changes));
-	bool outputs = !str_eq(settings->template, s.settings->template) && t.outputs, tags = in->tags.v != NULL;
+	bool outputs = !str_eq(settings->template, s.settings->template) && t.outputs,
+	     tags = !cfn_tags_same(a, &settings->tags, &s.settings->tags);
 	if (!changes->length && !outputs && !tags && !str_is(s.status, "UPDATE_FAILED"))
 		return call_fail(c, ERR_VALIDATION, "No updates are to be performed.");
 	struct str policy;

@@ -242,6 +242,11 @@ static status write_stack(struct call *c, struct refactor_plan *p, struct refact
 	struct str why = STR_NONE;
 	s->s.operation_id = SOME_I64(s->s.operation_id.v + 1);
 	for (size_t i = 0; i < s->before.n; i++) cfn_resource_drop(c->tx, a, &s->s, s->before.v[i].logical_id);
+	for (size_t i = 0; i < p->moves.n; i++)
+		for (size_t k = 0; k < s->after.n; k++)
+			if (str_eq(p->moves.v[i].stack, s->name) &&
+				str_eq(p->moves.v[i].logical_id, s->after.v[k].logical_id))
+				s->after.v[k].stack_tags = cfn_tags_text(a, &s->settings.tags);
 	for (size_t i = 0; i < s->after.n; i++) cfn_resource_put(c->tx, a, &s->s, &s->after.v[i]);
 	if (!is_ok(cfn_exports_set(c->tx, a, &s->s, &s->outputs, &s->view.imports, &why))) return cfn_invalid(c, why);
 	s->s.outputs = s->outputs;

@@ -1,6 +1,7 @@
 /* One call of a resource's handler, and what comes of it in the stack's records: see engine.c. */
 #include "clock/clock.h"
 #include "services/cloudformation/engine.h"
+#include "services/cloudformation/recipe.h"
 
 struct task_run {
 	struct cfn_task *t;
@@ -24,6 +25,7 @@ static bool is_due(const struct cloudformation_rec_resource *r, enum cfn_task_ki
 		[TASK_IMPORT] = "import",
 		[TASK_SETTLE] = "settle",
 		[TASK_UPDATE] = "update",
+		[TASK_RETAG] = "retag",
 		[TASK_REMOVE] = "remove",
 		[TASK_REMOVE_OLD] = "remove-old"};
 	return str_eq(str_or(r->step, STR("")), str_c(steps[kind]));
@@ -33,27 +35,6 @@ static const struct json_value *read_json(struct arena *a, struct str text)
 {
 	struct json_value *v;
 	return str_has(text) && is_ok(json_read(a, text, &v)) ? v : cfn_object(a);
-}
-
-static const struct json_value *stack_tags(struct task_run *x)
-{
-	struct arena *a = &x->a;
-	struct json_value *list = cfn_list(a);
-	struct {
-		const char *key;
-		struct str value;
-	} own[] = {
-		{"aws:cloudformation:stack-name", x->stack.name},
-		{"aws:cloudformation:stack-id", x->stack.id},
-		{"aws:cloudformation:logical-id", x->r.logical_id},
-	};
-	for (size_t i = 0; i < x->stack.settings->tags.n; i++) {
-		struct json_value *tag = cfn_one(a, "Key", x->stack.settings->tags.v[i].key);
-		cfn_append(list, STR_NONE, cfn_put(tag, a, "Value", x->stack.settings->tags.v[i].value));
-	}
-	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
-		cfn_append(list, STR_NONE, cfn_put(cfn_one(a, "Key", str_c(own[i].key)), a, "Value", own[i].value));
-	return list;
 }
 
 /* Of a creation that failed half-way only what was wanted is known. */
@@ -105,7 +86,9 @@ static status prepare(struct task_run *x)
 	if (!is_ok(cfn_type_find(a, type, &x->type)) || !x->handler)
 		return cfn_fail(w, "Resource type %.*s is not supported by virga yet", STR_ARG(type));
 	TRY(cfn_who(x->e->cloud, a, &x->stack, &w->who, &w->why));
-	w->tags = stack_tags(x);
+	w->tags = cfn_tags_now(a, &x->stack, &x->r);
+	w->tags_before = cfn_tags_before(a, &x->stack, &x->r);
+	w->only_tags = x->t->kind == TASK_RETAG;
 	w->properties = read_json(a, x->t->kind == TASK_REMOVE_OLD ? x->r.old_properties
 				     : x->t->kind == TASK_REMOVE   ? made_with(&x->r)
 								   : x->r.wanted);
@@ -127,6 +110,10 @@ static status handle(struct task_run *x)
 		TRY(h->create(&x->w));
 		return h->settle ? h->settle(&x->w) : OK;
 	case TASK_UPDATE:
+		TRY(h->update(&x->w));
+		return h->settle ? h->settle(&x->w) : OK;
+	case TASK_RETAG:
+		if (h->create == cfn_recipe_create) return cfn_recipe_retag(&x->w);
 		TRY(h->update(&x->w));
 		return h->settle ? h->settle(&x->w) : OK;
 	case TASK_IMPORT:
@@ -217,6 +204,7 @@ static void finish_made(struct task_run *x, struct store_tx *tx, struct arena *a
 		bool imported = x->t->kind == TASK_IMPORT;
 		r->properties = r->wanted;
 		r->wanted = STR_NONE;
+		if (!imported) r->stack_tags = cfn_tags_text(a, cfn_tags_wanted(&x->stack));
 		r->step = STR("done");
 		r->status = imported ? STR("IMPORT_COMPLETE")
 			    : update ? STR("UPDATE_COMPLETE")

@@ -66,9 +66,8 @@ static void save(struct call *c, struct tagged *t)
 static status check(struct call *c, const struct s3_rec_tag *t)
 {
 	size_t n = str_utf8_length(t->key);
-	if (n >= 1 && n <= TAG_KEY_MAX && !str_istarts(t->key, STR("aws:")) &&
-		str_utf8_length(t->value) <= TAG_VALUE_MAX)
-		return OK;
+	bool reserved = !c->system_tags && str_istarts(t->key, STR("aws:"));
+	if (n >= 1 && n <= TAG_KEY_MAX && !reserved && str_utf8_length(t->value) <= TAG_VALUE_MAX) return OK;
 	return call_fail(c, S3CONTROL_ERR_INVALID_REQUEST, "The TagKey or TagValue you have provided is invalid");
 }
 

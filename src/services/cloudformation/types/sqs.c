@@ -78,7 +78,7 @@ static status update_queue(struct cfn_work *w)
 {
 	struct json_value *in = cfn_one(w->a, "QueueUrl", w->physical_id), *all = queue_attributes(w, false);
 	cfn_append(in, STR("Attributes"), all);
-	if (all->length) TRY(cfn_do(w, "sqs", "SetQueueAttributes", in, NULL));
+	if (all->length && !w->only_tags) TRY(cfn_do(w, "sqs", "SetQueueAttributes", in, NULL));
 	TRY(retag(w));
 	return describe(w);
 }

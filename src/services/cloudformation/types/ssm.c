@@ -48,7 +48,8 @@ static status create(struct cfn_work *w)
 static status update(struct cfn_work *w)
 {
 	const struct json_value *add, *gone;
-	TRY(put(w, true));
+	/* A value that is put once more would be another version. */
+	if (!w->only_tags) TRY(put(w, true));
 	if (!cfn_tags_changed(w, &add, &gone)) return OK;
 	struct json_value *in = cfn_one(w->a, "ResourceId", w->physical_id);
 	cfn_put(in, w->a, "ResourceType", STR("Parameter"));
