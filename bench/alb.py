@@ -217,9 +217,11 @@ class Bench(Changing):
         spare = [{"Id": p["ip"], "Port": 8002} for p in self.places[:2]]
         for i, p in enumerate(self.places[:2]):
             self.haproxy(p, f"spare{i}", TARGET.replace("8001", "8002"))
-        stop, start = os.path.join(self.folder, "stop"), time.monotonic()
+        stop = os.path.join(self.folder, "stop")
         load = subprocess.Popen(["ip", "netns", "exec", self.space(self.places[2]["eni"]), "python3", "-c", LOAD, ips[0], stop],
                                 stdout=subprocess.PIPE, text=True)
+        self.until(lambda: os.path.exists(stop + ".began"))
+        start = time.monotonic()
         for i in range(50):
             one = spare[i % 2]
             name = f"{one['Id']}:{one['Port']}"

@@ -245,6 +245,7 @@ print(s.recv(100).decode())
         load = subprocess.Popen(["ip", "netns", "exec", self.space(self.places[2]["eni"]), "python3", "-c", LOAD, self.ips[0], stop],
                                 stdout=subprocess.PIPE, text=True)
         try:
+            self.until(lambda: os.path.exists(stop + ".began"))
             for i in range(50):
                 one = spare[i % 2]
                 name = f"{one['Id']}:{one['Port']}"

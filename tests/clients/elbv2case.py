@@ -47,7 +47,7 @@ class S(socketserver.ThreadingMixIn, http.server.HTTPServer):
 S(("0.0.0.0", int(sys.argv[1])), H).serve_forever()
 """
 
-# Keep-alive clients: until the file is there; how many requests went well, and what went wrong.
+# Keep-alive clients: until the file is there; how many requests went well, and what went wrong. The first that did makes FILE.began.
 LOAD = r"""
 import http.client, json, os, sys, threading
 good, bad = [0] * 4, []
@@ -59,7 +59,9 @@ def client(i):
             c.request("GET", "/load")
             r = c.getresponse()
             body = r.read()
-            if r.status == 200: good[i] += 1
+            if r.status == 200:
+                good[i] += 1
+                if good[i] == 1: open(sys.argv[2] + ".began", "w").close()
             else: bad.append([r.status, body.decode()])
             if r.will_close: c.close(); c = None
         except Exception as e:
@@ -208,6 +210,7 @@ class Faulty(Place):
         load = subprocess.Popen(["ip", "netns", "exec", self.space(self.places[2]["eni"]), "python3", "-c", LOAD, ip or self.ips[0], stop],
                                 stdout=subprocess.PIPE, text=True)
         try:
+            self.until(lambda: os.path.exists(stop + ".began"))
             what()
         finally:
             open(stop, "w").close()

@@ -5,7 +5,8 @@ import subprocess
 
 from elbv2case import Place
 
-# IP STOP: clients that keep their connection and clients that never do, in the clear and by TLS, until the file is there.
+# IP STOP: clients that keep their connection and clients that never do, in the clear and by TLS, until the file is there. Each
+# kind makes FILE.KIND with its first answer.
 ALL_LOAD = r"""
 import http.client, json, os, ssl, sys, threading
 tls = ssl._create_unverified_context()
@@ -19,7 +20,9 @@ def client(name, secure, keep):
             c.request("GET", "/load", headers={} if keep else {"Connection": "close"})
             r = c.getresponse()
             body = r.read()
-            if r.status == 200: good[name] = good.get(name, 0) + 1
+            if r.status == 200:
+                good[name] = good.get(name, 0) + 1
+                if good[name] == 1: open(sys.argv[2] + "." + name, "w").close()
             else: bad.append([name, r.status, body.decode()])
             if r.will_close or not keep: c.close(); c = None
         except Exception as e:
@@ -83,7 +86,9 @@ class Changing(Place):
         stop = os.path.join(self.virga.folder, self.name("stop"))
         load = subprocess.Popen(["ip", "netns", "exec", self.space(self.places[2]["eni"]), "python3", "-c", ALL_LOAD, self.ips[0], stop,
                                  str(each)], stdout=subprocess.PIPE, text=True)
+        kinds = [f"{a} {b}" for a in ("plain", "tls") for b in ("kept", "new")]
         try:
+            self.until(lambda: all(os.path.exists(f"{stop}.{k}") for k in kinds))
             what()
         finally:
             open(stop, "w").close()
