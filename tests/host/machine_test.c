@@ -2,6 +2,7 @@
  * installation for all. Needs root and the machine image. */
 #include "host/machines.h"
 #include <dirent.h>
+#include <pthread.h>
 #include <signal.h>
 
 static struct bench *bench;
@@ -234,20 +235,21 @@ static pid_t agent_pid(void)
 	pid_t found = 0;
 	DIR *d = opendir("/proc");
 	for (struct dirent *e; d && (e = readdir(d));) {
-		char path[300], text[400] = "", wanted[64];
+		char path[300], text[400] = "", state = 'Z';
 		snprintf(path, sizeof(path), "/proc/%s/stat", e->d_name);
 		int fd = open(path, O_RDONLY | O_CLOEXEC), parent = 0;
 		if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0) text[0] = 0;
 		if (fd >= 0) close(fd);
 		const char *name = strstr(text, "(virga-agent) ");
-		if (!name || sscanf(name, "(virga-agent) %*c %d", &parent) != 1) continue;
+		if (!name || sscanf(name, "(virga-agent) %c %d", &state, &parent) != 2 || state == 'Z') continue;
 		/* Ours is the keeper's child, and the keeper is ours. */
 		snprintf(path, sizeof(path), "/proc/%d/stat", parent);
-		snprintf(wanted, sizeof(wanted), "(virga-keeper) S %d ", getpid());
 		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 && strstr(text, wanted))
-			found = atoi(e->d_name); // lint:allow(unsafe-string)
+		if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0) text[0] = 0;
 		if (fd >= 0) close(fd);
+		name = strstr(text, "(virga-keeper) ");
+		if (name && sscanf(name, "(virga-keeper) %*c %d", &parent) == 1 && parent == getpid())
+			found = atoi(e->d_name); // lint:allow(unsafe-string)
 	}
 	if (d) closedir(d);
 	return found;
@@ -275,6 +277,42 @@ TEST(outlives_the_agent)
 	CHECK_STR(st.why, STR("poweroff"));
 	CHECK_OK(host_machine_stop(bench->h, STR("i-1"), false));
 	CHECK(bench_wait(bench, STR("i-1"), "ended"));
+}
+
+static void *start_it(void *machine)
+{
+	struct arena a;
+	struct str why = STR("");
+	arena_init(&a);
+	/* How it goes is for those who come after. */
+	status s = host_machine_start(bench->h, &a, machine, &why);
+	arena_cleanup(&a);
+	return is_ok(s) ? machine : NULL;
+}
+
+/* An agent that is killed at any moment of a launch: the next one finds either a machine that runs or nothing. */
+TEST(launches_once_though_the_agent_dies)
+{
+	if (!bench) SKIP("no machines here");
+	struct compute_rec_machine m = bench_machine(bench, "i-8");
+	int code;
+	for (useconds_t after = 0; after <= 60000; after += 12000) {
+		pthread_t starter;
+		CHECK(agent_pid() > 0);
+		CHECK(pthread_create(&starter, NULL, start_it, &m) == 0);
+		usleep(after);
+		kill(agent_pid(), SIGKILL);
+		pthread_join(starter, NULL);
+		status s = STATUS(BUSY);
+		struct str why = STR("");
+		for (int64_t end = bench_ms() + 20000; !is_ok(s) && bench_ms() < end; usleep(20000))
+			s = host_machine_start(bench->h, &bench->a, &m, &why);
+		CHECK_OK(s);
+		CHECK(bench_wait(bench, m.id, "running"));
+		CHECK_STR(bench_run(bench, "i-8", "hostname", &code), STR("i-8"));
+		CHECK_OK(host_machine_stop(bench->h, m.id, true));
+		CHECK(bench_wait(bench, m.id, "ended"));
+	}
 }
 
 /* Nothing of the installation is left on the host. */

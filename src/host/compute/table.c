@@ -43,18 +43,30 @@ int64_t compute_now_ms(void)
 	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
 }
 
-int64_t process_started(pid_t pid)
+/* A number of /proc/PID/stat (proc(5)): the name, in parentheses, may hold anything; the 3rd field follows it. -1. */
+static int64_t process_number(pid_t pid, int field)
 {
 	char path[64], text[1024];
 	size_t n = 0;
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	if (!is_ok(files_slurp(path, text, sizeof(text), &n))) return -1;
-	/* The name, in parentheses, may hold anything; the 22nd field is the 20th behind it (proc(5)). */
 	ptrdiff_t close = str_rchr(str_n(text, n), ')');
 	struct str rest = close < 0 ? STR("") : str_from(str_n(text, n), (size_t)close + 2);
 	int64_t v = -1;
-	for (int i = 0; i < 19 && str_has(rest); i++) str_cut(&rest, ' ');
+	for (int i = 3; i < field && str_has(rest); i++) str_cut(&rest, ' ');
 	return str_has(rest) && is_ok(str_to_i64(str_cut(&rest, ' '), &v)) ? v : -1;
+}
+
+int64_t process_started(pid_t pid)
+{
+	return process_number(pid, 22);
+}
+
+/* It is on its way out: it has given up its descriptors (an agent's lock too), but its mounts may take a while. */
+static bool process_exits(pid_t pid)
+{
+	int64_t flags = process_number(pid, 9);
+	return flags >= 0 && flags & 4; /* PF_EXITING, linux/sched.h */
 }
 
 int data_open(struct compute *c, struct arena *a, struct str path, int flags)
@@ -363,6 +375,7 @@ static void adopt(struct compute *c, struct arena *a, const char *name, struct s
 	}
 	m->control = take_control(m->pidfd);
 	m->state = machine_console(m).ready ? MACHINE_RUNNING : MACHINE_BOOTING;
+	if (process_exits(m->pid)) m->state = MACHINE_STOPPING;
 	m->root_sealer = (struct sealer){s.root_sealer.v, s.root_sealer_started.v};
 	adopt_root(m, a);
 	adopt_volumes(m, a, &s.volumes);
