@@ -208,6 +208,8 @@ static void on_control(void *ctx)
 	}
 	memcpy(&h, room, sizeof(h));
 	if (h.kind == CONTROL_READY) m->state = MACHINE_RUNNING, m->kill_at_ms = 0;
+	/* Adopted before it was init: the filter's descriptor was not in its place yet. */
+	if (h.kind == CONTROL_READY && m->notify < 0) mounts_watch(m);
 	if (h.kind == CONTROL_STOPPING && m->kill_at_ms == 0) m->state = MACHINE_STOPPING;
 	if (h.kind == CONTROL_DROPPED) volume_dropped(m, h.value);
 }
