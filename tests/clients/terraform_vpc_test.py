@@ -187,6 +187,8 @@ resource "aws_network_interface" "probe" {
 @unittest.skipUnless(shutil.which("terraform"), "terraform is not here")
 @unittest.skipUnless(PROVIDER.is_dir(), f"no AWS provider of Terraform in {MIRROR} (VIRGA_TERRAFORM_MIRROR)")
 class Terraform(unittest.TestCase):
+    CONFIGURATION = CONFIGURATION
+
     @classmethod
     def setUpClass(cls):
         cls.virga = Virga().start()
@@ -200,7 +202,7 @@ class Terraform(unittest.TestCase):
     @classmethod
     def write(cls, port):
         with open(os.path.join(cls.folder, "main.tf"), "w") as f:
-            f.write(CONFIGURATION.replace("ENDPOINT", cls.virga.endpoint).replace("DATABASE_PORT", port))
+            f.write(cls.CONFIGURATION.replace("ENDPOINT", cls.virga.endpoint).replace("DATABASE_PORT", port))
 
     def terraform(self, *words, codes=(0,)):
         run = subprocess.run(["terraform", f"-chdir={self.folder}", *words, "-no-color", "-input=false"], capture_output=True,
