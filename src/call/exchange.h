@@ -57,7 +57,7 @@ struct exchange {
 	void *in, *out;
 	struct after_commit *after, **after_last, *at_end;
 	_Atomic int park;
-	struct str source_arn; /* of a call from inside: see inside.h */
+	struct str source_arn, via; /* of a call from inside: see inside.h */
 	sem_t *waiter; /* posted by call_again where a thread waits in exchange_commit; NULL: the call is parked */
 	store_ticket ticket;
 	struct wire_response *response;

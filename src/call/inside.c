@@ -106,8 +106,8 @@ static unsigned code_of_success(const struct call *c)
 	return c->response_code ? c->response_code : c->match.op->response_code;
 }
 
-static struct inside_call *begin(struct cloud *cloud, const struct inside_caller *who, const char *service, uint32_t op,
-	const struct str *body)
+static struct inside_call *begin(
+	struct cloud *cloud, const struct inside_caller *who, const char *service, uint32_t op, const struct str *body)
 {
 	struct inside_call *i = mem_new(sizeof(*i));
 	struct exchange *e = &i->e;
@@ -122,6 +122,7 @@ static struct inside_call *begin(struct cloud *cloud, const struct inside_caller
 	c->principal = who->principal;
 	c->system_tags = who->system_tags;
 	e->source_arn = who->source_arn;
+	e->via = who->via;
 	c->account = who->principal.account;
 	c->region = who->region;
 	c->partition = partition_of(who->region);

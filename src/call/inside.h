@@ -17,9 +17,12 @@ struct inside_caller {
 	bool system_tags; /* tags may begin with aws:, as those that CloudFormation sets do */
 	/* "autoscaling.amazonaws.com": what CloudTrail tells as source and agent. */
 	struct str agent;
-	/* Of a service that acts for a resource of somebody's: aws:SourceArn and, from it, aws:SourceAccount. STR_NONE: for
-	 * none. */
+	/* Of a service that acts for a resource of somebody's: aws:SourceArn and, from it, aws:SourceAccount. STR_NONE:
+	 * for none. */
 	struct str source_arn;
+	/* The service that does this for its own caller, who is the principal: "ec2" ("forward access sessions": what
+	 * kms:ViaService and aws:ViaAWSService tell). STR_NONE: it is the principal's own doing. */
+	struct str via;
 };
 
 struct inside {
@@ -51,8 +54,8 @@ bool inside_may(struct cloud *cloud, const struct inside_caller *who, const char
 status inside_body(struct inside *i, struct arena *a, const struct body *b, size_t max, struct str *bytes) MUST_USE;
 void inside_free(struct inside *i);
 
-/* A call without a request, in a job's transaction (which the job commits): for helper functions of services that take a
- * call. It lives in `a`; the principal is the service's. What call_after_commit is given does not run: another job does
- * that work. A failure is in ->failure. */
-struct call *call_for_job(struct arena *a, struct cloud *cloud, struct store_tx *tx, struct str account, struct str region,
-	struct str service_principal);
+/* A call without a request, in a job's transaction (which the job commits): for helper functions of services that take
+ * a call. It lives in `a`; the principal is the service's. What call_after_commit is given does not run: another job
+ * does that work. A failure is in ->failure. */
+struct call *call_for_job(struct arena *a, struct cloud *cloud, struct store_tx *tx, struct str account,
+	struct str region, struct str service_principal);

@@ -73,7 +73,8 @@ static void describe(const struct exchange *e, const struct policy_principal *wh
 	}
 	policy_context_set_bool(k, STR("aws:SecureTransport"), c->http->tls);
 	policy_context_set(k, STR("aws:RequestedRegion"), c->region);
-	policy_context_set_bool(k, STR("aws:ViaAWSService"), false);
+	policy_context_set_bool(k, STR("aws:ViaAWSService"), str_has(e->via));
+	if (str_has(e->via)) policy_context_set(k, STR("virga:Via"), e->via);
 	set_header(e, k, STR("aws:UserAgent"), STR("User-Agent"));
 	set_header(e, k, STR("aws:referer"), STR("Referer"));
 	if (str_has(e->source_arn)) {
@@ -256,8 +257,7 @@ static status judge_tags(struct exchange *e, const struct permit *p)
 {
 	struct str key;
 	if (!str_has(p->tag_policy)) return OK;
-	enum tag_fault fault =
-		tag_policy_judge(e->call.arena, p->tag_policy, &e->call.match, e->in, &p->demands, &key);
+	enum tag_fault fault = tag_policy_judge(e->call.arena, p->tag_policy, &e->call.match, e->in, &p->demands, &key);
 	return fault == TAG_FAULT_NONE ? OK : refuse_tag(&e->call, fault, key);
 }
 

@@ -82,7 +82,8 @@ class Kill(Case):
         pass
 
     def end_own(self):
-        for p in self.own:
+        while self.own:
+            p = self.own.pop()
             p.kill()
             p.communicate()
 

@@ -338,6 +338,14 @@ static status read_interface(struct reading *r, const struct host_rec_interface 
 		i->kind = MODEL_SERVICE;
 	else if (!str_is(in->kind, "machine"))
 		return FAIL(r, "%.*s has no kind", STR_ARG(in->id));
+	if (str_is(in->internet, "closed"))
+		i->internet = MODEL_INTERNET_CLOSED;
+	else if (str_is(in->internet, "outward"))
+		i->internet = MODEL_INTERNET_OUTWARD;
+	else if (str_is(in->internet, "gateways"))
+		i->internet = MODEL_INTERNET_GATEWAYS;
+	else if (str_has(in->internet))
+		return FAIL(r, "%.*s has no such way to the internet", STR_ARG(in->id));
 	i->logs_accepted = str_is(in->flow_log, "ALL") || str_is(in->flow_log, "ACCEPT");
 	i->logs_rejected = str_is(in->flow_log, "ALL") || str_is(in->flow_log, "REJECT");
 	model_link_name('e', in->id, i->link);
@@ -427,6 +435,22 @@ status model_read(struct arena *a, const struct host_rec_vpc *intent, struct mod
 	status s = read_all(&r);
 	map_cleanup(&r.ids, NULL);
 	return s;
+}
+
+bool model_egress_only(const struct model_interface *i)
+{
+	for (size_t k = 0; k < i->subnet->table->n; k++) {
+		const struct model_route *route = &i->subnet->table->v[k];
+		if (route->to.family == 6 && str_starts(route->target, STR("eigw-"))) return true;
+	}
+	return false;
+}
+
+bool model_internet_shut(const struct model_interface *i, unsigned family)
+{
+	if (i->internet == MODEL_INTERNET_CLOSED) return true;
+	if (i->internet != MODEL_INTERNET_GATEWAYS) return false;
+	return family == 4 ? i->kind != MODEL_NAT : !model_egress_only(i);
 }
 
 const struct model_interface *model_interface_of(const struct model *m, struct str id)

@@ -64,10 +64,12 @@ struct model_subnet {
 	bool down;
 };
 enum model_kind { MODEL_MACHINE, MODEL_SERVICE, MODEL_NAT };
+enum model_internet { MODEL_INTERNET_OPEN, MODEL_INTERNET_OUTWARD, MODEL_INTERNET_GATEWAYS, MODEL_INTERNET_CLOSED };
 struct model_interface {
 	const struct host_rec_interface *in;
 	char link[LINK_NAME]; /* in the router */
 	enum model_kind kind;
+	enum model_internet internet;
 	const struct model_subnet *subnet;
 	struct model_cidrs addresses; /* private IPv4, primary first; IPv6; then prefixes */
 	struct net_cidr *publics;     /* beside addresses; family 0: none */
@@ -115,5 +117,9 @@ void model_link_name(char prefix, struct str id, char out[LINK_NAME]);
 /* Lower-case letters, digits, '-' and '.', a letter first: fit for names of namespaces, chains and files. */
 bool model_id_valid(struct str id);
 const struct model_interface *model_interface_of(const struct model *m, struct str id);
+/* Its IPv6 leaves by an egress-only gateway. */
+bool model_egress_only(const struct model_interface *i);
+/* Nothing of the family (4, 6) passes between it and the internet. */
+bool model_internet_shut(const struct model_interface *i, unsigned family);
 /* The NAT gateway of that id. */
 const struct model_interface *model_nat(const struct model *m, struct str id);

@@ -247,6 +247,34 @@ static bool any_closed_acl(const struct model *m)
 	return false;
 }
 
+/* ── the internet ── "Block public access to VPCs and subnets", the VPC guide: whatever routes, groups and ACLs say. */
+
+static bool any_not_open(const struct model *m)
+{
+	for (size_t i = 0; i < m->n_interfaces; i++)
+		if (m->interfaces[i].internet != MODEL_INTERNET_OPEN) return true;
+	return false;
+}
+
+static void write_internet(struct writing *w)
+{
+	struct ruleset_part *shut[2] = {ruleset_set(w->out, STR("shut.4"), "{ type ifname; }"),
+		ruleset_set(w->out, STR("shut.6"), "{ type ifname; }")};
+	struct ruleset_part *outward = ruleset_set(w->out, STR("outward"), "{ type ifname; }");
+	for (size_t i = 0; i < w->m->n_interfaces; i++) {
+		const struct model_interface *x = &w->m->interfaces[i];
+		for (unsigned k = 0; k < 2; k++)
+			if (model_internet_shut(x, k ? 6 : 4)) LINE(w, shut[k], "\"%s\"", x->link);
+		if (x->internet == MODEL_INTERNET_OUTWARD) LINE(w, outward, "\"%s\"", x->link);
+	}
+	for (unsigned egress = 0; egress < 2; egress++) {
+		const char *side = egress ? "out" : "in";
+		struct ruleset_part *no = ruleset_chain(w->out, TEXT(w, "shut.%s", side), "");
+		if (w->logs) LINE(w, no, "log prefix \"bpa %s\" group %d", side, RULES_LOG_GROUP);
+		LINE(w, no, "drop");
+	}
+}
+
 /* ── arrival and crossing ────────────────────────────────────────────────────────────────────────────────────────── */
 
 static void write_interfaces(struct writing *w)
@@ -265,11 +293,7 @@ static void write_interfaces(struct writing *w)
 		LINE(w, all, "\"%s\"", x->link);
 		if (x->subnet->down || x->in->down.v) LINE(w, down, "\"%s\"", x->link);
 		if (x->balancer) LINE(w, balancers, "\"%s\" : 0x%08x", x->link, MARK_BALANCER(x->balancer));
-		for (size_t k = 0; k < x->subnet->table->n; k++) {
-			const struct model_route *route = &x->subnet->table->v[k];
-			if (route->to.family == 6 && str_starts(route->target, STR("eigw-")))
-				LINE(w, inward, "\"%s\"", x->link);
-		}
+		if (model_egress_only(x)) LINE(w, inward, "\"%s\"", x->link);
 		if (!x->check) continue;
 		LINE(w, checked, "\"%s\"", x->link);
 		for (size_t k = 0; k < x->addresses.n; k++) {
@@ -318,6 +342,15 @@ static void write_crossing(struct writing *w)
 	LINE(w, cross, "oifname @checked oifname . ip daddr != @addresses.4 drop");
 	LINE(w, cross, "oifname @checked oifname . ip6 daddr != @addresses.6 drop");
 	/* An internet gateway has nothing to send from an address that has no public one. */
+	if (any_not_open(w->m)) {
+		for (unsigned family = 4; family <= 6; family += 2) {
+			LINE(w, cross, "oifname \"igw\" meta nfproto ipv%u iifname @shut.%u goto shut.out", family,
+				family);
+			LINE(w, cross, "iifname \"igw\" meta nfproto ipv%u oifname @shut.%u goto shut.in", family,
+				family);
+		}
+		LINE(w, cross, "iifname \"igw\" oifname @outward ct state new goto shut.in");
+	}
 	LINE(w, cross, "oifname \"igw\" meta nfproto ipv4 ip saddr != @has-public drop");
 	LINE(w, cross, "iifname \"igw\" meta nfproto ipv6 oifname @egress-only ct state new drop");
 	if (any_closed_acl(w->m)) {
@@ -385,6 +418,7 @@ void rules_of_vpc(const struct model *m, struct ruleset *out)
 	write_groups(&w);
 	write_gates(&w);
 	write_acls(&w);
+	if (any_not_open(m)) write_internet(&w);
 	write_arrival(&w);
 	write_public(&w);
 	write_crossing(&w);

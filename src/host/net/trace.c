@@ -194,6 +194,12 @@ static void on_internet(struct walk *w)
 				bool six = w->p.destination.family == 6 &&
 					   net_same(&m->interfaces[i].addresses.v[k], &w->p.destination);
 				if (!mapped && !six) continue;
+				if (model_internet_shut(&m->interfaces[i], w->p.destination.family) ||
+					m->interfaces[i].internet == MODEL_INTERNET_OUTWARD) {
+					hop(w, str_or(m->in->internet_gateway, m->in->id), STR("bpa"), false,
+						STR("VPC Block Public Access lets nothing in"));
+					return;
+				}
 				if (mapped) w->p.destination = m->interfaces[i].addresses.v[k];
 				hop(w, str_or(m->in->internet_gateway, m->in->id), STR_NONE, true,
 					mapped ? STR("the public address becomes the private one") : STR("enters"));
@@ -219,6 +225,10 @@ static void by_internet_gateway(struct walk *w, struct str id)
 	const struct model_interface *i = at_address(w->vpc, &w->p.source);
 	for (size_t k = 0; i && !public && k < i->addresses.n; k++)
 		if (net_same(&i->addresses.v[k], &w->p.source) && i->publics[k].family) public = &i->publics[k];
+	if (i && model_internet_shut(i, w->p.source.family)) {
+		hop(w, id, STR("bpa"), false, STR("VPC Block Public Access lets nothing out"));
+		return;
+	}
 	if (!public) {
 		hop(w, id, STR_NONE, false, STR("the sender has no public address"));
 		return;

@@ -34,6 +34,15 @@ status ebs_reason_not_found(struct call *c, const char *reason)
 	return STATUS(FAILED);
 }
 
+status ebs_reason_access_denied(struct call *c, const char *reason)
+{
+	struct ebs_access_denied_exception *e = arena_new(c->arena, struct ebs_access_denied_exception);
+	e->message = c->failure.message;
+	e->reason = str_c(reason);
+	call_fail_members(c, e);
+	return STATUS(FAILED);
+}
+
 static status open_key(struct call *c, struct ebs_snapshot *s)
 {
 	struct kms_use u = kms_use_of(c);
@@ -67,6 +76,10 @@ status ebs_find(struct call *c, struct str id, struct ebs_snapshot *out)
 	if (str_is(out->record.storage_tier, "archive"))
 		return EBS_INVALID(c, "INVALID_SNAPSHOT_ID", "The snapshot '%.*s' is archived.", STR_ARG(id));
 	out->blocks = (struct ec2_blocks){.at = at, .snapshot = id};
+	/* "Permissions to use AWS KMS keys", EBS direct APIs. */
+	if (out->record.encrypted.v && !ec2_key_may(c, out->record.kms_key_id, out->record.data_key_id, EC2_KEY_READ))
+		return EBS_FAIL(c, ACCESS_DENIED, access_denied, "DEPENDENCY_ACCESS_DENIED",
+			"The requester lacks permission to use the KMS key of the snapshot '%.*s'.", STR_ARG(id));
 	return open_key(c, out);
 }
 

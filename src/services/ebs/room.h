@@ -10,6 +10,7 @@
 	(call_fail((c), EBS_ERR_##NAME##_EXCEPTION, __VA_ARGS__), ebs_reason_##name((c), (why)))
 status ebs_reason_validation(struct call *c, const char *reason);
 status ebs_reason_not_found(struct call *c, const char *reason);
+status ebs_reason_access_denied(struct call *c, const char *reason);
 #define EBS_INVALID(c, why, ...) EBS_FAIL(c, VALIDATION, validation, why, __VA_ARGS__)
 
 /* A snapshot that the caller may read, its own or shared with it, and where its blocks are; the data key is opened.

@@ -122,6 +122,10 @@ status ebs_start_snapshot(
 			if (status_is(st, STATUS_FAILED))
 				return EBS_INVALID(c, "INVALID_CUSTOMER_KEY", "%.*s", STR_ARG(c->failure.message));
 			TRY(st);
+			if (!ec2_key_may(c, s.kms_key_id, s.data_key_id, EC2_KEY_MAKE | EC2_KEY_GRANT))
+				return EBS_FAIL(c, ACCESS_DENIED, access_denied, "DEPENDENCY_ACCESS_DENIED",
+					"The requester lacks permission to use the KMS key '%.*s'.",
+					STR_ARG(s.kms_key_id));
 		}
 	}
 	ec2_snapshot_put(ec2_here(c), &s);

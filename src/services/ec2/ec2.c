@@ -361,6 +361,19 @@ static const struct service_op operations[EC2_OP_COUNT] = {
 	[EC2_OP_MODIFY_VPC_ENDPOINT_SERVICE_PAYER_RESPONSIBILITY] =
 		OP(ec2_modify_vpc_endpoint_service_payer_responsibility, 0),
 
+	/* ── replacement of root volumes ── */
+	[EC2_OP_CREATE_REPLACE_ROOT_VOLUME_TASK] = OP(ec2_create_replace_root_volume_task, 0),
+	[EC2_OP_DESCRIBE_REPLACE_ROOT_VOLUME_TASKS] = OP(ec2_describe_replace_root_volume_tasks, OP_READ),
+
+	/* ── VPC Block Public Access ── */
+	[EC2_OP_CREATE_VPC_BLOCK_PUBLIC_ACCESS_EXCLUSION] = OP(ec2_create_vpc_block_public_access_exclusion, 0),
+	[EC2_OP_DELETE_VPC_BLOCK_PUBLIC_ACCESS_EXCLUSION] = OP(ec2_delete_vpc_block_public_access_exclusion, 0),
+	[EC2_OP_DESCRIBE_VPC_BLOCK_PUBLIC_ACCESS_EXCLUSIONS] =
+		OP(ec2_describe_vpc_block_public_access_exclusions, OP_READ),
+	[EC2_OP_DESCRIBE_VPC_BLOCK_PUBLIC_ACCESS_OPTIONS] = OP(ec2_describe_vpc_block_public_access_options, OP_READ),
+	[EC2_OP_MODIFY_VPC_BLOCK_PUBLIC_ACCESS_EXCLUSION] = OP(ec2_modify_vpc_block_public_access_exclusion, 0),
+	[EC2_OP_MODIFY_VPC_BLOCK_PUBLIC_ACCESS_OPTIONS] = OP(ec2_modify_vpc_block_public_access_options, 0),
+
 	/* ── Dedicated Hosts ── */
 	[EC2_OP_ALLOCATE_HOSTS] = OP(ec2_allocate_hosts, 0),
 	[EC2_OP_DESCRIBE_HOSTS] = OP(ec2_describe_hosts, OP_READ),

@@ -57,9 +57,10 @@ static struct str field(struct arena *a, struct str name, const struct ec2_flow_
 	if (str_is(name, "az-id")) return f ? zone_id(a, b->region, e->availability_zone) : none;
 	if (str_is(name, "type")) return f ? (str_chr(f->source, ':') >= 0 ? STR("IPv6") : STR("IPv4")) : none;
 	if (str_is(name, "flow-direction")) return f ? (f->egress.v ? STR("egress") : STR("ingress")) : none;
-	if (str_is(name, "reject-reason") || str_is(name, "tcp-flags") || str_is(name, "sublocation-type") ||
-		str_is(name, "sublocation-id") || str_is(name, "pkt-src-aws-service") ||
-		str_is(name, "pkt-dst-aws-service") || str_is(name, "traffic-path"))
+	if (str_is(name, "reject-reason")) return f && str_is(f->by, "bpa") ? STR("BPA") : none;
+	if (str_is(name, "tcp-flags") || str_is(name, "sublocation-type") || str_is(name, "sublocation-id") ||
+		str_is(name, "pkt-src-aws-service") || str_is(name, "pkt-dst-aws-service") ||
+		str_is(name, "traffic-path"))
 		return none;
 	return STR_NONE;
 }

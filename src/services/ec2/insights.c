@@ -44,8 +44,9 @@ static struct ec2_analysis_packet_header *header(struct call *c, const struct ec
 }
 
 /* "Reachability Analyzer explanation codes". */
-static struct str code_of(struct str component_id)
+static struct str code_of(struct str component_id, struct str by)
 {
+	if (str_is(by, "bpa")) return STR("VPC_BLOCK_PUBLIC_ACCESS_ENABLED");
 	if (str_starts(component_id, STR("sg-"))) return STR("ENI_SG_RULES_MISMATCH");
 	if (str_starts(component_id, STR("acl-"))) return STR("SUBNET_ACL_RESTRICTION");
 	if (str_starts(component_id, STR("rtb-"))) return STR("NO_ROUTE_TO_DESTINATION");
@@ -65,7 +66,7 @@ static status render_analysis(struct call *c, const struct ec2_item *item, void 
 		if (!h->passed.v) {
 			struct ec2_explanation *e = VEC_PUSH(c->arena, &out->explanations, &explanations);
 			e->component = component(c, item, h->component);
-			e->explanation_code = code_of(h->component);
+			e->explanation_code = code_of(h->component, h->by);
 			continue;
 		}
 		struct ec2_path_component *p = VEC_PUSH(c->arena, &out->forward_path_components, &forward);

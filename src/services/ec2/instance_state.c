@@ -4,6 +4,7 @@
 #include "services/ec2/dedicated_host.h"
 #include "services/ec2/event.h"
 #include "services/ec2/machine.h"
+#include "services/ec2/volume.h"
 
 static struct ec2_instance_state_change change_of(struct call *c, struct str id, int32_t from, int32_t to)
 {
@@ -50,6 +51,7 @@ status ec2_instance_start(struct call *c, struct ec2_rec_instance *i)
 	struct ec2_instance shape = {0};
 	TRY(ec2_instance_document(c->arena, i, &shape));
 	TRY(room_for(c, i, &shape));
+	TRY(ec2_instance_keys_ask(c, i));
 	i->desired = STR("running");
 	i->state = SOME_I32(EC2_PENDING);
 	i->reason_code = i->reason_message = i->transition_reason = STR_NONE;

@@ -1,6 +1,7 @@
 /* The desired state of one VPC, computed whole from the store: see intent.h. What the host need not know is left out:
  * interfaces that are plugged into nothing, lists that nothing names. */
 #include "services/ec2/intent.h"
+#include "services/ec2/block_public_access.h"
 #include "services/ec2/compute.h"
 #include "services/ec2/endpoint.h"
 #include "services/ec2/flow_log.h"
@@ -10,6 +11,7 @@ struct intent {
 	struct ec2_rec_vpc vpc;
 	struct host_rec_vpc *out;
 	struct ec2_flow_logs logs;
+	struct ec2_bpa bpa;
 	struct {
 		size_t subnets, interfaces, groups, acls, tables, lists, peerings, attachments, eigws, endpoints, own;
 	} capacity;
@@ -295,6 +297,7 @@ static void add_interface(struct intent *i, const struct ec2_rec_eni *e)
 	h->groups.n = e->groups.n;
 	if (str_has(e->mesh)) join_mesh(i, e, h);
 	if (e->held.v) h->down = SOME_BOOL(true);
+	h->internet = ec2_bpa_internet(&i->bpa, i->vpc.vpc_id, e->subnet_id);
 	if (ec2_eni_is_open(e)) h->open = SOME_BOOL(true);
 	/* "Client IP preservation", the NLB guide. */
 	if (str_is(e->interface_type, "network_load_balancer")) {
@@ -358,6 +361,7 @@ status ec2_intent_vpc(struct ec2_place at, struct str vpc, struct host_rec_vpc *
 		*VEC_PUSH(at.a, &out->ipv6_cidrs, &capacity) =
 			i.vpc.ipv6_cidr_block_association_set.v[k].ipv6_cidr_block;
 	TRY(ec2_flow_logs_load(at, vpc, &i.logs));
+	TRY(ec2_bpa_load(at, &i.bpa));
 	TRY(add_subnets(&i));
 	TRY(add_acls(&i));
 	TRY(add_tables(&i));

@@ -6,6 +6,7 @@
 #include "host/compute/machine.h"
 #include "services/ec2/imds.h"
 #include "services/ec2/machine.h"
+#include "services/ec2/root_volume.h"
 #include "services/ec2/volume.h"
 #include "vault/vault.h"
 
@@ -294,7 +295,7 @@ static status start(struct work *w)
 			return OK;
 		}
 	}
-	status s = volumes_ready(w, &ready);
+	status s = i->key_refused.v ? STATUS(FAILED) : volumes_ready(w, &ready);
 	if (status_is(s, STATUS_FAILED)) {
 		fail_launch(w, "Client.InternalError", STR("Client error on launch"));
 		return OK;
@@ -345,14 +346,36 @@ static status start(struct work *w)
 	return volumes_attached(w);
 }
 
+static status stop(struct work *w, bool *ended);
+
+/* Its root volume is being replaced. *busy: nothing else is to be done with it now. */
+static status replace_root(struct work *w, bool *busy)
+{
+	enum ec2_root_next next;
+	bool ended;
+	TRY(ec2_root_next(w->at, w->i, w->now_ms, &next));
+	*busy = next != EC2_ROOT_NOTHING;
+	if (next == EC2_ROOT_WAIT) w->again_ms = w->now_ms + LATER_MS / 5;
+	if (next != EC2_ROOT_STOP) return OK;
+	TRY(stop(w, &ended));
+	if (!ended) return OK;
+	w->i->force.has = w->i->reboot.has = false;
+	TRY(ec2_root_swap(w->at, w->i, w->now_ms));
+	w->again_ms = w->now_ms;
+	return start(w);
+}
+
 /* It should run, and did: what the host says decides. */
 static status keep(struct work *w)
 {
 	struct ec2_rec_instance *i = w->i;
 	struct compute_rec_machine_status m = {0};
+	bool busy = false;
+	if (str_has(i->root_task)) TRY(replace_root(w, &busy));
+	if (busy) return OK;
 	if (!w->real) {
 		i->reboot.has = false;
-		return OK;
+		return ec2_root_done(w->at, i, w->now_ms);
 	}
 	status s = host_machine_status(w->cloud->host, w->at.a, i->instance_id, &m);
 	if (status_is(s, STATUS_BUSY) || status_is(s, STATUS_IO)) {
@@ -365,6 +388,7 @@ static status keep(struct work *w)
 		/* Its VPC's metadata service, as soon as the VPC stands. */
 		if (status_is(imds_serve(w->cloud, w->at, i->vpc), STATUS_BUSY))
 			w->again_ms = w->now_ms + (i->changed.ms + 60000 > w->now_ms ? SOON_MS : 60000);
+		TRY(ec2_root_done(w->at, i, w->now_ms));
 		if (!i->reboot.v) return OK;
 		i->reboot.has = false;
 		s = host_machine_reboot(w->cloud->host, i->instance_id);
@@ -450,6 +474,7 @@ static status terminated(struct work *w)
 	struct ec2_rec_instance *i = w->i;
 	struct ec2_enis enis = {0};
 	bool ended;
+	TRY(ec2_root_fail(w->at, i, w->now_ms));
 	TRY(stop(w, &ended));
 	if (!ended) return OK;
 	TRY(ec2_eni_of_instance(w->at, i->instance_id, &enis));

@@ -140,6 +140,7 @@ static status add_volumes(struct call *c, const struct ec2_run_plan *p, struct e
 			.delete_on_termination = SOME_BOOL(d->delete_with),
 			.volume_id = v.volume_id};
 		if (d->root) v.base = p->image.base;
+		if (!ec2_volume_key_may(c, &v, EC2_KEY_GRANT)) i->key_refused = SOME_BOOL(true);
 		ec2_volume_put(ec2_here(c), &v);
 		TRY(ec2_tags_specified(c, &p->in.tag_specifications, &ec2_type_volume, v.volume_id));
 		*VEC_PUSH(c->arena, &i->volumes, &capacity) =

@@ -252,6 +252,12 @@ status ec2_snapshot_job(void *ctx, struct store_tx *tx, struct arena *a, const s
 		ec2_snapshot_put(j.at, &s);
 		return OK;
 	}
+	if (s.refused.v) {
+		s.state = STR("error");
+		s.state_message = STR("Given key ID is not accessible");
+		ec2_snapshot_put(j.at, &s);
+		return OK;
+	}
 	struct ec2_blocks b = {.at = j.at, .snapshot = j.id}, parent = {.at = j.at, .snapshot = s.parent};
 	st = data_key(cloud, j.at, &s, &b.key, &why);
 	if (status_is(st, STATUS_FAILED)) {
@@ -377,6 +383,9 @@ status ec2_snapshot_copy(struct call *c, const struct ec2_copy_snapshot_input *i
 	if (encrypt) {
 		to.data_key_id = to.snapshot_id;
 		TRY(ec2_crypt_new(c, in->kms_key_id, to.data_key_id, &to.kms_key_id, &to.data_key));
+		if (!ec2_key_may(c, to.kms_key_id, to.data_key_id, EC2_KEY_MAKE | EC2_KEY_GRANT) ||
+			(from.encrypted.v && !ec2_key_may(c, from.kms_key_id, from.data_key_id, EC2_KEY_READ)))
+			to.refused = SOME_BOOL(true);
 	}
 	ec2_snapshot_put(ec2_here(c), &to);
 	TRY(ec2_tags_specified(c, &in->tag_specifications, &ec2_type_snapshot, to.snapshot_id));

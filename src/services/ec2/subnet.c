@@ -1,4 +1,5 @@
 /* Subnets. "Subnet CIDR blocks", the guide: /16 to /28, five addresses are AWS's, none may overlap. */
+#include "services/ec2/block_public_access.h"
 #include "services/ec2/network.h"
 #include "services/ec2/subnet_reservation.h"
 
@@ -27,6 +28,10 @@ static status render(struct call *c, const struct ec2_item *item, void *to)
 		TRY(ec2_ip_count(item->at, item->id, &taken));
 		out->available_ip_address_count = SOME_I32((int32_t)((1u << (32 - block.length)) - 5 - taken));
 	}
+	struct ec2_bpa bpa;
+	TRY(ec2_bpa_load(item->at, &bpa));
+	out->block_public_access_states = arena_new(c->arena, struct ec2_block_public_access_states);
+	out->block_public_access_states->internet_gateway_block_mode = ec2_bpa_state(&bpa, out->vpc_id, item->id);
 	VEC_PRESENT(c->arena, &out->ipv6_cidr_block_association_set);
 	for (size_t i = 0; i < out->ipv6_cidr_block_association_set.n; i++) {
 		struct ec2_subnet_cidr_block_state *s = arena_new(c->arena, struct ec2_subnet_cidr_block_state);
@@ -185,6 +190,7 @@ status ec2_delete_subnet(struct call *c, const struct ec2_delete_subnet_input *i
 	TRY(ec2_acl_subnet_gone(c, s.subnet_id));
 	TRY(ec2_route_table_subnet_gone(c, s.subnet_id));
 	TRY(ec2_reserved_drop(ec2_here(c), s.subnet_id));
+	TRY(ec2_bpa_forget(ec2_here(c), s.subnet_id));
 	ec2_drop(ec2_here(c), &ec2_type_subnet, s.subnet_id);
 	return OK;
 }

@@ -1,5 +1,6 @@
 /* Kinds of resources: ids, records, scans. */
 #include "base/rand.h"
+#include "services/ec2/block_public_access.h"
 #include "services/ec2/capacity.h"
 #include "services/ec2/dedicated_host.h"
 #include "services/ec2/endpoint.h"
@@ -10,6 +11,7 @@
 #include "services/ec2/insights.h"
 #include "services/ec2/instance.h"
 #include "services/ec2/private_link.h"
+#include "services/ec2/root_volume.h"
 #include "services/ec2/subnet_reservation.h"
 
 /* Where one prefix begins another, the longer one stands first. */
@@ -27,6 +29,7 @@ const struct ec2_type *const ec2_types[] = {
 	&ec2_type_spot_fleet,
 	&ec2_type_spot_request,
 	&ec2_type_volume,
+	&ec2_type_bpa_exclusion,
 	&ec2_type_vpc,
 	&ec2_type_subnet,
 	&ec2_type_subnet_reservation,
@@ -34,6 +37,7 @@ const struct ec2_type *const ec2_types[] = {
 	&ec2_type_internet_gateway,
 	&ec2_type_egress_only_gateway,
 	&ec2_type_nat_gateway,
+	&ec2_type_root_task,
 	&ec2_type_security_group,
 	&ec2_type_security_group_rule,
 	&ec2_type_network_acl,

@@ -84,6 +84,8 @@ static status encrypt(struct call *c, const struct ec2_volume_plan *p, struct ec
 		status s = ec2_crypt_open(&u, p->from.data_key, p->from.data_key_id, &plain, &why);
 		if (!is_ok(s)) return ec2_crypt_refused(c, s, &why);
 		vault_wipe(plain);
+		if (!ec2_key_may(c, p->from.kms_key_id, p->from.data_key_id, EC2_KEY_READ))
+			v->refused = SOME_BOOL(true);
 	}
 	if (inherited && !str_has(p->kms_key) && str_eq(p->from_owner, c->account)) {
 		v->kms_key_id = p->from.kms_key_id;
@@ -92,7 +94,9 @@ static status encrypt(struct call *c, const struct ec2_volume_plan *p, struct ec
 		return OK;
 	}
 	v->data_key_id = v->volume_id;
-	return ec2_crypt_new(c, p->kms_key, v->data_key_id, &v->kms_key_id, &v->data_key);
+	TRY(ec2_crypt_new(c, p->kms_key, v->data_key_id, &v->kms_key_id, &v->data_key));
+	if (!ec2_key_may(c, v->kms_key_id, v->data_key_id, EC2_KEY_MAKE)) v->refused = SOME_BOOL(true);
+	return OK;
 }
 
 status ec2_volume_make(struct call *c, const struct ec2_volume_plan *p, struct ec2_rec_volume *out)

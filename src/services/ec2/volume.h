@@ -49,14 +49,25 @@ status ec2_crypt_open(const struct kms_use *u, struct str wrapped, struct str id
 	struct kms_refusal *why) MUST_USE;
 /* The key of a volume's file on disk (host/seal/sealed.h); STR_NONE of one that is not sealed. To be wiped. Answers as
  * ec2_crypt_open's. */
-status ec2_crypt_file(const struct kms_use *u, const struct ec2_rec_volume *v, struct str *key,
-	struct kms_refusal *why) MUST_USE;
+status ec2_crypt_file(
+	const struct kms_use *u, const struct ec2_rec_volume *v, struct str *key, struct kms_refusal *why) MUST_USE;
 /* Can machines here have encrypted volumes? With the client's error. */
 status ec2_crypt_possible(struct call *c) MUST_USE;
 /* For work without a request: the owner's. */
 struct kms_use ec2_kms_use(struct cloud *cloud, struct ec2_place at);
 /* The client's error for that. */
 status ec2_crypt_refused(struct call *c, status s, const struct kms_refusal *why);
+
+/* ── volume_permit.c ── */
+enum { EC2_KEY_MAKE = 1, EC2_KEY_READ = 2, EC2_KEY_GRANT = 4 };
+/* May the caller make a data key of this KMS key, read one, let an instance use one (uses: of these)? id: of the
+ * encryption context. Asks the policies, not the key's state. */
+bool ec2_key_may(struct call *c, struct str key_arn, struct str id, unsigned uses);
+/* The same of a volume's; true of one that is not encrypted. */
+bool ec2_volume_key_may(struct call *c, const struct ec2_rec_volume *v, unsigned uses);
+/* Before an instance starts: notes in its record whether its starter may use its volumes' keys. */
+status ec2_instance_keys_ask(struct call *c, struct ec2_rec_instance *i) MUST_USE;
+
 /* One block under a data key (AES-256-GCM: IV, tag, ciphertext). */
 struct str ec2_crypt_seal(struct arena *a, struct str key, struct str plain);
 status ec2_crypt_unseal(struct arena *a, struct str key, struct str sealed, struct str *plain) MUST_USE;

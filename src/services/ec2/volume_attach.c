@@ -88,6 +88,7 @@ status ec2_attach_volume(struct call *c, const struct ec2_attach_volume_input *i
 		.attach_time = SOME_TIME(c->now_ms),
 		.delete_on_termination = SOME_BOOL(false),
 		.volume_id = v.volume_id};
+	if (!ec2_volume_key_may(c, &v, EC2_KEY_GRANT)) a->refused = SOME_BOOL(true);
 	*VEC_PUSH(c->arena, &i.volumes, &volumes) =
 		(struct ec2_rec_instance_volume){.device = in->device, .id = v.volume_id};
 	v.state = STR("in-use");
@@ -244,6 +245,13 @@ struct work {
 	int64_t now_ms, again_ms;
 };
 
+/* "If the KMS key is disabled …, the volume creation fails" and it is seen in the state "error". */
+static status fail(struct work *w)
+{
+	w->v->state = STR("error");
+	return OK;
+}
+
 static status create(struct work *w)
 {
 	struct ec2_rec_volume *v = w->v;
@@ -252,13 +260,10 @@ static status create(struct work *w)
 	struct str file_key;
 	struct kms_use own = ec2_kms_use(w->cloud, w->at);
 	struct kms_refusal refusal;
+	if (v->refused.v) return fail(w);
 	TRY(ec2_file_make(w->cloud, a, file, v->size.v * EC2_GIB));
 	status st = ec2_crypt_file(&own, v, &file_key, &refusal);
-	/* "If the KMS key is disabled …, the volume creation fails" and it is seen in the state "error". */
-	if (status_is(st, STATUS_FAILED)) {
-		v->state = STR("error");
-		return OK;
-	}
+	if (status_is(st, STATUS_FAILED)) return fail(w);
 	TRY(st);
 	if (!str_empty(v->snapshot_id)) {
 		struct ec2_blocks b = {.at = w->at, .snapshot = v->snapshot_id};
@@ -270,26 +275,24 @@ static status create(struct work *w)
 			struct kms_use u = ec2_kms_use(w->cloud, b.at);
 			struct kms_refusal why;
 			st = ec2_crypt_open(&u, s.data_key, s.data_key_id, &b.key, &why);
-			if (status_is(st, STATUS_FAILED)) {
-				v->state = STR("error");
-				return OK;
-			}
+			if (status_is(st, STATUS_FAILED)) return fail(w);
 		}
 		/* A snapshot that has gone meanwhile leaves the volume in error, as its bytes are not to be had. */
-		if (status_is(st, STATUS_NOT_FOUND)) {
-			v->state = STR("error");
-			return OK;
-		}
+		if (status_is(st, STATUS_NOT_FOUND)) return fail(w);
 		TRY(st);
 		TRY(ec2_blocks_restore(&b, w->cloud, file, file_key));
 		if (str_has(b.key)) vault_wipe(b.key);
 	}
 	if (str_has(file_key)) vault_wipe(file_key);
 	v->state = v->attachments.n ? STR("in-use") : STR("available");
-	/* An instance that was started with it waits for it. */
-	for (size_t i = 0; i < v->attachments.n; i++)
-		ec2_job_schedule(w->at, EC2_JOB_MACHINE, v->attachments.v[i].instance_id, w->now_ms);
 	return OK;
+}
+
+/* An instance that was started with it waits for it, or for its failure. */
+static void tell_instances(struct work *w)
+{
+	for (size_t i = 0; i < w->v->attachments.n; i++)
+		ec2_job_schedule(w->at, EC2_JOB_MACHINE, w->v->attachments.v[i].instance_id, w->now_ms);
 }
 
 static status leave_instance(struct work *w, struct str instance)
@@ -315,8 +318,10 @@ static status move(struct work *w, struct ec2_rec_attachment *a, bool *gone)
 	bool runs = is_ok(s) && i.state.v == EC2_RUNNING;
 	if (!is_ok(s) && !status_is(s, STATUS_NOT_FOUND)) return s;
 	if (str_is(a->state, "attaching")) {
-		s = runs ? ec2_machine_attach(w->cloud, w->at, a->instance_id, w->v, a->device) : OK;
-		/* Its key has been disabled since it was asked for. */
+		s = a->refused.v ? STATUS(FAILED)
+		    : runs       ? ec2_machine_attach(w->cloud, w->at, a->instance_id, w->v, a->device)
+				 : OK;
+		/* Its key has been disabled since it was asked for, or is not for who asked. */
 		if (status_is(s, STATUS_FAILED)) {
 			*gone = true;
 			return leave_instance(w, a->instance_id);
@@ -401,7 +406,10 @@ status ec2_volume_job(void *ctx, struct store_tx *tx, struct arena *a, const str
 		ec2_drop(j.at, &ec2_type_volume, j.id);
 		return OK;
 	}
-	if (str_is(v.state, "creating")) TRY(create(&w));
+	if (str_is(v.state, "creating")) {
+		TRY(create(&w));
+		tell_instances(&w);
+	}
 	if (str_is(v.state, "available") || str_is(v.state, "in-use")) {
 		TRY(move_all(&w));
 		TRY(modify(&w));

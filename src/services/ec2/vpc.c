@@ -1,5 +1,6 @@
 /* VPCs: CreateVpc, DeleteVpc, DescribeVpcs and their attributes. Secondary blocks are in vpc_cidr.c. */
 #include "base/rand.h"
+#include "services/ec2/block_public_access.h"
 #include "services/ec2/intent.h"
 
 enum { VPCS_MAX = 5 }; /* "Amazon VPC quotas", the guide */
@@ -18,6 +19,10 @@ static status render(struct call *c, const struct ec2_item *item, void *to)
 {
 	struct ec2_vpc *out = to;
 	out->owner_id = item->at.account;
+	struct ec2_bpa bpa;
+	TRY(ec2_bpa_load(item->at, &bpa));
+	out->block_public_access_states = arena_new(c->arena, struct ec2_block_public_access_states);
+	out->block_public_access_states->internet_gateway_block_mode = ec2_bpa_state(&bpa, item->id, STR_NONE);
 	out->state = STR("available");
 	for (size_t i = 0; i < out->cidr_block_association_set.n; i++) {
 		struct ec2_vpc_cidr_block_state *s = arena_new(c->arena, struct ec2_vpc_cidr_block_state);
@@ -265,6 +270,7 @@ status ec2_delete_vpc(struct call *c, const struct ec2_delete_vpc_input *in, str
 	TRY(ec2_peerings_of_gone(c, vpc.vpc_id));
 	TRY(drop_own(ec2_here(c), vpc.vpc_id));
 	ec2_drop(ec2_here(c), &ec2_type_vpc, vpc.vpc_id);
+	TRY(ec2_bpa_forget(ec2_here(c), vpc.vpc_id));
 	return OK;
 }
 

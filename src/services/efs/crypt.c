@@ -31,6 +31,12 @@ status efs_crypt_new(struct call *c, struct str reference, struct efs_rec_file_s
 	if (status_is(s, STATUS_FAILED)) return EFS_BAD(c, "%.*s", STR_ARG(why.message));
 	TRY(s);
 	vault_wipe(key.plain);
+	/* "Key policies for encrypted file systems": who creates one needs these, by way of EFS. */
+	static const enum kms_act acts[] = {KMS_ACT_MAKE, KMS_ACT_GRANT};
+	struct str said;
+	for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++)
+		if (!kms_use_may(c, STR("elasticfilesystem"), acts[i], key.key_arn, &context, 1, &said))
+			return call_fail(c, ERR_ACCESS_DENIED, "%.*s", STR_ARG(said));
 	f->kms_key_id = key.key_arn;
 	f->data_key = key.blob;
 	return OK;

@@ -78,6 +78,12 @@ struct authz_demands;
 status kms_use_demand(struct call *c, struct store_tx *tx, struct authz_demands *demands, struct str reference,
 	struct str action, struct str via, const struct kms_pair *pairs, size_t n_pairs) MUST_USE;
 
+/* The same, asked while the service works: of an operation that has begun, where AWS asks late (volumes, copies of
+ * snapshots). key_arn: of a key that is there. *why, in c's arena, where not. Reads in a transaction of its own. */
+enum kms_act { KMS_ACT_MAKE, KMS_ACT_READ, KMS_ACT_GRANT }; /* GenerateDataKeyWithoutPlaintext, Decrypt, CreateGrant */
+bool kms_use_may(struct call *c, struct str via, enum kms_act act, struct str key_arn, const struct kms_pair *pairs,
+	size_t n, struct str *why) MUST_USE;
+
 /* For the policy step. The key policy of a key ARN; NOT_FOUND where there is no such key. */
 status kms_use_policy(const struct kms_use *u, struct str key_arn, struct str *policy) MUST_USE;
 /* Does a grant on that key let this caller do this operation (AWS's GrantOperation: "Decrypt", "ReEncryptFrom", …) with

@@ -21,7 +21,8 @@ struct permit {
 	struct authz_demands *demands;
 	const void *in; /* the input; NULL where another service uses a key for its caller */
 	uint32_t op;
-	struct str via;                             /* that service: s3; STR_NONE where the client calls KMS itself */
+	struct str via; /* that service: s3; STR_NONE where the client calls KMS itself. It may
+			 * ask by an operation of KMS too (inside.h: via), and then with `in` */
 	struct kms_encryption_context_type context; /* that service's */
 };
 
@@ -55,7 +56,7 @@ static struct str string_of(const struct call *c, const void *in, const char *na
 }
 
 /* Members that are condition keys under (nearly) their own name. */
-static void describe_members(struct call *c, const void *in, struct policy_context *k)
+static void describe_members(struct call *c, const void *in, bool via, struct policy_context *k)
 {
 	static const struct {
 		const char *member, *key;
@@ -97,7 +98,7 @@ static void describe_members(struct call *c, const void *in, struct policy_conte
 	if (c->match.op_index == KMS_OP_CREATE_GRANT) {
 		const struct kms_create_grant_input *g = in;
 		policy_context_set_list(k, STR("kms:GrantOperations"), g->operations.v, g->operations.n);
-		policy_context_set_bool(k, STR("kms:GrantIsForAWSResource"), false);
+		policy_context_set_bool(k, STR("kms:GrantIsForAWSResource"), via);
 	}
 }
 
@@ -115,7 +116,7 @@ static void describe_context(struct arena *a, const struct kms_encryption_contex
 static const struct kms_encryption_context_type *context_for(const struct permit *p, struct str action)
 {
 	static const struct kms_encryption_context_type none = {0};
-	if (str_has(p->via)) return &p->context;
+	if (!p->in) return &p->context;
 	const char *name = str_is(action, "kms:ReEncryptFrom") ? "SourceEncryptionContext"
 			   : str_is(action, "kms:ReEncryptTo") ? "DestinationEncryptionContext"
 							       : "EncryptionContext";
@@ -316,7 +317,9 @@ status kms_authorize(struct call *c, struct store_tx *tx, const void *in, struct
 	/* A key policy that names everybody means everybody who signs: KMS answers no unsigned request. */
 	if (c->principal.kind == PRINCIPAL_ANONYMOUS)
 		return call_fail(c, ERR_MISSING_AUTHENTICATION, "Request is missing Authentication Token");
-	describe_members(c, in, context);
+	const struct policy_key *via = policy_context_get(context, STR("virga:Via"));
+	if (via) p.via = via->one;
+	describe_members(c, in, via != NULL, context);
 	policy_context_set(context, STR("kms:CallerAccount"), c->account);
 	if (p.op == KMS_OP_RETIRE_GRANT) return demand_retirement(&p);
 	TRY(demand_alias(&p));
