@@ -135,7 +135,8 @@ static status check_schedule(struct call *c, const struct dlm_policy_details *d,
 
 status dlm_check(struct call *c, struct dlm_policy_details *d)
 {
-	if (str_is(d->policy_language, "SIMPLIFIED")) return not_built(c, "Default policies");
+	if (str_is(d->policy_language, "SIMPLIFIED"))
+		return dlm_invalid(c, "A default policy is made with the parameter DefaultPolicy.");
 	if (str_is(d->policy_type, "EVENT_BASED_POLICY")) return not_built(c, "Policies on events");
 	d->policy_type = str_or(d->policy_type, STR("EBS_SNAPSHOT_MANAGEMENT"));
 	d->policy_language = STR("STANDARD");

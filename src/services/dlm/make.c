@@ -228,7 +228,9 @@ status dlm_make(struct dlm_work *w, int64_t turn_ms)
 	while (is_ok(s) && ec2_next(&e)) {
 		struct ec2_tag_list tags;
 		s = ec2_tags_get(w->look, e.item.id, &tags);
-		if (!is_ok(s) || !is_target(w->details, &tags)) continue;
+		bool wanted = is_ok(s) && is_target(w->details, &tags);
+		if (is_ok(s) && dlm_is_default(w->details)) s = dlm_default_wants(w, &e.item, &tags, turn_ms, &wanted);
+		if (!is_ok(s) || !wanted) continue;
 		if (!instances) {
 			const struct ec2_rec_volume *v = e.item.record;
 			if (str_is(v->state, "available") || str_is(v->state, "in-use"))

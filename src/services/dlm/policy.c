@@ -146,16 +146,51 @@ static status all_policies(struct call *c, struct policies *out)
 	return is_ok(s) ? end : s;
 }
 
+/* The parameters of the request that are a default policy's. */
+#define TAKE_DEFAULTS(in, d)                                                                                           \
+	do {                                                                                                           \
+		if ((in)->create_interval.has) (d)->create_interval = (in)->create_interval;                           \
+		if ((in)->retain_interval.has) (d)->retain_interval = (in)->retain_interval;                           \
+		if ((in)->copy_tags.has) (d)->copy_tags = (in)->copy_tags;                                             \
+		if ((in)->extend_deletion.has) (d)->extend_deletion = (in)->extend_deletion;                           \
+		if ((in)->exclusions) (d)->exclusions = (in)->exclusions;                                              \
+		if ((in)->cross_region_copy_targets.v)                                                                 \
+			(d)->cross_region_copy_targets = (in)->cross_region_copy_targets;                              \
+	} while (0)
+#define HAS_DEFAULTS(in)                                                                                               \
+	((in)->create_interval.has || (in)->retain_interval.has || (in)->copy_tags.has || (in)->extend_deletion.has || \
+		(in)->exclusions || (in)->cross_region_copy_targets.n)
+
+/* What the request describes: a default policy, of which there is one of each kind, or another. */
+static status describe(struct call *c, const struct dlm_create_lifecycle_policy_input *in, const struct policies *all,
+	struct dlm_policy_details *d)
+{
+	if (!str_has(in->default_policy)) {
+		if (HAS_DEFAULTS(in)) return dlm_invalid(c, "These parameters are of default policies.");
+		if (!in->policy_details) return dlm_invalid(c, "The request needs PolicyDetails.");
+		*d = *in->policy_details;
+		return dlm_check(c, d);
+	}
+	if (in->policy_details) return dlm_invalid(c, "A default policy has no PolicyDetails in the request.");
+	for (size_t i = 0; i < all->n; i++) {
+		struct dlm_policy_details other;
+		TRY(dlm_details(c->arena, &all->v[i], &other));
+		if (dlm_is_default(&other) && str_eq(other.resource_type, in->default_policy))
+			return dlm_invalid(
+				c, "There is a default policy of type %.*s already.", STR_ARG(in->default_policy));
+	}
+	*d = (struct dlm_policy_details){.resource_type = in->default_policy};
+	TAKE_DEFAULTS(in, d);
+	return dlm_default_check(c, d);
+}
+
 status dlm_create_lifecycle_policy(struct call *c, const struct dlm_create_lifecycle_policy_input *in,
 	struct dlm_create_lifecycle_policy_output *out)
 {
 	struct policies all;
-	if (str_has(in->default_policy))
-		return call_fail(c, ERR_NOT_IMPLEMENTED, "Default policies are not implemented.");
-	if (!in->policy_details) return dlm_invalid(c, "The request needs PolicyDetails.");
-	struct dlm_policy_details d = *in->policy_details;
-	TRY(dlm_check(c, &d));
+	struct dlm_policy_details d;
 	TRY(all_policies(c, &all));
+	TRY(describe(c, in, &all, &d));
 	if (all.n >= POLICIES_MAX)
 		return call_fail(
 			c, DLM_ERR_LIMIT_EXCEEDED_EXCEPTION, "There can be %d policies in a Region.", POLICIES_MAX);
@@ -168,7 +203,7 @@ status dlm_create_lifecycle_policy(struct call *c, const struct dlm_create_lifec
 		.details = wire_shape_write(c->arena, &wire_service_dlm.tables, DLM_SHAPE_POLICY_DETAILS, &d)};
 	tags_add(c->arena, &in->tags, &p.tags);
 	dlm_policy_put(ec2_here(c), &p);
-	dlm_schedules_begin(ec2_here(c), &p, d.schedules.n, c->now_ms);
+	dlm_schedules_begin(ec2_here(c), &p, dlm_schedules(&d), c->now_ms);
 	ec2_poke_jobs(c);
 	out->policy_id = p.id;
 	return OK;
@@ -182,10 +217,15 @@ status dlm_update_lifecycle_policy(struct call *c, const struct dlm_update_lifec
 	(void)out;
 	TRY(find(c, in->policy_id, &p));
 	TRY(dlm_details(c->arena, &p, &old));
-	if (in->create_interval.has || in->retain_interval.has || in->copy_tags.has || in->extend_deletion.has ||
-		in->exclusions || in->cross_region_copy_targets.n)
-		return dlm_invalid(c, "These parameters are of default policies.");
 	d = old;
+	if (dlm_is_default(&old)) {
+		if (in->policy_details) return dlm_invalid(c, "A default policy has no PolicyDetails in the request.");
+		TAKE_DEFAULTS(in, &d);
+		TRY(dlm_default_check(c, &d));
+		p.details = wire_shape_write(c->arena, &wire_service_dlm.tables, DLM_SHAPE_POLICY_DETAILS, &d);
+	} else if (HAS_DEFAULTS(in)) {
+		return dlm_invalid(c, "These parameters are of default policies.");
+	}
 	if (in->policy_details) {
 		struct dlm_policy_details given = *in->policy_details;
 		if (!str_has(given.policy_type)) given.policy_type = old.policy_type;
@@ -201,8 +241,8 @@ status dlm_update_lifecycle_policy(struct call *c, const struct dlm_update_lifec
 	p.problem = STR_NONE;
 	p.modified = SOME_TIME(c->now_ms);
 	dlm_policy_put(ec2_here(c), &p);
-	dlm_schedules_stop(ec2_here(c), &p, old.schedules.n);
-	dlm_schedules_begin(ec2_here(c), &p, d.schedules.n, c->now_ms);
+	dlm_schedules_stop(ec2_here(c), &p, dlm_schedules(&old));
+	dlm_schedules_begin(ec2_here(c), &p, dlm_schedules(&d), c->now_ms);
 	ec2_poke_jobs(c);
 	return OK;
 }
@@ -216,7 +256,7 @@ status dlm_delete_lifecycle_policy(struct call *c, const struct dlm_delete_lifec
 	(void)out;
 	TRY(find(c, in->policy_id, &p));
 	TRY(dlm_details(c->arena, &p, &d));
-	dlm_schedules_stop(ec2_here(c), &p, d.schedules.n);
+	dlm_schedules_stop(ec2_here(c), &p, dlm_schedules(&d));
 	struct key k = key_for(c->arena, STR("dlm"), STR("made"), c->account, c->region);
 	key_str(&k, p.id);
 	struct str from = key_done(&k), key, value;
@@ -247,9 +287,13 @@ status dlm_get_lifecycle_policy(
 		.date_modified = p.modified,
 		.policy_details = arena_new(c->arena, struct dlm_policy_details),
 		.tags = tags_out(c->arena, &p.tags),
-		.policy_arn = arn_of(c, &p),
-		.default_policy = SOME_BOOL(false)};
-	return dlm_details(c->arena, &p, out->policy->policy_details);
+		.policy_arn = arn_of(c, &p)};
+	TRY(dlm_details(c->arena, &p, out->policy->policy_details));
+	out->policy->default_policy = SOME_BOOL(dlm_is_default(out->policy->policy_details));
+	/* It tells its one type by ResourceType alone. */
+	if (out->policy->default_policy.v)
+		out->policy->policy_details->resource_types = (struct dlm_resource_type_values_list){0};
+	return OK;
 }
 
 /* "key=value", any of the filter's among the tags. */
@@ -270,7 +314,11 @@ static bool wanted(const struct dlm_get_lifecycle_policies_input *in, const stru
 	if (in->policy_ids.n && !ec2_is_among(in->policy_ids.v, in->policy_ids.n, p->id)) return false;
 	if (str_has(in->state) && !str_eq(in->state, state_of(p))) return false;
 	if (in->resource_types.n && !str_eq(in->resource_types.v[0], d->resource_types.v[0])) return false;
-	if (str_has(in->default_policy_type) && !str_is(in->default_policy_type, "ALL")) return false;
+	/* "[Default policies only]" */
+	if (str_has(in->default_policy_type) &&
+		(!dlm_is_default(d) || (!str_is(in->default_policy_type, "ALL") &&
+					       !str_eq(in->default_policy_type, d->resource_type))))
+		return false;
 	for (size_t i = 0; i < d->schedules.n; i++)
 		adds = adds || any_tag(in->tags_to_add.v, in->tags_to_add.n, d->schedules.v[i].tags_to_add.v,
 				       d->schedules.v[i].tags_to_add.n);
@@ -298,7 +346,7 @@ status dlm_get_lifecycle_policies(struct call *c, const struct dlm_get_lifecycle
 				.state = state_of(&all.v[i]),
 				.tags = tags_out(c->arena, &all.v[i].tags),
 				.policy_type = d.policy_type,
-				.default_policy = SOME_BOOL(false)};
+				.default_policy = SOME_BOOL(dlm_is_default(&d))};
 	}
 	return OK;
 }

@@ -8,6 +8,9 @@
 #include "services/ec2/instance.h"
 #include "services/ec2/volume.h"
 
+struct dlm_work;
+struct dlm_made;
+
 /* ── policy.c ── records */
 /* NOT_FOUND. */
 status dlm_policy_load(struct ec2_place at, struct str id, struct dlm_rec_policy *out) MUST_USE;
@@ -22,6 +25,21 @@ status dlm_check(struct call *c, struct dlm_policy_details *d) MUST_USE;
 status dlm_invalid(struct call *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Of a rule by age; 0 where it has none. */
 int64_t dlm_age_ms(struct opt_i32 interval, struct str unit);
+
+/* ── default.c ── default policies */
+bool dlm_is_default(const struct dlm_policy_details *d);
+/* How many schedules run. */
+size_t dlm_schedules(const struct dlm_policy_details *d);
+/* Made whole, by its resource_type. With the client's error. */
+status dlm_default_check(struct call *c, struct dlm_policy_details *d) MUST_USE;
+/* Gives a default policy's details the schedule that it stands for; others are left alone. */
+void dlm_default_schedule(struct arena *a, const struct dlm_rec_policy *p, struct dlm_policy_details *d);
+/* Does it make something of this volume or instance in this turn? */
+status dlm_default_wants(struct dlm_work *w, const struct ec2_item *item, const struct ec2_tag_list *tags,
+	int64_t turn_ms, bool *yes) MUST_USE;
+/* What was made is kept beyond its age: the last of a source that is gone. False of other policies. */
+status dlm_default_keeps(
+	struct dlm_work *w, const struct dlm_made *all, const struct dlm_rec_made *m, bool *yes) MUST_USE;
 
 /* ── schedule.c ── */
 /* The first time after `after_ms`. */

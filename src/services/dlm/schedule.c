@@ -189,6 +189,7 @@ status dlm_job(void *ctx, struct store_tx *tx, struct arena *a, const struct job
 	if (status_is(s, STATUS_NOT_FOUND)) return OK;
 	TRY(s);
 	TRY(dlm_details(a, &p, &d));
+	dlm_default_schedule(a, &p, &d);
 	/* "When you disable a policy, it stops creating and deleting"; one that is enabled again begins anew. */
 	if (!str_is(p.state, "ENABLED") || w.n >= d.schedules.n) return OK;
 	w.policy = &p;

@@ -252,9 +252,11 @@ static status tend_one(struct dlm_work *w, const struct dlm_made *all, struct dl
 		fast_restore(w, all, m);
 		deprecate(w, m);
 	}
+	bool kept;
+	TRY(dlm_default_keeps(w, all, m, &kept));
 	if (stands != GONE) {
 		share(w, m);
-		if (is_over(w, all, m, retain->count, retain->interval, retain->interval_unit) &&
+		if (!kept && is_over(w, all, m, retain->count, retain->interval, retain->interval_unit) &&
 			delete_one(w, w->at.region, m->id))
 			m->gone = SOME_BOOL(true);
 	}
