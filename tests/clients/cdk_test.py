@@ -1,4 +1,4 @@
-"""CDK from npm, unchanged: bootstrap, deploy, deploy a change, diff, destroy."""
+"""CDK from npm, unchanged: bootstrap, assets, and `cdk gc`, by which what no stack uses any more goes from the bucket of assets."""
 import unittest
 
 from cdk_case import ABSENT, PRESENT, CdkCase
@@ -6,27 +6,20 @@ from cdk_case import ABSENT, PRESENT, CdkCase
 
 @unittest.skipUnless(PRESENT, ABSENT)
 class Cdk(CdkCase):
-    SERVICES = ("s3", "sqs", "ec2", "iam", "ecr", "ssm")
-    APP = "app.js"
+    ARGS = ("--durability", "relaxed", "--simulated")
+    SERVICES = ("ssm", "ecr")
+    APP = "tools.js"
 
-    def test_an_app_lives_and_changes(self):
+    def test_bootstrap_and_assets(self):
         self.cdk("bootstrap", "aws://000000000000/us-east-1")
         self.assertEqual(self.ssm.get_parameter(Name="/cdk-bootstrap/hnb659fds/version")["Parameter"]["Type"], "String")
         self.assertEqual(self.ecr.describe_repositories()["repositories"][0]["repositoryName"], "cdk-hnb659fds-container-assets-000000000000-us-east-1")
-        out = self.deploy("first", "Shop")
-        self.assertEqual(len(self.ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [out["VpcId"]]}])["Subnets"]), 4)
-        visible = lambda: self.sqs.get_queue_attributes(QueueUrl=out["JobsUrl"], AttributeNames=["VisibilityTimeout"])["Attributes"]["VisibilityTimeout"]  # noqa: E731
-        self.assertEqual(visible(), "30")
-        said = self.cdk(*self.app("second"), "diff", "--fail", "Shop", status=(1,))
-        self.assertIn("[~] AWS::SQS::Queue Jobs", said)
-        self.assertIn("[+] AWS::SQS::Queue More", said)
-        self.deploy("second", "Shop")
-        self.assertEqual(visible(), "45")
-        self.assertEqual(self.cfn.describe_stacks(StackName="Shop")["Stacks"][0]["StackStatus"], "UPDATE_COMPLETE")
-        self.cdk(*self.app("second"), "destroy", "--force", "Shop")
-        self.assertEqual([s["StackName"] for s in self.cfn.describe_stacks()["Stacks"]], ["CDKToolkit"])
-        self.assertEqual(self.ec2.describe_vpcs(Filters=[{"Name": "tag:aws:cloudformation:stack-name", "Values": ["Shop"]}])["Vpcs"], [])
-        self.assertNotIn(out["ImagesName"], [b["Name"] for b in self.s3.list_buckets()["Buckets"]])
+        one, two = self.deploy("one", "Assets"), self.deploy("two", "Assets")
+        keys = lambda: {o["Key"] for o in self.secure("s3").list_objects_v2(Bucket=two["Bucket"]).get("Contents", [])}  # noqa: E731
+        self.assertTrue({one["Key"], two["Key"]} <= keys())
+        self.cdk(*self.app("two"), "gc", "--unstable=gc", "--type", "s3", "--rollback-buffer-days", "0", "--created-buffer-days", "0",
+                 "--confirm=false", "aws://000000000000/us-east-1")
+        self.assertEqual((one["Key"] in keys(), two["Key"] in keys()), (False, True))
 
 
 if __name__ == "__main__":

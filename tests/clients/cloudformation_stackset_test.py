@@ -85,6 +85,13 @@ class StackSets(Case):
         self.over("set", op)
         drift = self.cfn.describe_stack_set(StackSetName="set")["StackSet"]["StackSetDriftDetectionDetails"]
         self.assertEqual((drift["DriftStatus"], drift["TotalStackInstancesCount"], drift["DriftedStackInstancesCount"], drift["InSyncStackInstancesCount"]), ("DRIFTED", 4, 1, 3))
+        in_it = {"StackSetName": "set", "StackInstanceAccount": ONE, "StackInstanceRegion": "eu-west-1"}
+        [found] = self.cfn.list_stack_instance_resource_drifts(**in_it, OperationId=op, StackInstanceResourceDriftStatuses=["MODIFIED"])["Summaries"]
+        self.assertEqual((found["ResourceType"], [(d["PropertyPath"], d["ExpectedValue"], d["ActualValue"]) for d in found["PropertyDifferences"]]),
+                         ("AWS::SQS::Queue", [("/DelaySeconds", "3", "9")]))
+        in_it["StackInstanceRegion"] = "us-east-1"
+        self.assertEqual({s["StackResourceDriftStatus"] for s in self.cfn.list_stack_instance_resource_drifts(**in_it, OperationId=op)["Summaries"]}, {"IN_SYNC"})
+        self.refused("OperationNotFoundException", self.cfn.list_stack_instance_resource_drifts, **in_it, OperationId="another")
         self.refused("StackSetNotEmptyException", self.cfn.delete_stack_set, StackSetName="set")
         op = self.cfn.delete_stack_instances(StackSetName="set", RetainStacks=True, Accounts=[ONE], Regions=["eu-west-1"])["OperationId"]
         self.over("set", op)

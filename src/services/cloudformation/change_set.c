@@ -126,6 +126,12 @@ status cloudformation_create_change_set(struct call *c, const struct cloudformat
 		.given = &in->resources_to_import,
 		.found = cfn_object(a),
 		.nested = in->include_nested_stacks.v ? cfn_list(a) : NULL};
+	struct cfn_actual actual = {.found = cfn_object(a)};
+	bool revert = str_has(in->deployment_mode);
+	if (revert && !str_is(type, "UPDATE"))
+		return call_fail(c, ERR_VALIDATION,
+			"DeploymentMode %.*s is only supported for change sets of type UPDATE",
+			STR_ARG(in->deployment_mode));
 	TRY(stack_for(c, in, create, &s));
 	status st = store_get(c->tx, cfn_change_set_key(a, &s, in->change_set_name), &bytes);
 	if (is_ok(st))
@@ -140,7 +146,7 @@ status cloudformation_create_change_set(struct call *c, const struct cloudformat
 		.notification_arns = &in->notification_ar_ns,
 		.role_arn = in->role_arn};
 	TRY(cfn_settings_read(c, &request, create ? NULL : &s, settings, &t));
-	TRY(cfn_changes(c, &s, settings, &t, &imports, &changes));
+	TRY(cfn_changes(c, &s, settings, &t, &imports, revert ? &actual : NULL, &changes));
 	if (import) TRY(only_imports(c, changes, imports.found->length, in->resources_to_import.n));
 	cfn_caller_keep(c, caller);
 	struct cloudformation_rec_change_set set = {.id = call_arn(c, STR("cloudformation"), "changeSet/%.*s/%.*s",
@@ -158,6 +164,11 @@ status cloudformation_create_change_set(struct call *c, const struct cloudformat
 		.description = in->description,
 		.nested = in->include_nested_stacks,
 		.on_failure = in->on_stack_failure,
+		.mode = in->deployment_mode,
+		.actual = actual.found->length ? cfn_json(a, actual.found) : STR_NONE,
+		.drift_status = !revert          ? STR_NONE
+				: actual.drifted ? STR("DRIFTED")
+						 : STR("IN_SYNC"),
 		.caller = caller};
 	bool outputs = t.outputs && s.settings && !str_eq(settings->template, str_or(s.settings->template, STR("")));
 	bool tags = s.settings && !cfn_tags_same(a, &settings->tags, &s.settings->tags);
@@ -215,6 +226,8 @@ status cloudformation_describe_change_set(struct call *c, const struct cloudform
 		.on_stack_failure = set.on_failure,
 		.parent_change_set_id = set.parent,
 		.root_change_set_id = set.root,
+		.deployment_mode = set.mode,
+		.stack_drift_status = set.drift_status,
 		.include_nested_stacks = SOME_BOOL(set.nested.v)};
 	out->rollback_configuration = arena_new(c->arena, struct cloudformation_rollback_configuration);
 	tell_changes(c, str_or(set.changes, STR("[]")), in->include_property_values.v, &out->changes);
@@ -298,6 +311,30 @@ status cloudformation_delete_change_set(struct call *c, const struct cloudformat
 	return OK;
 }
 
+/* What the change set found to be otherwise than the records say stands in them from now on: the update brings it to
+ * what the template says, and makes anew what is gone. */
+static status take_actual(struct call *c, const struct cloudformation_rec_stack *s, struct str text)
+{
+	struct json_value *all;
+	if (!str_has(text) || !is_ok(json_read(c->arena, text, &all))) return OK;
+	for (const struct json_value *v = all->first; v; v = v->next) {
+		struct cloudformation_rec_resource r = {0};
+		status found = cfn_resource_get(c->tx, c->arena, s, v->name, &r);
+		if (status_is(found, STATUS_NOT_FOUND)) continue;
+		TRY(found);
+		if (v->type == JSON_IS_NULL) {
+			/* Under another name: services may remember the old one for a while. */
+			r.physical_id = r.properties = r.attributes = STR_NONE;
+			r.token = cfn_new_token(c->arena);
+		} else {
+			r.properties = cfn_json(c->arena, v);
+		}
+		r.drift = STR_NONE;
+		cfn_resource_put(c->tx, c->arena, s, &r);
+	}
+	return OK;
+}
+
 status cloudformation_execute_change_set(struct call *c, const struct cloudformation_execute_change_set_input *in,
 	struct cloudformation_execute_change_set_output *out)
 {
@@ -328,6 +365,7 @@ status cloudformation_execute_change_set(struct call *c, const struct cloudforma
 	s.disable_rollback = in->disable_rollback;
 	s.on_failure = set.on_failure;
 	if (!create) {
+		TRY(take_actual(c, &s, set.actual));
 		cfn_begin_update(c, &s, set.settings, in->client_request_token);
 	} else {
 		struct cloudformation_rec_caller *caller = arena_new(c->arena, struct cloudformation_rec_caller);

@@ -43,6 +43,8 @@ static const struct service_op operations[CLOUDFORMATION_OP_COUNT] = {
 	[CLOUDFORMATION_OP_DESCRIBE_STACK_SET] = OP(cloudformation_describe_stack_set, OP_READ),
 	[CLOUDFORMATION_OP_DESCRIBE_STACK_SET_OPERATION] = OP(cloudformation_describe_stack_set_operation, OP_READ),
 	[CLOUDFORMATION_OP_DETECT_STACK_SET_DRIFT] = OP(cloudformation_detect_stack_set_drift, 0),
+	[CLOUDFORMATION_OP_LIST_STACK_INSTANCE_RESOURCE_DRIFTS] =
+		OP(cloudformation_list_stack_instance_resource_drifts, OP_READ),
 	[CLOUDFORMATION_OP_LIST_STACK_INSTANCES] = OP(cloudformation_list_stack_instances, OP_READ),
 	[CLOUDFORMATION_OP_LIST_STACK_SETS] = OP(cloudformation_list_stack_sets, OP_READ),
 	[CLOUDFORMATION_OP_LIST_STACK_SET_AUTO_DEPLOYMENT_TARGETS] =

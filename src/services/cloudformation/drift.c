@@ -25,7 +25,7 @@ static bool is_scalar(const struct json_value *v)
 
 /* Is what is expected there? -1: of another form, so that it cannot be told. Objects may have more members, lists
  * another order. */
-static int holds(struct arena *a, const struct json_value *expected, const struct json_value *live)
+int cfn_holds(struct arena *a, const struct json_value *expected, const struct json_value *live)
 {
 	live = unpacked(a, live);
 	expected = unpacked(a, expected);
@@ -35,7 +35,7 @@ static int holds(struct arena *a, const struct json_value *expected, const struc
 		int all = 1;
 		for (const struct json_value *m = expected->first; m; m = m->next) {
 			const struct json_value *there = json_member(live, m->name);
-			int one = there ? holds(a, m, there) : -1;
+			int one = there ? cfn_holds(a, m, there) : -1;
 			if (one < 0) continue;
 			all &= one;
 		}
@@ -45,7 +45,7 @@ static int holds(struct arena *a, const struct json_value *expected, const struc
 	for (const struct json_value *e = expected->first; e; e = e->next) {
 		int found = 0;
 		for (const struct json_value *l = live->first; l && found != 1; l = l->next) {
-			int one = holds(a, e, l);
+			int one = cfn_holds(a, e, l);
 			found = one == 1 ? 1 : one < 0 && !found ? -1 : found;
 		}
 		if (found != 1) return found;
@@ -64,7 +64,7 @@ static void compare(struct comparison *c, const struct json_value *expected, con
 		const struct json_value *now = json_member(live, p->name);
 		if (!now) continue;
 		cfn_set(c->actual, p->name, cfn_copy(c->a, now));
-		if (holds(c->a, p, now) != 0) continue;
+		if (cfn_holds(c->a, p, now) != 0) continue;
 		struct json_value *d = cfn_one(c->a, "PropertyPath", str_fmt(c->a, "/%.*s", STR_ARG(p->name)));
 		cfn_put(d, c->a, "ExpectedValue", text_of(c->a, p));
 		cfn_put(d, c->a, "ActualValue", text_of(c->a, now));
@@ -109,10 +109,9 @@ struct str cfn_drift_status(struct arena *a, const struct cloudformation_rec_res
 	return str_or(cfn_at(told, "Status"), STR("NOT_CHECKED"));
 }
 
-static void tell(struct call *c, const struct cloudformation_rec_stack *s, const struct cloudformation_rec_resource *r,
-	struct cloudformation_stack_resource_drift *out)
+void cfn_drift_tell(struct arena *a, const struct cloudformation_rec_stack *s,
+	const struct cloudformation_rec_resource *r, struct cloudformation_stack_resource_drift *out)
 {
-	struct arena *a = c->arena;
 	struct json_value *told;
 	size_t capacity = 0;
 	*out = (struct cloudformation_stack_resource_drift){.stack_id = s->id,
@@ -214,7 +213,7 @@ status cloudformation_detect_stack_resource_drift(struct call *c,
 	TRY(found);
 	check(c, &s, &r);
 	out->stack_resource_drift = arena_new(c->arena, struct cloudformation_stack_resource_drift);
-	tell(c, &s, &r, out->stack_resource_drift);
+	cfn_drift_tell(c->arena, &s, &r, out->stack_resource_drift);
 	return OK;
 }
 
@@ -233,7 +232,7 @@ status cloudformation_describe_stack_resource_drifts(struct call *c,
 	for (size_t i = 0; i < all.n; i++) {
 		if (!str_has(all.v[i].drift)) continue;
 		if (wanted.n && !cfn_names_have(&wanted, cfn_drift_status(c->arena, &all.v[i]))) continue;
-		tell(c, &s, &all.v[i], VEC_PUSH(c->arena, &out->stack_resource_drifts, &capacity));
+		cfn_drift_tell(c->arena, &s, &all.v[i], VEC_PUSH(c->arena, &out->stack_resource_drifts, &capacity));
 	}
 	return OK;
 }

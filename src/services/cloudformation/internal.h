@@ -140,8 +140,13 @@ struct str cfn_owner_of(
 	struct store_tx *tx, struct arena *a, struct cfn_place p, struct str type, struct str physical_id);
 
 /* ── drift.c ──────────────────────────────────────────────────────────────────────────────────────────────────── */
+/* Is what is expected there? 1, 0; -1: of another form, so that it cannot be told. */
+int cfn_holds(struct arena *a, const struct json_value *expected, const struct json_value *live);
 /* Of the last detection: IN_SYNC, MODIFIED, DELETED, NOT_CHECKED. */
 struct str cfn_drift_status(struct arena *a, const struct cloudformation_rec_resource *r);
+/* With what differs. */
+void cfn_drift_tell(struct arena *a, const struct cloudformation_rec_stack *s,
+	const struct cloudformation_rec_resource *r, struct cloudformation_stack_resource_drift *out);
 
 /* ── stack_policy.c ───────────────────────────────────────────────────────────────────────────────────────────── */
 /* action: "Update:Modify", "Update:Replace", "Update:Delete". False: *why. */

@@ -44,11 +44,16 @@ struct cfn_imports {
 	struct json_value
 		*nested; /* NULL or a list, filled: nested stacks that change, {LogicalId, StackId, Properties} */
 };
+/* Of a drift-aware change set: resources as they are stand in for what their records say. */
+struct cfn_actual {
+	struct json_value *found; /* filled: {logical id: its properties, or null where it is gone}, of those that have drifted */
+	bool drifted;
+};
 /* Is there a resource that the template would change, make or remove? The changes, as DescribeChangeSet has them, in
  * JSON. */
 status cfn_changes(struct call *c, const struct cloudformation_rec_stack *s,
 	const struct cloudformation_rec_settings *settings, const struct cfn_template *t, struct cfn_imports *imports,
-	struct json_value **out) MUST_USE;
+	struct cfn_actual *actual, struct json_value **out) MUST_USE;
 /* The physical id of what the change set imports as this resource, or STR_NONE. FAILED: it cannot be imported. */
 status cfn_import_find(struct call *c, const struct inside_caller *who, const struct cfn_imports *imports,
 	const struct cfn_type *type, struct str logical_id, const struct json_value *wanted,

@@ -13,6 +13,7 @@ struct preview {
 	struct json_value *changes;
 	struct cfn_imports *imports;
 	const struct cloudformation_rec_tags *tags, *tags_before; /* of the stack */
+	struct cfn_actual *actual;                                /* of a drift-aware one, or NULL */
 };
 
 static const struct cloudformation_rec_resource *find(const struct cfn_resources *r, struct str logical_id)
@@ -96,6 +97,88 @@ static void add_change(struct preview *p, const char *action, struct str logical
 	cfn_append(p->changes, STR_NONE, outer);
 }
 
+/* ── drift-aware change sets ("Using drift-aware change sets", CloudFormation User Guide) ───────────────────────────
+ */
+
+/* A resource as a drift-aware change set sees it. */
+struct seen {
+	const char *status;                   /* of its drift; NULL: not looked at */
+	struct cloudformation_rec_resource r; /* with its properties as they are */
+	const struct json_value *deployed, *live;
+};
+
+/* Properties as they are, where they can be told: what differs from both the record and the template is the live value.
+ */
+static void look(struct preview *p, const struct cloudformation_rec_resource *r, const struct json_value *wanted,
+	struct seen *out)
+{
+	struct arena *a = p->c->arena;
+	struct json_value *deployed, *attributes, *actual = cfn_object(a);
+	struct cfn_work w;
+	*out = (struct seen){.r = *r};
+	if (!p->actual || !str_has(r->physical_id)) return;
+	if (!is_ok(json_read(a, str_or(r->properties, STR("{}")), &deployed))) deployed = cfn_object(a);
+	if (!is_ok(json_read(a, str_or(r->attributes, STR("{}")), &attributes))) attributes = NULL;
+	status read = cfn_read_live(
+		p->c->cloud, &p->view.who, a, cfn_place_of(p->s), r->type, r->physical_id, deployed, attributes, &w);
+	out->deployed = deployed;
+	out->status = "NOT_CHECKED";
+	if (status_is(read, STATUS_NOT_FOUND)) {
+		out->status = "DELETED";
+		out->r.physical_id = STR_NONE;
+		struct json_value *gone = cfn_object(a);
+		gone->type = JSON_IS_NULL;
+		cfn_set(p->actual->found, r->logical_id, gone);
+		p->actual->drifted = true;
+		return;
+	}
+	if (!is_ok(read) || !w.live) return;
+	out->live = w.live;
+	bool drifted = false;
+	for (const struct json_value *d = deployed->first; d; d = d->next) {
+		const struct json_value *now = json_member(w.live, d->name), *want = json_member(wanted, d->name);
+		bool differs = now && cfn_holds(a, d, now) == 0;
+		drifted |= differs;
+		bool as_wanted = differs && want && cfn_holds(a, want, now) == 1;
+		cfn_set(actual, d->name, cfn_copy(a, as_wanted ? want : differs ? now : d));
+	}
+	out->status = drifted ? "MODIFIED" : "IN_SYNC";
+	if (!drifted) return;
+	p->actual->drifted = true;
+	out->r.properties = cfn_json(a, actual);
+	cfn_set(p->actual->found, r->logical_id, actual);
+}
+
+/* What the details of a change owe to drift. */
+static void tell_drift(
+	struct preview *p, const struct seen *s, const struct json_value *wanted, struct json_value *list)
+{
+	struct arena *a = p->c->arena;
+	for (struct json_value *d = list->first; d && s->live; d = d->next) {
+		struct json_value *target = json_member(d, STR("Target"));
+		struct str name = cfn_at(target, "Name");
+		const struct json_value *was = str_has(name) ? json_member(s->deployed, name) : NULL,
+					*now = str_has(name) ? json_member(s->live, name) : NULL;
+		if (!was || !now || cfn_holds(a, was, now) != 0) continue;
+		struct json_value *drift = cfn_one(a, "PreviousValue", str_or(json_scalar(was), cfn_json(a, was)));
+		cfn_put(drift, a, "ActualValue", str_or(json_scalar(now), cfn_json(a, now)));
+		cfn_put(drift, a, "DriftDetectionTimestamp", time_iso8601(a, p->c->now_ms, true));
+		cfn_append(target, STR("Drift"), drift);
+		cfn_put(target, a, "BeforeValueFrom", STR("ACTUAL_STATE"));
+		cfn_put(target, a, "AfterValueFrom", STR("TEMPLATE"));
+		cfn_put(target, a, "AttributeChangeType", json_member(wanted, name) ? STR("Modify") : STR("Remove"));
+	}
+}
+
+/* The change that was added last. */
+static void tell_drift_status(struct preview *p, const struct seen *s)
+{
+	struct json_value *last = p->changes->first;
+	while (last && last->next) last = last->next;
+	if (s->status && last)
+		cfn_put(json_member(last, STR("ResourceChange")), p->c->arena, "ResourceDriftStatus", str_c(s->status));
+}
+
 static status judge(struct preview *p, const struct json_value *c)
 {
 	struct arena *a = p->c->arena;
@@ -109,8 +192,20 @@ static status judge(struct preview *p, const struct json_value *c)
 		return cfn_invalid(p->c, str_fmt(a, "Unrecognized resource types: [%.*s]", STR_ARG(name)));
 	if (properties && !is_ok(cfn_evaluate(&p->view.scope, properties, &wanted, &why)))
 		return cfn_invalid(p->c, why);
+	struct seen seen = {0};
+	const struct cloudformation_rec_resource *recorded = r;
+	if (r) {
+		look(p, r, wanted, &seen);
+		r = &seen.r;
+	}
 	enum cfn_action action = cfn_decide(a, &type, r, wanted, &changed, &replacing);
 	if (r && !is_ok(json_read(a, str_or(r->properties, STR("{}")), &before))) before = NULL;
+	/* The template says by now what the resource is already: only its record changes. */
+	if (action == CFN_KEEP && seen.status && str_is(str_c(seen.status), "MODIFIED")) {
+		add_change(p, "SyncWithActual", c->name, r->physical_id, name, "False", NULL);
+		tell_drift_status(p, &seen);
+		return OK;
+	}
 	const struct json_value *policy = json_member(c, STR("UpdatePolicy")), *rules = NULL;
 	if (action == CFN_UPDATE && policy && is_ok(cfn_evaluate(&p->view.scope, policy, &rules, &why)) && rules &&
 		cfn_group_replaced(&type, rules, &changed)) {
@@ -137,7 +232,9 @@ static status judge(struct preview *p, const struct json_value *c)
 		struct str physical = STR_NONE;
 		if (p->imports) TRY(cfn_import_find(p->c, &p->view.who, p->imports, &type, c->name, wanted, &physical));
 		if (str_has(physical)) cfn_put(p->imports->found, a, str_z(a, c->name), physical);
-		add_change(p, str_has(physical) ? "Import" : "Add", c->name, physical, name, NULL, NULL);
+		add_change(p, str_has(physical) ? "Import" : "Add", c->name,
+			str_or(physical, recorded ? recorded->physical_id : STR_NONE), name, NULL, NULL);
+		if (recorded) tell_drift_status(p, &seen);
 		break;
 	}
 	case CFN_UPDATE: {
@@ -156,7 +253,9 @@ static status judge(struct preview *p, const struct json_value *c)
 		}
 		struct json_value *list = details(a, &changed, &replacing, before, wanted, &type);
 		if (retag) add_tags_detail(a, list);
+		tell_drift(p, &seen, wanted, list);
 		add_change(p, "Modify", c->name, r->physical_id, name, maybe ? "Conditional" : "False", list);
+		tell_drift_status(p, &seen);
 		return OK;
 	}
 	case CFN_REPLACE: {
@@ -176,7 +275,7 @@ static status judge(struct preview *p, const struct json_value *c)
 
 status cfn_changes(struct call *c, const struct cloudformation_rec_stack *s,
 	const struct cloudformation_rec_settings *settings, const struct cfn_template *t, struct cfn_imports *imports,
-	struct json_value **out)
+	struct cfn_actual *actual, struct json_value **out)
 {
 	struct arena *a = c->arena;
 	struct preview p = {.c = c,
@@ -184,6 +283,7 @@ status cfn_changes(struct call *c, const struct cloudformation_rec_stack *s,
 		.t = t,
 		.changes = cfn_list(a),
 		.imports = imports,
+		.actual = actual,
 		.tags = &settings->tags,
 		.tags_before = s->settings ? &s->settings->tags : &settings->tags};
 	struct cloudformation_rec_stack next = *s;

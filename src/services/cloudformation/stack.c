@@ -63,7 +63,7 @@ status cloudformation_update_stack(struct call *c, const struct cloudformation_u
 		.role_arn = in->role_arn};
 	TRY(cfn_settings_read(c, &request, &s, settings, &t));
 	struct json_value *changes;
-	TRY(cfn_changes(c, &s, settings, &t, NULL, &changes));
+	TRY(cfn_changes(c, &s, settings, &t, NULL, NULL, &changes));
 	bool outputs = !str_eq(settings->template, s.settings->template) && t.outputs,
 	     tags = !cfn_tags_same(a, &settings->tags, &s.settings->tags);
 	if (!changes->length && !outputs && !tags && !str_is(s.status, "UPDATE_FAILED"))

@@ -1,4 +1,4 @@
-// The apps of cdk_tools_test.py and cdk_gc_test.py. `node tools.js FOLDER` writes FOLDER/first, FOLDER/failing (a queue that cannot be
+// The apps of cdk_tools_test.py, cdk_rollback_test.py and cdk_test.py. `node tools.js FOLDER` writes FOLDER/first, FOLDER/failing (a queue that cannot be
 // made), FOLDER/taken (whose bucket is there already), all of which need no bootstrap, and FOLDER/one and FOLDER/two with an asset each.
 const fs = require('fs');
 const cdk = require('aws-cdk-lib');
