@@ -361,6 +361,14 @@ static const struct service_op operations[EC2_OP_COUNT] = {
 	[EC2_OP_MODIFY_VPC_ENDPOINT_SERVICE_PAYER_RESPONSIBILITY] =
 		OP(ec2_modify_vpc_endpoint_service_payer_responsibility, 0),
 
+	/* ── what is told of all that ── */
+	[EC2_OP_DESCRIBE_AGGREGATE_ID_FORMAT] = OP(ec2_describe_aggregate_id_format, OP_READ),
+	[EC2_OP_DESCRIBE_ID_FORMAT] = OP(ec2_describe_id_format, OP_READ),
+	[EC2_OP_DESCRIBE_IDENTITY_ID_FORMAT] = OP(ec2_describe_identity_id_format, OP_READ),
+	[EC2_OP_DESCRIBE_INSTANCE_IMAGE_METADATA] = OP(ec2_describe_instance_image_metadata, OP_READ),
+	[EC2_OP_DESCRIBE_SNAPSHOT_TIER_STATUS] = OP(ec2_describe_snapshot_tier_status, OP_READ),
+	[EC2_OP_GET_LAUNCH_TEMPLATE_DATA] = OP(ec2_get_launch_template_data, OP_READ),
+
 	/* ── replacement of root volumes ── */
 	[EC2_OP_CREATE_REPLACE_ROOT_VOLUME_TASK] = OP(ec2_create_replace_root_volume_task, 0),
 	[EC2_OP_DESCRIBE_REPLACE_ROOT_VOLUME_TASKS] = OP(ec2_describe_replace_root_volume_tasks, OP_READ),
