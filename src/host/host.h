@@ -97,8 +97,9 @@ status host_share_remove(struct host *h, struct str folder) MUST_USE;
 
 /* ── sealed folders ── of the data folder, whose files lie encrypted (seal/folders.h): FOLDER/files is there once it is
  * open, and lies in FOLDER.sealed, a file of `bytes` that is made when it is not there. The folder has to be there. key:
- * seal/sealed.h's. OK where it is open already. INVALID where there is no FUSE. It stays open until it is closed, or all
- * that stands is cleared; close is OK where it is not open, and leaves both. */
+ * seal/sealed.h's. OK where it is open already. INVALID where there is no FUSE. BUSY where who had it before it was
+ * closed still has. It stays open until it is closed, or all that stands is cleared; close is OK where it is not open,
+ * and leaves both. */
 status host_folder_open(
 	struct host *h, struct arena *a, struct str folder, struct str key, uint64_t bytes, struct str *why) MUST_USE;
 status host_folder_close(struct host *h, struct str folder) MUST_USE;

@@ -8,38 +8,13 @@ import subprocess
 import unittest
 
 from ec2_instance_test import Case
+from ondisk import shows
 from virga import BINARY, Virga
 
 NEEDS_BOTO3 = (1, 40)
 ZONE = "us-east-1a"
 BLOCK = 512 << 10
 SECRET = b"a secret that must not lie in the data folder"
-
-
-def shows(folder, what):
-    """The files that have these bytes; by their data, as most of a volume's file is a hole."""
-    found = []
-    for root, _, files in os.walk(folder):
-        for f in files:
-            try:
-                fd = os.open(os.path.join(root, f), os.O_RDONLY)
-            except OSError:  # a socket, or it has gone
-                continue
-            try:
-                at = 0
-                while True:
-                    at = os.lseek(fd, at, os.SEEK_DATA)
-                    end = os.lseek(fd, at, os.SEEK_HOLE)
-                    while at < end:
-                        if what in os.pread(fd, (4 << 20) + len(what), at):
-                            found.append(f)
-                        at += 4 << 20
-                    at = end
-            except OSError:  # ENXIO: no more data
-                pass
-            finally:
-                os.close(fd)
-    return found
 
 
 class Encryption(Case):

@@ -93,6 +93,9 @@ bool device_name(struct str device, char out[static 32]);
 /* A volume's bytes: its file; with a key, what a sealer makes of it. *plain is the caller's. */
 status plain_open(struct compute *c, struct arena *a, struct str file, struct str key, struct sealer *sealer,
 	int *plain, struct str *why) MUST_USE;
+/* The same of a file that only one sealer may have at a time: BUSY. */
+status plain_open_alone(struct compute *c, struct arena *a, struct str file, struct str key, struct sealer *sealer,
+	int *plain, struct str *why) MUST_USE;
 /* A loop device on that. *fd is the device, the caller's. */
 status plain_device(
 	int plain, const struct sealer *sealer, int *fd, dev_t *number, char loop[static 32], struct str *why) MUST_USE;

@@ -16,6 +16,7 @@
 #include <openssl/crypto.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -43,8 +44,8 @@ bool device_name(struct str device, char out[static 32])
 	return true;
 }
 
-status plain_open(struct compute *c, struct arena *a, struct str file, struct str key, struct sealer *sealer,
-	int *plain, struct str *why)
+static status open_plain(struct compute *c, struct arena *a, struct str file, struct str key, bool alone,
+	struct sealer *sealer, int *plain, struct str *why)
 {
 	*sealer = (struct sealer){0};
 	*plain = data_open(c, a, file, O_RDWR);
@@ -54,11 +55,30 @@ status plain_open(struct compute *c, struct arena *a, struct str file, struct st
 	}
 	if (!str_has(key)) return OK;
 	int sealed = *plain;
+	/* The lock is the open file's, which the sealer has from us: it ends with the sealer. */
+	if (alone && flock(sealed, LOCK_EX | LOCK_NB) != 0) {
+		*why = STR("somebody still has it open");
+		close(sealed);
+		*plain = -1;
+		return STATUS(BUSY);
+	}
 	struct sealer_plan p = {.file = sealed, .key = key, .stage = c->stage, .lock = c->sealers};
 	*plain = -1;
 	status s = key.n == SEALED_KEY ? sealer_start(a, &p, plain, sealer, why) : STATUS(INVALID);
 	close(sealed);
 	return s;
+}
+
+status plain_open(struct compute *c, struct arena *a, struct str file, struct str key, struct sealer *sealer,
+	int *plain, struct str *why)
+{
+	return open_plain(c, a, file, key, false, sealer, plain, why);
+}
+
+status plain_open_alone(struct compute *c, struct arena *a, struct str file, struct str key, struct sealer *sealer,
+	int *plain, struct str *why)
+{
+	return open_plain(c, a, file, key, true, sealer, plain, why);
 }
 
 status plain_device(

@@ -71,10 +71,12 @@ static status mount_file(const struct folder *f, struct str made, int dir)
 	char loop[32];
 	dev_t number;
 	int plain = -1, device = -1;
-	TRY(plain_open(f->c, f->a, made, f->key, &sealer, &plain, f->why));
+	/* A file system that two devices have is lost. One that was closed may be in use still, by who had it. */
+	TRY(plain_open_alone(f->c, f->a, made, f->key, &sealer, &plain, f->why));
 	status s = plain_device(plain, &sealer, &device, &number, loop, f->why);
 	close(plain);
-	if (is_ok(s) && mount(loop, by_descriptor(f->a, dir), "ext4", MS_NODEV | MS_NOSUID | MS_NOATIME, NULL) != 0)
+	if (is_ok(s) &&
+		mount(loop, by_descriptor(f->a, dir), "ext4", MS_NODEV | MS_NOSUID | MS_NOATIME, "noinit_itable") != 0)
 		s = refused(f, "its file system cannot be mounted");
 	if (device >= 0) close(device);
 	return s;

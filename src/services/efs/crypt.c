@@ -4,10 +4,8 @@
 #include "base/log.h"
 #include "call/inside.h"
 #include "host/host.h"
-#include "host/seal/sealed.h"
 #include "services/efs/room.h"
-#include "services/kms/blob.h"
-#include "services/kms/keys.h"
+#include "services/kms/folder.h"
 #include "vault/vault.h"
 #include <stdio.h>
 
@@ -54,16 +52,11 @@ void efs_open_soon(struct store_tx *tx, struct str account, struct str region, s
 static status open_folder(struct call *c, const struct efs_rec_file_system *f, struct kms_refusal *why)
 {
 	struct kms_use u = kms_use_of(c);
-	struct kms_pair context = context_of(f->file_system_id);
-	struct str plain, said = STR_NONE;
-	TRY(kms_use_decrypt(&u, f->data_key, STR_NONE, &context, 1, &plain, NULL, why));
-	struct str key = sealed_key(c->arena, plain, f->file_system_id);
-	vault_wipe(plain);
-	status s =
-		host_folder_open(c->cloud->host, c->arena, efs_folder(c->arena, f->file_system_id), key, BYTES, &said);
-	vault_wipe(key);
-	/* FAILED is KMS's alone. */
-	return status_is(s, STATUS_FAILED) ? STATUS(IO) : s;
+	struct kms_folder folder = {.folder = efs_folder(c->arena, f->file_system_id),
+		.data_key = f->data_key,
+		.context = context_of(f->file_system_id),
+		.bytes = BYTES};
+	return kms_folder_open(&u, &folder, why);
 }
 
 status efs_open_job(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms)

@@ -103,7 +103,7 @@ static status start_node(struct cache_work *w, size_t i)
 	struct str why = STR_NONE;
 	if (w->seen[i].zone_down || w->moved) return OK; /* nothing starts there, or now */
 	if (str_has(w->u->origin) && cache_is_primary(w->u, n) && str_is(n->state, "new"))
-		TRY(cache_snapshot_lay(w->cloud, w->at.a, w->u, n));
+		TRY(cache_snapshot_lay(w, n));
 	status s = cache_node_start(w->cloud, w->at, w->u, n, w->g, w->now_ms, &why);
 	if (status_is(s, STATUS_NOT_FOUND) || status_is(s, STATUS_BUSY)) {
 		cache_again(w, CACHE_SOON_MS);
@@ -223,7 +223,7 @@ static void became_available(struct cache_work *w)
 	bool first = is(w, "creating");
 	u->status = STR("available");
 	u->failures = SOME_I32(0);
-	u->origin = STR_NONE;
+	u->origin = u->origin_key = STR_NONE;
 	for (size_t i = 0; i < u->nodes.n; i++) {
 		struct elasticache_rec_node *n = &u->nodes.v[i];
 		if (str_is(n->state, "new"))
@@ -352,8 +352,15 @@ status cache_unit_job(void *ctx, struct store_tx *tx, struct arena *a, const str
 	if (status_is(s, STATUS_NOT_FOUND)) return OK;
 	TRY(s);
 	TRY(cache_parameter_group_load(w.at, u.parameter_group, &g));
+	bool deleting = is(&w, "deleting");
+	/* What its nodes have on disk is there once this is open. */
+	s = w.real && !deleting ? cache_crypt_open(w.c, cache_unit_folder(a, &u), u.data_key) : OK;
+	if (!is_ok(s)) {
+		*again_ms = w.now_ms + CACHE_LATER_MS * 10;
+		return status_is(s, STATUS_CONFLICT) || status_is(s, STATUS_CORRUPT) ? s : OK;
+	}
 	s = see(&w);
-	if (is_ok(s)) s = is(&w, "deleting") ? cache_take_down(&w) : keep(&w);
+	if (is_ok(s)) s = deleting ? cache_take_down(&w) : keep(&w);
 	if (!w.gone) unsee(&w);
 	/* A server that has just gone, or does not answer yet: what was done counts, and the rest is tried again. */
 	if (status_is(s, STATUS_IO) || status_is(s, STATUS_BUSY) || status_is(s, STATUS_INVALID)) {

@@ -66,7 +66,6 @@ status cache_pending_apply(struct call *c, struct elasticache_rec_unit *u) MUST_
 
 /* ── snapshot_data.c ── */
 /* A snapshot's part as what this node begins with. */
-status cache_snapshot_lay(struct cloud *cloud, struct arena *a, const struct elasticache_rec_unit *u,
-	const struct elasticache_rec_node *n) MUST_USE;
+status cache_snapshot_lay(struct cache_work *w, const struct elasticache_rec_node *n) MUST_USE;
 /* Automatic ones that are too many. */
 status cache_snapshots_expire(struct cache_work *w) MUST_USE;

@@ -282,10 +282,9 @@ status elasticache_create_replication_group(struct call *c, const struct elastic
 	struct str id = str_lower(c->arena, in->replication_group_id);
 	struct plan p;
 	TRY(cache_name_check(c, id, "ReplicationGroupId", CACHE_ID_MAX));
-	TRY(refuse(c, in->at_rest_encryption_enabled.v || str_has(cache_given(in->kms_key_id)) ? "Encryption at rest is"
-		      : in->log_delivery_configurations.n                                      ? "Log delivery is"
-		      : str_has(cache_given(in->notification_topic_arn))                       ? "Notifications are"
-		      : in->data_tiering_enabled.v                                             ? "Data tiering is"
+	TRY(refuse(c, in->log_delivery_configurations.n                       ? "Log delivery is"
+		      : str_has(cache_given(in->notification_topic_arn))      ? "Notifications are"
+		      : in->data_tiering_enabled.v                            ? "Data tiering is"
 		      : in->snapshot_arns.n                                   ? "Seeding a replication group from S3 is"
 		      : str_has(cache_given(in->global_replication_group_id)) ? "Global datastores are"
 		      : str_has(in->network_type) && !str_is(in->network_type, "ipv4") ? "IPv6 is"
@@ -321,6 +320,10 @@ status elasticache_create_replication_group(struct call *c, const struct elastic
 	TRY(plan(c, in, &u, &p));
 	TRY(secure(c, in, &u));
 	TRY(cache_unit_begin(c, &u, &m));
+	if (str_has(cache_given(in->kms_key_id)) && !in->at_rest_encryption_enabled.v)
+		return CACHE_BAD_COMBINATION(c, "KmsKeyId needs encryption at rest: AtRestEncryptionEnabled.");
+	if (in->at_rest_encryption_enabled.v)
+		TRY(cache_crypt_new(c, in->kms_key_id, cache_unit_folder(c->arena, &u), &u.kms_key_id, &u.data_key));
 	if (str_has(m.snapshot)) {
 		struct elasticache_rec_snapshot s;
 		TRY(cache_snapshot_for(c, m.snapshot, &s));

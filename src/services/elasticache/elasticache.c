@@ -149,8 +149,7 @@ static status reset(struct cloud *cloud, void *state, bool gone)
 	}
 	DIR *d = cache_real(cloud) ? opendir(cache_path(cloud, &a, STR("elasticache"), "")) : NULL;
 	for (struct dirent *e; d && (e = readdir(d));)
-		if (e->d_name[0] != '.')
-			engine_folder_remove(cache_path(cloud, &a, str_fmt(&a, "elasticache/%s", e->d_name), ""));
+		if (!strchr(e->d_name, '.')) cache_folder_remove(cloud, &a, str_fmt(&a, "elasticache/%s", e->d_name));
 	if (d) closedir(d);
 	arena_cleanup(&a);
 	return OK;

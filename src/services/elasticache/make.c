@@ -182,7 +182,7 @@ status cache_unit_begin(struct call *c, struct elasticache_rec_unit *u, const st
 	if (s.parts.n > 1 && !u->clustered.v)
 		return CACHE_BAD_COMBINATION(
 			c, "A snapshot of %zu shards can only be restored with cluster mode enabled.", s.parts.n);
-	u->origin = s.folder;
+	u->origin = s.folder, u->origin_key = s.data_key;
 	return OK;
 }
 

@@ -18,9 +18,15 @@ bool cache_real(const struct cloud *cloud)
 	return cloud->host && host_available(cloud->host);
 }
 
+struct str cache_unit_folder(struct arena *a, const struct elasticache_rec_unit *u)
+{
+	return str_cat(a, STR("elasticache/"), u->id);
+}
+
 struct str cache_folder(struct arena *a, const struct elasticache_rec_unit *u, struct str node)
 {
-	return str_fmt(a, "elasticache/%.*s-%.*s", STR_ARG(u->id), STR_ARG(node));
+	if (!str_has(u->data_key)) return str_fmt(a, "elasticache/%.*s-%.*s", STR_ARG(u->id), STR_ARG(node));
+	return str_fmt(a, "%.*s/%.*s", STR_ARG(cache_inside(a, cache_unit_folder(a, u), u->data_key)), STR_ARG(node));
 }
 
 const char *cache_path(struct cloud *cloud, struct arena *a, struct str folder, const char *rest)

@@ -9,9 +9,24 @@
 
 #define CACHE_USER "virga-elasticache"
 bool cache_real(const struct cloud *cloud);
+/* The one that all nodes' are in where they are encrypted at rest: crypt.c. */
+struct str cache_unit_folder(struct arena *a, const struct elasticache_rec_unit *u);
 struct str cache_folder(struct arena *a, const struct elasticache_rec_unit *u, struct str node);
 const char *cache_path(struct cloud *cloud, struct arena *a, struct str folder, const char *rest);
 struct str cache_engine_id(struct arena *a, const struct elasticache_rec_unit *u, struct str node);
+
+/* ── crypt.c ── */
+/* A new data key for that folder, under the key of that reference (absent: ElastiCache's own). The client's error. */
+status cache_crypt_new(
+	struct call *c, struct str reference, struct str folder, struct str *key_arn, struct str *data_key) MUST_USE;
+/* Where what is in a folder lies: in it, or within what is open of it. */
+struct str cache_inside(struct arena *a, struct str folder, struct str data_key);
+/* OK where nothing is encrypted. BUSY: the key does not serve. The second one until it is let go. */
+status cache_crypt_open(struct call *c, struct str folder, struct str data_key) MUST_USE;
+status cache_crypt_hold(struct call *c, struct str folder, struct str data_key) MUST_USE;
+void cache_crypt_let_go(struct cloud *cloud, struct str folder, struct str data_key);
+/* With what is in it, encrypted or not. */
+void cache_folder_remove(struct cloud *cloud, struct arena *a, struct str folder);
 
 /* Its files and its start. NOT_FOUND, BUSY: not yet (its place does not stand). */
 status cache_node_start(struct cloud *cloud, struct cache_place at, const struct elasticache_rec_unit *u,

@@ -64,7 +64,7 @@ static status drop_snapshots(struct cache_work *w)
 	while (cache_next(&e)) {
 		const struct elasticache_rec_snapshot *s = e.record;
 		if (!str_eq(s->unit, w->u->id) || !str_is(s->snapshot_source, "automated")) continue;
-		engine_folder_remove(cache_path(w->cloud, w->at.a, s->folder, ""));
+		cache_folder_remove(w->cloud, w->at.a, s->folder);
 		cache_drop(w->at, &cache_kind_snapshot, s->snapshot_name);
 	}
 	return cache_each_end(&e);
@@ -92,6 +92,7 @@ status cache_take_down(struct cache_work *w)
 		TRY(node_gone(w, &u->nodes.v[i]));
 	}
 	for (unsigned i = 0; i < 3; i++) ec2_dns_unpublish(w->at.tx, w->at.a, cache_endpoint(w->at.a, w->at, u, i));
+	if (w->real && str_has(u->data_key)) cache_folder_remove(w->cloud, w->at.a, cache_unit_folder(w->at.a, u));
 	TRY(drop_snapshots(w));
 	cache_unit_event(w->at, w->now_ms, u,
 		str_has(u->replication_group_id) ? "Replication group deleted" : "Cache cluster deleted");

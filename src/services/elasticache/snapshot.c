@@ -112,6 +112,8 @@ status cache_snapshot_begin(struct call *c, struct elasticache_rec_unit *u, stru
 		if (u->clustered.v) p->slots = str_fmt(c->arena, "%d-%d", shards->v[i].from.v, shards->v[i].to.v);
 	}
 	if (tags) TRY(cache_tags_set(c, &out->tags, tags->v, tags->n));
+	if (str_has(u->kms_key_id))
+		TRY(cache_crypt_new(c, u->kms_key_id, out->folder, &out->kms_key_id, &out->data_key));
 	cache_put(cache_here(c), &cache_kind_snapshot, name, out);
 	cache_mark_snapshot(cache_here(c), name);
 	u->status = STR("snapshotting");
@@ -137,8 +139,6 @@ status elasticache_create_snapshot(struct call *c, const struct elasticache_crea
 	bool group = str_has(cache_given(in->replication_group_id)),
 	     cluster = str_has(cache_given(in->cache_cluster_id));
 	TRY(check_name(c, in->snapshot_name, "SnapshotName"));
-	if (str_has(cache_given(in->kms_key_id)))
-		return call_fail(c, ERR_NOT_IMPLEMENTED, "Encryption of snapshots is not implemented.");
 	if (group == cluster)
 		return CACHE_BAD_COMBINATION(
 			c, "Either CacheClusterId or ReplicationGroupId has to be given, and not both.");
@@ -150,6 +150,10 @@ status elasticache_create_snapshot(struct call *c, const struct elasticache_crea
 	TRY(cache_must_be_available(c, &u));
 	TRY(cache_snapshot_begin(c, &u, in->snapshot_name,
 		cluster ? str_lower(c->arena, in->cache_cluster_id) : STR_NONE, "manual", &in->tags, &r));
+	if (str_has(cache_given(in->kms_key_id))) {
+		TRY(cache_crypt_new(c, in->kms_key_id, r.folder, &r.kms_key_id, &r.data_key));
+		cache_put(cache_here(c), &cache_kind_snapshot, r.snapshot_name, &r);
+	}
 	cache_unit_put(cache_here(c), &u);
 	cache_poke(c);
 	out->snapshot = answer(c, &r);
@@ -175,8 +179,6 @@ status elasticache_copy_snapshot(
 	struct elasticache_rec_snapshot r, to;
 	struct str name = str_lower(c->arena, in->target_snapshot_name);
 	TRY(check_name(c, name, "TargetSnapshotName"));
-	if (str_has(cache_given(in->kms_key_id)))
-		return call_fail(c, ERR_NOT_IMPLEMENTED, "Encryption of snapshots is not implemented.");
 	TRY(cache_snapshot_for(c, in->source_snapshot_name, &r));
 	if (str_has(cache_given(in->target_bucket))) {
 		TRY(check_bucket(c, in->target_bucket));
@@ -190,7 +192,11 @@ status elasticache_copy_snapshot(
 		to.snapshot_status = STR("creating");
 		to.snapshot_source = STR("manual");
 		to.folder = new_folder(c->arena);
-		to.source_folder = r.folder;
+		to.source_folder = r.folder, to.source_key = r.data_key;
+		to.data_key = STR_NONE;
+		if (str_has(cache_given(in->kms_key_id)) || str_has(r.kms_key_id))
+			TRY(cache_crypt_new(c, str_or(cache_given(in->kms_key_id), r.kms_key_id), to.folder,
+				&to.kms_key_id, &to.data_key));
 		to.created = SOME_TIME(c->now_ms);
 		to.tags = (struct elasticache_rec_pairs){0};
 		TRY(cache_tags_set(c, &to.tags, in->tags.v, in->tags.n));

@@ -15,14 +15,17 @@ enum { TRIES = 5, CHUNK = 1 << 20 };
 
 struct job_work {
 	struct cloud *cloud;
+	struct call *c;
 	struct cache_place at;
 	struct elasticache_rec_snapshot *r;
 	int64_t now_ms;
 };
 
-static const char *part_path(struct cloud *cloud, struct arena *a, struct str folder, struct str shard)
+/* data_key: of the folder. */
+static const char *part_path(
+	struct cloud *cloud, struct arena *a, struct str folder, struct str data_key, struct str shard)
 {
-	return cache_path(cloud, a, folder, str_fmt(a, "%.*s.rdb", STR_ARG(shard)).p);
+	return cache_path(cloud, a, cache_inside(a, folder, data_key), str_fmt(a, "%.*s.rdb", STR_ARG(shard)).p);
 }
 
 static status take(void *ctx, const char *p, size_t n)
@@ -58,7 +61,7 @@ static status take_part(struct job_work *w, const struct elasticache_rec_unit *u
 	uint64_t size = 0;
 	if (!n) return STATUS(NOT_FOUND);
 	TRY(cache_node_open(w->cloud, w->at.a, u, n, &r));
-	const char *path = part_path(w->cloud, w->at.a, w->r->folder, p->shard);
+	const char *path = part_path(w->cloud, w->at.a, w->r->folder, w->r->data_key, p->shard);
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	status s = fd < 0 ? STATUS(IO) : resp_sync(&r, take, &fd, &size);
 	if (is_ok(s) && fsync(fd) != 0) s = STATUS(IO);
@@ -88,15 +91,20 @@ static status copy_file(const char *from, const char *to, mode_t mode)
 	return s;
 }
 
-status cache_snapshot_lay(struct cloud *cloud, struct arena *a, const struct elasticache_rec_unit *u,
-	const struct elasticache_rec_node *n)
+status cache_snapshot_lay(struct cache_work *w, const struct elasticache_rec_node *n)
 {
+	struct arena *a = w->at.a;
+	struct cloud *cloud = w->cloud;
+	const struct elasticache_rec_unit *u = w->u;
 	struct str folder = cache_folder(a, u, n->name);
 	TRY(engine_folder_make(cache_path(cloud, a, folder, ""), 0770));
+	TRY(cache_crypt_hold(w->c, u->origin, u->origin_key));
 	/* A snapshot without cluster mode has one part, whatever its shard is called. */
-	const char *from = part_path(cloud, a, u->origin, n->shard);
-	if (access(from, F_OK) != 0) from = part_path(cloud, a, u->origin, STR("0001"));
-	return copy_file(from, cache_path(cloud, a, folder, "keep.rdb"), 0600);
+	const char *from = part_path(cloud, a, u->origin, u->origin_key, n->shard);
+	if (access(from, F_OK) != 0) from = part_path(cloud, a, u->origin, u->origin_key, STR("0001"));
+	status s = copy_file(from, cache_path(cloud, a, folder, "keep.rdb"), 0600);
+	cache_crypt_let_go(cloud, u->origin, u->origin_key);
+	return s;
 }
 
 static status export_part(struct job_work *w, const struct elasticache_rec_part *p)
@@ -104,7 +112,8 @@ static status export_part(struct job_work *w, const struct elasticache_rec_part 
 	struct arena *a = w->at.a;
 	struct inside_caller who = inside_service(a, w->at.account, w->at.region, STR("elasticache.amazonaws.com"));
 	struct stat st;
-	int fd = open(part_path(w->cloud, a, w->r->folder, p->shard), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd =
+		open(part_path(w->cloud, a, w->r->folder, w->r->data_key, p->shard), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	char *bytes = NULL;
 	status s = fd < 0 || fstat(fd, &st) != 0 || st.st_size > EXPORT_MAX ? STATUS(IO) : OK;
 	if (is_ok(s)) {
@@ -150,17 +159,25 @@ static void done(struct job_work *w, const char *state, const char *text)
 		str_fmt(w->at.a, "%s: %.*s", text, STR_ARG(r->snapshot_name)).p);
 }
 
+static status copy_parts(struct job_work *w)
+{
+	const struct elasticache_rec_snapshot *r = w->r;
+	status s = cache_crypt_hold(w->c, r->source_folder, r->source_key);
+	if (!is_ok(s)) return s;
+	for (size_t i = 0; is_ok(s) && i < r->parts.n; i++)
+		s = copy_file(part_path(w->cloud, w->at.a, r->source_folder, r->source_key, r->parts.v[i].shard),
+			part_path(w->cloud, w->at.a, r->folder, r->data_key, r->parts.v[i].shard), 0600);
+	cache_crypt_let_go(w->cloud, r->source_folder, r->source_key);
+	return s;
+}
+
 static status make(struct job_work *w)
 {
 	struct elasticache_rec_snapshot *r = w->r;
 	struct elasticache_rec_unit u;
-	TRY(engine_folder_make(cache_path(w->cloud, w->at.a, STR("elasticache"), ""), 0700));
-	TRY(engine_folder_make(cache_path(w->cloud, w->at.a, r->folder, ""), 0700));
 	if (str_has(r->source_folder)) {
-		for (size_t i = 0; i < r->parts.n; i++)
-			TRY(copy_file(part_path(w->cloud, w->at.a, r->source_folder, r->parts.v[i].shard),
-				part_path(w->cloud, w->at.a, r->folder, r->parts.v[i].shard), 0600));
-		r->source_folder = STR_NONE;
+		if (cache_real(w->cloud)) TRY(copy_parts(w));
+		r->source_folder = r->source_key = STR_NONE;
 		return OK;
 	}
 	TRY(cache_load(w->at, &cache_kind_unit, r->unit, &u));
@@ -175,24 +192,40 @@ static status export(struct job_work *w)
 	return OK;
 }
 
+/* With its folder there, and open. */
+static status in_folder(struct job_work *w, status (*what)(struct job_work *w))
+{
+	const struct elasticache_rec_snapshot *r = w->r;
+	TRY(engine_folder_make(cache_path(w->cloud, w->at.a, STR("elasticache"), ""), 0700));
+	TRY(engine_folder_make(cache_path(w->cloud, w->at.a, r->folder, ""), 0700));
+	TRY(cache_crypt_hold(w->c, r->folder, r->data_key));
+	status s = what(w);
+	cache_crypt_let_go(w->cloud, r->folder, r->data_key);
+	return s;
+}
+
 status cache_snapshot_job(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms)
 {
 	struct cloud *cloud = ctx;
 	struct elasticache_rec_task t = {0};
 	struct elasticache_rec_snapshot r;
 	TRY(elasticache_rec_task_decode(a, job->payload, &t));
-	struct job_work w = {cloud, {tx, a, t.account, t.region}, &r, clock_now(cloud->clock)};
+	struct job_work w = {.cloud = cloud,
+		.c = call_for_job(a, cloud, tx, t.account, t.region, STR("elasticache.amazonaws.com")),
+		.at = {tx, a, t.account, t.region},
+		.r = &r,
+		.now_ms = clock_now(cloud->clock)};
 	status s = cache_load(w.at, &cache_kind_snapshot, t.name, &r);
 	if (status_is(s, STATUS_NOT_FOUND)) return OK;
 	TRY(s);
 	if (str_is(r.snapshot_status, "deleting")) {
-		engine_folder_remove(cache_path(cloud, a, r.folder, ""));
+		cache_folder_remove(cloud, a, r.folder);
 		cache_drop(w.at, &cache_kind_snapshot, r.snapshot_name);
 		return OK;
 	}
 	bool exports = str_is(r.snapshot_status, "exporting");
 	if (!exports && !str_is(r.snapshot_status, "creating")) return OK;
-	s = exports ? export(&w) : make(&w);
+	s = in_folder(&w, exports ? export : make);
 	r.failures = SOME_I32(is_ok(s) ? 0 : r.failures.v + 1);
 	bool gives_up = r.failures.v >= TRIES;
 	if (!is_ok(s)) log_warn("elasticache", "snapshot", "name=%.*s status=%s", STR_ARG(t.name), status_name(s));

@@ -143,7 +143,7 @@ status cache_cluster_show(struct call *c, const struct elasticache_rec_unit *u, 
 	out->auth_token_last_modified_date = u->token_changed;
 	out->transit_encryption_enabled = SOME_BOOL(u->tls.v);
 	if (u->tls.v) out->transit_encryption_mode = STR("required");
-	out->at_rest_encryption_enabled = SOME_BOOL(false);
+	out->at_rest_encryption_enabled = SOME_BOOL(str_has(u->kms_key_id));
 	out->replication_group_log_delivery_enabled = SOME_BOOL(false);
 	out->network_type = STR("ipv4"), out->ip_discovery = STR("ipv4");
 	out->arn = cache_arn(c, &cache_kind_cluster, cluster);
@@ -199,7 +199,7 @@ status cache_group_show(struct call *c, const struct elasticache_rec_unit *u, st
 	out->auth_token_last_modified_date = u->token_changed;
 	out->transit_encryption_enabled = SOME_BOOL(u->tls.v);
 	if (u->tls.v) out->transit_encryption_mode = STR("required");
-	out->at_rest_encryption_enabled = SOME_BOOL(false);
+	out->at_rest_encryption_enabled = SOME_BOOL(str_has(u->kms_key_id));
 	out->user_group_ids = (struct elasticache_user_group_id_list){u->user_groups.v, u->user_groups.n};
 	out->replication_group_create_time = u->created;
 	out->data_tiering = STR("disabled");

@@ -2,6 +2,7 @@
 #include "services/elasticache/watch.h"
 #include "base/log.h"
 #include "services/elasticache/controller.h"
+#include "services/kms/folder.h"
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -21,6 +22,7 @@ struct watched {
 	bool open;
 };
 struct cache_watcher {
+	struct kms_holders *holders;
 	struct cloud *cloud;
 	pthread_mutex_t lock;
 	pthread_t thread;
@@ -130,6 +132,7 @@ status cache_watcher_start(struct cloud *cloud, struct cache_watcher **out)
 	struct cache_watcher *w = mem_new(sizeof(*w));
 	*w = (struct cache_watcher){.cloud = cloud, .wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
 	pthread_mutex_init(&w->lock, NULL);
+	w->holders = kms_holders_new();
 	*out = w;
 	return w->wake >= 0 ? OK : STATUS(IO);
 }
@@ -150,10 +153,16 @@ void cache_watcher_stop(struct cache_watcher *w)
 	}
 	close(w->wake);
 	pthread_mutex_destroy(&w->lock);
+	kms_holders_free(w->holders);
 	free(w);
 }
 
 struct cloud *cache_watcher_cloud(const struct cache_watcher *w)
 {
 	return w->cloud;
+}
+
+struct kms_holders *cache_holders_of(struct cloud *cloud)
+{
+	return cache_watcher_of(cloud)->holders;
 }

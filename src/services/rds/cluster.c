@@ -2,6 +2,7 @@
  * Multi-AZ DB cluster", the guide. */
 #include "services/rds/cluster.h"
 #include "base/rand.h"
+#include "services/rds/crypt.h"
 
 enum { ZONES = 3, SNAPSHOT_DAYS_MAX = 35, PORT_MIN = 1150, PORT_MAX = 65535 };
 
@@ -52,10 +53,9 @@ status rds_cluster_engine_check(struct call *c, struct str engine)
 static status refuse_unbuilt(struct call *c, const struct rds_create_db_cluster_input *in)
 {
 	const char *what =
-		in->storage_encrypted.v || str_has(in->kms_key_id) ? "Encryption of storage"
-		: in->enable_iam_database_authentication.v         ? "IAM database authentication of clusters"
-		: in->backtrack_window.v > 0                       ? "Backtracking"
-		: in->enable_cloudwatch_logs_exports.n             ? "Log exports of clusters"
+		in->enable_iam_database_authentication.v ? "IAM database authentication of clusters"
+		: in->backtrack_window.v > 0             ? "Backtracking"
+		: in->enable_cloudwatch_logs_exports.n   ? "Log exports of clusters"
 		: str_has(in->engine_mode) && !str_is(in->engine_mode, "provisioned")
 			? "Engine modes other than provisioned"
 		: in->scaling_configuration || in->serverless_v2_scaling_configuration ? "Serverless clusters"
@@ -147,7 +147,8 @@ status rds_cluster_show(struct call *c, const struct rds_rec_instance *r, struct
 		.preferred_backup_window = r->preferred_backup_window,
 		.preferred_maintenance_window = r->preferred_maintenance_window,
 		.hosted_zone_id = STR("Z2R2ITUGPM61AM"),
-		.storage_encrypted = SOME_BOOL(false),
+		.storage_encrypted = SOME_BOOL(str_has(r->kms_key_id)),
+		.kms_key_id = r->kms_key_id,
 		.db_cluster_arn = rds_arn(c, &rds_kind_cluster, r->db_instance_identifier),
 		.db_cluster_resource_id = r->dbi_resource_id,
 		.iam_database_authentication_enabled = SOME_BOOL(false),
@@ -333,6 +334,7 @@ status rds_cluster_make(struct call *c, struct rds_rec_instance *r, const struct
 	TRY(rds_tags_set(c, &r->tags, m->tags, m->n_tags));
 	r->dbi_resource_id =
 		str_cat(c->arena, STR("cluster-"), rand_text(c->arena, STR("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"), 26));
+	TRY(rds_crypt_instance(c, m->encrypted, m->kms_key, r));
 	TRY(rds_subnet_group_for(c, m->subnet_group, &g));
 	r->subnet_group = g.db_subnet_group_name;
 	r->vpc = g.vpc_id;
@@ -371,6 +373,7 @@ status rds_create_db_cluster(
 {
 	TRY(rds_cluster_engine_check(c, in->engine));
 	TRY(refuse_unbuilt(c, in));
+	TRY(rds_key_check(c, in->storage_encrypted, in->kms_key_id));
 	TRY(rds_master_check(c, in->engine, in->master_username));
 	TRY(rds_database_check(c, in->database_name));
 	struct rds_rec_instance r = {.db_instance_identifier = in->db_cluster_identifier,
@@ -395,7 +398,9 @@ status rds_create_db_cluster(
 		.n_groups = in->vpc_security_group_ids.n,
 		.public = in->publicly_accessible,
 		.tags = in->tags.v,
-		.n_tags = in->tags.n};
+		.n_tags = in->tags.n,
+		.encrypted = in->storage_encrypted.v,
+		.kms_key = in->kms_key_id};
 	if (rds_is_aurora(&r) && in->publicly_accessible.has)
 		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
 			"PubliclyAccessible isn't supported for DB engine %.*s: it is the DB instances'.",

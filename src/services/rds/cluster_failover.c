@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { STATEMENT_MS = 5000, SETTLE_MS = 500, REBUILD_MS = 60000, TIER_DEFAULT = 1, FAILURES_MAX = 5 };
+enum { STATEMENT_MS = 5000, SETTLE_MS = 500, MISSED_MS = 200, REBUILD_MS = 60000, TIER_DEFAULT = 1, FAILURES_MAX = 5 };
 
 static bool zone_down(struct rds_work *w, const struct rds_rec_node *n)
 {
@@ -212,30 +212,6 @@ status rds_cluster_failover(struct rds_work *w, bool *moved, bool *lost)
 
 /* ── following ── */
 
-struct sight {
-	bool streams, waits, has_mark;
-	struct str now;
-};
-
-static status look(struct rds_work *w, struct pg *p, const struct rds_rec_node *n, struct sight *out)
-{
-	struct pg_rows rows;
-	*out = (struct sight){.now = STR_NONE};
-	TRY(pg_query(p, w->at.a,
-		str_fmt(w->at.a,
-			"SELECT state = 'streaming', sync_state = 'quorum', flush_lsn >= %.*s::pg_lsn, "
-			"pg_current_wal_flush_lsn() FROM pg_stat_replication WHERE application_name = 'node_%.*s' "
-			"ORDER BY 1 DESC LIMIT 1",
-			STR_ARG(pg_literal(w->at.a, str_or(n->lsn, STR("FFFFFFFF/0")))), STR_ARG(n->letter)),
-		STATEMENT_MS, &rows, NULL));
-	if (rows.n != 1 || rows.v[0].n != 4) return OK;
-	out->streams = str_is(str_or(rows.v[0].v[0], STR("")), "t");
-	out->waits = out->streams && str_is(str_or(rows.v[0].v[1], STR("")), "t");
-	out->has_mark = out->streams && str_is(str_or(rows.v[0].v[2], STR("")), "t");
-	out->now = rows.v[0].v[3];
-	return OK;
-}
-
 /* A follower that does not follow for a minute of the machine's time (its history may have gone another way) begins
  * anew. */
 static status rebuild_when_late(struct rds_work *w, struct rds_rec_node *n, bool streams)
@@ -279,15 +255,19 @@ void rds_cluster_lose(const struct rds_rec_instance *r, struct rds_rec_node *n)
 static status follow_one(struct rds_work *w, struct pg *p, struct rds_rec_node *n)
 {
 	struct rds_rec_node *writer = rds_node(w->r, w->r->primary);
-	struct sight sight;
-	TRY(look(w, p, n, &sight));
+	struct rds_sight sight;
+	TRY(rds_look(w, p, n, "quorum", &sight));
 	TRY(rebuild_when_late(w, n, sight.streams));
 	if (rds_is_aurora(w->r)) {
 		if (sight.streams && str_is(n->state, "made")) n->state = STR("up");
 		if (!str_is(n->state, "up")) rds_again(w, RDS_SOON_MS * 2);
 		return OK;
 	}
-	if (str_is(n->state, "up") && !sight.streams) {
+	if (str_is(n->state, "up") && !rds_node_missed(n, sight.streams)) {
+		if (!sight.streams) rds_again(w, MISSED_MS);
+		return OK;
+	}
+	if (str_is(n->state, "up")) {
 		rds_cluster_lose(w->r, n);
 		rds_again(w, 1);
 		return OK;
@@ -311,7 +291,7 @@ static status follow_one(struct rds_work *w, struct pg *p, struct rds_rec_node *
 				struct rds_rec_node *other = &w->r->nodes.v[i], asked = *other;
 				if (other == n || other == writer || !str_is(other->state, "up")) continue;
 				asked.lsn = n->lsn;
-				TRY(look(w, p, &asked, &sight));
+				TRY(rds_look(w, p, &asked, "quorum", &sight));
 				if (sight.has_mark) n->state = STR("made");
 			}
 			if (str_is(n->state, "made")) n->lsn = STR_NONE;

@@ -4,6 +4,7 @@
 #include "call/inside.h"
 #include "services/ec2/dns.h"
 #include "services/rds/cluster.h"
+#include "services/rds/crypt.h"
 
 enum { FAILURES_MAX = 5, LOOK_MS = 1000 };
 
@@ -482,7 +483,9 @@ status rds_cluster_job(void *ctx, struct store_tx *tx, struct arena *a, const st
 	s = rds_load(w.at, &rds_kind_cluster, o.name, &r);
 	if (status_is(s, STATUS_NOT_FOUND)) return OK;
 	TRY(s);
-	TRY(step(&w));
+	bool ready;
+	TRY(rds_crypt_ready(&w, &ready));
+	if (ready) TRY(step(&w));
 	if (!w.gone) rds_instance_put(w.at, &r);
 	*again_ms = w.gone ? 0 : w.again_ms;
 	return OK;

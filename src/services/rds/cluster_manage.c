@@ -288,7 +288,9 @@ status rds_start_db_cluster(
 {
 	struct rds_rec_instance r;
 	TRY(rds_cluster_find(c, in->db_cluster_identifier, &r));
-	TRY(rds_cluster_must_be(c, &r, "stopped"));
+	/* "To recover the DB cluster, enable the KMS key and start it." */
+	if (!str_is(r.db_instance_status, "inaccessible-encryption-credentials-recoverable"))
+		TRY(rds_cluster_must_be(c, &r, "stopped"));
 	r.db_instance_status = STR("starting");
 	TRY(all_members(c, &r, "starting"));
 	return answer(c, &r, &out->db_cluster);

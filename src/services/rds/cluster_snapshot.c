@@ -2,6 +2,7 @@
  * Aurora DB cluster", the Aurora guide; "Creating a Multi-AZ DB cluster snapshot", the guide. The records are those of
  * DB snapshots, at another kind. */
 #include "services/rds/cluster.h"
+#include "services/rds/crypt.h"
 #include "services/rds/snapshot_share.h"
 
 static status show(struct call *c, const struct rds_rec_snapshot *r, struct rds_db_cluster_snapshot *out)
@@ -21,7 +22,8 @@ static status show(struct call *c, const struct rds_rec_snapshot *r, struct rds_
 		.license_model = r->license_model,
 		.snapshot_type = r->snapshot_type,
 		.percent_progress = r->percent_progress,
-		.storage_encrypted = SOME_BOOL(false),
+		.storage_encrypted = SOME_BOOL(str_has(r->kms_key_id)),
+		.kms_key_id = r->kms_key_id,
 		.iam_database_authentication_enabled = SOME_BOOL(false),
 		.backup_retention_period = r->backup_retention_period,
 		.preferred_backup_window = r->preferred_backup_window,
@@ -201,10 +203,13 @@ status rds_copy_db_cluster_snapshot(struct call *c, const struct rds_copy_db_clu
 {
 	struct rds_rec_snapshot from, r;
 	struct str name;
-	if (str_has(in->kms_key_id)) return call_fail(c, ERR_NOT_IMPLEMENTED, "Encrypted copies are not implemented.");
 	TRY(find(c, in->source_db_cluster_snapshot_identifier, &from));
 	TRY(check_new(c, in->target_db_cluster_snapshot_identifier, &name));
 	TRY(must_be_available(c, &from));
+	/* "If you copy an unencrypted DB cluster snapshot and specify a value for KmsKeyId, an error is returned." */
+	if (in->kms_key_id.n && !str_has(from.kms_key_id))
+		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
+			"KmsKeyId can't be specified for the copy of a DB cluster snapshot that is not encrypted.");
 	struct rds_rec_instance like = {.dbi_resource_id = from.dbi_resource_id};
 	TRY(rds_snapshot_begin(rds_here(c), c->now_ms, &like, name, "manual"));
 	TRY(rds_load(rds_here(c), &rds_kind_cluster_snapshot, name, &r));
@@ -213,7 +218,7 @@ status rds_copy_db_cluster_snapshot(struct call *c, const struct rds_copy_db_clu
 	r.db_snapshot_identifier = name;
 	r.snapshot_create_time = SOME_TIME(c->now_ms);
 	r.snapshot_type = STR("manual"), r.status = STR("creating"), r.percent_progress = SOME_I32(0);
-	r.folder = folder, r.source_folder = from.folder;
+	TRY(rds_snapshot_copied(c, &from, in->kms_key_id, folder, &r));
 	r.shared = (struct rds_rec_strings){0};
 	r.source_db_snapshot_identifier = str_starts(in->source_db_cluster_snapshot_identifier, STR("arn:"))
 						  ? in->source_db_cluster_snapshot_identifier
@@ -277,14 +282,14 @@ static struct rds_rec_origin *origin(struct call *c, const char *kind, struct st
 }
 
 #define REFUSE_UNBUILT(c, in)                                                                                          \
-	((in)->enable_iam_database_authentication.v || (in)->backtrack_window.v > 0 || str_has((in)->kms_key_id) ||    \
+	((in)->enable_iam_database_authentication.v || (in)->backtrack_window.v > 0 ||                                 \
 				(in)->enable_cloudwatch_logs_exports.n || (in)->scaling_configuration ||               \
 				(in)->serverless_v2_scaling_configuration || str_has((in)->domain) ||                  \
 				(in)->enable_performance_insights.v || (in)->monitoring_interval.v > 0 ||              \
 				(str_has((in)->engine_mode) && !str_is((in)->engine_mode, "provisioned"))              \
 			? call_fail((c), ERR_NOT_IMPLEMENTED,                                                          \
 				  "This parameter asks for a feature of clusters that is not implemented (IAM "        \
-				  "authentication, backtracking, encryption, log exports, serverless, a directory "    \
+				  "authentication, backtracking, log exports, serverless, a directory "                \
 				  "domain, monitoring).")                                                              \
 			: OK)
 
@@ -317,12 +322,14 @@ status rds_restore_db_cluster_from_snapshot(struct call *c, const struct rds_res
 		.deletion_protection = in->deletion_protection,
 		.port = in->port.has ? in->port : s.port,
 		.origin = str_has(s.folder) ? origin(c, "snapshot", s.folder) : NULL};
+	if (r.origin) rds_crypt_from(r.origin, &s);
 	struct rds_make m = {.subnet_group = in->db_subnet_group_name,
 		.groups = in->vpc_security_group_ids.v,
 		.n_groups = in->vpc_security_group_ids.n,
 		.public = in->publicly_accessible,
 		.tags = in->tags.v,
-		.n_tags = in->tags.n};
+		.n_tags = in->tags.n,
+		.kms_key = in->kms_key_id.n ? in->kms_key_id : s.kms_key_id};
 	TRY(rds_cluster_make(c, &r, &m));
 	out->db_cluster = rds_cluster_answer(c, &r);
 	return OK;
@@ -348,6 +355,9 @@ status rds_restore_db_cluster_to_point_in_time(struct call *c,
 			"One of RestoreToTime and UseLatestRestorableTime has to be given, and not both.");
 	TRY(rds_cluster_find(c, in->source_db_cluster_identifier, &from));
 	TRY(rds_cluster_must_be(c, &from, "available"));
+	if (in->kms_key_id.n && !str_has(from.kms_key_id))
+		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
+			"KmsKeyId can't be specified: the source DB cluster is not encrypted.");
 	int64_t moment = in->restore_to_time.has ? in->restore_to_time.ms : c->now_ms;
 	TRY(rds_restore_base(c, &from, moment, &base));
 	if (!from.restorable_from.has || moment > c->now_ms || moment < from.restorable_from.ms ||
@@ -378,6 +388,7 @@ status rds_restore_db_cluster_to_point_in_time(struct call *c,
 		r.origin = origin(c, "time", base.folder);
 		r.origin->log_folder = rds_folder(c->arena, &from);
 		r.origin->source = from.dbi_resource_id;
+		rds_crypt_from(r.origin, &base);
 		if (in->restore_to_time.has) r.origin->until = SOME_TIME(rds_machine_time(&from, moment));
 	}
 	struct rds_make m = {.subnet_group = str_or(in->db_subnet_group_name, from.subnet_group),
@@ -385,7 +396,8 @@ status rds_restore_db_cluster_to_point_in_time(struct call *c,
 		.n_groups = in->vpc_security_group_ids.n,
 		.public = in->publicly_accessible,
 		.tags = in->tags.v,
-		.n_tags = in->tags.n};
+		.n_tags = in->tags.n,
+		.kms_key = in->kms_key_id.n ? in->kms_key_id : from.kms_key_id};
 	TRY(rds_cluster_make(c, &r, &m));
 	out->db_cluster = rds_cluster_answer(c, &r);
 	return OK;

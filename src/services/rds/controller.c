@@ -4,6 +4,7 @@
 #include "call/inside.h"
 #include "services/ec2/dns.h"
 #include "services/rds/auth.h"
+#include "services/rds/crypt.h"
 #include "services/rds/driver.h"
 #include "services/rds/proxy.h"
 
@@ -95,7 +96,7 @@ static status attend(struct rds_work *w)
 	return OK;
 }
 
-static void unattend(struct rds_work *w)
+void rds_unattend(struct rds_work *w)
 {
 	rds_watch(rds_of(w->cloud), w->r->dbi_resource_id, STR_NONE, NULL, 0);
 	rds_forward(rds_of(w->cloud), w->r->dbi_resource_id, STR_NONE, 0, STR_NONE);
@@ -291,9 +292,7 @@ static status stop(struct rds_work *w)
 {
 	for (size_t i = 0; w->real && i < w->r->nodes.n; i++)
 		TRY(rds_node_stop(w->cloud, w->at.a, w->r, w->r->nodes.v[i].letter, false));
-	if (w->real) {
-		unattend(w);
-	}
+	if (w->real) rds_unattend(w);
 	set_state(w, "stopped");
 	event(w, "notification", "DB instance stopped");
 	return OK;
@@ -351,7 +350,7 @@ static status take_down(struct rds_work *w)
 		return OK;
 	}
 	if (w->real) {
-		unattend(w);
+		rds_unattend(w);
 		for (size_t i = 0; i < r->nodes.n; i++)
 			TRY(rds_node_stop(w->cloud, w->at.a, r, r->nodes.v[i].letter, true));
 		/* Thousands of files: nobody waits for them. */
@@ -480,7 +479,9 @@ status rds_instance_job(void *ctx, struct store_tx *tx, struct arena *a, const s
 		if (is_ok(s)) rds_mark(w.at, cluster.dbi_resource_id, 0);
 		return status_is(s, STATUS_NOT_FOUND) ? OK : s;
 	}
-	TRY(step(&w));
+	bool ready;
+	TRY(rds_crypt_ready(&w, &ready));
+	if (ready) TRY(step(&w));
 	if (!w.gone) rds_instance_put(w.at, &r);
 	*again_ms = w.gone ? 0 : w.again_ms;
 	return OK;

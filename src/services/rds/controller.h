@@ -16,10 +16,14 @@ struct rds_work {
 };
 /* Again after that time at the latest. */
 void rds_again(struct rds_work *w, int64_t ms);
+/* No more is listened or watched for on behalf of an instance. */
+void rds_unattend(struct rds_work *w);
 
 /* ── node_make.c ── from nothing to a server that serves; *ready: it does. FAILED: it never will (*why). */
 bool rds_is_fresh(const struct rds_rec_instance *r);
 status rds_node_make(struct rds_work *w, struct rds_rec_node *n, bool *ready, struct str *why) MUST_USE;
+/* The end of that, the same for all engines: its server starts, and is ready when a session with it can be had. */
+status rds_node_wait(struct rds_work *w, struct rds_rec_node *n, bool *ready, struct str *why) MUST_USE;
 /* Its interface goes, and its server and data where they are not kept. */
 status rds_node_drop(struct rds_work *w, size_t index, bool keep_data) MUST_USE;
 void rds_note_epoch(struct rds_work *w);
@@ -34,7 +38,8 @@ status rds_node_furnish(struct rds_work *w, struct pg *p, struct str *why) MUST_
 /* ── driver.h ── a new instance's server serves; and one of an available instance is looked after. */
 status rds_node_begin(struct rds_work *w, struct rds_rec_node *n, bool *done, struct str *why) MUST_USE;
 status rds_node_tend(struct rds_work *w, struct rds_rec_node *n, struct str *why) MUST_USE;
-status rds_prune(struct rds_work *w, struct str oldest, struct str *why) MUST_USE;
+struct rds_sealed;
+status rds_prune(struct rds_work *w, const struct rds_sealed *oldest, struct str *why) MUST_USE;
 
 /* ── spare.c ── */
 /* One of them becomes the node's folder, which is not there yet, with its data. False: there is none. */
@@ -72,6 +77,14 @@ status rds_failover(struct rds_work *w) MUST_USE;
 bool rds_standby_ready(const struct rds_rec_instance *r);
 /* An available instance has a standby that may take over now: it is "up", its server runs, its zone works. */
 bool rds_standby_runs(struct rds_work *w);
+/* What a primary of PostgreSQL says of a node that follows it: whether it streams, whether commits wait for it (in the
+ * state of that name), whether it has all up to its mark; and how far the primary itself is. */
+struct rds_sight {
+	bool streams, waits, has_mark;
+	struct str now;
+};
+status rds_look(struct rds_work *w, struct pg *p, const struct rds_rec_node *n, const char *waiting,
+	struct rds_sight *out) MUST_USE;
 
 /* ── secret.c ── the master user's secret in Secrets Manager. */
 status rds_secret_make(struct rds_work *w) MUST_USE;

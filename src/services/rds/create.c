@@ -5,8 +5,7 @@
 /* What stands behind these is not built: better no instance than one that lacks what was asked for. */
 static status refuse_unbuilt(struct call *c, const struct rds_create_db_instance_input *in)
 {
-	const char *what = in->storage_encrypted.v || str_has(in->kms_key_id)               ? "Encryption of storage"
-			   : in->enable_performance_insights.v                              ? "Performance Insights"
+	const char *what = in->enable_performance_insights.v                                ? "Performance Insights"
 			   : in->monitoring_interval.v > 0                                  ? "Enhanced Monitoring"
 			   : str_has(in->domain) || str_has(in->domain_fqdn)                ? "Directory domains"
 			   : in->processor_features.n                                       ? "Processor features"
@@ -19,6 +18,13 @@ static status refuse_unbuilt(struct call *c, const struct rds_create_db_instance
 				   ? "Master users without passwords"
 				   : NULL;
 	return what ? call_fail(c, ERR_NOT_IMPLEMENTED, "%s are not implemented.", what) : OK;
+}
+
+status rds_key_check(struct call *c, struct opt_bool encrypted, struct str kms_key)
+{
+	if (!encrypted.has || encrypted.v || !str_has(kms_key) || !kms_key.n) return OK;
+	return RDS_FAIL(
+		c, INVALID_PARAMETER_COMBINATION, "KmsKeyId can only be specified when StorageEncrypted is true.");
 }
 
 static bool is_word(struct str s, size_t max)
@@ -114,6 +120,7 @@ status rds_create_db_instance(
 			"DB instances of engine %.*s are members of a DB cluster: DBClusterIdentifier is required.",
 			STR_ARG(in->engine));
 	TRY(refuse_unbuilt(c, in));
+	TRY(rds_key_check(c, in->storage_encrypted, in->kms_key_id));
 	if (in->db_security_groups.n)
 		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
 			"DBSecurityGroups are not supported for DB instances in a VPC. Use VpcSecurityGroupIds.");
@@ -154,7 +161,9 @@ status rds_create_db_instance(
 		.n_groups = in->vpc_security_group_ids.n,
 		.public = in->publicly_accessible,
 		.tags = in->tags.v,
-		.n_tags = in->tags.n};
+		.n_tags = in->tags.n,
+		.encrypted = in->storage_encrypted.v,
+		.kms_key = in->kms_key_id};
 	TRY(rds_exports_check(
 		c, in->engine, in->enable_cloudwatch_logs_exports.v, in->enable_cloudwatch_logs_exports.n));
 	r.exports =

@@ -1,5 +1,6 @@
 /* See driver.h. */
 #include "services/rds/driver.h"
+#include "services/rds/crypt.h"
 
 const struct rds_driver *rds_driver_of(struct str engine)
 {
@@ -18,7 +19,33 @@ static const struct rds_driver *of(const struct rds_work *w)
 
 status rds_node_make(struct rds_work *w, struct rds_rec_node *n, bool *ready, struct str *why)
 {
-	return of(w)->node_make(w, n, ready, why);
+	/* Its data may be a snapshot's whose folder is open only as long as somebody reads there. */
+	struct rds_sealed origin = str_is(n->state, "new") ? rds_crypt_origin(w->r) : (struct rds_sealed){0};
+	status s = rds_crypt_hold(w->c, &origin, why);
+	if (status_is(s, STATUS_FAILED)) return STATUS(INVALID);
+	TRY(s);
+	s = of(w)->node_make(w, n, ready, why);
+	rds_crypt_let_go(w->cloud, &origin);
+	return s;
+}
+
+status rds_node_wait(struct rds_work *w, struct rds_rec_node *n, bool *ready, struct str *why)
+{
+	status s = rds_node_start(w->cloud, w->at.a, w->r, n, why);
+	if (status_is(s, STATUS_NOT_FOUND) || status_is(s, STATUS_BUSY) || status_is(s, STATUS_IO)) {
+		rds_again(w, RDS_SOON_MS);
+		return OK;
+	}
+	TRY(s);
+	s = of(w)->knock(w, n, why);
+	*ready = is_ok(s);
+	if (!status_is(s, STATUS_BUSY)) return s;
+	bool failing;
+	TRY(rds_node_failing(w->cloud, w->at.a, w->r, n->letter, &failing));
+	*why = STR("its server does not start: see its log");
+	if (failing) return STATUS(INVALID);
+	rds_again(w, RDS_SOON_MS);
+	return OK;
 }
 
 status rds_node_settings(struct rds_work *w, struct rds_rec_node *n, bool starting)
@@ -67,9 +94,14 @@ status rds_snapshot_take(
 	return rds_driver_of(r->engine)->snapshot_take(cloud, a, r, folder, why);
 }
 
-status rds_prune(struct rds_work *w, struct str oldest, struct str *why)
+status rds_prune(struct rds_work *w, const struct rds_sealed *oldest, struct str *why)
 {
-	return of(w)->prune(w, oldest, why);
+	status s = rds_crypt_hold(w->c, oldest, why);
+	if (status_is(s, STATUS_FAILED)) return STATUS(INVALID);
+	TRY(s);
+	s = of(w)->prune(w, oldest->folder, why);
+	rds_crypt_let_go(w->cloud, oldest);
+	return s;
 }
 
 struct str rds_verifier(struct arena *a, struct str engine, struct str password)

@@ -13,6 +13,8 @@ struct rds_driver {
 	/* What new instances begin with; what makes a node of it, and writes its settings. */
 	status (*template)(struct cloud *cloud, struct arena *a, struct str *why);
 	status (*node_make)(struct rds_work *w, struct rds_rec_node *n, bool *ready, struct str *why);
+	/* A session with its server can be had. BUSY: not yet. */
+	status (*knock)(struct rds_work *w, const struct rds_rec_node *n, struct str *why);
 	status (*node_settings)(struct rds_work *w, struct rds_rec_node *n, bool starting);
 	/* What is run: program and arguments, signals, what it sees beside its folder. */
 	void (*command)(struct arena *a, const struct rds_rec_instance *r, const struct rds_rec_node *n,

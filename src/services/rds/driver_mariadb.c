@@ -24,6 +24,14 @@ status rds_maria_connect(struct cloud *cloud, struct arena *a, const struct rds_
 	return my_open(out, a, folder, CONNECT_MS, why);
 }
 
+static status knock(struct rds_work *w, const struct rds_rec_node *n, struct str *why)
+{
+	struct pg p;
+	TRY(rds_maria_connect(w->cloud, w->at.a, w->r, n->letter, &p, why));
+	my_close(&p);
+	return OK;
+}
+
 /* "10.11.19-MariaDB-0+deb12u1": the server's own version is the truth. */
 static status read_version(struct rds_work *w, struct pg *p)
 {
@@ -89,6 +97,7 @@ const struct rds_driver rds_driver_mariadb = {.engine = "mariadb",
 	.restarts_for_log = true,
 	.template = rds_maria_template,
 	.node_make = rds_maria_node_make,
+	.knock = knock,
 	.node_settings = rds_maria_node_settings,
 	.command = command,
 	.begin = begin,

@@ -32,6 +32,14 @@ status rds_read_version(struct rds_work *w, struct pg *p)
 	return OK;
 }
 
+static status knock(struct rds_work *w, const struct rds_rec_node *n, struct str *why)
+{
+	struct pg p;
+	TRY(rds_connect(w->cloud, w->at.a, w->r, n->letter, STR("postgres"), &p, why));
+	pg_close(&p);
+	return OK;
+}
+
 static status begin(struct rds_work *w, struct rds_rec_node *n, bool *done, struct str *why)
 {
 	struct rds_rec_instance *r = w->r;
@@ -123,6 +131,7 @@ static status prune(struct rds_work *w, struct str oldest, struct str *why)
 const struct rds_driver rds_driver_postgres = {.engine = "postgres",
 	.template = rds_pg_template,
 	.node_make = rds_pg_node_make,
+	.knock = knock,
 	.node_settings = rds_pg_node_settings,
 	.command = command,
 	.begin = begin,

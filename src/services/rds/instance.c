@@ -93,7 +93,7 @@ status rds_instance_show(struct call *c, const struct rds_rec_instance *r, struc
 	VEC_PRESENT(a, &out->associated_roles);
 	out->tag_list = rds_tags_out(a, &r->tags);
 	if (r->exports.n) out->enabled_cloudwatch_logs_exports = (struct rds_log_type_list){r->exports.v, r->exports.n};
-	out->storage_encrypted = SOME_BOOL(false);
+	out->storage_encrypted = SOME_BOOL(str_has(r->kms_key_id));
 	out->iam_database_authentication_enabled = SOME_BOOL(r->iam_database_authentication_enabled.v);
 	out->performance_insights_enabled = SOME_BOOL(false);
 	out->monitoring_interval = SOME_I32(0);

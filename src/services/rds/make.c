@@ -1,6 +1,6 @@
 /* The making of an instance's record and network: see room.h. */
 #include "base/rand.h"
-#include "services/rds/parameters.h"
+#include "services/rds/crypt.h"
 
 enum { GROUPS_MAX = 5, STORAGE_MAX = 65536, SNAPSHOT_DAYS_MAX = 35, PORT_MIN = 1150, PORT_MAX = 65535 };
 
@@ -252,6 +252,7 @@ status rds_make(struct call *c, struct rds_rec_instance *r, const struct rds_mak
 	TRY(rds_tags_set(c, &r->tags, m->tags, m->n_tags));
 	r->dbi_resource_id =
 		str_cat(c->arena, STR("db-"), rand_text(c->arena, STR("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"), 26));
+	TRY(rds_crypt_instance(c, m->encrypted, m->kms_key, r));
 	TRY(fill_network(c, r, m));
 	r->name = rds_endpoint_name(c->arena, rds_here(c), r->db_instance_identifier);
 	r->db_instance_status = STR("creating");

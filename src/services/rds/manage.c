@@ -302,7 +302,9 @@ status rds_start_db_instance(
 	struct rds_rec_instance r;
 	TRY(rds_instance_find(c, in->db_instance_identifier, &r));
 	TRY(refuse_member(c, &r));
-	if (!str_is(r.db_instance_status, "stopped"))
+	/* "To recover the DB instance, enable the KMS key and start it." */
+	if (!str_is(r.db_instance_status, "stopped") &&
+		!str_is(r.db_instance_status, "inaccessible-encryption-credentials-recoverable"))
 		return RDS_FAIL(c, INVALID_DB_INSTANCE_STATE_FAULT, "Instance %.*s is not stopped.",
 			STR_ARG(r.db_instance_identifier));
 	r.db_instance_status = STR("starting");

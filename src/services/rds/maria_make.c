@@ -60,7 +60,7 @@ static status write_files(struct rds_work *w, struct rds_rec_node *n, bool start
 	struct arena *a = w->at.a;
 	struct rds_rec_parameter_group g;
 	struct stat st;
-	struct str folder = str_fmt(a, "rds/%.*s/%.*s", STR_ARG(w->r->dbi_resource_id), STR_ARG(n->letter));
+	struct str folder = str_fmt(a, "%.*s/%.*s", STR_ARG(rds_folder(a, w->r)), STR_ARG(n->letter));
 	TRY(rds_parameter_group_load(w->at, w->r->parameter_group, &g));
 	bool tls = stat(rds_path(w->cloud, a, folder, "server.key"), &st) == 0;
 	bool held = str_is(w->r->wanted, "group"); /* a group that was given to it waits for the next restart */
@@ -147,33 +147,13 @@ status rds_maria_furnish(struct rds_work *w, struct pg *p, struct str *why)
 
 status rds_maria_node_make(struct rds_work *w, struct rds_rec_node *n, bool *ready, struct str *why)
 {
-	struct arena *a = w->at.a;
-	struct pg p;
 	*ready = false;
 	if (str_is(n->state, "new")) {
-		TRY(rds_maria_template(w->cloud, a, why));
+		TRY(rds_maria_template(w->cloud, w->at.a, why));
 		TRY(make_data(w, n, why));
 		TRY(rds_node_certificate(w, n));
 		TRY(rds_maria_node_settings(w, n, true));
 		n->state = STR("made");
 	}
-	status s = rds_node_start(w->cloud, a, w->r, n, why);
-	if (status_is(s, STATUS_NOT_FOUND) || status_is(s, STATUS_BUSY) || status_is(s, STATUS_IO)) {
-		rds_again(w, RDS_SOON_MS);
-		return OK;
-	}
-	TRY(s);
-	s = rds_maria_connect(w->cloud, a, w->r, n->letter, &p, why);
-	if (status_is(s, STATUS_BUSY)) {
-		bool failing;
-		TRY(rds_node_failing(w->cloud, a, w->r, n->letter, &failing));
-		*why = STR("its server does not start: see its log");
-		if (failing) return STATUS(INVALID);
-		rds_again(w, RDS_SOON_MS);
-		return OK;
-	}
-	TRY(s);
-	my_close(&p);
-	*ready = true;
-	return OK;
+	return rds_node_wait(w, n, ready, why);
 }

@@ -4,6 +4,7 @@
 #include "clock/clock.h"
 #include "host/engines/engine.h"
 #include "host/engines/folder.h"
+#include "services/rds/crypt.h"
 #include "services/rds/driver.h"
 #include "services/rds/postgres.h"
 #include <fcntl.h>
@@ -24,7 +25,8 @@ bool rds_real(const struct cloud *cloud)
 
 struct str rds_folder(struct arena *a, const struct rds_rec_instance *r)
 {
-	return str_cat(a, STR("rds/"), r->dbi_resource_id);
+	struct str folder = str_cat(a, STR("rds/"), r->dbi_resource_id);
+	return str_has(r->data_key) ? rds_sealed_folder(a, folder) : folder;
 }
 
 const char *rds_path(struct cloud *cloud, struct arena *a, struct str folder, const char *rest)
@@ -113,6 +115,17 @@ status rds_pg_template(struct cloud *cloud, struct arena *a, struct str *why)
 	return s;
 }
 
+status rds_instance_folder(struct cloud *cloud, struct arena *a, const struct rds_rec_instance *r, struct str *why)
+{
+	struct str folder = rds_folder(a, r);
+	*why = STR("a folder cannot be made");
+	TRY(engine_folder_make(rds_path(cloud, a, STR("rds"), ""), 0700));
+	/* A sealed one is there once it is open; nothing is written beside it. */
+	if (!rds_folder_there(cloud, a, folder)) return STATUS(IO);
+	TRY(engine_folder_make(rds_path(cloud, a, folder, ""), 0770));
+	return engine_folder_make(rds_path(cloud, a, folder, "wal"), 0770);
+}
+
 status rds_node_folders(
 	struct cloud *cloud, struct arena *a, const struct rds_rec_instance *r, struct str letter, struct str *why)
 {
@@ -121,10 +134,7 @@ status rds_node_folders(
 		mode_t mode;
 	} folders[] = {{"", 0770}, {"/socket", 0770}, {"/error", 02770}};
 	struct str folder = rds_folder(a, r);
-	*why = STR("a folder cannot be made");
-	TRY(engine_folder_make(rds_path(cloud, a, STR("rds"), ""), 0700));
-	TRY(engine_folder_make(rds_path(cloud, a, folder, ""), 0770));
-	TRY(engine_folder_make(rds_path(cloud, a, folder, "wal"), 0770));
+	TRY(rds_instance_folder(cloud, a, r, why));
 	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
 		TRY(engine_folder_make(
 			rds_path(cloud, a, folder, str_fmt(a, "%.*s%s", STR_ARG(letter), folders[i].name).p),
@@ -137,6 +147,10 @@ void rds_remove_folder(struct cloud *cloud, struct arena *a, struct str folder)
 	struct stat st;
 	struct str why = STR_NONE;
 	const char *path = rds_path(cloud, a, folder, "");
+	if (rds_is_sealed(folder)) {
+		rds_crypt_remove(cloud, a, folder);
+		return;
+	}
 	if (stat(path, &st) != 0) return;
 	status s = rds_run(cloud, a,
 		&(struct rds_script){.folder = folder, .text = STR("find . -mindepth 1 -depth -delete")}, &why);
@@ -206,6 +220,13 @@ status rds_node_failing(
 			str_is(e->state, "ended") || (str_is(e->state, "restarting") && e->restarts.v >= RESTARTS_MAX);
 	}
 	return OK;
+}
+
+bool rds_node_missed(struct rds_rec_node *n, bool follows)
+{
+	bool twice = !follows && n->missed.v;
+	n->missed = follows || twice ? (struct opt_bool){0} : SOME_BOOL(true);
+	return twice;
 }
 
 status rds_connect(struct cloud *cloud, struct arena *a, const struct rds_rec_instance *r, struct str letter,

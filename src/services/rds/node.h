@@ -14,7 +14,7 @@
 #include "services/rds/pg.h"
 
 bool rds_real(const struct cloud *cloud);
-/* rds/RESOURCE ID */
+/* rds/RESOURCE ID; within that, where it is sealed (crypt.h). */
 struct str rds_folder(struct arena *a, const struct rds_rec_instance *r);
 /* Below the data folder, as a path of this process. */
 const char *rds_path(struct cloud *cloud, struct arena *a, struct str folder, const char *rest);
@@ -28,7 +28,9 @@ struct rds_script {
 status rds_run(struct cloud *cloud, struct arena *a, const struct rds_script *s, struct str *why) MUST_USE;
 /* The cluster that new instances begin with, made once; the user id of all servers comes with it. */
 status rds_template(struct cloud *cloud, struct arena *a, struct str engine, struct str *why) MUST_USE;
-/* A node's folders. */
+/* The instance's folder, and a node's. */
+status rds_instance_folder(
+	struct cloud *cloud, struct arena *a, const struct rds_rec_instance *r, struct str *why) MUST_USE;
 status rds_node_folders(struct cloud *cloud, struct arena *a, const struct rds_rec_instance *r, struct str letter,
 	struct str *why) MUST_USE;
 /* Removes a folder with all that is in it. */
@@ -81,5 +83,8 @@ status rds_node_state(struct cloud *cloud, struct arena *a, const struct rds_rec
 /* It ended soon after each start. */
 status rds_node_failing(struct cloud *cloud, struct arena *a, const struct rds_rec_instance *r, struct str letter,
 	bool *failing) MUST_USE;
+/* A node that counts ("up") was looked at, and follows or does not. True: it is not to be counted on any more. Only the
+ * second look in a row says so: a server that is being killed may still answer when what it sent its log by is gone. */
+bool rds_node_missed(struct rds_rec_node *n, bool follows);
 status rds_connect(struct cloud *cloud, struct arena *a, const struct rds_rec_instance *r, struct str letter,
 	struct str database, struct pg *out, struct str *why) MUST_USE;

@@ -1,6 +1,5 @@
 /* From nothing to a server that serves. */
 #include "base/log.h"
-#include "host/engines/folder.h"
 #include "services/rds/postgres.h"
 #include <fcntl.h>
 #include <stdio.h>
@@ -77,7 +76,7 @@ static status write_files(struct rds_work *w, struct rds_rec_node *n, bool start
 {
 	struct arena *a = w->at.a;
 	struct rds_settings s;
-	struct str folder = str_fmt(a, "rds/%.*s/%.*s", STR_ARG(w->r->dbi_resource_id), STR_ARG(n->letter));
+	struct str folder = str_fmt(a, "%.*s/%.*s", STR_ARG(rds_folder(a, w->r)), STR_ARG(n->letter));
 	TRY(settings_of(w, n, &s));
 	bool held = str_is(w->r->wanted, "group"); /* a group that was given to it waits for the next restart */
 	struct str all = rds_settings_values(a, &s, STR_NONE);
@@ -135,10 +134,7 @@ static status make_from_spare(struct rds_work *w, struct rds_rec_node *n, bool *
 {
 	struct arena *a = w->at.a;
 	struct str folder = rds_folder(a, w->r);
-	*why = STR("a folder cannot be made");
-	TRY(engine_folder_make(rds_path(w->cloud, a, STR("rds"), ""), 0700));
-	TRY(engine_folder_make(rds_path(w->cloud, a, folder, ""), 0770));
-	TRY(engine_folder_make(rds_path(w->cloud, a, folder, "wal"), 0770));
+	TRY(rds_instance_folder(w->cloud, a, w->r, why));
 	*done = rds_spare_take(w->cloud, a, folder, n->letter);
 	if (!*done) return OK;
 	rds_spares_want(w->at.tx);
@@ -248,24 +244,5 @@ status rds_pg_node_make(struct rds_work *w, struct rds_rec_node *n, bool *ready,
 		TRY(rds_node_settings(w, n, true));
 		n->state = STR("made");
 	}
-	status s = rds_node_start(w->cloud, a, w->r, n, why);
-	if (status_is(s, STATUS_NOT_FOUND) || status_is(s, STATUS_BUSY) || status_is(s, STATUS_IO)) {
-		rds_again(w, RDS_SOON_MS);
-		return OK;
-	}
-	TRY(s);
-	struct pg p;
-	s = rds_connect(w->cloud, a, w->r, n->letter, STR("postgres"), &p, why);
-	if (status_is(s, STATUS_BUSY)) {
-		bool failing;
-		TRY(rds_node_failing(w->cloud, a, w->r, n->letter, &failing));
-		*why = STR("its server does not start: see its log");
-		if (failing) return STATUS(INVALID);
-		rds_again(w, RDS_SOON_MS);
-		return OK;
-	}
-	TRY(s);
-	pg_close(&p);
-	*ready = true;
-	return OK;
+	return rds_node_wait(w, n, ready, why);
 }

@@ -3,8 +3,10 @@
 #include "services/ec2/network_door.h"
 #include "services/rds/auth.h"
 #include "services/rds/cluster.h"
+#include "services/rds/crypt.h"
 #include "services/rds/proxy.h"
 #include <dirent.h>
+#include <unistd.h>
 
 static const struct service_op operations[RDS_OP_COUNT] = {
 	[RDS_OP_ADD_TAGS_TO_RESOURCE] = OP(rds_add_tags_to_resource, 0),
@@ -188,6 +190,12 @@ static void silence(struct cloud *cloud, void *state, struct arena *a, const str
 	}
 }
 
+static void remove_one(struct cloud *cloud, struct arena *a, struct str folder)
+{
+	bool sealed = access(rds_path(cloud, a, str_cat(a, folder, STR(".sealed")), ""), F_OK) == 0;
+	rds_remove_folder(cloud, a, sealed ? rds_sealed_folder(a, folder) : folder);
+}
+
 static status reset(struct cloud *cloud, void *state, bool gone)
 {
 	struct arena a;
@@ -207,8 +215,9 @@ static status reset(struct cloud *cloud, void *state, bool gone)
 	}
 	DIR *d = rds_real(cloud) ? opendir(rds_path(cloud, &a, STR("rds"), "")) : NULL;
 	for (struct dirent *e; d && (e = readdir(d));)
-		if (e->d_name[0] != '.' && strncmp(e->d_name, "template", 8) != 0 && strcmp(e->d_name, "spares") != 0)
-			rds_remove_folder(cloud, &a, str_fmt(&a, "rds/%s", e->d_name));
+		if (e->d_name[0] != '.' && strncmp(e->d_name, "template", 8) != 0 && strcmp(e->d_name, "spares") != 0 &&
+			!strchr(e->d_name, '.'))
+			remove_one(cloud, &a, str_fmt(&a, "rds/%s", e->d_name));
 	if (d) closedir(d);
 	arena_cleanup(&a);
 	return OK;

@@ -1,13 +1,13 @@
 /* Instances from snapshots and from a moment of another instance, and read replicas. "Restoring to a DB instance",
  * "Restoring a DB instance to a specified time", "Working with DB instance read replicas", the guide. */
-#include "services/rds/node.h"
+#include "services/rds/crypt.h"
 #include "services/rds/snapshot_share.h"
 
 static status refuse(struct call *c, bool unbuilt)
 {
 	return unbuilt ? call_fail(c, ERR_NOT_IMPLEMENTED,
 				 "This parameter asks for a feature that is not implemented (a directory domain, "
-				 "log exports, encryption, a cluster, a further volume or another "
+				 "log exports, a cluster, a further volume or another "
 				 "master user).")
 		       : OK;
 }
@@ -63,13 +63,15 @@ status rds_restore_db_instance_from_db_snapshot(struct call *c,
 							       : s.iam_database_authentication_enabled,
 		.port = in->port.has ? in->port : s.port,
 		.origin = str_has(s.folder) ? origin(c, "snapshot", s.folder) : NULL};
+	if (r.origin) rds_crypt_from(r.origin, &s);
 	struct rds_make m = {.zone = in->availability_zone,
 		.subnet_group = in->db_subnet_group_name,
 		.groups = in->vpc_security_group_ids.v,
 		.n_groups = in->vpc_security_group_ids.n,
 		.public = in->publicly_accessible,
 		.tags = in->tags.v,
-		.n_tags = in->tags.n};
+		.n_tags = in->tags.n,
+		.kms_key = s.kms_key_id};
 	TRY(rds_make(c, &r, &m));
 	out->db_instance = rds_instance_answer(c, &r);
 	return OK;
@@ -167,6 +169,7 @@ status rds_restore_db_instance_to_point_in_time(struct call *c,
 		r.origin = origin(c, "time", base.folder);
 		r.origin->log_folder = rds_folder(c->arena, &from);
 		r.origin->source = from.dbi_resource_id;
+		rds_crypt_from(r.origin, &base);
 		if (in->restore_time.has) r.origin->until = SOME_TIME(rds_machine_time(&from, moment));
 	}
 	struct rds_make m = {.zone = in->availability_zone,
@@ -175,7 +178,8 @@ status rds_restore_db_instance_to_point_in_time(struct call *c,
 		.n_groups = in->vpc_security_group_ids.n,
 		.public = in->publicly_accessible,
 		.tags = in->tags.v,
-		.n_tags = in->tags.n};
+		.n_tags = in->tags.n,
+		.kms_key = from.kms_key_id};
 	TRY(rds_make(c, &r, &m));
 	out->db_instance = rds_instance_answer(c, &r);
 	return OK;
@@ -190,8 +194,7 @@ status rds_create_db_instance_read_replica(struct call *c, const struct rds_crea
 	size_t capacity;
 	TRY(refuse(c, str_has(in->domain) || in->enable_cloudwatch_logs_exports.n ||
 			      str_has(in->source_db_cluster_identifier) || in->monitoring_interval.v > 0 ||
-			      in->enable_performance_insights.v || str_has(in->kms_key_id) ||
-			      in->dedicated_log_volume.v));
+			      in->enable_performance_insights.v || in->dedicated_log_volume.v));
 	struct str source = str_or(in->source_db_instance_identifier, STR(""));
 	struct str region = source;
 	for (unsigned i = 0; i < 3 && str_has(region); i++) (void)str_cut(&region, ':');
@@ -213,6 +216,11 @@ status rds_create_db_instance_read_replica(struct call *c, const struct rds_crea
 	if (from.replicas.n >= REPLICAS_MAX)
 		return RDS_FAIL(c, INSTANCE_QUOTA_EXCEEDED_FAULT, "A DB instance can have at most %d read replicas.",
 			REPLICAS_MAX);
+	/* "A read replica in the same Region is always encrypted with the same KMS key as the source DB instance." */
+	if (in->kms_key_id.n && !str_eq(in->kms_key_id, str_or(from.kms_key_id, STR(""))))
+		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
+			"A read replica in the same AWS Region as its source has the source's encryption: KmsKeyId "
+			"can't be specified.");
 	if (in->multi_az.v) return call_fail(c, ERR_NOT_IMPLEMENTED, "Multi-AZ read replicas are not implemented.");
 	struct rds_rec_instance r = {.db_instance_identifier = in->db_instance_identifier,
 		.db_instance_class = str_or(in->db_instance_class, from.db_instance_class),
@@ -250,7 +258,8 @@ status rds_create_db_instance_read_replica(struct call *c, const struct rds_crea
 		.n_groups = in->vpc_security_group_ids.n ? in->vpc_security_group_ids.n : from.groups.n,
 		.public = in->publicly_accessible,
 		.tags = in->tags.v,
-		.n_tags = in->tags.n};
+		.n_tags = in->tags.n,
+		.kms_key = from.kms_key_id};
 	TRY(rds_make(c, &r, &m));
 	capacity = from.replicas.n;
 	*VEC_PUSH(c->arena, &from.replicas, &capacity) = r.db_instance_identifier;
@@ -311,7 +320,7 @@ status rds_describe_db_instance_automated_backups(struct call *c,
 		o->vpc_id = r->vpc;
 		o->port = r->port;
 		o->option_group_name = r->option_group;
-		o->encrypted = SOME_BOOL(false);
+		o->encrypted = SOME_BOOL(str_has(r->kms_key_id));
 		o->backup_target = STR("region");
 		o->restore_window = arena_new(c->arena, struct rds_restore_window);
 		o->restore_window->earliest_time = r->restorable_from;

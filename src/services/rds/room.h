@@ -150,6 +150,8 @@ struct rds_db_instance *rds_instance_answer(struct call *c, const struct rds_rec
 status rds_master_check(struct call *c, struct str engine, struct str name) MUST_USE;
 status rds_master_password(struct call *c, struct rds_rec_instance *r, bool cluster, struct str password, bool managed,
 	struct str managed_key) MUST_USE;
+/* A key is for storage that is encrypted. */
+status rds_key_check(struct call *c, struct opt_bool encrypted, struct str kms_key) MUST_USE;
 status rds_database_check(struct call *c, struct str name) MUST_USE;
 
 /* ── cluster_member.c ── what is asked of an instance that is a member of a DB cluster: see cluster.h. */
@@ -171,6 +173,8 @@ struct rds_make {
 	struct opt_bool public;
 	const struct rds_tag *tags;
 	size_t n_tags;
+	bool encrypted;     /* its storage; also where a key is given */
+	struct str kms_key; /* absent or "": RDS's own */
 };
 status rds_make(struct call *c, struct rds_rec_instance *r, const struct rds_make *m) MUST_USE;
 /* Security groups of the instance's VPC. */

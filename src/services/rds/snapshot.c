@@ -1,6 +1,6 @@
 /* DB snapshots: CreateDBSnapshot and what can be done with them. "Creating a DB snapshot", "Sharing a DB snapshot", the
  * guide. */
-#include "services/rds/node.h"
+#include "services/rds/crypt.h"
 #include "services/rds/snapshot_share.h"
 
 enum { SHARED_MAX = 20 };
@@ -8,7 +8,7 @@ enum { SHARED_MAX = 20 };
 static status show(struct call *c, const struct rds_rec_snapshot *r, struct rds_db_snapshot *out)
 {
 	rds_show(c->arena, RDS_REC_SNAPSHOT, r, RDS_SHAPE_DB_SNAPSHOT, out);
-	out->encrypted = SOME_BOOL(false);
+	out->encrypted = SOME_BOOL(str_has(r->kms_key_id));
 	out->iam_database_authentication_enabled = SOME_BOOL(r->iam_database_authentication_enabled.v);
 	out->dedicated_log_volume = SOME_BOOL(false);
 	out->snapshot_target = STR("region");
@@ -206,9 +206,8 @@ status rds_copy_db_snapshot(
 	struct rds_rec_snapshot from, r;
 	struct rds_rec_instance like = {0};
 	struct str name;
-	if (str_has(in->kms_key_id) || in->copy_option_group.v || str_has(in->target_custom_availability_zone))
-		return call_fail(
-			c, ERR_NOT_IMPLEMENTED, "Encrypted copies and copies with options are not implemented.");
+	if (in->copy_option_group.v || str_has(in->target_custom_availability_zone))
+		return call_fail(c, ERR_NOT_IMPLEMENTED, "Copies with options are not implemented.");
 	TRY(rds_snapshot_find(c, in->source_db_snapshot_identifier, &from));
 	TRY(check_new(c, in->target_db_snapshot_identifier, &name));
 	if (!str_is(from.status, "available"))
@@ -221,7 +220,7 @@ status rds_copy_db_snapshot(
 	r.db_snapshot_identifier = name;
 	r.snapshot_create_time = SOME_TIME(c->now_ms);
 	r.snapshot_type = STR("manual"), r.status = STR("creating"), r.percent_progress = SOME_I32(0);
-	r.folder = folder, r.source_folder = from.folder;
+	TRY(rds_snapshot_copied(c, &from, in->kms_key_id, folder, &r));
 	r.shared = (struct rds_rec_strings){0};
 	r.source_db_snapshot_identifier = str_starts(in->source_db_snapshot_identifier, STR("arn:"))
 						  ? in->source_db_snapshot_identifier
@@ -232,6 +231,21 @@ status rds_copy_db_snapshot(
 	rds_poke(c);
 	out->db_snapshot = answer(c, &r);
 	return OK;
+}
+
+status rds_snapshot_copied(struct call *c, const struct rds_rec_snapshot *from, struct str key, struct str folder,
+	struct rds_rec_snapshot *to)
+{
+	struct str arn = from->kms_key_id, rest = arn, account = STR_NONE;
+	for (unsigned i = 0; i < 5 && str_has(rest); i++) account = str_cut(&rest, ':');
+	to->folder = folder, to->source_folder = from->folder, to->source_key = from->data_key;
+	/* "If you copy an encrypted DB snapshot that is shared from another account, you must specify KmsKeyId." */
+	if (str_has(arn) && !key.n && !str_eq(account, c->account))
+		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
+			"KmsKeyId must be specified to copy an encrypted snapshot that another account has shared.");
+	if (!str_has(arn) && !key.n) return OK;
+	to->folder = rds_sealed_folder(c->arena, folder);
+	return rds_crypt_new(c, key.n ? key : arn, from->dbi_resource_id, &to->kms_key_id, &to->data_key);
 }
 
 static struct rds_db_snapshot_attributes_result *attributes_of(struct call *c, const struct rds_rec_snapshot *r)
@@ -259,6 +273,14 @@ status rds_snapshot_share(struct call *c, struct rds_rec_snapshot *r, const stru
 	const struct rds_attribute_value_list *remove)
 {
 	size_t kept = 0;
+	/* "Sharing encrypted snapshots" */
+	for (size_t i = 0; i < add->n && str_has(r->kms_key_id); i++) {
+		if (str_is(add->v[i], "all"))
+			return RDS_FAIL(c, INVALID_PARAMETER_VALUE, "Encrypted snapshots can't be shared publicly.");
+		if (rds_crypt_is_default(c, r->kms_key_id))
+			return RDS_FAIL(c, INVALID_PARAMETER_VALUE,
+				"Snapshots that are encrypted with the default KMS key can't be shared.");
+	}
 	for (size_t i = 0; i < r->shared.n; i++) {
 		bool gone = false;
 		for (size_t k = 0; k < remove->n; k++) gone |= str_eq(remove->v[k], r->shared.v[i]);

@@ -6,6 +6,10 @@ bool rds_snapshot_shared_with(const struct rds_rec_snapshot *r, struct str accou
 /* ValuesToAdd and ValuesToRemove of the attribute "restore". */
 status rds_snapshot_share(struct call *c, struct rds_rec_snapshot *r, const struct rds_attribute_value_list *add,
 	const struct rds_attribute_value_list *remove) MUST_USE;
+/* Where a copy's data come from and go to: folder, or one sealed by that key or the source's ("": none was given). The
+ * client's error. */
+status rds_snapshot_copied(struct call *c, const struct rds_rec_snapshot *from, struct str key, struct str folder,
+	struct rds_rec_snapshot *to) MUST_USE;
 /* The newest automated snapshot that was whole by then; without a name where there is none. */
 status rds_restore_base(
 	struct call *c, const struct rds_rec_instance *from, int64_t ms, struct rds_rec_snapshot *out) MUST_USE;

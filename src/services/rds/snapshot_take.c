@@ -2,7 +2,8 @@
  * begin in their window, and go after the retention period with the log before them. */
 #include "base/log.h"
 #include "base/rand.h"
-#include "services/rds/controller.h"
+#include "call/inside.h"
+#include "services/rds/crypt.h"
 #include <sys/stat.h>
 
 #define DAY_MS (24ll * 60 * 60 * 1000)
@@ -50,7 +51,10 @@ status rds_snapshot_begin(
 		.backup_retention_period = r->backup_retention_period,
 		.preferred_backup_window = r->preferred_backup_window,
 		.parameter_group = r->parameter_group,
+		.kms_key_id = r->kms_key_id,
+		.data_key = r->data_key,
 		.iam_database_authentication_enabled = r->iam_database_authentication_enabled};
+	if (str_has(s.data_key)) s.folder = rds_sealed_folder(at.a, s.folder);
 	if (r->copy_tags_to_snapshot.v) s.tags = r->tags;
 	bool cluster = rds_is_cluster(r->dbi_resource_id);
 	struct rds_rec_task t = {.account = at.account,
@@ -100,20 +104,45 @@ static status free_instance(struct rds_place at, const struct rds_rec_snapshot *
 	return OK;
 }
 
-static status take(struct cloud *cloud, struct rds_place at, const struct rds_rec_snapshot *s, struct str *why)
+static status copy(struct call *c, const struct rds_rec_snapshot *s, struct str *why)
+{
+	struct rds_sealed source = {s->source_folder, s->source_key, s->dbi_resource_id};
+	TRY(rds_crypt_hold(c, &source, why));
+	status st = copy_folder(c->cloud, c->arena, s->source_folder, s->folder, why);
+	rds_crypt_let_go(c->cloud, &source);
+	return st;
+}
+
+static status take(struct call *c, const struct rds_rec_snapshot *s, struct str *why)
 {
 	struct rds_rec_owner o;
 	struct rds_rec_instance r;
-	if (!rds_real(cloud)) return OK;
+	struct cloud *cloud = c->cloud;
+	struct rds_place at = rds_here(c);
 	TRY(rds_template(cloud, at.a, s->engine, why));
-	if (str_has(s->source_folder)) return copy_folder(cloud, at.a, s->source_folder, s->folder, why);
+	if (str_has(s->source_folder)) return copy(c, s, why);
 	*why = STR("the DB instance is gone");
 	status st = rds_owner(at.tx, at.a, s->dbi_resource_id, &o);
 	if (status_is(st, STATUS_NOT_FOUND)) return STATUS(INVALID);
 	TRY(st);
 	TRY(rds_load(
 		(struct rds_place){at.tx, at.a, o.account, o.region}, rds_kind_of(s->dbi_resource_id), o.name, &r));
+	struct rds_sealed from = {rds_folder(at.a, &r), r.data_key, r.dbi_resource_id};
+	TRY(rds_crypt_open(c, &from, why));
 	return rds_snapshot_take(cloud, at.a, &r, s->folder, why);
+}
+
+/* Into its folder, which is open for that long. INVALID: it never will be (a key that does not serve is one reason). */
+static status take_into(struct call *c, const struct rds_rec_snapshot *s, struct str *why)
+{
+	struct rds_sealed to = {s->folder, s->data_key, s->dbi_resource_id};
+	if (!rds_real(c->cloud)) return OK;
+	status st = rds_crypt_hold(c, &to, why);
+	if (is_ok(st)) {
+		st = take(c, s, why);
+		rds_crypt_let_go(c->cloud, &to);
+	}
+	return status_is(st, STATUS_FAILED) ? STATUS(INVALID) : st;
 }
 
 status rds_snapshot_job(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms)
@@ -134,7 +163,7 @@ status rds_snapshot_job(void *ctx, struct store_tx *tx, struct arena *a, const s
 	}
 	TRY(st);
 	if (!str_is(s.status, "creating")) return OK;
-	st = take(cloud, at, &s, &why);
+	st = take_into(call_for_job(a, cloud, tx, t.account, t.region, STR("rds.amazonaws.com")), &s, &why);
 	if (status_is(st, STATUS_CONFLICT) || status_is(st, STATUS_CORRUPT)) return st;
 	if (!is_ok(st) && job->attempts < 3 && !status_is(st, STATUS_INVALID)) {
 		*again_ms = now_ms + RDS_LATER_MS;
@@ -143,7 +172,7 @@ status rds_snapshot_job(void *ctx, struct store_tx *tx, struct arena *a, const s
 	if (!rds_real(cloud)) s.folder = STR_NONE;
 	s.status = is_ok(st) ? STR("available") : STR("failed");
 	s.percent_progress = SOME_I32(is_ok(st) ? 100 : 0);
-	s.source_folder = STR_NONE;
+	s.source_folder = s.source_key = STR_NONE;
 	/* A restore to a moment begins with a snapshot that was whole by then. */
 	if (str_is(s.snapshot_type, "automated")) s.snapshot_create_time = SOME_TIME(now_ms);
 	rds_put(at, kind, t.name, &s);
@@ -171,10 +200,10 @@ status rds_folder_job(void *ctx, struct store_tx *tx, struct arena *a, const str
 /* ── the daily ones ── */
 
 /* Those past their time go; *oldest: the folder of the oldest that stays. */
-static status expire(struct rds_work *w, struct str *oldest, int64_t *from_ms)
+static status expire(struct rds_work *w, struct rds_sealed *oldest, int64_t *from_ms)
 {
 	struct rds_each e = rds_each(w->at, rds_snapshot_kind_of(w->r->dbi_resource_id));
-	*oldest = STR_NONE, *from_ms = 0;
+	*oldest = (struct rds_sealed){.folder = STR_NONE}, *from_ms = 0;
 	while (rds_next(&e)) {
 		const struct rds_rec_snapshot *s = e.record;
 		if (!str_eq(s->dbi_resource_id, w->r->dbi_resource_id) || !str_is(s->snapshot_type, "automated") ||
@@ -186,7 +215,8 @@ static status expire(struct rds_work *w, struct str *oldest, int64_t *from_ms)
 			if (w->real && str_has(s->folder)) rds_remove_folder(w->cloud, w->at.a, s->folder);
 			rds_drop(w->at, rds_snapshot_kind_of(w->r->dbi_resource_id), s->db_snapshot_identifier);
 		} else if (str_is(s->status, "available") && (!*from_ms || s->snapshot_create_time.ms < *from_ms)) {
-			*oldest = s->folder, *from_ms = s->snapshot_create_time.ms;
+			*oldest = (struct rds_sealed){s->folder, s->data_key, s->dbi_resource_id};
+			*from_ms = s->snapshot_create_time.ms;
 		}
 	}
 	return rds_each_end(&e);
@@ -195,7 +225,8 @@ static status expire(struct rds_work *w, struct str *oldest, int64_t *from_ms)
 status rds_backups(struct rds_work *w)
 {
 	struct rds_rec_instance *r = w->r;
-	struct str oldest, why = STR_NONE;
+	struct rds_sealed oldest;
+	struct str why = STR_NONE;
 	int64_t from_ms;
 	if (r->backup_retention_period.v == 0 || !str_is(r->db_instance_status, "available")) {
 		if (r->backup_retention_period.v == 0 && r->restorable_from.has) {
@@ -218,8 +249,8 @@ status rds_backups(struct rds_work *w)
 		r->next_backup = SOME_TIME(rds_window_next(r->preferred_backup_window, w->now_ms));
 		TRY(expire(w, &oldest, &from_ms));
 		/* The log from before the oldest is of no use. */
-		if (w->real && str_has(oldest)) {
-			s = rds_prune(w, oldest, &why);
+		if (w->real && str_has(oldest.folder)) {
+			s = rds_prune(w, &oldest, &why);
 			if (!is_ok(s)) log_warn("rds", "log_stays", "why=\"%.*s\"", STR_ARG(str_or(why, STR(""))));
 		}
 		rds_again(w, RDS_LATER_MS * 4);

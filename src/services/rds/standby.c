@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "services/rds/postgres.h"
 
-enum { STATEMENT_MS = 5000, PROMOTE_MS = 20000, SETTLE_MS = 500, LOOK_MS = 1000 };
+enum { STATEMENT_MS = 5000, PROMOTE_MS = 20000, SETTLE_MS = 500, MISSED_MS = 200, LOOK_MS = 1000 };
 
 static struct rds_rec_node *standby_of(const struct rds_rec_instance *r)
 {
@@ -86,38 +86,35 @@ status rds_pg_failover(struct rds_work *w)
 	return is_ok(s) ? OK : s;
 }
 
-/* What the primary says of it: whether it streams, whether commits wait for it, whether it has all up to its mark; and
- * how far the primary itself is. */
-struct sight {
-	bool streams, waits, has_mark;
-	struct str now;
-};
-
-static status look(struct rds_work *w, struct pg *p, const struct rds_rec_node *n, struct sight *out)
+status rds_look(
+	struct rds_work *w, struct pg *p, const struct rds_rec_node *n, const char *waiting, struct rds_sight *out)
 {
 	struct pg_rows rows;
-	*out = (struct sight){.now = STR_NONE};
+	*out = (struct rds_sight){.now = STR_NONE};
 	TRY(pg_query(p, w->at.a,
 		str_fmt(w->at.a,
-			"SELECT state = 'streaming', sync_state = 'sync', flush_lsn >= %.*s::pg_lsn, "
-			"pg_current_wal_flush_lsn() "
-			"FROM pg_stat_replication WHERE application_name = 'node_%.*s' ORDER BY 1 DESC LIMIT 1",
-			STR_ARG(pg_literal(w->at.a, str_or(n->lsn, STR("FFFFFFFF/0")))), STR_ARG(n->letter)),
+			"SELECT state = 'streaming', sync_state = '%s', flush_lsn >= %.*s::pg_lsn, "
+			"pg_current_wal_flush_lsn() FROM pg_stat_replication WHERE application_name = 'node_%.*s' "
+			"ORDER BY 1 DESC LIMIT 1",
+			waiting, STR_ARG(pg_literal(w->at.a, str_or(n->lsn, STR("FFFFFFFF/0")))), STR_ARG(n->letter)),
 		STATEMENT_MS, &rows, NULL));
 	if (rows.n != 1 || rows.v[0].n != 4) return OK;
 	out->streams = str_is(str_or(rows.v[0].v[0], STR("")), "t");
 	out->waits = out->streams && str_is(str_or(rows.v[0].v[1], STR("")), "t");
-	out->has_mark = out->waits && str_is(str_or(rows.v[0].v[2], STR("")), "t");
+	out->has_mark = out->streams && str_is(str_or(rows.v[0].v[2], STR("")), "t");
 	out->now = rows.v[0].v[3];
 	return OK;
 }
 
 static status follow(struct rds_work *w, struct pg *p, struct rds_rec_node *n)
 {
-	struct sight sight;
-	TRY(look(w, p, n, &sight));
+	struct rds_sight sight;
+	TRY(rds_look(w, p, n, "sync", &sight));
 	if (str_is(n->state, "up")) {
-		if (sight.streams) return OK;
+		if (!rds_node_missed(n, sight.streams)) {
+			if (!sight.streams) rds_again(w, MISSED_MS);
+			return OK;
+		}
 		/* Told first, done after: see above. */
 		n->state = STR("made"), n->lsn = STR_NONE;
 		w->r->synced = SOME_BOOL(false);
@@ -134,7 +131,7 @@ static status follow(struct rds_work *w, struct pg *p, struct rds_rec_node *n)
 	if (str_is(n->state, "catching")) {
 		if (!sight.streams) n->state = STR("made"), n->lsn = STR_NONE;
 		if (sight.waits && !str_has(n->lsn)) n->lsn = sight.now;
-		if (sight.has_mark && str_has(n->lsn)) {
+		if (sight.waits && sight.has_mark && str_has(n->lsn)) {
 			n->state = STR("up");
 			w->r->synced = SOME_BOOL(true);
 			return OK;

@@ -26,7 +26,7 @@ status rds_certificate_write(
 
 status rds_node_certificate(struct rds_work *w, const struct rds_rec_node *n)
 {
-	struct str folder = str_fmt(w->at.a, "rds/%.*s/%.*s", STR_ARG(w->r->dbi_resource_id), STR_ARG(n->letter));
+	struct str folder = str_fmt(w->at.a, "%.*s/%.*s", STR_ARG(rds_folder(w->at.a, w->r)), STR_ARG(n->letter));
 	struct str names[4] = {w->r->name, w->r->reader_name};
 	size_t n_names = rds_is_cluster(w->r->dbi_resource_id) ? 2 : 1;
 	if (n_names > 1 && str_has(n->instance)) {

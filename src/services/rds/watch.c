@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/rand.h"
 #include "host/host.h"
+#include "services/kms/folder.h"
 #include "services/rds/auth.h"
 #include "services/rds/driver.h"
 #include <arpa/inet.h>
@@ -51,6 +52,7 @@ struct rds {
 	struct cloud *cloud;
 	struct rds_auth *auth;
 	pthread_mutex_t lock, template_lock;
+	struct kms_holders *holders;
 	pthread_t thread;
 	struct instance *instances;
 	struct connection *connections; /* the thread's own */
@@ -79,6 +81,11 @@ void rds_lock(struct rds *s)
 void rds_unlock(struct rds *s)
 {
 	pthread_mutex_unlock(&s->template_lock);
+}
+
+struct kms_holders *rds_holders_of(struct cloud *cloud)
+{
+	return rds_of(cloud)->holders;
 }
 
 /* ── carrying ── */
@@ -384,6 +391,7 @@ status rds_start(struct cloud *cloud, struct rds **out)
 	s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->template_lock, NULL);
+	s->holders = kms_holders_new();
 	*out = s;
 	return s->wake >= 0 ? OK : STATUS(IO);
 }
@@ -407,6 +415,7 @@ void rds_stop(struct rds *s)
 		i = next;
 	}
 	close(s->wake);
+	kms_holders_free(s->holders);
 	pthread_mutex_destroy(&s->lock), pthread_mutex_destroy(&s->template_lock);
 	free(s);
 }

@@ -12,6 +12,8 @@ struct rds_auth *rds_auth_of(struct cloud *cloud);
 /* Around the making of the template. */
 void rds_lock(struct rds *s);
 void rds_unlock(struct rds *s);
+/* Whoever has a sealed folder open for a while: crypt.c. */
+struct kms_holders *rds_holders_of(struct cloud *cloud);
 
 /* From now on: a listener at loopback:port whose connections go to the instance's interface from the internet, so that
  * gateways, routes, ACLs and groups decide; public_address is the interface's, or several with commas between: each
