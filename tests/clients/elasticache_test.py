@@ -146,7 +146,7 @@ class Records(Case):
                 ("InvalidParameterValue", {"AuthToken": "short", "TransitEncryptionEnabled": True}),
                 ("InvalidParameterCombination", {"NumNodeGroups": 2}), ("InvalidParameterValue", {"NumCacheClusters": 9}),
                 ("InvalidParameterCombination", {"MultiAZEnabled": True, "NumCacheClusters": 2}),
-                ("InvalidParameterCombination", {"UserGroupIds": ["x"]}), ("NotImplemented", {"AtRestEncryptionEnabled": True})):
+                ("InvalidParameterCombination", {"UserGroupIds": ["x"]}), ("NotImplemented", {"DataTieringEnabled": True})):
             self.refused(code, self.cache.create_replication_group, **{**kw, **change})
         self.assertEqual(self.cache.describe_replication_groups()["ReplicationGroups"], [])
         self.refused("CacheClusterNotFound", self.cache.describe_cache_clusters, CacheClusterId="none")

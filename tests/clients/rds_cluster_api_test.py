@@ -50,7 +50,7 @@ class Records(Case):
         r("NotImplemented", self.make, "x", Engine="aurora-mysql")
         r("NotImplemented", self.make, "x", BacktrackWindow=60)
         r("NotImplemented", self.make, "x", ServerlessV2ScalingConfiguration={"MinCapacity": 0.5, "MaxCapacity": 2})
-        r("NotImplemented", self.make, "x", StorageEncrypted=True)
+        r("NotImplemented", self.make, "x", EnablePerformanceInsights=True)
         r("InvalidParameterValue", self.make, "x", MasterUserPassword="short")
         r("InvalidParameterValue", self.make, "x", MasterUsername="rdsadmin")
         r("InvalidParameterCombination", self.make, "x", EngineVersion="9.6")

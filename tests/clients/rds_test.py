@@ -115,7 +115,7 @@ class Records(Case):
                 ("InvalidParameterValue", {"PreferredMaintenanceWindow": "someday"}),
                 ("InvalidParameterValue", {"PreferredMaintenanceWindow": "sun:05:00-sun:06:00", "PreferredBackupWindow": "05:30-06:30"}),
                 ("InvalidParameterCombination", {"MultiAZ": True, "AvailabilityZone": "us-east-1a"}),
-                ("InvalidParameterCombination", {"ManageMasterUserPassword": True}), ("NotImplemented", {"StorageEncrypted": True}),
+                ("InvalidParameterCombination", {"ManageMasterUserPassword": True}), ("NotImplemented", {"EnablePerformanceInsights": True}),
                 ("InvalidParameterValue", {"VpcSecurityGroupIds": ["sg-0123456789abcdef0"]})):
             self.refused(code, self.rds.create_db_instance, **{**kw, **change})
         self.assertEqual(self.rds.describe_db_instances()["DBInstances"], [])
