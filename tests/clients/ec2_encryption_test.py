@@ -132,18 +132,7 @@ class Machines(Encryption):
         self.until(lambda: self.volume(v, "in-use")["Attachments"][0]["State"] == "attached")
 
     def children(self, name):
-        """Processes of that name below this virga's keeper."""
-        found, keepers = [], []
-        for wanted, parents, out in (("virga-keeper", [self.virga.process.pid], keepers), (name, keepers, found)):
-            for p in os.listdir("/proc"):
-                try:
-                    with open(f"/proc/{p}/stat") as f:
-                        head, _, rest = f.read().rpartition(")")
-                except OSError:
-                    continue
-                if head.partition("(")[2] == wanted[:15] and int(rest.split()[1]) in parents:
-                    out.append(int(p))
-        return found
+        return self.virga.children(name)
 
     def alive(self, pids):
         """A zombie is none: who has become its parent is not virga's to say."""

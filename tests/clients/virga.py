@@ -97,6 +97,20 @@ class Virga:
         self.process.wait()
         self._ended()
 
+    def children(self, name):
+        """Processes of that name below this virga's keeper."""
+        found, keepers = [], []
+        for wanted, parents, out in (("virga-keeper", [self.process.pid], keepers), (name, keepers, found)):
+            for p in os.listdir("/proc"):
+                try:
+                    with open(f"/proc/{p}/stat") as f:
+                        head, _, rest = f.read().rpartition(")")
+                except OSError:
+                    continue
+                if head.partition("(")[2] == wanted[:15] and int(rest.split()[1]) in parents:
+                    out.append(int(p))
+        return found
+
     def restart(self):
         """The crash, and the start after it on the same port with the same data."""
         if self.process:

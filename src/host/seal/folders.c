@@ -65,18 +65,34 @@ static status make_file(const struct folder *f, struct str made)
 	return s;
 }
 
-static status mount_file(const struct folder *f, struct str made, int dir)
+/* A loop device on the file, by a sealer of its own. */
+static status make_device(const struct folder *f, struct str made, const char *name, int *device, char loop[static 32])
 {
 	struct sealer sealer;
-	char loop[32];
 	dev_t number;
-	int plain = -1, device = -1;
-	/* A file system that two devices have is lost. One that was closed may be in use still, by who had it. */
+	int plain = -1;
 	TRY(plain_open_alone(f->c, f->a, made, f->key, &sealer, &plain, f->why));
-	status s = plain_device(plain, &sealer, &device, &number, loop, f->why);
+	status s = loop_open(plain, name, device, &number, loop);
+	if (!is_ok(s)) *f->why = STR("there is no loop device for it");
 	close(plain);
-	if (is_ok(s) &&
-		mount(loop, by_descriptor(f->a, dir), "ext4", MS_NODEV | MS_NOSUID | MS_NOATIME, "noinit_itable") != 0)
+	return s;
+}
+
+/* One that was closed may be in use still: by a server that reads there, or in a mount namespace that somebody made
+ * meanwhile. A file system that two devices have is lost, so it is mounted from the one that is there. */
+static status mount_file(const struct folder *f, struct str made, int dir)
+{
+	char loop[32], name[64];
+	dev_t number;
+	struct stat st;
+	int device = -1, fd = data_open(f->c, f->a, made, O_RDONLY);
+	status s = fd >= 0 && fstat(fd, &st) == 0 ? OK : refused(f, "its file cannot be opened");
+	if (fd >= 0) close(fd);
+	TRY(s);
+	snprintf(name, sizeof(name), "virga-folder-%llx-%llx", (unsigned long long)st.st_dev,
+		(unsigned long long)st.st_ino);
+	if (!is_ok(loop_named(name, &number, loop))) TRY(make_device(f, made, name, &device, loop));
+	if (mount(loop, by_descriptor(f->a, dir), "ext4", MS_NODEV | MS_NOSUID | MS_NOATIME, "noinit_itable") != 0)
 		s = refused(f, "its file system cannot be mounted");
 	if (device >= 0) close(device);
 	return s;
