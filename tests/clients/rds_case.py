@@ -100,7 +100,15 @@ class Servers(Case):
             self.until(i, "gone")
 
     def server(self, d, program=b"/usr/lib/postgresql/"):
-        """The process of the server that answers."""
+        """The process of the server that answers: of an instance's own, where its zone has several."""
+        own = os.path.join(self.virga.data, "rds", d["DbiResourceId"])
+        folders = [os.stat(f) for f in (own, own + "/files") if os.path.exists(f)]  # a cluster's member has none
+
+        def is_own(pid):
+            try:
+                return not folders or any(os.path.samestat(os.stat(f"/proc/{pid}/root/srv/engine"), f) for f in folders)
+            except OSError:
+                return False
         enis = self.ec2.describe_network_interfaces(Filters=[
             {"Name": "requester-id", "Values": ["amazon-rds"]}, {"Name": "availability-zone", "Values": [d["AvailabilityZone"]]},
             {"Name": "group-id", "Values": [self.db]}])["NetworkInterfaces"]
@@ -114,7 +122,7 @@ class Servers(Case):
             except FileNotFoundError:
                 return False
         # A session that was forked a moment ago still looks like the server: the one whose parent is none of them is it.
-        likely = [p for p in pids if parent(p)]
+        likely = [p for p in pids if parent(p) and is_own(p)]
 
         def forked(pid):
             try:

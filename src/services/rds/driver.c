@@ -23,6 +23,11 @@ status rds_node_make(struct rds_work *w, struct rds_rec_node *n, bool *ready, st
 	struct rds_sealed origin = str_is(n->state, "new") ? rds_crypt_origin(w->r) : (struct rds_sealed){0};
 	status s = rds_crypt_hold(w->c, &origin, why);
 	if (status_is(s, STATUS_FAILED)) return STATUS(INVALID);
+	if (status_is(s, STATUS_BUSY)) {
+		*ready = false;
+		rds_again(w, RDS_LATER_MS);
+		return OK;
+	}
 	TRY(s);
 	s = of(w)->node_make(w, n, ready, why);
 	rds_crypt_let_go(w->cloud, &origin);
