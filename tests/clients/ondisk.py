@@ -21,7 +21,7 @@ def shows(folder, what, mounted=True):
                     at = os.lseek(fd, at, os.SEEK_DATA)
                     end = os.lseek(fd, at, os.SEEK_HOLE)
                     while at < end:
-                        if what in os.pread(fd, CHUNK + len(what), at):
+                        if what in os.pread(fd, min(CHUNK, end - at) + len(what), at):
                             found.append(f)
                         at += CHUNK
                     at = end
