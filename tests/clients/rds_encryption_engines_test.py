@@ -27,11 +27,11 @@ class MariaDB(MariaServers):
             self.assertEqual(self.rows(e, "SELECT x FROM t", **shop), [[SECRET]])
         zone = self.whole("shut")["AvailabilityZone"]
         os.kill(self.server(self.describe("shut"), b"/usr/sbin/mariadbd"), signal.SIGKILL)
-        self.assertTrue(wait_until(lambda: self.describe("shut")["AvailabilityZone"] != zone, 60), self.virga.read_log()[-3000:])
-        self.assertTrue(wait_until(lambda: self.serves(d), 60), self.virga.read_log()[-3000:])
+        self.assertTrue(wait_until(lambda: self.describe("shut")["AvailabilityZone"] != zone, 150), self.virga.read_log()[-3000:])
+        self.assertTrue(wait_until(lambda: self.serves(d), 150), self.virga.read_log()[-3000:])
         self.virga.restart()
         self.rows(d, f"INSERT INTO t VALUES ('{SECRET}-2')", **shop)
-        self.assertTrue(wait_until(lambda: len(self.rows(self.describe("reader"), "SELECT x FROM t", **shop)) == 2, 60), self.virga.read_log()[-3000:])
+        self.assertTrue(wait_until(lambda: len(self.rows(self.describe("reader"), "SELECT x FROM t", **shop)) == 2, 150), self.virga.read_log()[-3000:])
         self.assertEqual(shows(self.virga), [])
         self.delete("now", "reader", "shut")
 
@@ -50,7 +50,7 @@ class Aurora(Clusters):
         answered, end = self.begin_writing("au")
         led = self.writer("au")
         os.kill(self.server(self.describe(led)), 9)
-        self.assertTrue(wait_until(lambda: self.writer("au") != led, 60), self.virga.read_log()[-3000:])
+        self.assertTrue(wait_until(lambda: self.writer("au") != led, 150), self.virga.read_log()[-3000:])
         self.goes_on(answered)
         self.virga.restart()
         self.goes_on(answered)
@@ -59,7 +59,7 @@ class Aurora(Clusters):
         self.assertEqual([i for i, _ in said if i not in kept], [], "rows that were answered are lost")
         self.rds.create_db_cluster_snapshot(DBClusterIdentifier="au", DBClusterSnapshotIdentifier="s")
         snapshot = lambda: self.rds.describe_db_cluster_snapshots(DBClusterSnapshotIdentifier="s")["DBClusterSnapshots"][0]
-        self.assertTrue(wait_until(lambda: snapshot()["Status"] == "available", 60), self.virga.read_log()[-3000:])
+        self.assertTrue(wait_until(lambda: snapshot()["Status"] == "available", 150), self.virga.read_log()[-3000:])
         self.assertEqual((snapshot()["StorageEncrypted"], snapshot()["KmsKeyId"]), (True, key))
         kw = {"DBSubnetGroupName": "dbs", "VpcSecurityGroupIds": [self.db]}
         self.rds.restore_db_cluster_from_snapshot(DBClusterIdentifier="back", SnapshotIdentifier="s", Engine="aurora-postgresql", **kw)

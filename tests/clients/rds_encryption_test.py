@@ -108,14 +108,14 @@ class Sealed(Servers):
         self.clean()
         self.rds.create_db_snapshot(DBInstanceIdentifier="shut", DBSnapshotIdentifier="one")
         self.until("shut")
-        self.assertTrue(wait_until(lambda: self.snapshot("one")["Status"] == "available", 60), self.virga.read_log()[-3000:])
+        self.assertTrue(wait_until(lambda: self.snapshot("one")["Status"] == "available", 150), self.virga.read_log()[-3000:])
         self.rds.copy_db_snapshot(SourceDBSnapshotIdentifier="one", TargetDBSnapshotIdentifier="two", KmsKeyId="alias/aws/rds")
-        self.assertTrue(wait_until(lambda: "LatestRestorableTime" in self.describe("shut"), 60))
+        self.assertTrue(wait_until(lambda: "LatestRestorableTime" in self.describe("shut"), 150))
         time.sleep(1.1)
         kw = {"VpcSecurityGroupIds": [self.db], "PubliclyAccessible": False}
         self.rds.restore_db_instance_to_point_in_time(SourceDBInstanceIdentifier="shut", TargetDBInstanceIdentifier="then", UseLatestRestorableTime=True, **kw)
         self.rds.create_db_instance_read_replica(DBInstanceIdentifier="reader", SourceDBInstanceIdentifier="shut", PubliclyAccessible=False)
-        self.assertTrue(wait_until(lambda: self.snapshot("two")["Status"] == "available", 60), self.virga.read_log()[-3000:])
+        self.assertTrue(wait_until(lambda: self.snapshot("two")["Status"] == "available", 150), self.virga.read_log()[-3000:])
         self.rds.restore_db_instance_from_db_snapshot(DBInstanceIdentifier="copy", DBSnapshotIdentifier="two", DBSubnetGroupName="dbs", **kw)
         rows = lambda i: self.sql(self.describe(i), "SELECT x FROM t ORDER BY x").split()
         for i in ("then", "reader", "copy"):
@@ -126,12 +126,12 @@ class Sealed(Servers):
         # The primary dies: its standby takes over. virga and its agent die: what is mounted stays, all go on.
         e = self.whole("shut")
         os.kill(self.server(e), 9)
-        self.assertTrue(wait_until(lambda: self.describe("shut")["AvailabilityZone"] != d["AvailabilityZone"], 60), self.virga.read_log()[-3000:])
+        self.assertTrue(wait_until(lambda: self.describe("shut")["AvailabilityZone"] != d["AvailabilityZone"], 150), self.virga.read_log()[-3000:])
         self.assertTrue(wait_until(lambda: self.inside("psql", self.url(d), "-c", "SELECT 1").returncode == 0, 60))
         self.virga.restart()
-        self.assertTrue(wait_until(lambda: self.describe("shut")["DBInstanceStatus"] == "available", 60))
+        self.assertTrue(wait_until(lambda: self.describe("shut")["DBInstanceStatus"] == "available", 150))
         self.sql(d, f"INSERT INTO t VALUES ('{SECRET}-2')")
-        self.assertTrue(wait_until(lambda: len(rows("reader")) == 2, 60), self.virga.read_log()[-3000:])
+        self.assertTrue(wait_until(lambda: len(rows("reader")) == 2, 150), self.virga.read_log()[-3000:])
         self.delete("then", "copy")
         # Its key does not serve any more: it ends; and comes back by a start once the key serves again.
         lost = "inaccessible-encryption-credentials-recoverable"
@@ -153,7 +153,7 @@ class Sealed(Servers):
         self.clean()
         self.virga.start(self.virga.port)
         self.until("shut")
-        self.assertTrue(wait_until(lambda: self.inside("psql", self.url(d), "-c", "SELECT 1").returncode == 0, 60), self.virga.read_log()[-3000:])
+        self.assertTrue(wait_until(lambda: self.inside("psql", self.url(d), "-c", "SELECT 1").returncode == 0, 150), self.virga.read_log()[-3000:])
         self.assertEqual(sorted(rows("shut")), [SECRET, SECRET + "-2"])
         kms.disable_key(KeyId=key["KeyId"])
         self.advance("3m")

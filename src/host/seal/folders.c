@@ -91,9 +91,17 @@ static status mount_file(const struct folder *f, struct str made, int dir)
 	TRY(s);
 	snprintf(name, sizeof(name), "virga-folder-%llx-%llx", (unsigned long long)st.st_dev,
 		(unsigned long long)st.st_ino);
-	if (!is_ok(loop_named(name, &number, loop))) TRY(make_device(f, made, name, &device, loop));
-	if (mount(loop, by_descriptor(f->a, dir), "ext4", MS_NODEV | MS_NOSUID | MS_NOATIME, "noinit_itable") != 0)
+	bool there = is_ok(loop_named(name, &number, loop));
+	if (!there) TRY(make_device(f, made, name, &device, loop));
+	bool mounted =
+		mount(loop, by_descriptor(f->a, dir), "ext4", MS_NODEV | MS_NOSUID | MS_NOATIME, "noinit_itable") == 0;
+	/* One that is there may be on its way out. */
+	if (!mounted && there) {
+		*f->why = STR("somebody still has it open");
+		s = STATUS(BUSY);
+	} else if (!mounted) {
 		s = refused(f, "its file system cannot be mounted");
+	}
 	if (device >= 0) close(device);
 	return s;
 }
