@@ -105,7 +105,7 @@ class Sealed(Servers):
         # What looks finds it where nothing is encrypted, and does not where all is.
         self.assertTrue(shows(self.virga, SECRET + "-plain"))
         self.delete("open")
-        self.clean()
+        self.assertTrue(wait_until(lambda: not shows(self.virga), 60, 1))  # its files go by a job of their own
         self.rds.create_db_snapshot(DBInstanceIdentifier="shut", DBSnapshotIdentifier="one")
         self.until("shut")
         self.assertTrue(wait_until(lambda: self.snapshot("one")["Status"] == "available", 150), self.virga.read_log()[-3000:])
@@ -153,6 +153,7 @@ class Sealed(Servers):
         self.clean()
         self.virga.start(self.virga.port)
         self.until("shut")
+        self.assertTrue(wait_until(lambda: self.namespace(self.host), 60))
         self.assertTrue(wait_until(lambda: self.inside("psql", self.url(d), "-c", "SELECT 1").returncode == 0, 150), self.virga.read_log()[-3000:])
         self.assertEqual(sorted(rows("shut")), [SECRET, SECRET + "-2"])
         kms.disable_key(KeyId=key["KeyId"])
