@@ -86,6 +86,7 @@ static status bring_up(struct rds_work *w, struct rds_rec_node *n, bool again, b
 		if (str_is(state, "ended")) TRY(rds_node_stop(w->cloud, w->at.a, w->r, n->letter, true));
 		TRY(rds_node_settings(w, n, true));
 	}
+	if (str_is(state, "running") && str_is(n->state, "up")) return rds_node_knock(w, n, ready);
 	s = rds_node_make(w, n, ready, &why);
 	if (is_ok(s) || passes(s)) return s;
 	n->failures = SOME_I32(n->failures.v + 1);

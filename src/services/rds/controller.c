@@ -174,6 +174,7 @@ static status bring_up(struct rds_work *w, bool *serves)
 		TRY(rds_node_settings(w, n, true));
 		if (str_is(state, "ended")) event(w, "availability", "DB instance restarted");
 	}
+	if (str_is(state, "running") && str_is(n->state, "up")) return rds_node_knock(w, n, serves);
 	s = rds_node_make(w, n, serves, &why);
 	return tried(w, s, "incompatible-parameters", why);
 }

@@ -24,6 +24,8 @@ bool rds_is_fresh(const struct rds_rec_instance *r);
 status rds_node_make(struct rds_work *w, struct rds_rec_node *n, bool *ready, struct str *why) MUST_USE;
 /* The end of that, the same for all engines: its server starts, and is ready when a session with it can be had. */
 status rds_node_wait(struct rds_work *w, struct rds_rec_node *n, bool *ready, struct str *why) MUST_USE;
+/* Of one that runs: without starting it. One that has ended a moment ago may be another's to replace. */
+status rds_node_knock(struct rds_work *w, const struct rds_rec_node *n, bool *ready) MUST_USE;
 /* Its interface goes, and its server and data where they are not kept. */
 status rds_node_drop(struct rds_work *w, size_t index, bool keep_data) MUST_USE;
 void rds_note_epoch(struct rds_work *w);

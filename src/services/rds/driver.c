@@ -53,6 +53,14 @@ status rds_node_wait(struct rds_work *w, struct rds_rec_node *n, bool *ready, st
 	return OK;
 }
 
+status rds_node_knock(struct rds_work *w, const struct rds_rec_node *n, bool *ready)
+{
+	status s = of(w)->knock(w, n, NULL);
+	*ready = is_ok(s);
+	if (!*ready) rds_again(w, RDS_SOON_MS);
+	return status_is(s, STATUS_CONFLICT) || status_is(s, STATUS_CORRUPT) ? s : OK;
+}
+
 status rds_node_settings(struct rds_work *w, struct rds_rec_node *n, bool starting)
 {
 	return of(w)->node_settings(w, n, starting);
