@@ -64,9 +64,6 @@ class Sealed(base.Real):
         self.virga.start(self.virga.port)
         self.until(self.group, "shut")
         self.settle(lambda: self.redis(primary, "GET", "it"), SECRET, 90)
-        # A primary dies: its replica was filled within the sealed folder, too.
-        self.kill(self.members("shut")["primary"])
-        self.settle(lambda: self.redis(primary, "GET", "it"), SECRET, 90)
         self.delete("open", "shut")
         self.assertEqual(shows(self.virga), [])
         for n in ("one", "two"):
