@@ -49,6 +49,9 @@ class Sealed(base.Real):
         g = self.create("shut", NumCacheClusters=2, AutomaticFailoverEnabled=True, AtRestEncryptionEnabled=True)
         primary = g["NodeGroups"][0]["PrimaryEndpoint"]
         self.settle(lambda: self.redis(primary, "SET", "it", SECRET), "OK", 90)
+        # The snapshot is a replica's: once it has what it shall have.
+        [replica] = [m["ReadEndpoint"] for m in g["NodeGroups"][0]["NodeGroupMembers"] if m["CurrentRole"] == "replica"]
+        self.settle(lambda: self.redis(replica, "GET", "it"), SECRET, 90)
         self.cache.create_snapshot(SnapshotName="one", ReplicationGroupId="shut")
         snapshot = lambda n: self.cache.describe_snapshots(SnapshotName=n)["Snapshots"][0]["SnapshotStatus"]
         self.assertTrue(wait_until(lambda: snapshot("one") == "available", 60), self.virga.read_log()[-3000:])
