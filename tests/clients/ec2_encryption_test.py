@@ -173,7 +173,7 @@ class Machines(Encryption):
         self.ssh(i, "(while [ ! -e /data/end ]; do echo x >> /data/log || touch /root/failed; done) >/dev/null 2>&1 &")
         sealers = self.children("virga-sealer")
         self.assertEqual(len(sealers), 3)
-        [agent] = self.children("virga-agent")
+        agent = self.virga.agent()
         os.kill(agent, signal.SIGKILL)
         self.virga.restart()
         self.ssh(i, "a=$(wc -c < /data/log); while [ $(wc -c < /data/log) = $a ]; do :; done; touch /data/end; sync")

@@ -87,7 +87,7 @@ class Mounted(Base):
             self.assertEqual(shows_in(h.fileno()), False)
         self.assertGreater(told()["SizeInBytes"]["Value"], 6144)
         # virga and the agent die; a disabled key changes nothing of what is mounted.
-        [agent] = self.children("virga-agent")
+        agent = self.virga.agent()
         os.kill(agent, signal.SIGKILL)
         kms.disable_key(KeyId=key["KeyId"])
         self.virga.restart()

@@ -111,6 +111,12 @@ class Virga:
                     out.append(int(p))
         return found
 
+    def agent(self):
+        """The agent's process. What it forks to mount something for a machine stands beside it for a moment."""
+        assert wait_until(lambda: len(self.children("virga-agent")) == 1), self.children("virga-agent")
+        [pid] = self.children("virga-agent")
+        return pid
+
     def restart(self):
         """The crash, and the start after it on the same port with the same data."""
         if self.process:
