@@ -39,6 +39,30 @@ struct rds_auth {
 	bool running, stop;
 };
 
+static void add_name(struct rds_token_for *to, struct str name)
+{
+	for (size_t i = 0; str_has(name) && i < sizeof(to->names) / sizeof(*to->names); i++)
+		if (!str_has(to->names[i])) {
+			to->names[i] = name;
+			return;
+		}
+}
+
+/* A member's server asks for its cluster's users, who come by any of the cluster's names. */
+static status of_cluster(struct rds_place at, struct rds_rec_instance *r, struct rds_token_for *to)
+{
+	struct str cluster = r->db_cluster_identifier;
+	TRY(rds_load(at, &rds_kind_cluster, cluster, r));
+	add_name(to, r->name), add_name(to, r->loopback);
+	add_name(to, r->reader_name), add_name(to, r->reader_loopback);
+	struct rds_each e = rds_each(at, &rds_kind_cluster_endpoint);
+	while (rds_next(&e)) {
+		const struct rds_rec_cluster_endpoint *k = e.record;
+		if (str_eq(k->db_cluster_identifier, cluster)) add_name(to, k->name);
+	}
+	return rds_each_end(&e);
+}
+
 /* Whose token it has to be. False: no such instance, or it has no such authentication. */
 static bool subject(struct cloud *cloud, struct arena *a, struct str id, struct rds_token_for *to)
 {
@@ -46,14 +70,15 @@ static bool subject(struct cloud *cloud, struct arena *a, struct str id, struct 
 	struct rds_rec_instance r;
 	struct store_tx *tx = store_begin(cloud->store, a, true);
 	status s = rds_owner(tx, a, id, &o);
-	if (is_ok(s)) s = rds_load((struct rds_place){tx, a, o.account, o.region}, &rds_kind_instance, o.name, &r);
+	struct rds_place at = {tx, a, o.account, o.region};
+	if (is_ok(s)) s = rds_load(at, &rds_kind_instance, o.name, &r);
+	*to = (struct rds_token_for){.account = o.account, .region = o.region};
+	if (is_ok(s)) add_name(to, r.name), add_name(to, r.loopback);
+	if (is_ok(s) && str_has(r.db_cluster_identifier)) s = of_cluster(at, &r, to);
 	store_end(tx);
 	if (!is_ok(s) || !r.iam_database_authentication_enabled.v) return false;
-	*to = (struct rds_token_for){.account = o.account,
-		.region = o.region,
-		.resource_id = r.dbi_resource_id,
-		.names = {r.name, r.loopback},
-		.port = r.port.v};
+	to->resource_id = r.dbi_resource_id;
+	to->port = r.port.v;
 	return true;
 }
 

@@ -53,9 +53,7 @@ status rds_cluster_engine_check(struct call *c, struct str engine)
 static status refuse_unbuilt(struct call *c, const struct rds_create_db_cluster_input *in)
 {
 	const char *what =
-		in->enable_iam_database_authentication.v ? "IAM database authentication of clusters"
-		: in->backtrack_window.v > 0             ? "Backtracking"
-		: in->enable_cloudwatch_logs_exports.n   ? "Log exports of clusters"
+		in->backtrack_window.v > 0 ? "Backtracking"
 		: str_has(in->engine_mode) && !str_is(in->engine_mode, "provisioned")
 			? "Engine modes other than provisioned"
 		: in->scaling_configuration || in->serverless_v2_scaling_configuration ? "Serverless clusters"
@@ -151,7 +149,7 @@ status rds_cluster_show(struct call *c, const struct rds_rec_instance *r, struct
 		.kms_key_id = r->kms_key_id,
 		.db_cluster_arn = rds_arn(c, &rds_kind_cluster, r->db_instance_identifier),
 		.db_cluster_resource_id = r->dbi_resource_id,
-		.iam_database_authentication_enabled = SOME_BOOL(false),
+		.iam_database_authentication_enabled = SOME_BOOL(r->iam_database_authentication_enabled.v),
 		.cluster_create_time = r->started.has ? r->started : r->instance_create_time,
 		.engine_mode = STR("provisioned"),
 		.deletion_protection = SOME_BOOL(r->deletion_protection.v),
@@ -163,6 +161,7 @@ status rds_cluster_show(struct call *c, const struct rds_rec_instance *r, struct
 		.network_type = STR("IPV4"),
 		.allocated_storage = aurora ? SOME_I32(1) : r->allocated_storage,
 		.tag_list = rds_tags_out(a, &r->tags)};
+	if (r->exports.n) out->enabled_cloudwatch_logs_exports = (struct rds_log_type_list){r->exports.v, r->exports.n};
 	if (!aurora) {
 		out->db_cluster_instance_class = r->db_instance_class;
 		out->storage_type = r->storage_type;
@@ -392,7 +391,10 @@ status rds_create_db_cluster(
 		.storage_type = given(in->storage_type),
 		.copy_tags_to_snapshot = in->copy_tags_to_snapshot,
 		.deletion_protection = in->deletion_protection,
+		.iam_database_authentication_enabled = in->enable_iam_database_authentication,
+		.exports = {in->enable_cloudwatch_logs_exports.v, in->enable_cloudwatch_logs_exports.n},
 		.port = in->port};
+	TRY(rds_exports_check(c, in->engine, r.exports.v, r.exports.n));
 	struct rds_make m = {.subnet_group = given(in->db_subnet_group_name),
 		.groups = in->vpc_security_group_ids.v,
 		.n_groups = in->vpc_security_group_ids.n,

@@ -51,6 +51,11 @@ status rds_member_load(struct rds_place at, const struct rds_rec_node *n, struct
 status rds_member_tell(struct rds_work *w, const struct rds_rec_node *n, const char *state) MUST_USE;
 status rds_cluster_job(void *ctx, struct store_tx *tx, struct arena *a, const struct job *job, int64_t *again_ms);
 
+/* ── log_export.c ── its members' logs, as an instance's. */
+status rds_cluster_log_export(struct rds_work *w) MUST_USE;
+/* ── measure.c ── a member's metrics when they are due, by a session with its server. */
+status rds_member_measure(struct rds_work *w, const struct rds_rec_node *n, struct pg *p) MUST_USE;
+
 /* ── cluster_failover.c ── */
 /* Whether another node has to take over, and its steps: *moved: something was done, commit and come again. *lost: the
  * writer has ended, and nobody may take over. */

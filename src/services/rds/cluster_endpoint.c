@@ -2,6 +2,7 @@
  * loopback. "Amazon Aurora endpoint connections", "Custom endpoints for Amazon Aurora", the Aurora guide. */
 #include "base/rand.h"
 #include "services/ec2/dns.h"
+#include "services/rds/auth.h"
 #include "services/rds/cluster.h"
 #include "services/rds/watch.h"
 
@@ -79,6 +80,7 @@ void rds_watch_nothing(struct rds_work *w, struct str resource_id)
 	if (!w->real) return;
 	rds_watch(rds_of(w->cloud), resource_id, STR_NONE, NULL, 0);
 	rds_forward(rds_of(w->cloud), resource_id, STR_NONE, 0, STR_NONE);
+	rds_auth_open(rds_auth_of(w->cloud), resource_id, STR_NONE);
 }
 
 static struct str reader_id(struct rds_work *w)
@@ -113,6 +115,8 @@ status rds_cluster_publish(struct rds_work *w)
 			if (w->real && str_is(n->state, "up")) {
 				rds_forward(rds_of(w->cloud), m.dbi_resource_id,
 					str_has(public) ? m.loopback : STR_NONE, (uint16_t)r->port.v, public);
+				rds_auth_open(rds_auth_of(w->cloud), m.dbi_resource_id,
+					r->iam_database_authentication_enabled.v ? n->eni : STR_NONE);
 				rds_watch(rds_of(w->cloud), m.dbi_resource_id, r->engine,
 					rds_path(w->cloud, w->at.a, rds_folder(w->at.a, r),
 						str_fmt(w->at.a, "%.*s/socket", STR_ARG(n->letter)).p),

@@ -106,6 +106,7 @@ static status writer_serves(struct rds_work *w, struct rds_rec_node *n, struct p
 	status s = OK;
 	if (!str_is(n->state, "up") || r->verifier_due.v) s = rds_node_furnish(w, p, &why);
 	if (is_ok(s)) s = rds_node_reload(w, n, p);
+	if (is_ok(s) && str_is(n->state, "up")) s = rds_member_measure(w, n, p);
 	if (is_ok(s) && !str_is(n->state, "up")) {
 		s = rds_read_version(w, p);
 		n->state = STR("up");
@@ -123,6 +124,7 @@ static status reader_serves(struct rds_work *w, struct rds_rec_node *n)
 	status s = rds_connect(w->cloud, w->at.a, w->r, n->letter, STR("postgres"), &p, NULL);
 	if (!is_ok(s)) return OK;
 	s = rds_node_reload(w, n, &p);
+	if (is_ok(s) && str_is(n->state, "up")) s = rds_member_measure(w, n, &p);
 	pg_close(&p);
 	return passes(s) ? s : OK;
 }
@@ -438,6 +440,7 @@ static status keep(struct rds_work *w)
 	rds_note_epoch(w);
 	TRY(nodes(w, &whole));
 	TRY(rds_cluster_publish(w));
+	if (w->real) TRY(rds_cluster_log_export(w));
 	if (!w->real) r->verifier_due = SOME_BOOL(false);
 	struct str s = r->db_instance_status;
 	if (whole && (str_is(s, "modifying") || str_is(s, "starting") || str_is(s, "rebooting"))) {

@@ -27,9 +27,7 @@ static status refuse_unbuilt(
 	struct call *c, const struct rds_modify_db_cluster_input *in, const struct rds_rec_instance *r)
 {
 	const char *what =
-		in->enable_iam_database_authentication.v   ? "IAM database authentication of clusters"
-		: in->backtrack_window.v > 0               ? "Backtracking"
-		: in->cloudwatch_logs_export_configuration ? "Log exports of clusters"
+		in->backtrack_window.v > 0                                             ? "Backtracking"
 		: in->scaling_configuration || in->serverless_v2_scaling_configuration ? "Serverless clusters"
 		: str_has(in->engine_mode) && !str_is(in->engine_mode, "provisioned")
 			? "Engine modes other than provisioned"
@@ -63,6 +61,21 @@ static status change_groups(struct call *c, const struct rds_modify_db_cluster_i
 		TRY(ec2_eni_save(c, &e));
 		TRY(rds_member_load(rds_here(c), &r->nodes.v[i], &m));
 		m.groups = r->groups;
+		rds_instance_put(rds_here(c), &m);
+	}
+	return OK;
+}
+
+/* In force as soon as the servers have read their access files anew. */
+static status change_authentication(
+	struct call *c, const struct rds_modify_db_cluster_input *in, struct rds_rec_instance *r)
+{
+	if (!in->enable_iam_database_authentication.has) return OK;
+	r->iam_database_authentication_enabled = in->enable_iam_database_authentication;
+	for (size_t i = 0; i < r->nodes.n; i++) {
+		struct rds_rec_instance m;
+		TRY(rds_member_load(rds_here(c), &r->nodes.v[i], &m));
+		m.iam_database_authentication_enabled = r->iam_database_authentication_enabled;
 		rds_instance_put(rds_here(c), &m);
 	}
 	return OK;
@@ -184,6 +197,8 @@ status rds_modify_db_cluster(
 	if (in->deletion_protection.has) r.deletion_protection = in->deletion_protection;
 	if (in->copy_tags_to_snapshot.has) r.copy_tags_to_snapshot = in->copy_tags_to_snapshot;
 	if (in->auto_minor_version_upgrade.has) r.auto_minor_version_upgrade = in->auto_minor_version_upgrade;
+	TRY(rds_exports_change(c, in->cloudwatch_logs_export_configuration, &r));
+	TRY(change_authentication(c, in, &r));
 	TRY(change_groups(c, in, &r));
 	TRY(change_password(c, in, &r));
 	TRY(change_parameters(c, in, &r));

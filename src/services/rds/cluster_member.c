@@ -38,6 +38,7 @@ status rds_member_add(struct call *c, struct rds_rec_instance *cluster, struct r
 	if (!str_has(m->preferred_maintenance_window))
 		m->preferred_maintenance_window = cluster->preferred_maintenance_window;
 	m->port = cluster->port, m->vpc = cluster->vpc, m->subnet_group = cluster->subnet_group;
+	m->iam_database_authentication_enabled = cluster->iam_database_authentication_enabled;
 	m->kms_key_id = cluster->kms_key_id; /* what is sealed is the cluster's folder */
 	m->groups = cluster->groups, m->option_group = cluster->option_group;
 	m->ca_certificate_identifier = STR(RDS_CA);
@@ -86,8 +87,6 @@ static status refuse(struct call *c, const struct rds_create_db_instance_input *
 			"The requested DB Instance will be a member of a DB Cluster. Set %s for the DB Cluster.", what);
 	what = in->enable_performance_insights.v                ? "Performance Insights"
 	       : in->monitoring_interval.v > 0                  ? "Enhanced Monitoring"
-	       : in->enable_cloudwatch_logs_exports.n           ? "Log exports of clusters"
-	       : in->enable_iam_database_authentication.v       ? "IAM database authentication of clusters"
 	       : str_is(in->db_instance_class, "db.serverless") ? "Serverless instances"
 								: NULL;
 	return what ? call_fail(c, ERR_NOT_IMPLEMENTED, "%s are not implemented.", what) : OK;
@@ -108,6 +107,11 @@ status rds_member_create(
 			"(%.*s).",
 			STR_ARG(in->engine), STR_ARG(r.engine));
 	TRY(refuse(c, in));
+	if (in->enable_cloudwatch_logs_exports.n ||
+		(in->enable_iam_database_authentication.has &&
+			in->enable_iam_database_authentication.v != r.iam_database_authentication_enabled.v))
+		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
+			"Log exports and IAM database authentication of the DB instance are the DB cluster's.");
 	if ((in->storage_encrypted.has && in->storage_encrypted.v != str_has(r.kms_key_id)) ||
 		(in->kms_key_id.n && !str_eq(in->kms_key_id, str_or(r.kms_key_id, STR("")))))
 		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,

@@ -24,7 +24,7 @@ static status show(struct call *c, const struct rds_rec_snapshot *r, struct rds_
 		.percent_progress = r->percent_progress,
 		.storage_encrypted = SOME_BOOL(str_has(r->kms_key_id)),
 		.kms_key_id = r->kms_key_id,
-		.iam_database_authentication_enabled = SOME_BOOL(false),
+		.iam_database_authentication_enabled = SOME_BOOL(r->iam_database_authentication_enabled.v),
 		.backup_retention_period = r->backup_retention_period,
 		.preferred_backup_window = r->preferred_backup_window,
 		.db_cluster_snapshot_arn = rds_arn(c, &rds_kind_cluster_snapshot, r->db_snapshot_identifier),
@@ -282,14 +282,13 @@ static struct rds_rec_origin *origin(struct call *c, const char *kind, struct st
 }
 
 #define REFUSE_UNBUILT(c, in)                                                                                          \
-	((in)->enable_iam_database_authentication.v || (in)->backtrack_window.v > 0 ||                                 \
-				(in)->enable_cloudwatch_logs_exports.n || (in)->scaling_configuration ||               \
-				(in)->serverless_v2_scaling_configuration || str_has((in)->domain) ||                  \
-				(in)->enable_performance_insights.v || (in)->monitoring_interval.v > 0 ||              \
+	((in)->backtrack_window.v > 0 || (in)->scaling_configuration || (in)->serverless_v2_scaling_configuration ||   \
+				str_has((in)->domain) || (in)->enable_performance_insights.v ||                        \
+				(in)->monitoring_interval.v > 0 ||                                                     \
 				(str_has((in)->engine_mode) && !str_is((in)->engine_mode, "provisioned"))              \
 			? call_fail((c), ERR_NOT_IMPLEMENTED,                                                          \
-				  "This parameter asks for a feature of clusters that is not implemented (IAM "        \
-				  "authentication, backtracking, log exports, serverless, a directory "                \
+				  "This parameter asks for a feature of clusters that is not implemented ("            \
+				  "backtracking, serverless, a directory "                                             \
 				  "domain, monitoring).")                                                              \
 			: OK)
 
@@ -320,6 +319,10 @@ status rds_restore_db_cluster_from_snapshot(struct call *c, const struct rds_res
 		.iops = in->iops.has ? in->iops : s.iops,
 		.copy_tags_to_snapshot = in->copy_tags_to_snapshot,
 		.deletion_protection = in->deletion_protection,
+		.iam_database_authentication_enabled = in->enable_iam_database_authentication.has
+							       ? in->enable_iam_database_authentication
+							       : s.iam_database_authentication_enabled,
+		.exports = {in->enable_cloudwatch_logs_exports.v, in->enable_cloudwatch_logs_exports.n},
 		.port = in->port.has ? in->port : s.port,
 		.origin = str_has(s.folder) ? origin(c, "snapshot", s.folder) : NULL};
 	if (r.origin) rds_crypt_from(r.origin, &s);
@@ -330,6 +333,7 @@ status rds_restore_db_cluster_from_snapshot(struct call *c, const struct rds_res
 		.tags = in->tags.v,
 		.n_tags = in->tags.n,
 		.kms_key = in->kms_key_id.n ? in->kms_key_id : s.kms_key_id};
+	TRY(rds_exports_check(c, r.engine, r.exports.v, r.exports.n));
 	TRY(rds_cluster_make(c, &r, &m));
 	out->db_cluster = rds_cluster_answer(c, &r);
 	return OK;
@@ -383,6 +387,10 @@ status rds_restore_db_cluster_to_point_in_time(struct call *c,
 		.iops = in->iops.has ? in->iops : from.iops,
 		.copy_tags_to_snapshot = in->copy_tags_to_snapshot,
 		.deletion_protection = in->deletion_protection,
+		.iam_database_authentication_enabled = in->enable_iam_database_authentication.has
+							       ? in->enable_iam_database_authentication
+							       : from.iam_database_authentication_enabled,
+		.exports = {in->enable_cloudwatch_logs_exports.v, in->enable_cloudwatch_logs_exports.n},
 		.port = in->port.has ? in->port : from.port};
 	if (str_has(base.folder)) {
 		r.origin = origin(c, "time", base.folder);
@@ -398,6 +406,7 @@ status rds_restore_db_cluster_to_point_in_time(struct call *c,
 		.tags = in->tags.v,
 		.n_tags = in->tags.n,
 		.kms_key = in->kms_key_id.n ? in->kms_key_id : from.kms_key_id};
+	TRY(rds_exports_check(c, r.engine, r.exports.v, r.exports.n));
 	TRY(rds_cluster_make(c, &r, &m));
 	out->db_cluster = rds_cluster_answer(c, &r);
 	return OK;

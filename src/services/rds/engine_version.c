@@ -8,7 +8,7 @@ static const struct rds_engine engines[] = {
 	{"mariadb", "10.11.19", "10.11", "mariadb10.11", "MariaDB Community Edition", 4, 3306, "general-public-license",
 		"default:mariadb-10-11", {"audit", "error", "general", "slowquery"}, false},
 	{"aurora-postgresql", "15.18", "15", "aurora-postgresql15", "Aurora PostgreSQL", 2, 5432, "postgresql-license",
-		"default:aurora-postgresql-15", {"postgresql"}, false}};
+		"default:aurora-postgresql-15", {"postgresql"}, true}};
 enum { N_ENGINES = sizeof(engines) / sizeof(*engines), N_LOGS = 4 };
 
 const struct rds_engine *rds_engine_first(void)
@@ -51,6 +51,28 @@ status rds_exports_check(struct call *c, struct str engine, const struct str *ty
 			return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION,
 				"You cannot use the log types '%.*s' with engine version %.*s.", STR_ARG(types[i]),
 				STR_ARG(engine));
+	return OK;
+}
+
+status rds_exports_change(
+	struct call *c, const struct rds_cloudwatch_logs_export_configuration *k, struct rds_rec_instance *r)
+{
+	struct rds_rec_strings kept = {0};
+	size_t capacity = 0;
+	if (!k) return OK;
+	TRY(rds_exports_check(c, r->engine, k->enable_log_types.v, k->enable_log_types.n));
+	TRY(rds_exports_check(c, r->engine, k->disable_log_types.v, k->disable_log_types.n));
+	for (size_t i = 0; i < r->exports.n; i++) {
+		bool gone = false;
+		for (size_t n = 0; n < k->disable_log_types.n; n++)
+			gone = gone || str_eq(k->disable_log_types.v[n], r->exports.v[i]);
+		for (size_t n = 0; n < k->enable_log_types.n; n++)
+			gone = gone || str_eq(k->enable_log_types.v[n], r->exports.v[i]);
+		if (!gone) *VEC_PUSH(c->arena, &kept, &capacity) = r->exports.v[i];
+	}
+	for (size_t n = 0; n < k->enable_log_types.n; n++)
+		*VEC_PUSH(c->arena, &kept, &capacity) = k->enable_log_types.v[n];
+	r->exports = kept;
 	return OK;
 }
 
@@ -205,4 +227,21 @@ status rds_describe_orderable_db_instance_options(struct call *c,
 			}
 	return rds_page(c, &out->orderable_db_instance_options, sizeof(*out->orderable_db_instance_options.v),
 		in->max_records, in->marker, &out->marker);
+}
+
+status rds_describe_db_major_engine_versions(struct call *c,
+	const struct rds_describe_db_major_engine_versions_input *in,
+	struct rds_describe_db_major_engine_versions_output *out)
+{
+	size_t capacity = 0;
+	VEC_PRESENT(c->arena, &out->db_major_engine_versions);
+	for (const struct rds_engine *e = rds_engine_first(); e; e = rds_engine_next(e)) {
+		if ((str_has(in->engine) && !str_eq(in->engine, str_c(e->engine))) ||
+			(str_has(in->major_engine_version) && !str_eq(in->major_engine_version, str_c(e->major))))
+			continue;
+		*VEC_PUSH(c->arena, &out->db_major_engine_versions, &capacity) = (struct rds_db_major_engine_version){
+			.engine = str_c(e->engine), .major_engine_version = str_c(e->major)};
+	}
+	return rds_page(c, &out->db_major_engine_versions, sizeof(*out->db_major_engine_versions.v), in->max_records,
+		in->marker, &out->marker);
 }

@@ -1,11 +1,11 @@
 /* The server's logs in CloudWatch Logs: "Publishing database logs to Amazon CloudWatch Logs", the guide. The group of a
- * log is /aws/rds/instance/NAME/TYPE, the stream NAME.0 (NAME for MariaDB). Each look carries the whole lines that have
- * come since the last one; how far it has got is kept with the instance. A crash between the two may carry some lines
- * twice. */
+ * log is /aws/rds/instance/NAME/TYPE or /aws/rds/cluster/NAME/TYPE, the stream INSTANCE.0 (INSTANCE for MariaDB). Each
+ * look carries the whole lines that have come since the last one; how far it has got is kept with the instance. A crash
+ * between the two may carry some lines twice. */
 #include "base/log.h"
 #include "call/inside.h"
 #include "logs.h"
-#include "services/rds/controller.h"
+#include "services/rds/cluster.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -41,9 +41,17 @@ static const struct kind {
 } kinds[] = {{"postgresql", "postgresql.log", ".0"}, {"error", "mysql-error", ""}, {"general", "mysql-general", ""},
 	{"slowquery", "mysql-slowquery", ""}};
 
-static struct rds_rec_export *export_of(struct rds_work *w, struct str type)
+/* Whose logs: where they are, how far they have got (kept with `of`), and where they go. */
+struct source {
+	struct rds_rec_instance *of;
+	struct str letter;
+	const char *what; /* "instance", "cluster" */
+	struct str name;  /* its name */
+	bool moved;       /* something has got further */
+};
+
+static struct rds_rec_export *export_of(struct rds_work *w, struct rds_rec_instance *r, struct str type)
 {
-	struct rds_rec_instance *r = w->r;
 	size_t capacity = r->exported.n;
 	for (size_t i = 0; i < r->exported.n; i++)
 		if (str_eq(r->exported.v[i].type, type)) return &r->exported.v[i];
@@ -89,9 +97,8 @@ static void events_of(struct rds_work *w, struct str text, struct logs_input_log
 	}
 }
 
-static bool carry(struct rds_work *w, int folder, const struct kind *k, struct rds_rec_export *x)
+static bool carry(struct rds_work *w, struct source *s, int folder, const struct kind *k, struct rds_rec_export *x)
 {
-	struct rds_rec_instance *r = w->r;
 	struct arena *a = w->at.a;
 	struct str prefix = str_c(k->prefix);
 	struct stat st;
@@ -109,25 +116,27 @@ static bool carry(struct rds_work *w, int folder, const struct kind *k, struct r
 		struct str next = file_of(a, folder, prefix, x->file, true);
 		if (!str_has(next)) return false;
 		x->file = next, x->at = SOME_I64(0);
+		s->moved = true;
 		return true;
 	}
 	struct logs_input_log_events events = {0};
 	events_of(w, str_sub(text, 0, (size_t)end + 1), &events);
 	struct logs_put_log_events_input in = {
-		.log_group_name = str_fmt(a, "/aws/rds/instance/%.*s/%s", STR_ARG(r->db_instance_identifier), k->type),
-		.log_stream_name = str_fmt(a, "%.*s%s", STR_ARG(r->db_instance_identifier), k->stream)};
+		.log_group_name = str_fmt(a, "/aws/rds/%s/%.*s/%s", s->what, STR_ARG(s->name), k->type),
+		.log_stream_name = str_fmt(a, "%.*s%s", STR_ARG(s->of->db_instance_identifier), k->stream)};
 	for (size_t i = 0; i < events.n; i += EVENTS_MAX) {
 		in.log_events.v = events.v + i;
 		in.log_events.n = events.n - i < EVENTS_MAX ? events.n - i : EVENTS_MAX;
 		if (!send(w, &in)) return false;
 	}
 	x->at = SOME_I64(at + end + 1);
+	s->moved = true;
 	return end + 1 == n;
 }
 
-void rds_log_export(struct rds_work *w)
+static void export(struct rds_work *w, struct source *s)
 {
-	struct str rest = str_fmt(w->at.a, "%.*s/error", STR_ARG(w->r->primary));
+	struct str rest = str_fmt(w->at.a, "%.*s/error", STR_ARG(s->letter));
 	if (!w->r->exports.n) return;
 	rds_again(w, LOOK_MS);
 	int folder = open(
@@ -136,8 +145,28 @@ void rds_log_export(struct rds_work *w)
 	for (size_t e = 0; e < w->r->exports.n; e++)
 		for (size_t k = 0; k < sizeof(kinds) / sizeof(*kinds); k++) {
 			if (!str_eq(w->r->exports.v[e], str_c(kinds[k].type))) continue;
-			struct rds_rec_export *x = export_of(w, w->r->exports.v[e]);
-			for (unsigned i = 0; i < 16 && carry(w, folder, &kinds[k], x); i++) continue;
+			struct rds_rec_export *x = export_of(w, s->of, w->r->exports.v[e]);
+			for (unsigned i = 0; i < 16 && carry(w, s, folder, &kinds[k], x); i++) continue;
 		}
 	close(folder);
+}
+
+void rds_log_export(struct rds_work *w)
+{
+	export(w, &(struct source){w->r, w->r->primary, "instance", w->r->db_instance_identifier, false});
+}
+
+status rds_cluster_log_export(struct rds_work *w)
+{
+	for (size_t i = 0; w->r->exports.n && i < w->r->nodes.n; i++) {
+		const struct rds_rec_node *n = &w->r->nodes.v[i];
+		struct rds_rec_instance m;
+		status st = rds_member_load(w->at, n, &m);
+		if (status_is(st, STATUS_NOT_FOUND)) continue;
+		TRY(st);
+		struct source s = {&m, n->letter, "cluster", w->r->db_instance_identifier, false};
+		export(w, &s);
+		if (s.moved) rds_instance_put(w->at, &m);
+	}
+	return OK;
 }

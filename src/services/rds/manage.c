@@ -93,29 +93,6 @@ static status change_groups(struct call *c, const struct rds_modify_db_instance_
 	return OK;
 }
 
-/* Logs that go to CloudWatch Logs from now on, and no more. */
-static status change_exports(struct call *c, const struct rds_modify_db_instance_input *in, struct rds_rec_instance *r)
-{
-	const struct rds_cloudwatch_logs_export_configuration *k = in->cloudwatch_logs_export_configuration;
-	struct rds_rec_strings kept = {0};
-	size_t capacity = 0;
-	if (!k) return OK;
-	TRY(rds_exports_check(c, r->engine, k->enable_log_types.v, k->enable_log_types.n));
-	TRY(rds_exports_check(c, r->engine, k->disable_log_types.v, k->disable_log_types.n));
-	for (size_t i = 0; i < r->exports.n; i++) {
-		bool gone = false;
-		for (size_t n = 0; n < k->disable_log_types.n; n++)
-			gone = gone || str_eq(k->disable_log_types.v[n], r->exports.v[i]);
-		for (size_t n = 0; n < k->enable_log_types.n; n++)
-			gone = gone || str_eq(k->enable_log_types.v[n], r->exports.v[i]);
-		if (!gone) *VEC_PUSH(c->arena, &kept, &capacity) = r->exports.v[i];
-	}
-	for (size_t n = 0; n < k->enable_log_types.n; n++)
-		*VEC_PUSH(c->arena, &kept, &capacity) = k->enable_log_types.v[n];
-	r->exports = kept;
-	return OK;
-}
-
 /* What takes effect at once in any case. */
 static status change_settings(struct call *c, const struct rds_modify_db_instance_input *in, struct rds_rec_instance *r)
 {
@@ -132,7 +109,7 @@ static status change_settings(struct call *c, const struct rds_modify_db_instanc
 	if (in->max_allocated_storage.has) r->max_allocated_storage = in->max_allocated_storage;
 	if (in->publicly_accessible.has && in->publicly_accessible.v != r->publicly_accessible.v)
 		TRY(rds_public_set(c, r, in->publicly_accessible.v));
-	TRY(change_exports(c, in, r));
+	TRY(rds_exports_change(c, in->cloudwatch_logs_export_configuration, r));
 	if (!str_has(in->engine_version)) return OK;
 	if (!rds_engine_find(r->engine, in->engine_version))
 		return RDS_FAIL(c, INVALID_PARAMETER_COMBINATION, "Cannot upgrade %.*s from %.*s to %.*s",

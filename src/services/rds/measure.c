@@ -1,32 +1,34 @@
 /* Metrics, once a minute, of what really stands: "Amazon RDS CloudWatch instance-level metrics", the guide. */
 #include "services/rds/measure.h"
 #include "host/engines/engine.h"
-#include "services/rds/postgres.h"
+#include "services/rds/cluster.h"
 
 enum { PERIOD_MS = 60000, STATEMENT_MS = 5000 };
 
 void rds_point(struct rds_points *p, const char *name, const char *unit, double value)
 {
-	struct metric *m = arena_new(p->w->at.a, struct metric);
-	*m = (struct metric){.account = p->w->at.account,
-		.region = p->w->at.region,
-		.space = STR("AWS/RDS"),
-		.name = str_c(name),
-		.dimensions = &p->dimension,
-		.n_dimensions = 1};
-	INVARIANT(p->n < RDS_METRICS_MAX);
-	p->v[p->n++] =
-		(struct metric_point){.metric = m, .at_ms = p->w->now_ms, .unit = unit, .value = value, .times = 1};
+	for (size_t i = 0; i < p->n_sets; i++) {
+		struct metric *m = arena_new(p->w->at.a, struct metric);
+		*m = (struct metric){.account = p->w->at.account,
+			.region = p->w->at.region,
+			.space = STR("AWS/RDS"),
+			.name = str_c(name),
+			.dimensions = p->dimensions[i],
+			.n_dimensions = p->n_dimensions[i]};
+		INVARIANT(p->n < RDS_METRICS_MAX);
+		p->v[p->n++] = (struct metric_point){
+			.metric = m, .at_ms = p->w->now_ms, .unit = unit, .value = value, .times = 1};
+	}
 }
 
 /* The group of the server's processes: what they have used of processors since the last look, and of memory now. */
 static status host_side(struct rds_points *p)
 {
 	struct rds_work *w = p->w;
-	struct rds_rec_instance *r = w->r;
+	struct rds_rec_instance *r = p->of;
 	struct compute_rec_engine_statuses all = {0};
 	struct rds_class k = {2, 1024};
-	struct str id = rds_engine_id(w->at.a, r, r->primary);
+	struct str id = rds_engine_id(w->at.a, w->r, p->letter);
 	rds_class_find(r->db_instance_class, &k);
 	TRY(host_engine_list(w->cloud->host, w->at.a, &all));
 	for (size_t i = 0; i < all.engines.n; i++) {
@@ -76,24 +78,64 @@ status rds_pg_measure(struct rds_points *p, void *session)
 	for (size_t i = 0; i < N_ASKED; i++) {
 		struct str text = rows.v[0].v[i];
 		if (!str_has(text) || !is_ok(str_to_f64(text, &value))) continue;
-		if (strcmp(asked[i].name, "FreeStorageSpace") == 0)
+		const char *name = asked[i].name, *unit = asked[i].unit;
+		if (rds_is_aurora(p->w->r) && strcmp(name, "ReplicaLag") == 0)
+			name = "AuroraReplicaLag", unit = "Milliseconds", value *= 1000;
+		/* A cluster's volume has no size of its own: what is used of it is told. */
+		if (strcmp(name, "FreeStorageSpace") == 0 && rds_is_aurora(p->w->r))
+			name = "VolumeBytesUsed";
+		else if (strcmp(name, "FreeStorageSpace") == 0)
 			value = (double)((int64_t)p->w->r->allocated_storage.v << 30) - value;
-		rds_point(p, asked[i].name, asked[i].unit, value);
+		rds_point(p, name, unit, value);
 	}
 	return OK;
 }
 
-status rds_measure(struct rds_work *w, status (*server)(struct rds_points *p, void *session), void *session)
+static status measure(struct rds_points *p, status (*server)(struct rds_points *p, void *session), void *session)
 {
-	struct rds_points p = {.w = w, .dimension = {STR("DBInstanceIdentifier"), w->r->db_instance_identifier}};
-	if (w->r->next_measure.has && w->r->next_measure.ms > w->now_ms) {
-		rds_again(w, w->r->next_measure.ms - w->now_ms);
+	struct rds_work *w = p->w;
+	struct rds_rec_instance *r = p->of;
+	if (r->next_measure.has && r->next_measure.ms > w->now_ms) {
+		rds_again(w, r->next_measure.ms - w->now_ms);
 		return OK;
 	}
-	TRY(host_side(&p));
-	TRY(server(&p, session));
-	w->r->measured = SOME_TIME(w->now_ms);
-	w->r->next_measure = SOME_TIME(w->now_ms + PERIOD_MS);
+	TRY(host_side(p));
+	TRY(server(p, session));
+	r->measured = SOME_TIME(w->now_ms);
+	r->next_measure = SOME_TIME(w->now_ms + PERIOD_MS);
 	rds_again(w, PERIOD_MS);
-	return metrics_put_in(w->at.tx, w->at.a, p.v, p.n, w->now_ms);
+	return metrics_put_in(w->at.tx, w->at.a, p->v, p->n, w->now_ms);
+}
+
+status rds_measure(struct rds_work *w, status (*server)(struct rds_points *p, void *session), void *session)
+{
+	struct rds_points *p = arena_new(w->at.a, struct rds_points);
+	*p = (struct rds_points){.w = w,
+		.of = w->r,
+		.letter = w->r->primary,
+		.dimensions = {{{STR("DBInstanceIdentifier"), w->r->db_instance_identifier}}},
+		.n_dimensions = {1},
+		.n_sets = 1};
+	return measure(p, server, session);
+}
+
+status rds_member_measure(struct rds_work *w, const struct rds_rec_node *n, struct pg *session)
+{
+	struct rds_rec_instance m;
+	status s = rds_member_load(w->at, n, &m);
+	if (status_is(s, STATUS_NOT_FOUND)) return OK;
+	TRY(s);
+	struct metric_dimension cluster = {STR("DBClusterIdentifier"), w->r->db_instance_identifier};
+	struct opt_time was = m.next_measure;
+	struct rds_points *p = arena_new(w->at.a, struct rds_points);
+	*p = (struct rds_points){.w = w,
+		.of = &m,
+		.letter = n->letter,
+		.dimensions = {{{STR("DBInstanceIdentifier"), m.db_instance_identifier}}, {cluster},
+			{cluster, {STR("Role"), str_eq(n->letter, w->r->primary) ? STR("WRITER") : STR("READER")}}},
+		.n_dimensions = {1, 1, 2},
+		.n_sets = 3};
+	TRY(measure(p, rds_pg_measure, session));
+	if (m.next_measure.ms != was.ms) rds_instance_put(w->at, &m);
+	return OK;
 }

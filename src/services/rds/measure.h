@@ -3,11 +3,15 @@
 #include "services/cloudwatch/metrics.h"
 #include "services/rds/controller.h"
 
-enum { RDS_METRICS_MAX = 16 };
+enum { RDS_METRICS_MAX = 48, RDS_SETS_MAX = 3 };
 struct rds_points {
 	struct rds_work *w;
+	struct rds_rec_instance *of; /* whose: of a cluster, a member's record */
+	struct str letter;           /* of its node */
+	/* What each is told by: of a member also the cluster, and its role there. */
+	struct metric_dimension dimensions[RDS_SETS_MAX][2];
+	size_t n_dimensions[RDS_SETS_MAX], n_sets;
 	struct metric_point v[RDS_METRICS_MAX];
-	struct metric_dimension dimension;
 	size_t n;
 };
 void rds_point(struct rds_points *p, const char *name, const char *unit, double value);

@@ -188,6 +188,9 @@ status rds_public_set(struct call *c, struct rds_rec_instance *r, bool public) M
 status rds_storage_check(struct call *c, struct rds_rec_instance *r) MUST_USE;
 /* Logs of the engine that can go to CloudWatch Logs. */
 status rds_exports_check(struct call *c, struct str engine, const struct str *types, size_t n) MUST_USE;
+/* Logs that go there from now on, and no more. k NULL: no change. */
+status rds_exports_change(
+	struct call *c, const struct rds_cloudwatch_logs_export_configuration *k, struct rds_rec_instance *r) MUST_USE;
 status rds_password_check(struct call *c, struct str password) MUST_USE;
 /* The endpoint's name, for an identifier. */
 struct str rds_endpoint_name(struct arena *a, struct rds_place at, struct str id);

@@ -5,8 +5,8 @@
 
 /* What a token has to be for. */
 struct rds_token_for {
-	struct str account, region, resource_id; /* db-…, prx-… */
-	struct str names[4];                     /* under which it is reached; STR_NONE where fewer */
+	struct str account, region, resource_id; /* db-…, cluster-… */
+	struct str names[12];                    /* under which it is reached; STR_NONE where fewer */
 	int32_t port;
 	struct str user;
 };
