@@ -300,7 +300,7 @@ class Real(Case):
         # A crash of virga is not the cache's.
         run = next(x for x in self.redis(e, "INFO", "server").split() if x.startswith("run_id:"))
         self.virga.restart()
-        self.assertIn(run, self.redis(e, "INFO", "server"))
+        self.settle(lambda: run in self.redis(e, "INFO", "server"), True)
         self.assertEqual(self.redis(e, "GET", "k"), "v")
         # Snapshots.
         self.cache.create_snapshot(SnapshotName="snap", CacheClusterId="one")

@@ -102,6 +102,14 @@ static status start_node(struct cache_work *w, size_t i)
 	struct elasticache_rec_node *n = &w->u->nodes.v[i];
 	struct str why = STR_NONE;
 	if (w->seen[i].zone_down || w->moved) return OK; /* nothing starts there, or now */
+	if (str_has(n->users) || str_has(n->settings)) {
+		/* Forgotten before it starts, not with its start: where that transaction has to be made again, the
+		 * server runs already, and would be taken for one that was told. */
+		n->users = n->settings = STR_NONE;
+		n->started_with = cache_static_settings(w->at.a, w->g);
+		cache_again(w, 1);
+		return OK;
+	}
 	if (str_has(w->u->origin) && cache_is_primary(w->u, n) && str_is(n->state, "new"))
 		TRY(cache_snapshot_lay(w, n));
 	status s = cache_node_start(w->cloud, w->at, w->u, n, w->g, w->now_ms, &why);

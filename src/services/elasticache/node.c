@@ -64,11 +64,18 @@ static status write_certificate(struct cloud *cloud, struct cache_place at, cons
 }
 
 /* A cache begins empty, but where something was kept for it. */
-static void place_data(struct cloud *cloud, struct arena *a, struct str folder)
+static bool place_data(struct cloud *cloud, struct arena *a, struct str folder)
 {
 	const char *keep = cache_path(cloud, a, folder, "keep.rdb"), *dump = cache_path(cloud, a, folder, "dump.rdb");
 	unlink(dump);
-	if (rename(keep, dump) == 0) log_info("elasticache", "data_kept", "folder=%.*s", STR_ARG(folder));
+	return rename(keep, dump) == 0;
+}
+
+/* It did not start: next time, then. */
+static void keep_data(struct cloud *cloud, struct arena *a, struct str folder)
+{
+	const char *keep = cache_path(cloud, a, folder, "keep.rdb"), *dump = cache_path(cloud, a, folder, "dump.rdb");
+	if (rename(dump, keep) != 0) log_warn("elasticache", "data_lost", "folder=%.*s", STR_ARG(folder));
 }
 
 static struct elasticache_rec_strings arguments(
@@ -98,13 +105,14 @@ status cache_node_start(struct cloud *cloud, struct cache_place at, const struct
 	const struct cache_type *t = cache_type_find(u->cache_node_type);
 	struct str folder = cache_folder(at.a, u, n->name);
 	struct elasticache_rec_strings argv = arguments(at.a, u, g);
+	bool kept = false;
 	*why = STR("its folder cannot be written");
 	TRY(engine_folder_make(cache_path(cloud, at.a, STR("elasticache"), ""), 0700));
 	TRY(engine_folder_make(cache_path(cloud, at.a, folder, ""), 0770));
 	if (cache_is_redis(u)) {
-		place_data(cloud, at.a, folder);
 		if (u->tls.v) TRY(write_certificate(cloud, at, u, folder, now_ms));
 		TRY(write_file(cloud, at.a, folder, "redis.conf", cache_redis_conf(at.a, at, u, n, g)));
+		kept = place_data(cloud, at.a, folder);
 	}
 	n->started_with = cache_static_settings(at.a, g);
 	n->settings = n->users = STR_NONE;
@@ -117,7 +125,10 @@ status cache_node_start(struct cloud *cloud, struct cache_place at, const struct
 		.restart = STR("never"),
 		.stop_signal = SOME_I32(SIGTERM),
 		.grace_ms = SOME_I64(GRACE_MS)};
-	return host_engine_start(cloud->host, at.a, &e, why);
+	status s = host_engine_start(cloud->host, at.a, &e, why);
+	if (kept && is_ok(s)) log_info("elasticache", "data_kept", "folder=%.*s", STR_ARG(folder));
+	if (kept && !is_ok(s)) keep_data(cloud, at.a, folder);
+	return s;
 }
 
 status cache_node_stop(
