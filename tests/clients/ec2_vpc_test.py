@@ -392,13 +392,14 @@ class Interfaces(Case):
         for address, code in (("10.0.1.10", "InvalidIPAddress.InUse"), ("10.0.1.3", "InvalidParameterValue"),
                               ("10.0.1.255", "InvalidParameterValue"), ("10.0.2.4", "InvalidParameterValue")):
             self.refused(code, self.eni, PrivateIpAddress=address)
-        ec2.assign_private_ip_addresses(NetworkInterfaceId=i, PrivateIpAddresses=["10.0.1.20"])
+        other = next(a for a in ("10.0.1.20", "10.0.1.21", "10.0.1.22") if a not in [p["PrivateIpAddress"] for p in e["PrivateIpAddresses"]])
+        ec2.assign_private_ip_addresses(NetworkInterfaceId=i, PrivateIpAddresses=[other])
         f = self.eni()["NetworkInterfaceId"]
-        self.refused("InvalidIPAddress.InUse", ec2.assign_private_ip_addresses, NetworkInterfaceId=f, PrivateIpAddresses=["10.0.1.20"])
-        ec2.assign_private_ip_addresses(NetworkInterfaceId=f, PrivateIpAddresses=["10.0.1.20"], AllowReassignment=True)
-        self.refused("InvalidParameterValue", ec2.unassign_private_ip_addresses, NetworkInterfaceId=i, PrivateIpAddresses=["10.0.1.20"])
+        self.refused("InvalidIPAddress.InUse", ec2.assign_private_ip_addresses, NetworkInterfaceId=f, PrivateIpAddresses=[other])
+        ec2.assign_private_ip_addresses(NetworkInterfaceId=f, PrivateIpAddresses=[other], AllowReassignment=True)
+        self.refused("InvalidParameterValue", ec2.unassign_private_ip_addresses, NetworkInterfaceId=i, PrivateIpAddresses=[other])
         self.refused("InvalidParameterValue", ec2.unassign_private_ip_addresses, NetworkInterfaceId=i, PrivateIpAddresses=["10.0.1.10"])
-        ec2.unassign_private_ip_addresses(NetworkInterfaceId=f, PrivateIpAddresses=["10.0.1.20"])
+        ec2.unassign_private_ip_addresses(NetworkInterfaceId=f, PrivateIpAddresses=[other])
         g = ec2.create_security_group(GroupName="g", Description="d", VpcId=self.v)["GroupId"]
         ec2.modify_network_interface_attribute(NetworkInterfaceId=i, Groups=[g])
         ec2.modify_network_interface_attribute(NetworkInterfaceId=i, SourceDestCheck={"Value": False})
