@@ -37,12 +37,15 @@ class Events(S3Case):
 
     def receive(self, url, n, limit=20):
         """n messages (test events are left out), in order of arrival."""
-        got, end = [], time.monotonic() + limit
+        got, end, seen = [], time.monotonic() + limit, set()
         while len(got) < n and time.monotonic() < end:
             for m in self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", []):
                 self.sqs.delete_message(QueueUrl=url, ReceiptHandle=m["ReceiptHandle"])
                 body = json.loads(m["Body"])
-                got += body.get("Records", [])
+                for r in body.get("Records", []):  # one may come twice: "at least once"
+                    it = (r["eventName"], r["s3"]["object"]["key"], r["s3"]["object"].get("sequencer"), r["s3"]["object"].get("versionId"))
+                    got += [] if it in seen else [r]
+                    seen.add(it)
         return got
 
     def nothing(self, url):
