@@ -3,19 +3,10 @@ import datetime
 import json
 import unittest
 
-from botocore.exceptions import ClientError
 
-from virga import Virga, wait_until
+from virga import Virga, code_of, wait_until
 
 NEEDS_BOTO3 = (1, 40)
-
-
-def code_of(call, *args, **kw):
-    try:
-        call(*args, **kw)
-    except ClientError as e:
-        return e.response["Error"]["Code"]
-    return None
 
 
 class Insights(unittest.TestCase):

@@ -5,20 +5,11 @@ import json
 import subprocess
 import unittest
 
-from botocore.exceptions import ClientError
 
-from virga import BINARY, Virga, wait_until
+from virga import BINARY, Virga, code_of, wait_until
 
 NEEDS_BOTO3 = (1, 40)
 ACCOUNT = "000000000000"
-
-
-def code_of(call, *args, **kw):
-    try:
-        call(*args, **kw)
-    except ClientError as e:
-        return e.response["Error"]["Code"]
-    return None
 
 
 class Processors(unittest.TestCase):
