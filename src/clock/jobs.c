@@ -157,6 +157,9 @@ static status attempt(struct jobs *j, struct arena *a, struct str key)
 		store_delete(tx, key);
 		return store_commit(tx, &ticket);
 	}
+	/* What a handler does elsewhere is done twice where its transaction has to be made again: so not in one that
+	 * is lost already, as it is when the job's own commit has not been counted yet. */
+	if (is_ok(r)) r = store_check(tx);
 	if (is_ok(r)) r = h->fn(h->ctx, tx, a, &job, &again_ms);
 	if (!is_ok(r)) {
 		store_end(tx);

@@ -44,6 +44,8 @@ void versions_cleanup(struct store *s);
 uint32_t version_slot(struct str key);
 struct snapshot *snapshot_take(struct store *s);
 void snapshot_drop(struct store *s, struct snapshot *n);
+/* CONFLICT where a commit of these reads would answer it already. */
+status version_check(struct versions *v, uint64_t seen, const uint32_t *reads, size_t n_reads) MUST_USE;
 /* CONFLICT, or OK with the new commit's number; version_finish must follow, whether the write succeeds or not. */
 status version_claim(struct versions *v, uint64_t seen, const uint32_t *reads, size_t n_reads, const uint32_t *writes,
 	size_t n_writes, uint64_t *version) MUST_USE;

@@ -47,6 +47,9 @@ void store_put(struct store_tx *tx, struct str key, struct str value);
 void store_delete(struct store_tx *tx, struct str key);
 /* Commit fails with CONFLICT unless [from, to) is empty at that instant (own deletes count as done). */
 void store_require_empty(struct store_tx *tx, struct str from, struct str to);
+/* CONFLICT where what was read so far is lost already: to be asked before something is done that no other attempt takes
+ * back. */
+status store_check(struct store_tx *tx) MUST_USE;
 bool store_has_writes(const struct store_tx *tx);
 
 /* Scans [from, to) of the snapshot merged with own writes, in order, or backwards. Keys and values are valid until

@@ -101,6 +101,11 @@ void store_require_empty(struct store_tx *tx, struct str from, struct str to)
 		(struct tx_range){str_dup(tx->arena, from), str_dup(tx->arena, to)};
 }
 
+status store_check(struct store_tx *tx)
+{
+	return version_check(&tx->store->versions, tx->seen, tx->reads.v, tx->reads.n);
+}
+
 bool store_has_writes(const struct store_tx *tx) { return tx->writes.count > 0 || tx->bodies.n > 0; }
 
 /* ── commit ──────────────────────────────────────────────────────────────────────────────────────────────────────────── */

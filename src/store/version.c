@@ -102,6 +102,23 @@ static uint64_t newest_of(const struct versions *v, const uint32_t *slots, size_
 	return newest;
 }
 
+/* Has anybody else written one of these since? Then waits for the winner, who may be on his way still: a retry before
+ * he arrives would lose again. Under the lock. */
+static bool lost_to(struct versions *v, uint64_t seen, uint64_t newest)
+{
+	if (newest <= seen && seen >= v->floor) return false;
+	wait_done(v, newest);
+	return true;
+}
+
+status version_check(struct versions *v, uint64_t seen, const uint32_t *reads, size_t n_reads)
+{
+	pthread_mutex_lock(&v->lock);
+	bool lost = lost_to(v, seen, newest_of(v, reads, n_reads));
+	pthread_mutex_unlock(&v->lock);
+	return lost ? STATUS(CONFLICT) : OK;
+}
+
 status version_claim(struct versions *v, uint64_t seen, const uint32_t *reads, size_t n_reads, const uint32_t *writes,
 	size_t n_writes, uint64_t *version)
 {
@@ -110,9 +127,7 @@ status version_claim(struct versions *v, uint64_t seen, const uint32_t *reads, s
 		wait_done(v, v->next - VERSION_FLIGHT + 1);
 	uint64_t newest = newest_of(v, reads, n_reads), newest_write = newest_of(v, writes, n_writes);
 	if (newest_write > newest) newest = newest_write;
-	if (newest > seen || seen < v->floor) {
-		/* The winner may be on its way still: a retry before it arrives would lose again. */
-		wait_done(v, newest);
+	if (lost_to(v, seen, newest)) {
 		pthread_mutex_unlock(&v->lock);
 		return STATUS(CONFLICT);
 	}
